@@ -1,0 +1,98 @@
+//! What can go wrong with data, in words a user can act on.
+
+use std::path::PathBuf;
+
+/// An error of the data crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A file is not what its format says.
+    #[error("{}: {reason} (at byte {offset})", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in the (uncompressed) content.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A data set's files are not on this machine.
+    #[error(
+        "data set '{name}' is not on this machine ({} is missing)\n  run: reprsim data fetch {name}",
+        path.display()
+    )]
+    NotFetched {
+        /// The data set.
+        name: String,
+        /// The first missing file.
+        path: PathBuf,
+    },
+    /// No data set has this name.
+    #[error("unknown data set '{name}'; known: {known}")]
+    UnknownDataset {
+        /// The name asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// The data set has no such label factor.
+    #[error("data set '{dataset}' has no label factor '{factor}'; it has: {known}")]
+    UnknownFactor {
+        /// The data set.
+        dataset: String,
+        /// The factor asked for.
+        factor: String,
+        /// The factors that exist.
+        known: String,
+    },
+    /// A setting of the data set makes no sense.
+    #[error("data set '{dataset}': {reason}")]
+    Setting {
+        /// The data set.
+        dataset: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// The split that was asked for does not exist.
+    #[error("{0}")]
+    Split(String),
+    /// A probe cannot be drawn as asked.
+    #[error("{0}")]
+    Probe(String),
+    /// A download failed from every source.
+    #[error(
+        "could not fetch {file} of data set '{name}':{attempts}\n  \
+         With no network, put the file at {} and run the command again; \
+         its SHA-256 must be {sha256}.",
+        target.display()
+    )]
+    Fetch {
+        /// The data set.
+        name: String,
+        /// The file.
+        file: String,
+        /// One line per source that was tried.
+        attempts: String,
+        /// Where the file belongs.
+        target: PathBuf,
+        /// Its expected checksum.
+        sha256: String,
+    },
+}
+
+impl DataError {
+    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.into(),
+            source,
+        }
+    }
+}

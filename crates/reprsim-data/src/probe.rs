@@ -1,0 +1,111 @@
+//! Probe sets: fixed held-out samples on which models are compared.
+
+use std::collections::BTreeSet;
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use sha2::{Digest, Sha256};
+
+use crate::{DataError, Dataset};
+
+/// Which classes of the data set's own label a probe is drawn from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeClasses {
+    /// Every class: the same probe for all cells of an experiment.
+    All,
+    /// Only these classes: the paper's own class-overlap probes, whose size and
+    /// classes vary from cell to cell.
+    Only(BTreeSet<u32>),
+}
+
+/// A fixed set of held-out samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Indices into the data set the probe was drawn from.
+    pub indices: Vec<u32>,
+    /// SHA-256 over the ids of the samples in order; activations of two models
+    /// may be compared only where it agrees.
+    pub ids_sha256: String,
+}
+
+/// Draws `samples` distinct samples of `dataset` (all of them where `None`).
+///
+/// # Errors
+/// [`DataError::Probe`] if there are fewer samples than asked for. A probe over
+/// [`ProbeClasses::Only`] takes what there is, down to none.
+pub fn draw_probe(
+    dataset: &Dataset,
+    classes: &ProbeClasses,
+    samples: Option<usize>,
+    rng: &mut impl Rng,
+) -> Result<Probe, DataError> {
+    let mut indices: Vec<u32> = match classes {
+        ProbeClasses::All => (0..dataset.len() as u32).collect(),
+        ProbeClasses::Only(allowed) => {
+            let (labels, _) = dataset.joint_label(&dataset.label)?;
+            (0..dataset.len() as u32)
+                .filter(|&i| allowed.contains(&labels[i as usize]))
+                .collect()
+        }
+    };
+    if let Some(wanted) = samples {
+        if wanted > indices.len() && *classes == ProbeClasses::All {
+            return Err(DataError::Probe(format!(
+                "a probe of {wanted} samples cannot be drawn: the test part of '{}' has {}",
+                dataset.name,
+                indices.len()
+            )));
+        }
+        indices.shuffle(rng);
+        indices.truncate(wanted);
+    }
+    // In index order, so that reading the samples is one forward pass.
+    indices.sort_unstable();
+    let mut hash = Sha256::new();
+    for &i in &indices {
+        hash.update(dataset.sample_id(i as usize));
+        hash.update(b"\n");
+    }
+    Ok(Probe {
+        indices,
+        ids_sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::color_shape_digit::{Settings, generate};
+    use crate::{Part, Stream};
+
+    #[test]
+    fn fixed_seeded_and_sized() {
+        let set = generate(&Settings::default(), Part::Test, 400, 0).unwrap();
+        let draw = |seed| {
+            draw_probe(&set, &ProbeClasses::All, Some(100), &mut Stream::new(seed).rng()).unwrap()
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1).ids_sha256, draw(2).ids_sha256);
+        assert_eq!(draw(1).indices.iter().collect::<BTreeSet<_>>().len(), 100);
+    }
+
+    #[test]
+    fn classes_limit_the_probe() {
+        let set = generate(&Settings::default(), Part::Test, 400, 0).unwrap();
+        let (labels, _) = set.joint_label(&set.label).unwrap();
+        let only = ProbeClasses::Only([0, 3].into());
+        let probe = draw_probe(&set, &only, Some(1000), &mut Stream::new(0).rng()).unwrap();
+        assert!(!probe.indices.is_empty());
+        assert!(probe.indices.iter().all(|&i| [0, 3].contains(&labels[i as usize])));
+        let none = ProbeClasses::Only(BTreeSet::new());
+        let empty = draw_probe(&set, &none, Some(10), &mut Stream::new(0).rng()).unwrap();
+        assert!(empty.indices.is_empty());
+    }
+
+    #[test]
+    fn too_large_is_an_error() {
+        let set = generate(&Settings::default(), Part::Test, 40, 0).unwrap();
+        let rng = &mut Stream::new(0).rng();
+        assert!(draw_probe(&set, &ProbeClasses::All, Some(41), rng).is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! Class overlap: shared classes, so that task and data move together (the
+//! paper's "vertical").
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use super::pair::{Labelling, ModelSamples, PairSplit};
+use super::round::{exact_count, levels_text};
+use crate::DataError;
+
+/// A class-overlap split to make.
+#[derive(Clone, Debug)]
+pub struct ClassSplit<'a> {
+    /// The class of each training sample.
+    pub labels: &'a [u32],
+    /// Names of the classes.
+    pub classes: &'a [String],
+    /// Samples per model; `None` gives each model all samples of its classes.
+    pub per_model: Option<usize>,
+    /// Overlap f in 0..=1, one of [`reachable_class_levels`].
+    pub overlap: f64,
+}
+
+/// The overlaps that `classes` classes can give: c / k for c in 0..=k with
+/// k = classes / 2 classes a model.
+pub fn reachable_class_levels(classes: usize) -> Vec<f64> {
+    let k = classes / 2;
+    (0..=k).map(|c| c as f64 / k.max(1) as f64).collect()
+}
+
+/// Gives each model k = C / 2 classes, f k of them common, and all samples of
+/// those classes (or equally many of each, with `per_model`). Common classes
+/// get the same new labels 0..c in both models and the same samples; private
+/// classes get labels c..k in each model's own order.
+///
+/// # Errors
+/// [`DataError::Split`] if f is not reachable (the message lists what is), there
+/// are fewer than 4 classes, or a class has too few samples.
+pub fn split_classes(split: &ClassSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit, DataError> {
+    let total = split.classes.len();
+    let k = total / 2;
+    if k < 2 {
+        return Err(DataError::Split(format!(
+            "class overlap needs at least 4 classes; the label has {total}"
+        )));
+    }
+    let common = exact_count(split.overlap, k).ok_or_else(|| {
+        DataError::Split(format!(
+            "class overlap {} cannot be reached with {k} of {total} classes a model; \
+             reachable: {}",
+            split.overlap,
+            levels_text(k)
+        ))
+    })?;
+    let mut members = vec![Vec::new(); total];
+    for (index, &label) in split.labels.iter().enumerate() {
+        members[label as usize].push(index as u32);
+    }
+    let mut order: Vec<usize> = (0..total).collect();
+    order.shuffle(rng);
+    // Every class is thinned before it is dealt out, so that a common class
+    // gives both models the same samples.
+    for (rank, &class) in order[..2 * k - common].iter().enumerate() {
+        let place = if rank < k { rank } else { rank - (k - common) };
+        if let Some(per_model) = split.per_model {
+            let wanted = per_model / k + usize::from(place < per_model % k);
+            if wanted == 0 || wanted > members[class].len() {
+                return Err(DataError::Split(format!(
+                    "class '{}' has {} training samples; train_per_model = {per_model} with {k} \
+                     classes a model needs {}",
+                    split.classes[class],
+                    members[class].len(),
+                    wanted.max(1)
+                )));
+            }
+            members[class].shuffle(rng);
+            members[class].truncate(wanted);
+        }
+    }
+    let model = |own: &[usize]| {
+        let classes: Vec<usize> = order[..common].iter().chain(own).copied().collect();
+        let mut indices = Vec::new();
+        let mut labels = Vec::new();
+        for (new_label, &class) in classes.iter().enumerate() {
+            indices.extend(&members[class]);
+            labels.extend(std::iter::repeat_n(new_label as u32, members[class].len()));
+        }
+        ModelSamples {
+            indices,
+            labels,
+            classes: k,
+            labelling: Labelling::Classes(classes.iter().map(|&c| c as u32).collect()),
+        }
+    };
+    Ok(PairSplit {
+        a: model(&order[common..k]),
+        b: model(&order[k..2 * k - common]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Stream;
+
+    fn names(n: usize) -> Vec<String> {
+        (0..n).map(|i| format!("class{i}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn sizes_overlap_and_labels(
+            classes in 4usize..13,
+            per_class in 3usize..20,
+            step in 0usize..100,
+            seed in 0u64..1000,
+            fixed in proptest::bool::ANY,
+        ) {
+            let k = classes / 2;
+            let common = step % (k + 1);
+            let labels: Vec<u32> = (0..classes * per_class).map(|i| (i % classes) as u32).collect();
+            let names = names(classes);
+            let per_model = fixed.then_some(k * per_class - (k - 1));
+            let split = ClassSplit {
+                labels: &labels, classes: &names, per_model,
+                overlap: common as f64 / k as f64,
+            };
+            let pair = split_classes(&split, &mut Stream::new(seed).rng()).unwrap();
+            prop_assert_eq!(&pair, &split_classes(&split, &mut Stream::new(seed).rng()).unwrap());
+            prop_assert_eq!(pair.a.indices.len(), per_model.unwrap_or(k * per_class));
+            prop_assert_eq!(pair.a.indices.len(), pair.b.indices.len());
+            let set = |m: &ModelSamples| m.indices.iter().copied().collect::<BTreeSet<u32>>();
+            prop_assert_eq!(set(&pair.a).len(), pair.a.indices.len(), "duplicates");
+            let known = |m: &ModelSamples| match &m.labelling {
+                Labelling::Classes(classes) => classes.clone(),
+                Labelling::Factors(_) => vec![],
+            };
+            let (ka, kb) = (known(&pair.a), known(&pair.b));
+            prop_assert_eq!(ka.iter().collect::<BTreeSet<_>>().len(), k);
+            prop_assert_eq!(&ka[..common], &kb[..common]);
+            prop_assert!((pair.reached().labels - common as f64 / k as f64).abs() < 1e-12);
+            let (both, one) = pair.class_sets().unwrap();
+            prop_assert_eq!((both.len(), one.len()), (common, 2 * (k - common)));
+            // Samples are shared exactly where classes are.
+            let shared: BTreeSet<u32> = set(&pair.a).intersection(&set(&pair.b)).copied().collect();
+            let of_common = pair.a.labels.iter().filter(|&&l| (l as usize) < common).count();
+            prop_assert_eq!(shared.len(), of_common);
+            for model in [&pair.a, &pair.b] {
+                for (&i, &l) in model.indices.iter().zip(&model.labels) {
+                    prop_assert_eq!(known(model)[l as usize], labels[i as usize]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unreachable_levels_list_the_reachable() {
+        let labels: Vec<u32> = (0..100).map(|i| i % 10).collect();
+        let names = names(10);
+        let split = ClassSplit {
+            labels: &labels,
+            classes: &names,
+            per_model: None,
+            overlap: 0.5,
+        };
+        let error = split_classes(&split, &mut Stream::new(0).rng()).unwrap_err();
+        assert!(error.to_string().contains("0, 0.2, 0.4, 0.6, 0.8, 1"), "{error}");
+        assert_eq!(reachable_class_levels(10).len(), 6);
+    }
+}

@@ -1,0 +1,366 @@
+//! Runs one cell: split, train both models, extract, measure.
+
+use std::path::Path;
+
+use reprsim_data::split::{
+    ClassSplit, DataSplit, Labelling, ModelSamples, PairSplit, Reached, TaskSplit, split_classes,
+    split_data, split_tasks,
+};
+use reprsim_data::{Probe, Stream};
+use reprsim_extract::{ProbeActivations, extract, write_activations};
+use reprsim_metrics::{Layer, linear_cka};
+use reprsim_models::{ModelShape, Network, Pooling};
+use reprsim_train::{
+    DeviceSamples, Epoch, TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train,
+    write_epochs,
+};
+use serde::Serialize;
+
+use crate::ExperimentError;
+use crate::context::Context;
+use crate::experiment::{Axis, AxisKind};
+use crate::plan::Cell;
+use crate::results::{CellResult, ModelResult, Score};
+use crate::store::write_json;
+
+/// Samples in one forward pass when extracting.
+const EXTRACT_BATCH: usize = 500;
+
+/// What `split.json` records.
+#[derive(Serialize)]
+struct SplitRecord<'a> {
+    schema: u32,
+    cell: &'a str,
+    /// The random stream the split was drawn from.
+    stream: String,
+    axis: Option<AxisKind>,
+    level: Option<f64>,
+    samples_per_model: usize,
+    classes_per_model: usize,
+    /// Counted from the indices and labels.
+    overlap_reached: Option<Reached>,
+    a: ModelRecord<'a>,
+    b: ModelRecord<'a>,
+}
+
+#[derive(Serialize)]
+struct ModelRecord<'a> {
+    labelling: &'a Labelling,
+    indices: &'a [u32],
+}
+
+/// Runs `cell` in `directory` and returns its result; `on_epoch` hears of each
+/// epoch of each model (`a`, `b`). A model whose checkpoint is there already is
+/// not trained again.
+pub(crate) fn run_cell(
+    context: &Context,
+    cell: &Cell,
+    measuring: &str,
+    directory: &Path,
+    on_epoch: &mut dyn FnMut(&str, &Epoch),
+) -> Result<CellResult, ExperimentError> {
+    let experiment = &context.experiment;
+    let stream = cell.stream(experiment);
+    let axis = cell
+        .level()
+        .and_then(|(kind, _)| experiment.axes.iter().find(|a| a.kind == kind));
+    let pair = split(context, axis, cell.level().map(|(_, level)| level), &stream)?;
+    let reached = axis.map(|_| pair.reached());
+    write_json(
+        &directory.join("split.json"),
+        &SplitRecord {
+            schema: 1,
+            cell: &cell.hash,
+            stream: stream.child("split").id(),
+            axis: axis.map(|a| a.kind),
+            level: cell.level().map(|(_, level)| level),
+            samples_per_model: pair.a.indices.len(),
+            classes_per_model: pair.a.classes,
+            overlap_reached: reached,
+            a: ModelRecord {
+                labelling: &pair.a.labelling,
+                indices: &pair.a.indices,
+            },
+            b: ModelRecord {
+                labelling: &pair.b.labelling,
+                indices: &pair.b.indices,
+            },
+        },
+    )?;
+
+    let trained = axis.is_some();
+    let mut model = |name: &'static str, samples: &ModelSamples| {
+        let job = ModelJob {
+            context,
+            cell,
+            name,
+            samples,
+            stream: stream.child(name),
+            trained,
+        };
+        job.network(directory, on_epoch)
+    };
+    let (network_a, epochs_a) = model("a", &pair.a)?;
+    let (network_b, epochs_b) = model("b", &pair.b)?;
+
+    let class_sets = axis
+        .filter(|a| a.kind == AxisKind::Class)
+        .and_then(|_| pair.class_sets());
+    let mut scores = Vec::new();
+    for prepared in &context.probes {
+        let Some((probe, samples)) = context.probe_for(prepared, class_sets.as_ref())? else {
+            continue;
+        };
+        if probe.indices.is_empty() {
+            continue;
+        }
+        let run = |network: &Network| {
+            extract(network, &samples, &probe.ids_sha256, experiment.pooling, EXTRACT_BATCH)
+        };
+        let (a, b) = (run(&network_a), run(&network_b));
+        if experiment.keep.activations {
+            let folder = directory.join("activations");
+            std::fs::create_dir_all(&folder).map_err(|e| ExperimentError::store(&folder, e))?;
+            for (name, activations) in [("a", &a), ("b", &b)] {
+                let file = folder.join(format!("{}.{name}.safetensors", prepared.config.name));
+                let info = [
+                    ("model", name),
+                    ("cell", cell.hash.as_str()),
+                    ("probe", prepared.config.name.as_str()),
+                    ("architecture", experiment.model.name()),
+                ];
+                write_activations(activations, &file, &info)?;
+            }
+        }
+        measure(context, &prepared.config.name, &a, &b, &mut scores)?;
+    }
+
+    let result = |network: &Network, samples: &ModelSamples, epochs: &[Epoch]| {
+        Ok::<_, ExperimentError>(ModelResult {
+            train_loss: epochs.last().map(|e| e.loss),
+            train_accuracy: epochs.last().map(|e| e.accuracy),
+            test_accuracy: match trained {
+                true => accuracy(context, network, samples)?,
+                false => None,
+            },
+        })
+    };
+    Ok(CellResult {
+        schema: 1,
+        cell: cell.hash.clone(),
+        measuring: measuring.to_string(),
+        device: context.device_name.clone(),
+        samples_shared: reached.map(|r| r.samples),
+        labels_shared: reached.map(|r| r.labels),
+        train_samples: if trained { pair.a.indices.len() } else { 0 },
+        a: result(&network_a, &pair.a, &epochs_a)?,
+        b: result(&network_b, &pair.b, &epochs_b)?,
+        scores,
+    })
+}
+
+/// The cell's training samples. An untrained pair sees none, but its heads are
+/// as wide as those of the data axis.
+fn split(
+    context: &Context,
+    axis: Option<&Axis>,
+    level: Option<f64>,
+    stream: &Stream,
+) -> Result<PairSplit, ExperimentError> {
+    let mut rng = stream.child("split").rng();
+    let per_model = context.experiment.dataset.train_per_model;
+    let (Some(axis), Some(overlap)) = (axis, level) else {
+        let model = ModelSamples {
+            indices: vec![],
+            labels: vec![],
+            classes: context.classes.len(),
+            labelling: Labelling::Classes((0..context.classes.len() as u32).collect()),
+        };
+        return Ok(PairSplit {
+            a: model.clone(),
+            b: model,
+        });
+    };
+    let pair = match axis.kind {
+        AxisKind::Data => split_data(
+            &DataSplit {
+                labels: &context.labels,
+                classes: &context.classes,
+                per_model,
+                overlap,
+            },
+            &mut rng,
+        ),
+        AxisKind::Class => split_classes(
+            &ClassSplit {
+                labels: &context.labels,
+                classes: &context.classes,
+                per_model,
+                overlap,
+            },
+            &mut rng,
+        ),
+        AxisKind::Task => split_tasks(
+            &TaskSplit {
+                dataset: &context.train,
+                factors: &axis.factors,
+                factors_per_task: axis.factors_per_task,
+                per_model,
+                overlap,
+            },
+            &mut rng,
+        ),
+    };
+    Ok(pair?)
+}
+
+struct ModelJob<'a> {
+    context: &'a Context,
+    cell: &'a Cell,
+    name: &'static str,
+    samples: &'a ModelSamples,
+    stream: Stream,
+    trained: bool,
+}
+
+impl ModelJob<'_> {
+    /// The model, from its checkpoint or trained now, with its history.
+    fn network(
+        &self,
+        directory: &Path,
+        on_epoch: &mut dyn FnMut(&str, &Epoch),
+    ) -> Result<(Network, Vec<Epoch>), ExperimentError> {
+        let experiment = &self.context.experiment;
+        let shape = ModelShape {
+            input: self.context.train_samples.shape(),
+            classes: self.samples.classes,
+        };
+        let checkpoint = directory.join(format!("{}.safetensors", self.name));
+        let history = directory.join(format!("{}.train.jsonl", self.name));
+        if self.trained && checkpoint.exists() {
+            let network = load_checkpoint(&checkpoint, &experiment.model, shape, &self.context.device);
+            // A damaged checkpoint is trained anew.
+            if let (Ok(network), Ok(epochs)) = (network, read_epochs(&history))
+                && epochs.len() == experiment.training.epochs
+            {
+                return Ok((network, epochs));
+            }
+        }
+        let mut config = experiment.training.clone();
+        if !self.trained {
+            config.epochs = 0;
+        }
+        let placeholder = [0];
+        let (indices, labels) = if self.trained {
+            (self.samples.indices.as_slice(), self.samples.labels.as_slice())
+        } else {
+            (placeholder.as_slice(), placeholder.as_slice())
+        };
+        let mut epochs = Vec::new();
+        let network = train(
+            self.name,
+            &experiment.model,
+            &TrainingSet {
+                samples: &self.context.train_samples,
+                indices,
+                labels,
+                classes: self.samples.classes,
+            },
+            &config,
+            &self.stream,
+            &self.context.device,
+            &mut |epoch| {
+                on_epoch(self.name, epoch);
+                epochs.push(epoch.clone());
+            },
+        )?;
+        if self.trained {
+            // The history first: a checkpoint without one is trained anew.
+            write_epochs(&history, &epochs).map_err(|e| ExperimentError::store(&history, e))?;
+            if experiment.keep.checkpoints {
+                let info = [
+                    ("cell", self.cell.hash.as_str()),
+                    ("model", self.name),
+                    ("architecture", experiment.model.name()),
+                ];
+                save_checkpoint(&network, &checkpoint, &info)?;
+            }
+        }
+        Ok((network, epochs))
+    }
+}
+
+/// All layer pairs, all measures.
+fn measure(
+    context: &Context,
+    probe: &str,
+    a: &ProbeActivations,
+    b: &ProbeActivations,
+    scores: &mut Vec<Score>,
+) -> Result<(), ExperimentError> {
+    a.check_same_samples(b)?;
+    let layers = |activations: &ProbeActivations| {
+        activations
+            .layers
+            .iter()
+            .map(|l| Layer::new(l.name.clone(), l.values.clone()))
+            .collect::<Result<Vec<Layer>, _>>()
+    };
+    let (a, b) = (layers(a)?, layers(b)?);
+    let table = linear_cka(&a, &b)?;
+    for measure in context.experiment.analysis.measures() {
+        for (i, x) in a.iter().enumerate() {
+            for (j, y) in b.iter().enumerate() {
+                let score = table.score(i, j, measure);
+                scores.push(Score {
+                    probe: probe.to_string(),
+                    layer_a: x.name.clone(),
+                    layer_b: y.name.clone(),
+                    measure: measure.name().to_string(),
+                    value: score.value.ok(),
+                    undefined: score.value.err().map(|e| e.to_string()),
+                    n: x.rows(),
+                    d_a: x.width(),
+                    d_b: y.width(),
+                    null_mean: score.null_mean,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Accuracy on held-out samples of the classes the model knows; `None` if there
+/// are none.
+fn accuracy(
+    context: &Context,
+    network: &Network,
+    samples: &ModelSamples,
+) -> Result<Option<f64>, ExperimentError> {
+    let (probe, device_samples): &(Probe, DeviceSamples) = &context.accuracy;
+    let labels = samples.labelling.labels(&context.test)?;
+    let activations = extract(
+        network,
+        device_samples,
+        &probe.ids_sha256,
+        Pooling::Mean,
+        EXTRACT_BATCH,
+    );
+    let Some(logits) = activations.layers.last() else {
+        return Ok(None);
+    };
+    let predicted = logits
+        .values
+        .clone()
+        .argmax(1)
+        .try_into_data()
+        .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
+    let (mut known, mut right) = (0usize, 0usize);
+    for (&index, prediction) in probe.indices.iter().zip(predicted.iter::<i64>()) {
+        if let Some(label) = labels[index as usize] {
+            known += 1;
+            right += usize::from(i64::from(label) == prediction);
+        }
+    }
+    Ok((known > 0).then(|| right as f64 / known as f64))
+}

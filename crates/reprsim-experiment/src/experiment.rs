@@ -1,0 +1,197 @@
+//! A resolved experiment: every default filled in, every name checked.
+
+use reprsim_data::DatasetSpec;
+use reprsim_data::color_shape_digit::{Preset, Settings};
+use reprsim_metrics::Measure;
+use reprsim_models::{ModelConfig, Pooling};
+use reprsim_train::TrainingConfig;
+use serde::{Deserialize, Serialize};
+
+/// An experiment as it will be run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Its name; also the name of its run directory.
+    pub name: String,
+    /// One line on what it shows.
+    pub description: String,
+    /// The root of all random streams.
+    pub root_seed: u64,
+    /// Repetitions of every cell.
+    pub seeds: usize,
+    /// The device asked for (`auto`, `cpu`, ...).
+    pub device: String,
+    /// What cells of one seed share.
+    pub pairing: Pairing,
+    /// The data.
+    pub dataset: DatasetConfig,
+    /// The architecture.
+    pub model: ModelConfig,
+    /// The training.
+    pub training: TrainingConfig,
+    /// What is swept.
+    pub axes: Vec<Axis>,
+    /// What the models are compared on.
+    pub probes: Vec<ProbeConfig>,
+    /// How spatial layers become vectors.
+    pub pooling: Pooling,
+    /// What is measured and reported.
+    pub analysis: AnalysisConfig,
+    /// Which large files are kept.
+    pub keep: Keep,
+}
+
+/// What cells of one seed share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pairing {
+    /// Nothing: every cell draws its own split, weights and order.
+    #[default]
+    Independent,
+    /// The paper's design: the cells of one seed share permutation, initial
+    /// weights and order, so that their overlaps are nested. Errors are then
+    /// clustered by seed.
+    Nested,
+}
+
+/// The data set of an experiment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetConfig {
+    /// Its name.
+    pub name: String,
+    /// Whether the built-in set's further factors vary.
+    pub varied: bool,
+    /// Keep only so many classes of every factor of the built-in set; 0: all.
+    pub factor_classes: usize,
+    /// The factors whose product is the class label; empty: the set's own.
+    pub label: Vec<String>,
+    /// Size of the built-in training part.
+    pub train_samples: Option<usize>,
+    /// Samples each model is trained on; absent: half of every class.
+    pub train_per_model: Option<usize>,
+}
+
+impl DatasetConfig {
+    /// The specification to open it with.
+    pub fn spec(&self, root_seed: u64) -> DatasetSpec {
+        DatasetSpec {
+            name: self.name.clone(),
+            built_in: Settings {
+                preset: if self.varied {
+                    Preset::Varied
+                } else {
+                    Preset::Plain
+                },
+                factor_classes: self.factor_classes,
+                label: self.label.clone(),
+            },
+            train_samples: self.train_samples,
+            seed: root_seed,
+        }
+    }
+}
+
+/// The kinds of overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AxisKind {
+    /// Shared samples, same classes.
+    Data,
+    /// Shared classes and their samples.
+    Class,
+    /// Same samples, shared label factors.
+    Task,
+}
+
+impl AxisKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Data, Self::Class, Self::Task];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Class => "class",
+            Self::Task => "task",
+        }
+    }
+}
+
+/// One sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// What overlaps.
+    pub kind: AxisKind,
+    /// The overlaps, ascending.
+    pub levels: Vec<f64>,
+    /// Task axis: the factors tasks are made of.
+    pub factors: Vec<String>,
+    /// Task axis: factors in one model's task.
+    pub factors_per_task: usize,
+}
+
+/// Which samples a probe holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    /// Held-out samples of all classes, the same for every cell.
+    Fixed,
+    /// The paper's probe of the classes both models know: its size and classes
+    /// vary with the overlap.
+    CommonClasses,
+    /// The paper's probe of the classes only one model knows; varies likewise.
+    OneModelClasses,
+}
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeConfig {
+    /// Its name in results.
+    pub name: String,
+    /// Which samples.
+    pub kind: ProbeKind,
+    /// The data set; absent: the experiment's own.
+    pub dataset: Option<String>,
+    /// The built-in set's preset, where the probe is from it.
+    pub varied: bool,
+    /// Number of samples; absent: all (and always a cap for varying probes).
+    pub samples: Option<usize>,
+}
+
+/// What is measured and which result was declared to count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnalysisConfig {
+    /// The one result that was declared before the run.
+    pub primary: Primary,
+    /// Names of all measures taken.
+    pub measures: Vec<String>,
+}
+
+impl AnalysisConfig {
+    /// The measures themselves.
+    pub fn measures(&self) -> Vec<Measure> {
+        self.measures
+            .iter()
+            .filter_map(|name| Measure::from_name(name))
+            .collect()
+    }
+}
+
+/// The declared primary result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Primary {
+    /// Measure.
+    pub measure: String,
+    /// Probe.
+    pub probe: String,
+    /// Layer, of both models.
+    pub layer: String,
+}
+
+/// Which large files a run keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// Checkpoints: needed to measure again without training again.
+    pub checkpoints: bool,
+    /// Activations of every probe.
+    pub activations: bool,
+}

@@ -1,0 +1,28 @@
+//! Experiment files, plans, cells, and the pipeline that runs them.
+//!
+//! `file` reads an experiment file into an [`Experiment`]; [`Plan`] expands it
+//! to numbered cells; [`run`](run::run) works through them with the crates for
+//! training, extraction and measuring; the [`store`] keeps what is done; and
+//! [`analysis`] and [`summary`] turn the rows into effects and a report.
+
+pub mod analysis;
+mod cell;
+mod context;
+pub mod device;
+mod error;
+pub mod estimate;
+mod experiment;
+mod file;
+mod plan;
+pub mod results;
+pub mod run;
+pub mod store;
+pub mod summary;
+
+pub use error::ExperimentError;
+pub use experiment::{
+    AnalysisConfig, Axis, AxisKind, DatasetConfig, Experiment, Keep, Pairing, Primary, ProbeConfig,
+    ProbeKind,
+};
+pub use file::read_experiment;
+pub use plan::{Cell, CellRole, Plan};

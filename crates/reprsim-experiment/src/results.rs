@@ -1,0 +1,157 @@
+//! What a cell found, and the tidy table of all rows.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ExperimentError;
+use crate::experiment::AxisKind;
+use crate::plan::{Cell, CellRole};
+use crate::store::write_text;
+
+/// One similarity: a pair of layers, a probe, a measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The probe.
+    pub probe: String,
+    /// Layer of model a.
+    pub layer_a: String,
+    /// Layer of model b.
+    pub layer_b: String,
+    /// The measure.
+    pub measure: String,
+    /// The value; absent where it is undefined.
+    pub value: Option<f64>,
+    /// Why it is undefined.
+    pub undefined: Option<String>,
+    /// Samples.
+    pub n: usize,
+    /// Dimensions of layer a.
+    pub d_a: usize,
+    /// Dimensions of layer b.
+    pub d_b: usize,
+    /// Mean over all permutations of the samples: the chance level here.
+    pub null_mean: Option<f64>,
+}
+
+/// How one model of a pair trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelResult {
+    /// Training loss of the last epoch; absent for an untrained model.
+    pub train_loss: Option<f64>,
+    /// Training accuracy of the last epoch; absent for an untrained model.
+    pub train_accuracy: Option<f64>,
+    /// Accuracy on held-out samples of the classes it knows, in its own labels;
+    /// absent for an untrained model.
+    pub test_accuracy: Option<f64>,
+}
+
+/// Everything a finished cell found. Its file is written last: its presence
+/// means that the cell is done. Nothing in it depends on time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellResult {
+    /// Version of the layout of this file.
+    pub schema: u32,
+    /// The cell's hash.
+    pub cell: String,
+    /// Hash of what was measured.
+    pub measuring: String,
+    /// The device.
+    pub device: String,
+    /// Shared samples over samples per model, counted; absent for untrained pairs.
+    pub samples_shared: Option<f64>,
+    /// Shared classes or label factors over those of one model, counted.
+    pub labels_shared: Option<f64>,
+    /// Samples each model was trained on.
+    pub train_samples: usize,
+    /// Model a.
+    pub a: ModelResult,
+    /// Model b.
+    pub b: ModelResult,
+    /// All similarities.
+    pub scores: Vec<Score>,
+}
+
+const HEADER: [&str; 22] = [
+    "experiment",
+    "cell",
+    "seed",
+    "axis",
+    "data",
+    "class",
+    "task",
+    "role",
+    "samples_shared",
+    "labels_shared",
+    "probe",
+    "layer_a",
+    "layer_b",
+    "measure",
+    "value",
+    "n",
+    "d_a",
+    "d_b",
+    "null_mean",
+    "p_permutation",
+    "undefined",
+    "schema",
+];
+
+/// Writes all rows to `path` as CSV. A missing value is an empty field.
+///
+/// # Errors
+/// [`ExperimentError::Store`].
+pub fn write_csv(
+    path: &Path,
+    experiment: &str,
+    results: &[(Cell, CellResult)],
+) -> Result<(), ExperimentError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let say = |e: csv::Error| ExperimentError::store(path, e);
+    writer.write_record(HEADER).map_err(say)?;
+    let optional = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
+    for (cell, result) in results {
+        let axis = cell.level().map(|(axis, _)| axis.name()).unwrap_or_default();
+        let level = |kind: AxisKind| match cell.level() {
+            Some((axis, level)) if axis == kind => level.to_string(),
+            _ => String::new(),
+        };
+        let role = match cell.role {
+            CellRole::Untrained => "untrained",
+            CellRole::Level { listed: true, .. } => "level",
+            CellRole::Level { listed: false, .. } => "ceiling",
+        };
+        for score in &result.scores {
+            writer
+                .write_record([
+                    experiment,
+                    &cell.index.to_string(),
+                    &cell.seed.to_string(),
+                    axis,
+                    &level(AxisKind::Data),
+                    &level(AxisKind::Class),
+                    &level(AxisKind::Task),
+                    role,
+                    &optional(result.samples_shared),
+                    &optional(result.labels_shared),
+                    &score.probe,
+                    &score.layer_a,
+                    &score.layer_b,
+                    &score.measure,
+                    &optional(score.value),
+                    &score.n.to_string(),
+                    &score.d_a.to_string(),
+                    &score.d_b.to_string(),
+                    &optional(score.null_mean),
+                    "",
+                    score.undefined.as_deref().unwrap_or_default(),
+                    "1",
+                ])
+                .map_err(say)?;
+        }
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|e| ExperimentError::store(path, e))?;
+    write_text(path, &String::from_utf8_lossy(&bytes))
+}

@@ -1,0 +1,223 @@
+//! The run directory: what is done, what is locked, nothing half-written.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::ExperimentError;
+use crate::plan::{Cell, Plan};
+use crate::results::CellResult;
+
+/// Which cells a process works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All cells.
+    All,
+    /// Cells i, i + N, i + 2N, ...: part `i` of `of`, from 0.
+    Shard {
+        /// Which part.
+        i: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// One cell.
+    Cell(usize),
+}
+
+impl Share {
+    /// Whether cell `index` belongs to this share.
+    pub fn holds(self, index: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Shard { i, of } => index % of == i,
+            Self::Cell(cell) => index == cell,
+        }
+    }
+}
+
+/// An open run directory. Its locks die with the process.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    directories: BTreeMap<String, PathBuf>,
+    _locks: Vec<File>,
+}
+
+impl Store {
+    /// Opens or creates `root` for working on `share` of `plan`.
+    ///
+    /// A whole run excludes every other process; shards and single cells exclude
+    /// only those that do the same work, so that a job array can share the
+    /// directory.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Locked`] if another process holds it;
+    /// [`ExperimentError::Usage`] if it holds a run of another name;
+    /// [`ExperimentError::Store`] for file errors.
+    pub fn open(root: &Path, plan: &Plan, share: Share) -> Result<Self, ExperimentError> {
+        let cells = root.join("cells");
+        fs::create_dir_all(&cells).map_err(|e| ExperimentError::store(&cells, e))?;
+        let mut locks = vec![lock(root, "run.lock", share == Share::All)?];
+        match share {
+            Share::All => {}
+            Share::Shard { i, of } => locks.push(lock(root, &format!("shard-{i}-of-{of}.lock"), true)?),
+            Share::Cell(cell) => locks.push(lock(root, &format!("cell-{cell}.lock"), true)?),
+        }
+        if let Ok(old) = Plan::read(root)
+            && old.experiment.name != plan.experiment.name
+        {
+            return Err(ExperimentError::Usage(format!(
+                "{} holds the run '{}', not '{}'\n  give this one another directory with --out",
+                root.display(),
+                old.experiment.name,
+                plan.experiment.name
+            )));
+        }
+        // A cell keeps its directory by hash; its number may have changed with
+        // the plan.
+        let mut by_hash = BTreeMap::new();
+        for entry in fs::read_dir(&cells).map_err(|e| ExperimentError::store(&cells, e))?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some((_, hash)) = name.split_once('-') {
+                by_hash.insert(hash.to_string(), entry.path());
+            }
+        }
+        let mut directories = BTreeMap::new();
+        for cell in plan.cells.iter().filter(|c| share.holds(c.index)) {
+            let right = cells.join(cell.directory());
+            match by_hash.get(&cell.hash) {
+                Some(found) if *found != right && share == Share::All => {
+                    fs::rename(found, &right).map_err(|e| ExperimentError::store(found, e))?;
+                }
+                Some(found) if *found != right => {
+                    directories.insert(cell.hash.clone(), found.clone());
+                    continue;
+                }
+                _ => {}
+            }
+            directories.insert(cell.hash.clone(), right);
+        }
+        let store = Self {
+            root: root.to_path_buf(),
+            directories,
+            _locks: locks,
+        };
+        store.clear_leftovers();
+        store.write_json("plan.json", plan)?;
+        Ok(store)
+    }
+
+    /// The run directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory of `cell`, created on demand.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Store`].
+    pub fn cell_directory(&self, cell: &Cell) -> Result<PathBuf, ExperimentError> {
+        let path = self
+            .directories
+            .get(&cell.hash)
+            .cloned()
+            .unwrap_or_else(|| self.root.join("cells").join(cell.directory()));
+        fs::create_dir_all(&path).map_err(|e| ExperimentError::store(&path, e))?;
+        Ok(path)
+    }
+
+    /// The result of `cell`, if it is done and was measured as `measuring` says.
+    pub fn result(&self, cell: &Cell, measuring: &str) -> Option<CellResult> {
+        let path = self.directories.get(&cell.hash)?.join("result.json");
+        read_result(&path).filter(|r| r.measuring == measuring)
+    }
+
+    /// Writes a file of the run, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Store`].
+    pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ExperimentError> {
+        write_json(&self.root.join(name), value)
+    }
+
+    /// Temporary files of a killed process.
+    fn clear_leftovers(&self) {
+        for directory in self.directories.values().chain([&self.root]) {
+            let Ok(entries) = fs::read_dir(directory) else {
+                continue;
+            };
+            for entry in entries.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(".tmp") {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
+    }
+}
+
+/// All finished results of a plan in a run directory, in cell order, whoever
+/// wrote them.
+pub fn finished(root: &Path, plan: &Plan) -> Vec<(Cell, CellResult)> {
+    let measuring = plan.measuring_hash();
+    plan.cells
+        .iter()
+        .filter_map(|cell| {
+            let path = root.join("cells").join(cell.directory()).join("result.json");
+            let result = read_result(&path).filter(|r| r.measuring == measuring)?;
+            Some((cell.clone(), result))
+        })
+        .collect()
+}
+
+fn read_result(path: &Path) -> Option<CellResult> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+/// Writes `value` as JSON to `path`, whole or not at all.
+///
+/// # Errors
+/// [`ExperimentError::Store`].
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ExperimentError> {
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|e| ExperimentError::store(path, e))?;
+    text.push('\n');
+    write_text(path, &text)
+}
+
+/// Writes `text` to `path`, whole or not at all.
+///
+/// # Errors
+/// [`ExperimentError::Store`].
+pub fn write_text(path: &Path, text: &str) -> Result<(), ExperimentError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let say = |e: std::io::Error| ExperimentError::store(path, e);
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(say)?;
+    file.write_all(text.as_bytes()).map_err(say)?;
+    file.persist(path).map_err(|e| say(e.error))?;
+    Ok(())
+}
+
+fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, ExperimentError> {
+    let path = root.join(name);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| ExperimentError::store(&path, e))?;
+    let locked = if exclusive {
+        file.try_lock()
+    } else {
+        file.try_lock_shared()
+    };
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ExperimentError::Locked {
+            path: root.to_path_buf(),
+        }),
+        Err(TryLockError::Error(e)) => Err(ExperimentError::store(&path, e)),
+    }
+}

@@ -1,0 +1,30 @@
+//! What can go wrong with activations.
+
+use std::path::PathBuf;
+
+/// An error of the extraction crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// A file cannot be read, written or understood.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Two sets of activations are of different samples.
+    #[error(
+        "the activations are of different samples ({a} and {b}): similarity would be meaningless"
+    )]
+    DifferentSamples {
+        /// The sample-id hash of one.
+        a: String,
+        /// The sample-id hash of the other.
+        b: String,
+    },
+    /// The device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
+}

@@ -1,0 +1,9 @@
+//! Activations of a model over a probe set, and the files that hold them.
+
+mod activations;
+mod error;
+mod file;
+
+pub use activations::{LayerActivation, ProbeActivations, extract};
+pub use error::ExtractError;
+pub use file::{read_activations, write_activations};

@@ -1,0 +1,62 @@
+//! A small convolutional network.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, Linear};
+use burn::tensor::activation::relu;
+use rand::Rng;
+
+use crate::feature::{Activations, Feature, Input, Pooling};
+use crate::{Init, ModelShape};
+
+/// Names of the layers.
+pub(crate) const LAYERS: [&str; 4] = ["conv1", "conv2", "penultimate", "logits"];
+
+/// Three 3x3 stride-2 convolutions (w, 2w, 4w channels), each with batch norm
+/// and ReLU, global average pooling, and a linear head.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Conv2d,
+    bn3: BatchNorm,
+    fc: Linear,
+}
+
+impl Cnn {
+    /// A new model whose first convolution has `width` channels.
+    pub fn new<R: Rng>(width: usize, shape: ModelShape, init: &mut Init<'_, R>) -> Self {
+        Self {
+            conv1: init.conv2d([shape.input[0], width], 3, 2),
+            bn1: init.batch_norm(width),
+            conv2: init.conv2d([width, 2 * width], 3, 2),
+            bn2: init.batch_norm(2 * width),
+            conv3: init.conv2d([2 * width, 4 * width], 3, 2),
+            bn3: init.batch_norm(4 * width),
+            fc: init.linear(4 * width, shape.classes),
+        }
+    }
+
+    /// All layers: the maps `conv1` and `conv2` after ReLU, `penultimate` (the
+    /// third convolution's maps averaged over positions, `[n, 4w]`) and
+    /// `logits`.
+    pub fn forward(&self, input: Input) -> Activations {
+        let Input::Images(images) = input;
+        let conv1 = relu(self.bn1.forward(self.conv1.forward(images)));
+        let conv2 = relu(self.bn2.forward(self.conv2.forward(conv1.clone())));
+        let conv3 = relu(self.bn3.forward(self.conv3.forward(conv2.clone())));
+        let pooled = Feature::Map(conv3).pooled(Pooling::Mean);
+        let logits = self.fc.forward(pooled.clone());
+        let [first, second, third, last] = LAYERS;
+        Activations {
+            layers: vec![
+                (first, Feature::Map(conv1)),
+                (second, Feature::Map(conv2)),
+                (third, Feature::Vector(pooled)),
+                (last, Feature::Vector(logits)),
+            ],
+        }
+    }
+}

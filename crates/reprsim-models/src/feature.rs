@@ -1,0 +1,54 @@
+//! What goes into a model and what comes out of its layers.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// A batch of samples on the device, by modality.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// Normalised images, `[n, channels, height, width]`.
+    Images(Tensor<4>),
+}
+
+/// The activation of one layer for a batch.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Feature {
+    /// One vector a sample, `[n, d]`.
+    Vector(Tensor<2>),
+    /// One map a channel, `[n, channels, height, width]`.
+    Map(Tensor<4>),
+}
+
+/// How a spatial activation becomes one vector a sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The mean over positions: `[n, c, h, w]` to `[n, c]`.
+    #[default]
+    Mean,
+    /// Every position its own dimension: `[n, c, h, w]` to `[n, c h w]`.
+    Flatten,
+}
+
+impl Feature {
+    /// The activation as `[n, d]`.
+    pub fn pooled(self, pooling: Pooling) -> Tensor<2> {
+        match (self, pooling) {
+            (Self::Vector(vector), _) => vector,
+            (Self::Map(map), Pooling::Flatten) => map.flatten(1, 3),
+            (Self::Map(map), Pooling::Mean) => {
+                let [n, c, h, w] = map.dims();
+                map.reshape([n, c, h * w]).mean_dim(2).reshape([n, c])
+            }
+        }
+    }
+}
+
+/// All named layers of a model for one batch, input side first.
+#[derive(Clone, Debug)]
+pub struct Activations {
+    /// Name and activation of each layer; the last is the model's output.
+    pub layers: Vec<(&'static str, Feature)>,
+}

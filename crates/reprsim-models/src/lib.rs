@@ -1,0 +1,19 @@
+//! Burn modules that return their named activations in one forward pass.
+//!
+//! One file an architecture. Weights are drawn on the host from a random stream
+//! of the caller's, so that a model starts from the same weights on every
+//! device.
+
+mod cnn;
+mod config;
+mod feature;
+mod init;
+mod mlp;
+mod network;
+
+pub use cnn::Cnn;
+pub use config::{ModelConfig, ModelError, ModelShape};
+pub use feature::{Activations, Feature, Input, Pooling};
+pub use init::Init;
+pub use mlp::Mlp;
+pub use network::Network;

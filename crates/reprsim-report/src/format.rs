@@ -1,0 +1,33 @@
+//! Numbers as people read them.
+
+/// Three decimals, with a true minus sign; `–` for nothing.
+pub(crate) fn number(value: Option<f64>) -> String {
+    value.map_or("–".into(), |v| format!("{v:.3}").replace('-', "−"))
+}
+
+/// A signed slope.
+pub(crate) fn signed(value: f64) -> String {
+    format!("{value:+.3}").replace('-', "−")
+}
+
+/// A p-value, never shown as zero.
+pub(crate) fn p_value(p: Option<f64>) -> String {
+    match p {
+        None => "–".into(),
+        Some(p) if p < 0.0001 => "< 0.0001".into(),
+        Some(p) if p < 0.01 => format!("{p:.4}"),
+        Some(p) => format!("{p:.3}"),
+    }
+}
+
+/// A percentage.
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or("–".into(), |v| format!("{:.1} %", 100.0 * v))
+}
+
+/// An interval.
+pub(crate) fn interval(value: Option<(f64, f64)>) -> String {
+    value.map_or("–".into(), |(low, high)| {
+        format!("{} to {}", number(Some(low)), number(Some(high)))
+    })
+}

@@ -1,0 +1,53 @@
+//! Means and spreads per level.
+
+/// The points at one level of an axis.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Level {
+    /// The level.
+    pub level: f64,
+    /// Number of points.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (n - 1 in the denominator); absent for n < 2.
+    pub sd: Option<f64>,
+}
+
+/// The arithmetic mean; NaN for no values.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The sample standard deviation, n - 1 in the denominator; `None` for n < 2.
+pub fn standard_deviation(values: &[f64]) -> Option<f64> {
+    if values.len() < 2 {
+        return None;
+    }
+    let m = mean(values);
+    let squares: f64 = values.iter().map(|v| (v - m) * (v - m)).sum();
+    Some((squares / (values.len() as f64 - 1.0)).sqrt())
+}
+
+/// Groups `y` by its level `x` and describes each group, lowest level first.
+pub fn describe_levels(x: &[f64], y: &[f64]) -> Vec<Level> {
+    let mut levels: Vec<f64> = x.to_vec();
+    levels.sort_by(f64::total_cmp);
+    levels.dedup();
+    levels
+        .into_iter()
+        .map(|level| {
+            let values: Vec<f64> = x
+                .iter()
+                .zip(y)
+                .filter(|(xi, _)| **xi == level)
+                .map(|(_, yi)| *yi)
+                .collect();
+            Level {
+                level,
+                n: values.len(),
+                mean: mean(&values),
+                sd: standard_deviation(&values),
+            }
+        })
+        .collect()
+}

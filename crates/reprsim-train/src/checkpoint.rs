@@ -1,0 +1,76 @@
+//! Checkpoints: all parameters in one safetensors file, laid out and named as
+//! PyTorch would.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use burn_store::{
+    BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use reprsim_models::{ModelConfig, ModelShape, Network};
+
+use crate::error::TrainError;
+
+/// Version of the checkpoint layout, kept in each file's metadata.
+const SCHEMA: &str = "1";
+
+/// Writes `network` to `path`, whole or not at all, with `metadata` pairs.
+///
+/// # Errors
+/// [`TrainError::Checkpoint`] with the file and the reason.
+pub fn save_checkpoint(
+    network: &Network,
+    path: &Path,
+    metadata: &[(&str, &str)],
+) -> Result<(), TrainError> {
+    let error = |reason: String| TrainError::Checkpoint {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut store = SafetensorsStore::from_bytes(None)
+        .with_to_adapter(BurnToPyTorchAdapter)
+        .skip_enum_variants(true)
+        .clear_metadata()
+        .metadata("reprsim_schema", SCHEMA);
+    for (key, value) in metadata {
+        store = store.metadata(*key, *value);
+    }
+    store.collect_from(network).map_err(|e| error(e.to_string()))?;
+    let bytes = store.get_bytes().map_err(|e| error(e.to_string()))?;
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|e| error(e.to_string()))?;
+    std::io::Write::write_all(&mut file, &bytes).map_err(|e| error(e.to_string()))?;
+    file.persist(path).map_err(|e| error(e.to_string()))?;
+    Ok(())
+}
+
+/// Reads a checkpoint into a model of the given architecture, ready for
+/// inference on `device`.
+///
+/// # Errors
+/// [`TrainError::Checkpoint`] if the file cannot be read or does not fit the
+/// architecture.
+pub fn load_checkpoint(
+    path: &Path,
+    model: &ModelConfig,
+    shape: ModelShape,
+    device: &Device,
+) -> Result<Network, TrainError> {
+    let error = |reason: String| TrainError::Checkpoint {
+        path: path.to_path_buf(),
+        reason,
+    };
+    // The initial weights are all replaced; any stream will do.
+    let mut network = Network::new(model, shape, &mut ChaCha8Rng::seed_from_u64(0), device)?;
+    let mut store = SafetensorsStore::from_file(path)
+        .with_from_adapter(PyTorchToBurnAdapter)
+        .skip_enum_variants(true)
+        .allow_partial(false);
+    let result = network.load_from(&mut store).map_err(|e| error(e.to_string()))?;
+    if let Some(missing) = result.missing.first() {
+        return Err(error(format!("it lacks the tensor '{}'", missing.0)));
+    }
+    Ok(network)
+}

@@ -1,0 +1,78 @@
+//! How to train, as an experiment file says it.
+
+use serde::{Deserialize, Serialize};
+
+/// Training settings, the same for both models of a pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Passes over the training set.
+    pub epochs: usize,
+    /// Samples a step. A last, shorter batch is dropped.
+    pub batch: usize,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate moves, per step.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// Share of the target spread evenly over the classes, in 0..1.
+    #[serde(default)]
+    pub label_smoothing: f64,
+}
+
+/// The optimiser and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// Stochastic gradient descent with momentum (no dampening, as PyTorch's
+    /// default) and L2 weight decay on all parameters.
+    Sgd {
+        /// Peak learning rate.
+        lr: f64,
+        /// Momentum.
+        #[serde(default)]
+        momentum: f64,
+        /// Weight decay.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// AdamW with decoupled weight decay (Loshchilov and Hutter 2019).
+    AdamW {
+        /// Peak learning rate.
+        lr: f64,
+        /// Weight decay.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+}
+
+impl OptimizerConfig {
+    /// The peak learning rate.
+    pub fn lr(&self) -> f64 {
+        match *self {
+            Self::Sgd { lr, .. } | Self::AdamW { lr, .. } => lr,
+        }
+    }
+}
+
+/// The course of the learning rate over all steps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ScheduleConfig {
+    /// Always the peak.
+    #[default]
+    Constant,
+    /// From 0 to the peak in a straight line over the first `peak` share of the
+    /// steps, then to 0 at the end.
+    Triangular {
+        /// Where the peak is, in 0..1.
+        peak: f64,
+    },
+    /// A linear warm-up over the first `warmup` share of the steps, then half a
+    /// cosine to 0 (Loshchilov and Hutter 2017).
+    Cosine {
+        /// Share of the steps, in 0..1.
+        #[serde(default)]
+        warmup: f64,
+    },
+}

@@ -1,0 +1,49 @@
+//! One line of training history an epoch, as JSON lines.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// What an epoch did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Optimiser steps since the start.
+    pub step: usize,
+    /// Mean training loss over the epoch.
+    pub loss: f64,
+    /// Training accuracy over the epoch, in 0..=1.
+    pub accuracy: f64,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Samples a second.
+    pub samples_per_s: f64,
+}
+
+/// Writes the history to `path`, whole or not at all.
+///
+/// # Errors
+/// The operating system's.
+pub fn write_epochs(path: &Path, epochs: &[Epoch]) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    for epoch in epochs {
+        serde_json::to_writer(&mut file, epoch)?;
+        file.write_all(b"\n")?;
+    }
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Reads a history.
+///
+/// # Errors
+/// The operating system's, or that of a line that is no epoch.
+pub fn read_epochs(path: &Path) -> std::io::Result<Vec<Epoch>> {
+    std::fs::read_to_string(path)?
+        .lines()
+        .map(|line| serde_json::from_str(line).map_err(Into::into))
+        .collect()
+}

@@ -1,0 +1,211 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use reprsim_experiment::device::NAMES;
+
+/// Trains pairs of models whose data or tasks overlap by a known amount, probes
+/// their layers, measures how alike they became, and says with what confidence
+/// the overlap caused it.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = "\
+Examples:
+  reprsim run experiments/quick.toml       the effect on built-in images, in minutes
+  reprsim plan experiments/quick.toml      what would be run, and for how long
+  reprsim data fetch fashion-mnist         bring a real data set to this machine
+
+Exit codes: 0 done, 1 failed, 2 wrong use (arguments, experiment file, run in use),
+3 finished with failed cells.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people.
+    #[default]
+    Table,
+    /// Comma-separated values.
+    Csv,
+    /// An array of objects.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an experiment, or go on with one that was interrupted.
+    #[command(after_help = "\
+Examples:
+  reprsim run experiments/quick.toml
+  reprsim run experiments/quick.toml --out /scratch/quick --device cpu --jobs 4
+  reprsim run experiments/fashion-mnist.toml --shard 2/8     part 2 of 8, for a job array
+  reprsim run experiments/quick.toml --dry-run               the plan alone
+
+Finished cells are kept: running again continues. When all shards are done,
+`reprsim report RUN` merges them.")]
+    Run(RunArgs),
+    /// Show what an experiment would run: cells, models, samples, time.
+    #[command(after_help = "\
+Examples:
+  reprsim plan experiments/quick.toml
+  reprsim plan experiments/quick.toml --format csv > cells.csv")]
+    Plan(PlanArgs),
+    /// List, preview or fetch data sets.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// List the devices of this machine and which one `auto` takes.
+    #[command(after_help = "Example:\n  reprsim devices --format json")]
+    Devices {
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Merge the finished cells of a run and write its report again.
+    #[command(after_help = "Example:\n  reprsim report runs/quick")]
+    Report {
+        /// The run directory.
+        run: PathBuf,
+        /// How to print the table of effects.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print shell completions.
+    #[command(after_help = "\
+Example:
+  reprsim completions bash > ~/.local/share/bash-completion/completions/reprsim")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The experiment file.
+    pub experiment: PathBuf,
+    /// Where to compute; overrides the file's `device`.
+    #[arg(long, value_parser = NAMES)]
+    pub device: Option<String>,
+    /// The run directory [default: runs/NAME].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Cells worked on at once [default: one a core on the CPU, 1 on a GPU].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Run only cell I (numbers as in `reprsim plan`).
+    #[arg(long, value_name = "I", conflicts_with = "shard")]
+    pub cell: Option<usize>,
+    /// Run only part i of N, i from 1: every N-th cell.
+    #[arg(long, value_name = "i/N", value_parser = shard)]
+    pub shard: Option<(usize, usize)>,
+    /// Show the plan and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print the table of effects.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanArgs {
+    /// The experiment file.
+    pub experiment: PathBuf,
+    /// The device to estimate the time on; overrides the file's `device`.
+    #[arg(long, value_parser = NAMES)]
+    pub device: Option<String>,
+    /// Cells worked on at once, for the estimate.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// How to print the table of cells.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// List the data sets and whether they are on this machine.
+    List {
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+    /// Write a labelled grid of samples as PNG.
+    #[command(after_help = "\
+Examples:
+  reprsim data preview color-shape-digit --out grid.png
+  reprsim data preview color-shape-digit --preset varied --out grid.png
+  reprsim data preview fashion-mnist --count 60 --out grid.png")]
+    Preview {
+        /// The data set.
+        name: String,
+        /// The picture to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Number of samples.
+        #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        count: u16,
+        /// Preset of the built-in data set.
+        #[arg(long, value_parser = ["plain", "varied"], default_value = "plain")]
+        preset: String,
+        /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+    /// Bring data sets to this machine, checked by SHA-256.
+    #[command(after_help = "Example:\n  reprsim data fetch fashion-mnist mnist")]
+    Fetch {
+        /// The data sets.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// Reads `i/N` with i from 1 to N; returns i from 0.
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let wrong = || format!("'{text}' is not i/N with i from 1 to N, such as 2/8");
+    let (i, of) = text.split_once('/').ok_or_else(wrong)?;
+    let (i, of): (usize, usize) = (
+        i.parse().map_err(|_| wrong())?,
+        of.parse().map_err(|_| wrong())?,
+    );
+    if i == 0 || i > of {
+        return Err(wrong());
+    }
+    Ok((i - 1, of))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn shards_count_from_one() {
+        assert_eq!(shard("1/4"), Ok((0, 4)));
+        assert_eq!(shard("4/4"), Ok((3, 4)));
+        for wrong in ["0/4", "5/4", "4", "a/b", "1/0"] {
+            assert!(shard(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `reprsim data`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::seq::SliceRandom;
+use reprsim_data::color_shape_digit::{self, Preset, Settings};
+use reprsim_data::{
+    DatasetSpec, FetchEvent, Part, Stream, cards, default_cache, fetch, find_card, open, preview,
+};
+use serde_json::json;
+
+use crate::args::{DataCommand, Format};
+use crate::commands::say;
+use crate::table::Table;
+
+pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        DataCommand::List { format, data_dir } => {
+            list(format, &data_dir.unwrap_or_else(default_cache))?;
+        }
+        DataCommand::Preview {
+            name,
+            out,
+            count,
+            preset,
+            data_dir,
+        } => {
+            let cache = data_dir.unwrap_or_else(default_cache);
+            write_preview(&name, &out, usize::from(count), preset == "varied", &cache)?;
+        }
+        DataCommand::Fetch { names, data_dir } => {
+            let cache = data_dir.unwrap_or_else(default_cache);
+            for name in names {
+                fetch_one(&name, &cache)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(format: Format, cache: &Path) -> std::io::Result<()> {
+    let mut table = Table::new(&["name", "here", "description", "licence"]);
+    table.push(vec![
+        json!(color_shape_digit::NAME),
+        json!("built in"),
+        json!("generated 28x28 colour images: 8 shapes x 10 digits x 10 colours"),
+        json!("MIT OR Apache-2.0"),
+    ]);
+    for card in cards() {
+        let here = card.files.iter().all(|f| cache.join(&card.name).join(&f.name).exists());
+        table.push(vec![
+            json!(card.name),
+            json!(if here { "yes" } else { "no" }),
+            json!(card.description),
+            json!(card.licence),
+        ]);
+    }
+    table.print(format)
+}
+
+fn write_preview(
+    name: &str,
+    out: &Path,
+    count: usize,
+    varied: bool,
+    cache: &Path,
+) -> anyhow::Result<()> {
+    let spec = DatasetSpec {
+        name: name.to_string(),
+        built_in: Settings {
+            preset: if varied { Preset::Varied } else { Preset::Plain },
+            ..Settings::default()
+        },
+        train_samples: None,
+        seed: 0,
+    };
+    let dataset = open(&spec, Part::Test, cache)?;
+    let mut indices: Vec<usize> = (0..dataset.len()).collect();
+    indices.shuffle(&mut Stream::new(0).child("preview").rng());
+    indices.truncate(count);
+    let grid = preview::grid(&dataset, &indices, 10);
+    grid.save(out).with_context(|| format!("could not write {}", out.display()))?;
+    say(&format!("{} samples of {name} in {}", indices.len(), out.display()));
+    Ok(())
+}
+
+fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
+    let card = find_card(name)?;
+    let bar = ProgressBar::new(0);
+    bar.set_style(
+        ProgressStyle::with_template("{msg}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    fetch(card, cache, &mut |event| match event {
+        FetchEvent::Present(file) => say(&format!("{file}: here already")),
+        FetchEvent::Trying(file, source) => {
+            bar.set_message(file.to_string());
+            say(&format!("{file}: trying {source}"));
+        }
+        FetchEvent::Bytes(here, total) => {
+            bar.set_length(total.unwrap_or(here));
+            bar.set_position(here);
+        }
+        FetchEvent::Done(file) => say(&format!("{file}: checksum right")),
+    })?;
+    bar.finish_and_clear();
+    say(&format!("{name} is in {}", cache.join(name).display()));
+    Ok(())
+}

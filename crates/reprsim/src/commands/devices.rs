@@ -1,0 +1,28 @@
+//! `reprsim devices`.
+
+use std::process::ExitCode;
+
+use reprsim_experiment::device;
+use serde_json::json;
+
+use crate::args::Format;
+use crate::table::Table;
+
+pub(crate) fn devices(format: Format) -> anyhow::Result<ExitCode> {
+    let chosen = device::choose("auto")?;
+    let mut table = Table::new(&["device", "name", "kind", "interface", "driver"]);
+    for listed in device::list() {
+        table.push(vec![
+            json!(listed.option),
+            json!(listed.name),
+            json!(listed.kind),
+            json!(listed.interface),
+            json!(listed.driver),
+        ]);
+    }
+    table.print(format)?;
+    if format == Format::Table {
+        crate::commands::say(&format!("\nauto takes {}: {}", chosen.name, chosen.why));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,30 @@
+//! One file a command.
+
+mod completions;
+mod data;
+mod devices;
+mod plan;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use crate::args::{Args, Command};
+
+/// Runs the command and gives its exit code.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Run(args) => run::run(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Data(command) => data::data(command),
+        Command::Devices { format } => devices::devices(format),
+        Command::Report { run, format } => report::report(&run, format),
+        Command::Completions { shell } => completions::completions(shell),
+    }
+}
+
+/// A line on standard output; a closed pipe is no reason to panic.
+pub(crate) fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,82 @@
+//! `reprsim plan`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use reprsim_data::default_cache;
+use reprsim_experiment::device::{Chosen, choose};
+use reprsim_experiment::estimate::{training_seconds, training_sizes};
+use reprsim_experiment::run::default_jobs;
+use reprsim_experiment::{CellRole, Plan, read_experiment};
+use serde_json::json;
+
+use crate::args::{Format, PlanArgs};
+use crate::commands::say;
+use crate::table::Table;
+
+pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let cache = args.data_dir.clone().unwrap_or_else(default_cache);
+    let experiment = read_experiment(&args.experiment, &cache)?;
+    let chosen = choose(args.device.as_deref().unwrap_or(&experiment.device))?;
+    let plan = Plan::new(&experiment);
+    let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
+    show(&plan, &chosen, jobs, &cache, args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the cells and, for people, the totals and a measured estimate.
+pub(crate) fn show(
+    plan: &Plan,
+    chosen: &Chosen,
+    jobs: usize,
+    cache: &Path,
+    format: Format,
+) -> anyhow::Result<()> {
+    let sizes = training_sizes(plan, cache)?;
+    let mut table =
+        Table::new(&["cell", "axis", "level", "seed", "role", "samples_per_model", "classes", "hash"]);
+    for cell in &plan.cells {
+        let size = cell
+            .level()
+            .and_then(|(axis, _)| sizes.iter().find(|(a, ..)| *a == axis));
+        table.push(vec![
+            json!(cell.index),
+            json!(cell.level().map(|(axis, _)| axis.name())),
+            json!(cell.level().map(|(_, level)| level)),
+            json!(cell.seed),
+            json!(match cell.role {
+                CellRole::Untrained => "floor",
+                CellRole::Level { listed: true, .. } => "level",
+                CellRole::Level { listed: false, .. } => "ceiling",
+            }),
+            json!(size.map_or(0, |s| s.1)),
+            json!(size.map(|s| s.2)),
+            json!(cell.hash),
+        ]);
+    }
+    table.print(format)?;
+    if format == Format::Table {
+        let seconds = training_seconds(plan, chosen, jobs, cache)?;
+        say(&format!(
+            "\n{} cells, {} models to train, {} epochs each\ndevice: {} ({}), {jobs} at once\n\
+             estimated training time: {}",
+            plan.cells.len(),
+            plan.models_to_train(),
+            plan.experiment.training.epochs,
+            chosen.name,
+            chosen.why,
+            duration(seconds)
+        ));
+    }
+    Ok(())
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 5400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
+    }
+}

@@ -1,0 +1,94 @@
+//! `reprsim run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use reprsim_data::default_cache;
+use reprsim_experiment::device::choose;
+use reprsim_experiment::run::{default_jobs, run as run_plan};
+use reprsim_experiment::store::Share;
+use reprsim_experiment::summary::merge;
+use reprsim_experiment::{ExperimentError, Plan, read_experiment};
+
+use crate::args::{Format, RunArgs};
+use crate::commands::{plan, report, say};
+use crate::exit::{CELLS_FAILED, DONE};
+use crate::progress::Progress;
+
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let cache = args.data_dir.clone().unwrap_or_else(default_cache);
+    let experiment = read_experiment(&args.experiment, &cache)?;
+    let plan = Plan::new(&experiment);
+    let share = match (args.cell, args.shard) {
+        (Some(cell), _) if cell >= plan.cells.len() => {
+            return Err(ExperimentError::Usage(format!(
+                "there is no cell {cell}: the plan has cells 0 to {}",
+                plan.cells.len() - 1
+            ))
+            .into());
+        }
+        (Some(cell), _) => Share::Cell(cell),
+        (None, Some((i, of))) => Share::Shard { i, of },
+        (None, None) => Share::All,
+    };
+    let chosen = choose(args.device.as_deref().unwrap_or(&experiment.device))?;
+    let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
+    if args.dry_run {
+        plan::show(&plan, &chosen, jobs, &cache, args.format)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let root = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
+    note(&format!("device: {} ({})", chosen.name, chosen.why));
+    note(&format!("run:    {} ({jobs} cells at once)", root.display()));
+    let start = Instant::now();
+    let progress = Progress::new(experiment.training.epochs);
+    let outcome = run_plan(&plan, &root, share, &chosen, jobs, &cache, &progress)?;
+    drop(progress);
+    for (cell, reason) in &outcome.failed {
+        note(&format!("failed: {cell}: {reason}"));
+    }
+    if share == Share::All {
+        if outcome.finished + outcome.resumed > 0 {
+            let merged = merge(&root, &plan)?;
+            if args.format == Format::Table {
+                say("");
+            }
+            report::print_effects(&merged.analysis, args.format)?;
+            if args.format == Format::Table {
+                say(&format!(
+                    "\n{} cells in {:.0} s ({} were done before)\nreport: {}",
+                    outcome.finished,
+                    start.elapsed().as_secs_f64(),
+                    outcome.resumed,
+                    merged.report.display()
+                ));
+            }
+        }
+    } else {
+        note(&format!(
+            "{} cells done; when all are, merge them with: reprsim report {}",
+            outcome.finished + outcome.resumed,
+            root.display()
+        ));
+    }
+    if outcome.failed.is_empty() {
+        Ok(ExitCode::from(DONE))
+    } else {
+        note(&format!(
+            "{} of {} cells failed; running again tries them once more",
+            outcome.failed.len(),
+            outcome.failed.len() + outcome.finished + outcome.resumed
+        ));
+        Ok(ExitCode::from(CELLS_FAILED))
+    }
+}
+
+/// A remark on the standard error stream, so that tables can be piped.
+#[expect(clippy::print_stderr, reason = "remarks for the person at the terminal")]
+fn note(text: &str) {
+    eprintln!("{text}");
+}

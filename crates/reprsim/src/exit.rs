@@ -1,0 +1,45 @@
+//! Exit codes and how errors are shown.
+
+use std::process::ExitCode;
+
+use reprsim_data::DataError;
+use reprsim_experiment::ExperimentError;
+
+/// All went well.
+pub(crate) const DONE: u8 = 0;
+/// Something failed on the way.
+pub(crate) const FAILED: u8 = 1;
+/// The program was used wrongly: arguments, an experiment file, a busy run.
+pub(crate) const USAGE: u8 = 2;
+/// The run ended, but some cells failed.
+pub(crate) const CELLS_FAILED: u8 = 3;
+
+/// Prints an error with its causes and picks the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    // A closed pipe (`reprsim ... | head`) is no error.
+    let broken_pipe = error.chain().any(|e| {
+        e.downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        return ExitCode::from(DONE);
+    }
+    eprint_error(error);
+    let usage = error.chain().any(|e| {
+        e.downcast_ref::<ExperimentError>().is_some_and(ExperimentError::is_usage)
+            || e.downcast_ref::<DataError>()
+                .is_some_and(|e| matches!(e, DataError::UnknownDataset { .. }))
+    });
+    ExitCode::from(if usage { USAGE } else { FAILED })
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where errors are shown")]
+fn eprint_error(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        let text = cause.to_string();
+        if !error.to_string().contains(&text) {
+            eprintln!("  cause: {text}");
+        }
+    }
+}

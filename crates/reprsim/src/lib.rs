@@ -1,0 +1,21 @@
+//! The program: arguments, one file a command, progress, exit codes.
+
+mod args;
+mod commands;
+mod exit;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Parses the arguments, runs the command, reports errors, and gives the exit
+/// code (see `reprsim --help`).
+pub fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(code) => code,
+        Err(error) => exit::report(&error),
+    }
+}

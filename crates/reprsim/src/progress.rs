@@ -1,0 +1,156 @@
+//! Progress: nested bars on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reprsim_experiment::run::Observer;
+use reprsim_experiment::{Cell, ExperimentError};
+
+/// Shows how a run goes.
+pub(crate) struct Progress {
+    epochs: u64,
+    terminal: bool,
+    bars: MultiProgress,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    cells: Option<ProgressBar>,
+    jobs: BTreeMap<usize, ProgressBar>,
+    started: Option<Instant>,
+    total: usize,
+    resumed: usize,
+    done: usize,
+}
+
+impl Progress {
+    /// `epochs` is what one model of a cell is trained for.
+    pub fn new(epochs: usize) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self {
+            epochs: epochs as u64,
+            terminal,
+            bars: MultiProgress::with_draw_target(if terminal {
+                ProgressDrawTarget::stderr()
+            } else {
+                ProgressDrawTarget::hidden()
+            }),
+            state: Mutex::default(),
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        act(&mut state)
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}
+
+fn spell(duration: Duration) -> String {
+    let s = duration.as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "progress goes to the standard error stream")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+impl Observer for Progress {
+    fn begin(&self, total: usize, done: usize) {
+        self.with(|state| {
+            state.total = total;
+            state.resumed = done;
+            state.done = done;
+            state.started = Some(Instant::now());
+            let bar = self.bars.add(ProgressBar::new(total as u64));
+            bar.set_style(style("cells  {bar:32.green/dim} {pos}/{len}  {elapsed} gone, {msg}"));
+            bar.set_position(done as u64);
+            bar.reset_eta();
+            bar.set_message("preparing data");
+            bar.enable_steady_tick(Duration::from_millis(500));
+            state.cells = Some(bar);
+        });
+        if !self.terminal && done > 0 {
+            say(&format!("{done} of {total} cells were done before"));
+        }
+    }
+
+    fn cell_started(&self, job: usize, cell: &Cell) {
+        self.with(|state| {
+            let bar = state.jobs.entry(job).or_insert_with(|| {
+                let bar = self.bars.add(ProgressBar::new(2 * self.epochs));
+                bar.set_style(style("  {prefix:24} {bar:24.cyan/dim} {msg}"));
+                bar
+            });
+            bar.reset();
+            bar.set_length(2 * self.epochs);
+            bar.set_prefix(cell.label());
+            bar.set_message("splitting");
+        });
+    }
+
+    fn epoch(&self, job: usize, model: &str, epoch: &reprsim_experiment::run::Epoch) {
+        self.with(|state| {
+            if let Some(bar) = state.jobs.get(&job) {
+                let offset = if model == "a" { 0 } else { self.epochs };
+                bar.set_position(offset + epoch.epoch as u64);
+                bar.set_message(format!(
+                    "model {model} epoch {}/{}  loss {:.3}  acc {:.2}  {:.0} images/s",
+                    epoch.epoch, self.epochs, epoch.loss, epoch.accuracy, epoch.samples_per_s
+                ));
+            }
+        });
+    }
+
+    fn cell_finished(&self, job: usize, cell: &Cell, error: Option<&ExperimentError>) {
+        let line = self.with(|state| {
+            state.done += 1;
+            let elapsed = state.started.map_or(Duration::ZERO, |s| s.elapsed());
+            let here = state.done - state.resumed;
+            let left = elapsed.mul_f64((state.total - state.done) as f64 / here.max(1) as f64);
+            if let Some(bar) = &state.cells {
+                bar.set_position(state.done as u64);
+                bar.set_message(format!("about {} left", spell(left)));
+            }
+            if let Some(bar) = state.jobs.get(&job) {
+                bar.set_message("done");
+                if state.done == state.total {
+                    state.jobs.values().for_each(ProgressBar::finish_and_clear);
+                    if let Some(cells) = &state.cells {
+                        cells.finish_with_message("all done");
+                    }
+                }
+            }
+            format!(
+                "[{}/{}] {}{}  ({} gone, about {} left)",
+                state.done,
+                state.total,
+                cell.label(),
+                error.map_or(String::new(), |e| format!(": FAILED: {e}")),
+                spell(elapsed),
+                spell(left)
+            )
+        });
+        if self.terminal {
+            if let Some(error) = error {
+                let _ = self.bars.println(format!("{} failed: {error}", cell.label()));
+            }
+        } else {
+            say(&line);
+        }
+    }
+}

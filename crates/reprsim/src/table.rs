@@ -1,0 +1,129 @@
+//! Tables as aligned text, CSV or JSON.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use crate::args::Format;
+
+/// A table: field names, and rows of values.
+pub(crate) struct Table {
+    fields: Vec<&'static str>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    pub fn new(fields: &[&'static str]) -> Self {
+        Self {
+            fields: fields.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub fn push(&mut self, row: Vec<Value>) {
+        debug_assert_eq!(row.len(), self.fields.len());
+        self.rows.push(row);
+    }
+
+    /// Prints the table to standard output.
+    pub fn print(&self, format: Format) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match format {
+            Format::Json => {
+                let objects: Vec<Value> = self
+                    .rows
+                    .iter()
+                    .map(|row| {
+                        let fields = self.fields.iter().map(ToString::to_string);
+                        Value::Object(fields.zip(row.iter().cloned()).collect::<Map<_, _>>())
+                    })
+                    .collect();
+                serde_json::to_writer_pretty(&mut out, &objects)?;
+                writeln!(out)
+            }
+            Format::Csv => {
+                writeln!(out, "{}", self.fields.join(","))?;
+                for row in &self.rows {
+                    let cells: Vec<String> = row.iter().map(|v| quoted(&plain(v))).collect();
+                    writeln!(out, "{}", cells.join(","))?;
+                }
+                Ok(())
+            }
+            Format::Table => self.print_aligned(&mut out),
+        }
+    }
+
+    fn print_aligned(&self, out: &mut impl Write) -> io::Result<()> {
+        let cells: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.iter().map(human).collect()).collect();
+        let widths: Vec<usize> = self
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(i, field)| {
+                cells
+                    .iter()
+                    .map(|row| row[i].chars().count())
+                    .chain([field.chars().count()])
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        let numeric: Vec<bool> = (0..self.fields.len())
+            .map(|i| self.rows.iter().any(|row| row[i].is_number()))
+            .collect();
+        let mut line = |row: Vec<&str>| -> io::Result<()> {
+            let mut text = String::new();
+            for (i, cell) in row.iter().enumerate() {
+                let pad = " ".repeat(widths[i] - cell.chars().count());
+                let aligned = if numeric[i] {
+                    format!("{pad}{cell}  ")
+                } else {
+                    format!("{cell}{pad}  ")
+                };
+                text.push_str(&aligned);
+            }
+            writeln!(out, "{}", text.trim_end())
+        };
+        line(self.fields.clone())?;
+        for row in &cells {
+            line(row.iter().map(String::as_str).collect())?;
+        }
+        Ok(())
+    }
+}
+
+/// The value with all its digits.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The value as a person reads it: four significant digits.
+fn human(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Number(n) if n.is_f64() => {
+            let v = n.as_f64().unwrap_or_default();
+            if v == 0.0 {
+                "0".into()
+            } else if v.abs() < 1e-3 {
+                format!("{v:.1e}")
+            } else {
+                format!("{v:.4}")
+            }
+        }
+        other => plain(other),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains(['"', ',', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_string()
+    }
+}

@@ -1,0 +1,97 @@
+//! A tiny experiment and the program itself, for end-to-end tests.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// An experiment of 7 cells that takes a second or two.
+pub const TINY: &str = r#"
+name = "tiny"
+seeds = 1
+
+[dataset]
+name = "color-shape-digit"
+preset = "varied"
+factor_classes = 4
+label = ["digit"]
+train_samples = 400
+train_per_model = 64
+
+[model]
+name = "cnn"
+width = 2
+
+[training]
+epochs = 2
+batch = 32
+optimizer = { name = "sgd", lr = 0.1, momentum = 0.9, weight_decay = 5e-4 }
+schedule = { name = "triangular", peak = 0.5 }
+label_smoothing = 0.1
+
+[[axis]]
+kind = "data"
+levels = [0, 0.5, 1]
+
+[[axis]]
+kind = "class"
+levels = [0, 1]
+
+[[axis]]
+kind = "task"
+factors = ["shape", "digit"]
+factors_per_task = 1
+levels = [0, 1]
+
+[[probe]]
+name = "test"
+samples = 60
+
+[[probe]]
+name = "plain"
+preset = "plain"
+samples = 50
+
+[[probe]]
+name = "common"
+kind = "common-classes"
+samples = 50
+
+[analysis]
+primary = { measure = "cka_linear_debiased", probe = "test", layer = "penultimate" }
+"#;
+
+/// The program, computing on the CPU unless told otherwise.
+pub fn reprsim() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reprsim"));
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    command
+}
+
+/// Writes an experiment file and returns its path.
+pub fn experiment(dir: &Path, text: &str) -> std::path::PathBuf {
+    let path = dir.join("experiment.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Runs `experiment` into `out` on the CPU.
+pub fn run(experiment: &Path, out: &Path, more: &[&str]) -> Output {
+    reprsim()
+        .arg("run")
+        .arg(experiment)
+        .arg("--out")
+        .arg(out)
+        .args(["--device", "cpu"])
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

@@ -1,0 +1,259 @@
+//! The program as its users meet it.
+
+mod common;
+
+use std::fs;
+
+use common::{TINY, experiment, reprsim, run, stderr, stdout};
+
+#[test]
+fn from_experiment_file_to_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    let output = run(&file, &out, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("device: CPU"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("report: "), "{}", stdout(&output));
+    assert!(!stderr(&output).contains('\r'), "plain lines when not on a terminal");
+
+    let analysis: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out.join("analysis.json")).unwrap()).unwrap();
+    let effects = analysis["effects"].as_array().unwrap();
+    for axis in ["data", "class", "task"] {
+        let primary: Vec<_> =
+            effects.iter().filter(|e| e["axis"] == axis && e["primary"] == true).collect();
+        assert_eq!(primary.len(), 1, "{axis}");
+        for key in
+            ["slope", "ci_low", "ci_high", "p_value", "r_squared", "n", "probe", "layer", "measure"]
+        {
+            assert!(primary[0].get(key).is_some(), "{key}");
+        }
+        assert!(primary[0]["floor"].is_number() && primary[0]["ceiling"].is_number());
+    }
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("<svg") && !report.contains("https://"));
+
+    let csv = fs::read_to_string(out.join("results.csv")).unwrap();
+    let header = csv.lines().next().unwrap();
+    assert!(header.starts_with("experiment,cell,seed,axis,data,class,task"), "{header}");
+    assert!(!csv.contains("NaN") && !csv.contains(",-1,"));
+    // Identical data and seed streams apart, overlap 1 really shares everything.
+    let split: serde_json::Value = {
+        let cell = fs::read_dir(out.join("cells"))
+            .unwrap()
+            .flatten()
+            .map(|e| e.path().join("split.json"))
+            .map(|p| serde_json::from_str::<serde_json::Value>(&fs::read_to_string(p).unwrap()).unwrap())
+            .find(|s| s["axis"] == "data" && s["level"] == 0.5)
+            .unwrap();
+        cell
+    };
+    assert_eq!(split["overlap_reached"]["samples"], 0.5);
+    assert_eq!(split["samples_per_model"], 64);
+
+    // A second run has nothing to do and changes nothing.
+    let again = run(&file, &out, &[]);
+    assert!(stdout(&again).contains("0 cells in"), "{}", stdout(&again));
+    assert_eq!(csv, fs::read_to_string(out.join("results.csv")).unwrap());
+}
+
+#[test]
+fn the_same_experiment_twice_is_bit_identical_whatever_the_jobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    assert!(run(&file, &one, &["--jobs", "1"]).status.success());
+    assert!(run(&file, &two, &["--jobs", "3"]).status.success());
+    for name in ["results.csv", "analysis.json"] {
+        assert_eq!(fs::read(one.join(name)).unwrap(), fs::read(two.join(name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn shards_and_single_cells_merge_to_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
+    assert!(run(&file, &whole, &[]).status.success());
+    assert!(run(&file, &parts, &["--cell", "0"]).status.success());
+    for shard in ["1/2", "2/2"] {
+        let output = run(&file, &parts, &["--shard", shard]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).contains("reprsim report"), "{}", stderr(&output));
+    }
+    let merged = reprsim().arg("report").arg(&parts).output().unwrap();
+    assert!(merged.status.success(), "{}", stderr(&merged));
+    assert_eq!(
+        fs::read(whole.join("results.csv")).unwrap(),
+        fs::read(parts.join("results.csv")).unwrap()
+    );
+}
+
+#[test]
+fn changed_measures_measure_again_and_changed_epochs_train_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &[]).status.success());
+    let checkpoints = || {
+        let mut found: Vec<_> = fs::read_dir(out.join("cells"))
+            .unwrap()
+            .flatten()
+            .filter_map(|e| fs::metadata(e.path().join("a.safetensors")).ok()?.modified().ok())
+            .collect();
+        found.sort();
+        found
+    };
+    let before = checkpoints();
+    assert_eq!(before.len(), 7);
+
+    let fewer = TINY.replace("[analysis]", "[analysis]\nmeasures = [\"cka_linear_debiased\"]");
+    let output = run(&experiment(dir.path(), &fewer), &out, &[]);
+    assert!(stdout(&output).contains("8 cells in"), "{}", stdout(&output));
+    assert_eq!(before, checkpoints(), "nothing was trained again");
+    assert!(!fs::read_to_string(out.join("results.csv")).unwrap().contains("cka_linear_biased"));
+
+    let longer = TINY.replace("epochs = 2", "epochs = 3");
+    assert!(run(&experiment(dir.path(), &longer), &out, &[]).status.success());
+    assert_eq!(checkpoints().len(), 14, "new cells beside the old");
+}
+
+#[test]
+fn activations_are_kept_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!("{TINY}\n[keep]\nactivations = true\n");
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &["--cell", "1"]).status.success());
+    let cell = fs::read_dir(out.join("cells")).unwrap().flatten().next().unwrap().path();
+    let device = burn::tensor::Device::flex();
+    let read = |name: &str| {
+        reprsim_extract::read_activations(&cell.join("activations").join(name), &device).unwrap()
+    };
+    let (a, b, other) =
+        (read("test.a.safetensors"), read("test.b.safetensors"), read("plain.a.safetensors"));
+    assert_eq!(a.layers.len(), 4);
+    assert_eq!(a.layers[0].values.dims(), [60, 2]);
+    a.check_same_samples(&b).unwrap();
+    let error = a.check_same_samples(&other).unwrap_err().to_string();
+    assert!(error.contains("different samples"), "{error}");
+}
+
+#[test]
+fn a_diverging_cell_is_named_and_the_run_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = TINY.replace("lr = 0.1, momentum = 0.9", "lr = 1e30, momentum = 0.9");
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    let output = run(&file, &out, &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let text = stderr(&output);
+    assert!(text.contains("data 0.5, seed 0") && text.contains("the loss became"), "{text}");
+    // The untrained pair does not train and is done; the report says what is missing.
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("7 of 8 cells are not finished"));
+}
+
+/// Each mistake of a user: what replaces what in the file, and what the message
+/// must say. All are refused with exit code 2 before any work.
+#[test]
+fn mistakes_in_an_experiment_file_get_one_clear_message() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("epochs = 2", "epohcs = 2", &["experiment.toml:18", "unknown key 'epohcs'", "did you mean 'epochs'"]),
+        ("epochs = 2", "epochs = \"two\"", &[":18", "expected"]),
+        ("epochs = 2", "", &["the key 'epochs' is missing"]),
+        ("seeds = 1", "seeds = 0", &["experiment.toml:3", "seeds = 0: it must be at least 1"]),
+        ("seeds = 1", "seeds = -1", &[":3", "-1"]),
+        ("levels = [0, 0.5, 1]", "levels = [0, 0.5, 1.3]", &[":26", "1.3", "between 0 and 1"]),
+        ("levels = [0, 0.5, 1]", "levels = [0, 0.5, 0.2]", &[":26", "must ascend"]),
+        (
+            "kind = \"class\"\nlevels = [0, 1]",
+            "kind = \"class\"\nlevels = [0, 0.3, 1]",
+            &[":30", "class overlap 0.3 cannot be reached", "0, 0.5, 1"],
+        ),
+        ("name = \"color-shape-digit\"", "name = \"color-shape-digits\"", &["did you mean 'color-shape-digit'", "fashion-mnist"]),
+        ("name = \"cnn\"", "name = \"cn\"", &["unknown model 'cn'", "did you mean 'cnn'"]),
+        ("layer = \"penultimate\"", "layer = \"penultimat\"", &["unknown layer", "did you mean 'penultimate'", "conv1"]),
+        ("probe = \"test\"", "probe = \"tset\"", &["unknown probe 'tset'", "did you mean 'test'"]),
+        ("measure = \"cka_linear_debiased\"", "measure = \"cka\"", &["unknown measure 'cka'", "cka_linear_biased"]),
+        ("label = [\"digit\"]", "label = [\"digits\"]", &["unknown label factor 'digits'", "did you mean 'digit'"]),
+        ("factors_per_task = 1", "", &["a task axis needs"]),
+        ("width = 2", "hidden = [8]", &["'hidden' is a setting of the mlp only"]),
+        ("name = \"tiny\"", "name = \"../tiny\"", &[":2", "names a directory"]),
+        ("name = \"sgd\"", "name = \"sdg\"", &["did you mean 'sgd'"]),
+    ];
+    for (old, new, expected) in cases {
+        let text = TINY.replacen(old, new, 1);
+        assert_ne!(text, TINY, "the case replaces nothing: {old}");
+        let dir = tempfile::tempdir().unwrap();
+        let file = experiment(dir.path(), &text);
+        let out = dir.path().join("run");
+        let output = run(&file, &out, &[]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{new}: {message}");
+        for part in *expected {
+            assert!(message.contains(part), "{new}: '{part}' is not in: {message}");
+        }
+        assert!(!out.exists(), "{new}: refused before any work");
+        assert!(!message.contains("panicked"), "{message}");
+    }
+}
+
+#[test]
+fn wrong_use_is_exit_code_2_and_says_what_is_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let file = file.to_str().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["run", "nothing.toml"], "no such experiment file"),
+        (&["run", file, "--shard", "3/2"], "i from 1 to N"),
+        (&["run", file, "--cell", "99"], "cells 0 to 7"),
+        (&["run", file, "--device", "gpu"], "possible values"),
+        (&["report", "/nowhere"], "is not a run directory"),
+        (&["data", "fetch", "mnits"], "fashion-mnist, mnist"),
+        (&["data", "preview", "mnist", "--out", "x.png", "--data-dir", "/nowhere"], "reprsim data fetch mnist"),
+    ];
+    for (args, expected) in cases {
+        let output = reprsim().args(*args).output().unwrap();
+        let message = stderr(&output);
+        assert!(message.contains(expected), "{args:?}: {message}");
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}");
+    }
+}
+
+#[test]
+fn tables_come_in_three_formats() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    for args in [
+        vec!["devices"],
+        vec!["data", "list"],
+        vec!["plan", file.to_str().unwrap(), "--device", "cpu"],
+    ] {
+        let json = reprsim().args(&args).args(["--format", "json"]).output().unwrap();
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
+        let csv = reprsim().args(&args).args(["--format", "csv"]).output().unwrap();
+        assert_eq!(stdout(&csv).lines().count(), rows.len() + 1, "{args:?}");
+        let table = reprsim().args(&args).output().unwrap();
+        assert!(table.status.success(), "{args:?}: {}", stderr(&table));
+    }
+    let plan = reprsim().args(["run", file.to_str().unwrap(), "--dry-run", "--device", "cpu"]).output().unwrap();
+    assert!(stdout(&plan).contains("14 models to train"), "{}", stdout(&plan));
+    assert!(stdout(&plan).contains("estimated training time"));
+}
+
+#[test]
+fn previews_and_completions() {
+    let dir = tempfile::tempdir().unwrap();
+    let grid = dir.path().join("grid.png");
+    let output = reprsim()
+        .args(["data", "preview", "color-shape-digit", "--preset", "varied", "--out"])
+        .arg(&grid)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(&fs::read(grid).unwrap()[1..4], b"PNG");
+    let shell = reprsim().args(["completions", "bash"]).output().unwrap();
+    assert!(stdout(&shell).contains("_reprsim"));
+}

@@ -1,0 +1,99 @@
+//! Killing, resuming and locking.
+
+mod common;
+
+use std::fs;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use common::{TINY, experiment, reprsim, run, stderr};
+
+/// Long enough to be killed in the middle.
+fn slow() -> String {
+    TINY.replace("epochs = 2", "epochs = 12").replace("width = 2", "width = 8")
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_gives_the_same_results() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), &slow());
+    let whole = dir.path().join("whole");
+    let start = Instant::now();
+    assert!(run(&file, &whole, &[]).status.success());
+    let duration = start.elapsed();
+
+    let killed = dir.path().join("killed");
+    for kill in 1..=4u32 {
+        let mut child = reprsim()
+            .arg("run")
+            .arg(&file)
+            .arg("--out")
+            .arg(&killed)
+            .args(["--device", "cpu"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        sleep(duration.mul_f64(0.13 * f64::from(kill)));
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+    }
+    let output = run(&file, &killed, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for name in ["results.csv", "analysis.json"] {
+        assert_eq!(
+            fs::read(whole.join(name)).unwrap(),
+            fs::read(killed.join(name)).unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_second_run_on_the_same_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), &slow());
+    let out = dir.path().join("run");
+    let mut first = reprsim()
+        .arg("run")
+        .arg(&file)
+        .arg("--out")
+        .arg(&out)
+        .args(["--device", "cpu"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !out.join("plan.json").exists() && start.elapsed() < Duration::from_secs(30) {
+        sleep(Duration::from_millis(10));
+    }
+    let second = run(&file, &out, &[]);
+    let shard = run(&file, &out, &["--shard", "1/2"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    for output in [second, shard] {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("is in use by another run"), "{}", stderr(&output));
+    }
+    // The lock died with its process.
+    assert!(run(&file, &out, &["--cell", "0"]).status.success());
+}
+
+#[test]
+fn a_damaged_checkpoint_is_trained_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &["--cell", "1"]).status.success());
+    let cell = fs::read_dir(out.join("cells")).unwrap().flatten().next().unwrap().path();
+    let before = fs::read(cell.join("result.json")).unwrap();
+    let checkpoint = cell.join("a.safetensors");
+    let bytes = fs::read(&checkpoint).unwrap();
+    fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
+    fs::remove_file(cell.join("result.json")).unwrap();
+    let output = run(&file, &out, &["--cell", "1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(before, fs::read(cell.join("result.json")).unwrap());
+}
