@@ -28,7 +28,10 @@ fn on_every_device(test: impl Fn(&Device, f64)) {
             test(&gpu.device, 1e-4);
         }
         Err(error) => {
-            assert!(std::env::var_os("REPRSIM_REQUIRE_WGPU").is_none(), "{error}");
+            assert!(
+                std::env::var_os("REPRSIM_REQUIRE_WGPU").is_none(),
+                "{error}"
+            );
             println!("SKIPPED on wgpu: {error}");
         }
     }
@@ -55,11 +58,17 @@ fn cka(a: &Tensor<2>, b: &Tensor<2>, measure: Measure) -> f64 {
 }
 
 fn score(a: &Tensor<2>, b: &Tensor<2>, measure: Measure) -> Result<f64, Undefined> {
-    linear_cka(&[layer(a)], &[layer(b)]).unwrap().score(0, 0, measure).value
+    linear_cka(&[layer(a)], &[layer(b)])
+        .unwrap()
+        .score(0, 0, measure)
+        .value
 }
 
 fn close(a: f64, b: f64, tolerance: f64, what: &str) {
-    assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{what}: {a} is not {b}");
+    assert!(
+        (a - b).abs() <= tolerance * b.abs().max(1.0),
+        "{what}: {a} is not {b}"
+    );
 }
 
 /// Reads a float32 matrix in C order.
@@ -68,9 +77,15 @@ fn npy(path: &PathBuf) -> (Vec<f32>, usize, usize) {
     assert_eq!(&bytes[..6], b"\x93NUMPY");
     let header_len = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let header = String::from_utf8_lossy(&bytes[10..10 + header_len]).into_owned();
-    assert!(header.contains("'<f4'") && header.contains("'fortran_order': False"), "{header}");
+    assert!(
+        header.contains("'<f4'") && header.contains("'fortran_order': False"),
+        "{header}"
+    );
     let shape = header.split('(').nth(1).unwrap().split(')').next().unwrap();
-    let dims: Vec<usize> = shape.split(',').map(|d| d.trim().parse().unwrap()).collect();
+    let dims: Vec<usize> = shape
+        .split(',')
+        .map(|d| d.trim().parse().unwrap())
+        .collect();
     let values = bytes[10 + header_len..]
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
@@ -82,7 +97,10 @@ fn npy(path: &PathBuf) -> (Vec<f32>, usize, usize) {
 fn golden_values() {
     let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
     if !golden.exists() {
-        assert!(std::env::var_os("REPRSIM_REQUIRE_SHARED").is_none(), "golden values are missing");
+        assert!(
+            std::env::var_os("REPRSIM_REQUIRE_SHARED").is_none(),
+            "golden values are missing"
+        );
         println!("SKIPPED: no golden values at {}", golden.display());
         return;
     }
@@ -143,7 +161,11 @@ fn feature_and_gram_space_agree() {
                 m
             };
             let (k, l) = (off(k), off(l));
-            let rows = |m: &[f64]| m.chunks(n).map(|r| r.iter().sum::<f64>()).collect::<Vec<_>>();
+            let rows = |m: &[f64]| {
+                m.chunks(n)
+                    .map(|r| r.iter().sum::<f64>())
+                    .collect::<Vec<_>>()
+            };
             let (rk, rl) = (rows(&k), rows(&l));
             (dot(&k, &l)
                 + rk.iter().sum::<f64>() * rl.iter().sum::<f64>() / ((nf - 1.0) * (nf - 2.0))
@@ -151,12 +173,22 @@ fn feature_and_gram_space_agree() {
                 / (nf * (nf - 3.0))
         };
         let expected = song(&k, &l) / (song(&k, &k) * song(&l, &l)).sqrt();
-        close(cka(&a, &b, Measure::CkaLinearDebiased), expected, 4.0 * tolerance, "debiased");
+        close(
+            cka(&a, &b, Measure::CkaLinearDebiased),
+            expected,
+            4.0 * tolerance,
+            "debiased",
+        );
         // Narrow against wide takes the feature form.
         let narrow = b.clone().slice([0..n, 0..6]);
         let l = centred_gram(&host(&narrow), 6);
         let expected = song(&k, &l) / (song(&k, &k) * song(&l, &l)).sqrt();
-        close(cka(&a, &narrow, Measure::CkaLinearDebiased), expected, 4.0 * tolerance, "narrow");
+        close(
+            cka(&a, &narrow, Measure::CkaLinearDebiased),
+            expected,
+            4.0 * tolerance,
+            "narrow",
+        );
     });
 }
 
@@ -170,10 +202,25 @@ fn invariances_and_their_absence() {
             let base = cka(&a, &b, measure);
             close(cka(&a, &a, measure), 1.0, tolerance, "identity");
             close(cka(&b, &a, measure), base, tolerance, "symmetry");
-            close(cka(&a.clone().mul_scalar(7.5), &b, measure), base, tolerance, "scale");
-            close(cka(&(a.clone() + 3.0), &b, measure), base, tolerance, "translation");
+            close(
+                cka(&a.clone().mul_scalar(7.5), &b, measure),
+                base,
+                tolerance,
+                "scale",
+            );
+            close(
+                cka(&(a.clone() + 3.0), &b, measure),
+                base,
+                tolerance,
+                "translation",
+            );
             let far = a.clone() + 1000.0;
-            close(cka(&far, &b, measure), base, 1e-4, "a mean offset of 1000 deviations");
+            close(
+                cka(&far, &b, measure),
+                base,
+                1e-4,
+                "a mean offset of 1000 deviations",
+            );
             // A Householder reflection is orthogonal.
             let v = gaussian(d, 1, 5);
             let norm: f32 = v.iter().map(|x| x * x).sum();
@@ -186,7 +233,10 @@ fn invariances_and_their_absence() {
             let mut stretch = vec![0.0; d * d];
             (0..d).for_each(|i| stretch[i * d + i] = if i == 0 { 6.0 } else { 1.0 });
             let stretched = a.clone().matmul(tensor(stretch, d, d, device));
-            assert!((cka(&stretched, &b, measure) - base).abs() > 1e-2, "anisotropic stretch");
+            assert!(
+                (cka(&stretched, &b, measure) - base).abs() > 1e-2,
+                "anisotropic stretch"
+            );
         }
     });
 }
@@ -203,12 +253,20 @@ fn chance_levels() {
             let biased = table.score(0, 0, Measure::CkaLinearBiased);
             // d / (n + d) for independent Gaussians, also as permutation mean.
             close(biased.value.unwrap(), 30.0 / 130.0, 0.06, "biased chance");
-            close(biased.null_mean.unwrap(), 30.0 / 130.0, 0.03, "permutation mean");
+            close(
+                biased.null_mean.unwrap(),
+                30.0 / 130.0,
+                0.03,
+                "permutation mean",
+            );
             debiased.push(table.score(0, 0, Measure::CkaLinearDebiased).value.unwrap());
         }
         let mean = debiased.iter().sum::<f64>() / repeats as f64;
         let sd = (debiased.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / repeats as f64).sqrt();
-        assert!(mean.abs() < 3.0 * sd / (repeats as f64).sqrt(), "{mean} with sd {sd}");
+        assert!(
+            mean.abs() < 3.0 * sd / (repeats as f64).sqrt(),
+            "{mean} with sd {sd}"
+        );
     });
 }
 
@@ -218,22 +276,36 @@ fn the_permutation_mean_is_that_of_permutations() {
     let (n, d) = (12, 4);
     let a = tensor(gaussian(n, d, 8), n, d, &device);
     let values = gaussian(n, d, 9);
-    let exact = linear_cka(&[layer(&a)], &[layer(&tensor(values.clone(), n, d, &device))])
-        .unwrap()
-        .score(0, 0, Measure::CkaLinearBiased)
-        .null_mean
-        .unwrap();
+    let exact = linear_cka(
+        &[layer(&a)],
+        &[layer(&tensor(values.clone(), n, d, &device))],
+    )
+    .unwrap()
+    .score(0, 0, Measure::CkaLinearBiased)
+    .null_mean
+    .unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut order: Vec<usize> = (0..n).collect();
     let draws = 3000;
     let mut sum = 0.0;
     for _ in 0..draws {
         rand::seq::SliceRandom::shuffle(order.as_mut_slice(), &mut rng);
-        let shuffled: Vec<f32> =
-            order.iter().flat_map(|&i| values[i * d..(i + 1) * d].to_vec()).collect();
-        sum += cka(&a, &tensor(shuffled, n, d, &device), Measure::CkaLinearBiased);
+        let shuffled: Vec<f32> = order
+            .iter()
+            .flat_map(|&i| values[i * d..(i + 1) * d].to_vec())
+            .collect();
+        sum += cka(
+            &a,
+            &tensor(shuffled, n, d, &device),
+            Measure::CkaLinearBiased,
+        );
     }
-    close(sum / f64::from(draws), exact, 0.005, "mean over permutations");
+    close(
+        sum / f64::from(draws),
+        exact,
+        0.005,
+        "mean over permutations",
+    );
 }
 
 #[test]
@@ -246,7 +318,10 @@ fn degenerate_input_has_a_reason() {
         let holes = tensor(holes, 10, 3, device);
         let few = tensor(gaussian(3, 3, 1), 3, 3, device);
         for measure in Measure::ALL {
-            assert_eq!(score(&good, &constant, measure), Err(Undefined::ConstantLayer));
+            assert_eq!(
+                score(&good, &constant, measure),
+                Err(Undefined::ConstantLayer)
+            );
             assert_eq!(score(&holes, &good, measure), Err(Undefined::NonFinite));
         }
         assert_eq!(
@@ -303,7 +378,10 @@ fn training_agrees_across_devices() {
     let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
     let indices: Vec<u32> = (0..64).collect();
     let normalization = Normalization::of(&dataset);
-    for model in [ModelConfig::Cnn { width: 2 }, ModelConfig::Mlp { hidden: vec![8, 6] }] {
+    for model in [
+        ModelConfig::Cnn { width: 2 },
+        ModelConfig::Mlp { hidden: vec![8, 6] },
+    ] {
         let reference = std::cell::RefCell::new(None::<(f64, Vec<f64>)>);
         on_every_device(|device, _| {
             let samples = DeviceSamples::new(&dataset, None, &normalization, device);
@@ -315,14 +393,27 @@ fn training_agrees_across_devices() {
                 classes: 8,
             };
             let network = train(
-                "a", &model, &set, &training(), &Stream::new(3), device, &mut |e| loss = e.loss,
+                "a",
+                &model,
+                &set,
+                &training(),
+                &Stream::new(3),
+                device,
+                &mut |e| loss = e.loss,
             )
             .unwrap();
             let activations = extract(&network, &samples, "ids", Pooling::Mean, 40);
             let names: Vec<&str> = activations.layers.iter().map(|l| l.name.as_str()).collect();
             assert_eq!(names, model.layer_names());
-            let logits: Vec<f64> =
-                activations.layers.last().unwrap().values.clone().into_data().iter().collect();
+            let logits: Vec<f64> = activations
+                .layers
+                .last()
+                .unwrap()
+                .values
+                .clone()
+                .into_data()
+                .iter()
+                .collect();
             let mut reference = reference.borrow_mut();
             match reference.as_ref() {
                 None => *reference = Some((loss, logits)),
@@ -352,9 +443,20 @@ fn checkpoints_return_the_same_model() {
             labels: &labels,
             classes: 8,
         };
-        for model in [ModelConfig::Cnn { width: 2 }, ModelConfig::Mlp { hidden: vec![8] }] {
-            let network =
-                train("a", &model, &set, &training(), &Stream::new(3), device, &mut |_| {}).unwrap();
+        for model in [
+            ModelConfig::Cnn { width: 2 },
+            ModelConfig::Mlp { hidden: vec![8] },
+        ] {
+            let network = train(
+                "a",
+                &model,
+                &set,
+                &training(),
+                &Stream::new(3),
+                device,
+                &mut |_| {},
+            )
+            .unwrap();
             let path = dir.path().join("model.safetensors");
             save_checkpoint(&network, &path, &[("model", "a")]).unwrap();
             let shape = reprsim_models::ModelShape {

@@ -13,20 +13,37 @@ fn from_experiment_file_to_report() {
     let out = dir.path().join("run");
     let output = run(&file, &out, &[]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stderr(&output).contains("device: CPU"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("device: CPU"),
+        "{}",
+        stderr(&output)
+    );
     assert!(stdout(&output).contains("report: "), "{}", stdout(&output));
-    assert!(!stderr(&output).contains('\r'), "plain lines when not on a terminal");
+    assert!(
+        !stderr(&output).contains('\r'),
+        "plain lines when not on a terminal"
+    );
 
     let analysis: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(out.join("analysis.json")).unwrap()).unwrap();
     let effects = analysis["effects"].as_array().unwrap();
     for axis in ["data", "class", "task"] {
-        let primary: Vec<_> =
-            effects.iter().filter(|e| e["axis"] == axis && e["primary"] == true).collect();
+        let primary: Vec<_> = effects
+            .iter()
+            .filter(|e| e["axis"] == axis && e["primary"] == true)
+            .collect();
         assert_eq!(primary.len(), 1, "{axis}");
-        for key in
-            ["slope", "ci_low", "ci_high", "p_value", "r_squared", "n", "probe", "layer", "measure"]
-        {
+        for key in [
+            "slope",
+            "ci_low",
+            "ci_high",
+            "p_value",
+            "r_squared",
+            "n",
+            "probe",
+            "layer",
+            "measure",
+        ] {
             assert!(primary[0].get(key).is_some(), "{key}");
         }
         assert!(primary[0]["floor"].is_number() && primary[0]["ceiling"].is_number());
@@ -36,7 +53,10 @@ fn from_experiment_file_to_report() {
 
     let csv = fs::read_to_string(out.join("results.csv")).unwrap();
     let header = csv.lines().next().unwrap();
-    assert!(header.starts_with("experiment,cell,seed,axis,data,class,task"), "{header}");
+    assert!(
+        header.starts_with("experiment,cell,seed,axis,data,class,task"),
+        "{header}"
+    );
     assert!(!csv.contains("NaN") && !csv.contains(",-1,"));
     // Identical data and seed streams apart, overlap 1 really shares everything.
     let split: serde_json::Value = {
@@ -44,7 +64,9 @@ fn from_experiment_file_to_report() {
             .unwrap()
             .flatten()
             .map(|e| e.path().join("split.json"))
-            .map(|p| serde_json::from_str::<serde_json::Value>(&fs::read_to_string(p).unwrap()).unwrap())
+            .map(|p| {
+                serde_json::from_str::<serde_json::Value>(&fs::read_to_string(p).unwrap()).unwrap()
+            })
             .find(|s| s["axis"] == "data" && s["level"] == 0.5)
             .unwrap();
         cell
@@ -66,7 +88,11 @@ fn the_same_experiment_twice_is_bit_identical_whatever_the_jobs() {
     assert!(run(&file, &one, &["--jobs", "1"]).status.success());
     assert!(run(&file, &two, &["--jobs", "3"]).status.success());
     for name in ["results.csv", "analysis.json"] {
-        assert_eq!(fs::read(one.join(name)).unwrap(), fs::read(two.join(name)).unwrap(), "{name}");
+        assert_eq!(
+            fs::read(one.join(name)).unwrap(),
+            fs::read(two.join(name)).unwrap(),
+            "{name}"
+        );
     }
 }
 
@@ -80,7 +106,11 @@ fn shards_and_single_cells_merge_to_the_whole() {
     for shard in ["1/2", "2/2"] {
         let output = run(&file, &parts, &["--shard", shard]);
         assert!(output.status.success(), "{}", stderr(&output));
-        assert!(stderr(&output).contains("reprsim report"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("reprsim report"),
+            "{}",
+            stderr(&output)
+        );
     }
     let merged = reprsim().arg("report").arg(&parts).output().unwrap();
     assert!(merged.status.success(), "{}", stderr(&merged));
@@ -100,7 +130,12 @@ fn changed_measures_measure_again_and_changed_epochs_train_again() {
         let mut found: Vec<_> = fs::read_dir(out.join("cells"))
             .unwrap()
             .flatten()
-            .filter_map(|e| fs::metadata(e.path().join("a.safetensors")).ok()?.modified().ok())
+            .filter_map(|e| {
+                fs::metadata(e.path().join("a.safetensors"))
+                    .ok()?
+                    .modified()
+                    .ok()
+            })
             .collect();
         found.sort();
         found
@@ -108,14 +143,29 @@ fn changed_measures_measure_again_and_changed_epochs_train_again() {
     let before = checkpoints();
     assert_eq!(before.len(), 7);
 
-    let fewer = TINY.replace("[analysis]", "[analysis]\nmeasures = [\"cka_linear_debiased\"]");
+    let fewer = TINY.replace(
+        "[analysis]",
+        "[analysis]\nmeasures = [\"cka_linear_debiased\"]",
+    );
     let output = run(&experiment(dir.path(), &fewer), &out, &[]);
-    assert!(stdout(&output).contains("8 cells in"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("8 cells in"),
+        "{}",
+        stdout(&output)
+    );
     assert_eq!(before, checkpoints(), "nothing was trained again");
-    assert!(!fs::read_to_string(out.join("results.csv")).unwrap().contains("cka_linear_biased"));
+    assert!(
+        !fs::read_to_string(out.join("results.csv"))
+            .unwrap()
+            .contains("cka_linear_biased")
+    );
 
     let longer = TINY.replace("epochs = 2", "epochs = 3");
-    assert!(run(&experiment(dir.path(), &longer), &out, &[]).status.success());
+    assert!(
+        run(&experiment(dir.path(), &longer), &out, &[])
+            .status
+            .success()
+    );
     assert_eq!(checkpoints().len(), 14, "new cells beside the old");
 }
 
@@ -126,13 +176,21 @@ fn activations_are_kept_on_request() {
     let file = experiment(dir.path(), &text);
     let out = dir.path().join("run");
     assert!(run(&file, &out, &["--cell", "1"]).status.success());
-    let cell = fs::read_dir(out.join("cells")).unwrap().flatten().next().unwrap().path();
+    let cell = fs::read_dir(out.join("cells"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
     let device = burn::tensor::Device::flex();
     let read = |name: &str| {
         reprsim_extract::read_activations(&cell.join("activations").join(name), &device).unwrap()
     };
-    let (a, b, other) =
-        (read("test.a.safetensors"), read("test.b.safetensors"), read("plain.a.safetensors"));
+    let (a, b, other) = (
+        read("test.a.safetensors"),
+        read("test.b.safetensors"),
+        read("plain.a.safetensors"),
+    );
     assert_eq!(a.layers.len(), 4);
     assert_eq!(a.layers[0].values.dims(), [60, 2]);
     a.check_same_samples(&b).unwrap();
@@ -149,7 +207,10 @@ fn a_diverging_cell_is_named_and_the_run_goes_on() {
     let output = run(&file, &out, &[]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let text = stderr(&output);
-    assert!(text.contains("data 0.5, seed 0") && text.contains("the loss became"), "{text}");
+    assert!(
+        text.contains("data 0.5, seed 0") && text.contains("the loss became"),
+        "{text}"
+    );
     // The untrained pair does not train and is done; the report says what is missing.
     let report = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(report.contains("7 of 8 cells are not finished"));
@@ -160,27 +221,79 @@ fn a_diverging_cell_is_named_and_the_run_goes_on() {
 #[test]
 fn mistakes_in_an_experiment_file_get_one_clear_message() {
     let cases: &[(&str, &str, &[&str])] = &[
-        ("epochs = 2", "epohcs = 2", &["experiment.toml:18", "unknown key 'epohcs'", "did you mean 'epochs'"]),
+        (
+            "epochs = 2",
+            "epohcs = 2",
+            &[
+                "experiment.toml:18",
+                "unknown key 'epohcs'",
+                "did you mean 'epochs'",
+            ],
+        ),
         ("epochs = 2", "epochs = \"two\"", &[":18", "expected"]),
         ("epochs = 2", "", &["the key 'epochs' is missing"]),
-        ("seeds = 1", "seeds = 0", &["experiment.toml:3", "seeds = 0: it must be at least 1"]),
+        (
+            "seeds = 1",
+            "seeds = 0",
+            &["experiment.toml:3", "seeds = 0: it must be at least 1"],
+        ),
         ("seeds = 1", "seeds = -1", &[":3", "-1"]),
-        ("levels = [0, 0.5, 1]", "levels = [0, 0.5, 1.3]", &[":26", "1.3", "between 0 and 1"]),
-        ("levels = [0, 0.5, 1]", "levels = [0, 0.5, 0.2]", &[":26", "must ascend"]),
+        (
+            "levels = [0, 0.5, 1]",
+            "levels = [0, 0.5, 1.3]",
+            &[":26", "1.3", "between 0 and 1"],
+        ),
+        (
+            "levels = [0, 0.5, 1]",
+            "levels = [0, 0.5, 0.2]",
+            &[":26", "must ascend"],
+        ),
         (
             "kind = \"class\"\nlevels = [0, 1]",
             "kind = \"class\"\nlevels = [0, 0.3, 1]",
             &[":30", "class overlap 0.3 cannot be reached", "0, 0.5, 1"],
         ),
-        ("name = \"color-shape-digit\"", "name = \"color-shape-digits\"", &["did you mean 'color-shape-digit'", "fashion-mnist"]),
-        ("name = \"cnn\"", "name = \"cn\"", &["unknown model 'cn'", "did you mean 'cnn'"]),
-        ("layer = \"penultimate\"", "layer = \"penultimat\"", &["unknown layer", "did you mean 'penultimate'", "conv1"]),
-        ("probe = \"test\"", "probe = \"tset\"", &["unknown probe 'tset'", "did you mean 'test'"]),
-        ("measure = \"cka_linear_debiased\"", "measure = \"cka\"", &["unknown measure 'cka'", "cka_linear_biased"]),
-        ("label = [\"digit\"]", "label = [\"digits\"]", &["unknown label factor 'digits'", "did you mean 'digit'"]),
+        (
+            "name = \"color-shape-digit\"",
+            "name = \"color-shape-digits\"",
+            &["did you mean 'color-shape-digit'", "fashion-mnist"],
+        ),
+        (
+            "name = \"cnn\"",
+            "name = \"cn\"",
+            &["unknown model 'cn'", "did you mean 'cnn'"],
+        ),
+        (
+            "layer = \"penultimate\"",
+            "layer = \"penultimat\"",
+            &["unknown layer", "did you mean 'penultimate'", "conv1"],
+        ),
+        (
+            "probe = \"test\"",
+            "probe = \"tset\"",
+            &["unknown probe 'tset'", "did you mean 'test'"],
+        ),
+        (
+            "measure = \"cka_linear_debiased\"",
+            "measure = \"cka\"",
+            &["unknown measure 'cka'", "cka_linear_biased"],
+        ),
+        (
+            "label = [\"digit\"]",
+            "label = [\"digits\"]",
+            &["unknown label factor 'digits'", "did you mean 'digit'"],
+        ),
         ("factors_per_task = 1", "", &["a task axis needs"]),
-        ("width = 2", "hidden = [8]", &["'hidden' is a setting of the mlp only"]),
-        ("name = \"tiny\"", "name = \"../tiny\"", &[":2", "names a directory"]),
+        (
+            "width = 2",
+            "hidden = [8]",
+            &["'hidden' is a setting of the mlp only"],
+        ),
+        (
+            "name = \"tiny\"",
+            "name = \"../tiny\"",
+            &[":2", "names a directory"],
+        ),
         ("name = \"sgd\"", "name = \"sdg\"", &["did you mean 'sgd'"]),
     ];
     for (old, new, expected) in cases {
@@ -193,7 +306,10 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{new}: {message}");
         for part in *expected {
-            assert!(message.contains(part), "{new}: '{part}' is not in: {message}");
+            assert!(
+                message.contains(part),
+                "{new}: '{part}' is not in: {message}"
+            );
         }
         assert!(!out.exists(), "{new}: refused before any work");
         assert!(!message.contains("panicked"), "{message}");
@@ -212,7 +328,18 @@ fn wrong_use_is_exit_code_2_and_says_what_is_right() {
         (&["run", file, "--device", "gpu"], "possible values"),
         (&["report", "/nowhere"], "is not a run directory"),
         (&["data", "fetch", "mnits"], "fashion-mnist, mnist"),
-        (&["data", "preview", "mnist", "--out", "x.png", "--data-dir", "/nowhere"], "reprsim data fetch mnist"),
+        (
+            &[
+                "data",
+                "preview",
+                "mnist",
+                "--out",
+                "x.png",
+                "--data-dir",
+                "/nowhere",
+            ],
+            "reprsim data fetch mnist",
+        ),
     ];
     for (args, expected) in cases {
         let output = reprsim().args(*args).output().unwrap();
@@ -231,15 +358,36 @@ fn tables_come_in_three_formats() {
         vec!["data", "list"],
         vec!["plan", file.to_str().unwrap(), "--device", "cpu"],
     ] {
-        let json = reprsim().args(&args).args(["--format", "json"]).output().unwrap();
+        let json = reprsim()
+            .args(&args)
+            .args(["--format", "json"])
+            .output()
+            .unwrap();
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
-        let csv = reprsim().args(&args).args(["--format", "csv"]).output().unwrap();
+        let csv = reprsim()
+            .args(&args)
+            .args(["--format", "csv"])
+            .output()
+            .unwrap();
         assert_eq!(stdout(&csv).lines().count(), rows.len() + 1, "{args:?}");
         let table = reprsim().args(&args).output().unwrap();
         assert!(table.status.success(), "{args:?}: {}", stderr(&table));
     }
-    let plan = reprsim().args(["run", file.to_str().unwrap(), "--dry-run", "--device", "cpu"]).output().unwrap();
-    assert!(stdout(&plan).contains("14 models to train"), "{}", stdout(&plan));
+    let plan = reprsim()
+        .args([
+            "run",
+            file.to_str().unwrap(),
+            "--dry-run",
+            "--device",
+            "cpu",
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        stdout(&plan).contains("14 models to train"),
+        "{}",
+        stdout(&plan)
+    );
     assert!(stdout(&plan).contains("estimated training time"));
 }
 
@@ -248,7 +396,14 @@ fn previews_and_completions() {
     let dir = tempfile::tempdir().unwrap();
     let grid = dir.path().join("grid.png");
     let output = reprsim()
-        .args(["data", "preview", "color-shape-digit", "--preset", "varied", "--out"])
+        .args([
+            "data",
+            "preview",
+            "color-shape-digit",
+            "--preset",
+            "varied",
+            "--out",
+        ])
         .arg(&grid)
         .output()
         .unwrap();

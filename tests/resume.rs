@@ -11,7 +11,8 @@ use common::{TINY, experiment, reprsim, run, stderr};
 
 /// Long enough to be killed in the middle.
 fn slow() -> String {
-    TINY.replace("epochs = 2", "epochs = 12").replace("width = 2", "width = 8")
+    TINY.replace("epochs = 2", "epochs = 12")
+        .replace("width = 2", "width = 8")
 }
 
 #[test]
@@ -75,7 +76,11 @@ fn a_second_run_on_the_same_directory_is_refused() {
     first.wait().unwrap();
     for output in [second, shard] {
         assert_eq!(output.status.code(), Some(2));
-        assert!(stderr(&output).contains("is in use by another run"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("is in use by another run"),
+            "{}",
+            stderr(&output)
+        );
     }
     // The lock died with its process.
     assert!(run(&file, &out, &["--cell", "0"]).status.success());
@@ -87,7 +92,12 @@ fn a_damaged_checkpoint_is_trained_again() {
     let file = experiment(dir.path(), TINY);
     let out = dir.path().join("run");
     assert!(run(&file, &out, &["--cell", "1"]).status.success());
-    let cell = fs::read_dir(out.join("cells")).unwrap().flatten().next().unwrap().path();
+    let cell = fs::read_dir(out.join("cells"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
     let before = fs::read(cell.join("result.json")).unwrap();
     let checkpoint = cell.join("a.safetensors");
     let bytes = fs::read(&checkpoint).unwrap();

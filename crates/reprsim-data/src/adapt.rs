@@ -76,8 +76,8 @@ impl Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::color_shape_digit::{Settings, generate};
     use crate::Part;
+    use crate::color_shape_digit::{Settings, generate};
 
     #[test]
     fn grey_colour_and_size() {
@@ -91,7 +91,11 @@ mod tests {
         assert_eq!(small.bytes(4).len(), 196);
         let back = small.reshaped(set.shape).unwrap();
         let sample = back.bytes(2);
-        assert_eq!(sample[..784], sample[784..1568], "grey becomes equal channels");
+        assert_eq!(
+            sample[..784],
+            sample[784..1568],
+            "grey becomes equal channels"
+        );
         assert_eq!(back.factors, set.factors);
     }
 }

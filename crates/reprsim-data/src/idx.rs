@@ -52,12 +52,18 @@ fn parse(reader: &mut impl Read, path: &Path) -> Result<IdxArray, DataError> {
     };
     let mut head = [0u8; 4];
     if read_up_to(reader, &mut head, path)? < 4 {
-        return Err(damaged(0, "shorter than the 4-byte IDX magic number".into()));
+        return Err(damaged(
+            0,
+            "shorter than the 4-byte IDX magic number".into(),
+        ));
     }
     if head[0] != 0 || head[1] != 0 {
         return Err(damaged(
             0,
-            format!("not an IDX file: it starts with {:02x} {:02x}, not 00 00", head[0], head[1]),
+            format!(
+                "not an IDX file: it starts with {:02x} {:02x}, not 00 00",
+                head[0], head[1]
+            ),
         ));
     }
     if head[2] != 0x08 {

@@ -90,7 +90,11 @@ fn open_idx(card: &Card, part: Part, cache: &Path) -> Result<Dataset, DataError>
             format!("labels of size {:?} for {count} images", labels.dims),
         ));
     }
-    if let Some(i) = labels.values.iter().position(|&l| usize::from(l) >= card.classes.len()) {
+    if let Some(i) = labels
+        .values
+        .iter()
+        .position(|&l| usize::from(l) >= card.classes.len())
+    {
         return Err(damaged(
             &labels_path,
             8 + i as u64,
@@ -143,7 +147,11 @@ mod tests {
         let dir = dir.join("mnist");
         fs::create_dir_all(&dir).unwrap();
         for prefix in ["train", "t10k"] {
-            write_idx(&dir.join(format!("{prefix}-images-idx3-ubyte")), &[3, 2, 2], &[5; 12]);
+            write_idx(
+                &dir.join(format!("{prefix}-images-idx3-ubyte")),
+                &[3, 2, 2],
+                &[5; 12],
+            );
             write_idx(
                 &dir.join(format!("{prefix}-labels-idx1-ubyte")),
                 &[labels.len() as u32],
@@ -165,17 +173,26 @@ mod tests {
     fn label_range_and_counts_are_checked() {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path(), &[0, 10, 4]);
-        let error = open(&spec(), Part::Train, dir.path()).unwrap_err().to_string();
-        assert!(error.contains("label 10 is out of range") && error.contains("byte 9"), "{error}");
+        let error = open(&spec(), Part::Train, dir.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("label 10 is out of range") && error.contains("byte 9"),
+            "{error}"
+        );
         fill(dir.path(), &[0, 1]);
-        let error = open(&spec(), Part::Train, dir.path()).unwrap_err().to_string();
+        let error = open(&spec(), Part::Train, dir.path())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("for 3 images"), "{error}");
     }
 
     #[test]
     fn missing_files_say_how_to_get_them() {
         let dir = tempfile::tempdir().unwrap();
-        let error = open(&spec(), Part::Train, dir.path()).unwrap_err().to_string();
+        let error = open(&spec(), Part::Train, dir.path())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("run: reprsim data fetch mnist"), "{error}");
     }
 }

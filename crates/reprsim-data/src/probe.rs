@@ -82,7 +82,13 @@ mod tests {
     fn fixed_seeded_and_sized() {
         let set = generate(&Settings::default(), Part::Test, 400, 0).unwrap();
         let draw = |seed| {
-            draw_probe(&set, &ProbeClasses::All, Some(100), &mut Stream::new(seed).rng()).unwrap()
+            draw_probe(
+                &set,
+                &ProbeClasses::All,
+                Some(100),
+                &mut Stream::new(seed).rng(),
+            )
+            .unwrap()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1).ids_sha256, draw(2).ids_sha256);
@@ -96,7 +102,12 @@ mod tests {
         let only = ProbeClasses::Only([0, 3].into());
         let probe = draw_probe(&set, &only, Some(1000), &mut Stream::new(0).rng()).unwrap();
         assert!(!probe.indices.is_empty());
-        assert!(probe.indices.iter().all(|&i| [0, 3].contains(&labels[i as usize])));
+        assert!(
+            probe
+                .indices
+                .iter()
+                .all(|&i| [0, 3].contains(&labels[i as usize]))
+        );
         let none = ProbeClasses::Only(BTreeSet::new());
         let empty = draw_probe(&set, &none, Some(10), &mut Stream::new(0).rng()).unwrap();
         assert!(empty.indices.is_empty());

@@ -115,7 +115,13 @@ pub(crate) fn run_cell(
             continue;
         }
         let run = |network: &Network| {
-            extract(network, &samples, &probe.ids_sha256, experiment.pooling, EXTRACT_BATCH)
+            extract(
+                network,
+                &samples,
+                &probe.ids_sha256,
+                experiment.pooling,
+                EXTRACT_BATCH,
+            )
         };
         let (a, b) = (run(&network_a), run(&network_b));
         if experiment.keep.activations {
@@ -238,7 +244,8 @@ impl ModelJob<'_> {
         let checkpoint = directory.join(format!("{}.safetensors", self.name));
         let history = directory.join(format!("{}.train.jsonl", self.name));
         if self.trained && checkpoint.exists() {
-            let network = load_checkpoint(&checkpoint, &experiment.model, shape, &self.context.device);
+            let network =
+                load_checkpoint(&checkpoint, &experiment.model, shape, &self.context.device);
             // A damaged checkpoint is trained anew.
             if let (Ok(network), Ok(epochs)) = (network, read_epochs(&history))
                 && epochs.len() == experiment.training.epochs
@@ -252,7 +259,10 @@ impl ModelJob<'_> {
         }
         let placeholder = [0];
         let (indices, labels) = if self.trained {
-            (self.samples.indices.as_slice(), self.samples.labels.as_slice())
+            (
+                self.samples.indices.as_slice(),
+                self.samples.labels.as_slice(),
+            )
         } else {
             (placeholder.as_slice(), placeholder.as_slice())
         };

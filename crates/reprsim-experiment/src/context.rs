@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use reprsim_data::{
-    Dataset, Part, Probe, ProbeClasses, SampleShape, Stream, draw_probe, open,
-};
+use reprsim_data::{Dataset, Part, Probe, ProbeClasses, SampleShape, Stream, draw_probe, open};
 use reprsim_train::{DeviceSamples, Normalization};
 
 use crate::ExperimentError;
@@ -97,7 +95,10 @@ impl Context {
     pub fn probe_for(
         &self,
         prepared: &PreparedProbe,
-        class_sets: Option<&(std::collections::BTreeSet<u32>, std::collections::BTreeSet<u32>)>,
+        class_sets: Option<&(
+            std::collections::BTreeSet<u32>,
+            std::collections::BTreeSet<u32>,
+        )>,
     ) -> Result<Option<(Probe, DeviceSamples)>, ExperimentError> {
         if let Some(fixed) = &prepared.fixed {
             return Ok(Some(fixed.clone()));

@@ -164,7 +164,9 @@ fn gpu_adapters() -> Vec<Listed> {
                 }
                 .into(),
                 interface: format!("{:?}", info.backend),
-                driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+                driver: format!("{} {}", info.driver, info.driver_info)
+                    .trim()
+                    .to_string(),
                 auto: matches!(
                     info.device_type,
                     wgpu::DeviceType::DiscreteGpu
@@ -216,7 +218,10 @@ fn cuda() -> Result<Chosen, ExperimentError> {
 
 #[cfg(feature = "ndarray")]
 fn ndarray() -> Result<Chosen, ExperimentError> {
-    #[expect(deprecated, reason = "kept as a second CPU backend to compare numbers with")]
+    #[expect(
+        deprecated,
+        reason = "kept as a second CPU backend to compare numbers with"
+    )]
     Ok(Chosen {
         device: Device::ndarray(),
         name: "CPU (burn's ndarray backend)".into(),

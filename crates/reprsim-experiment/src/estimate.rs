@@ -35,7 +35,11 @@ pub fn training_sizes(
                     (train.len(), train.joint_label(first)?.1)
                 }
             };
-            Ok((axis.kind, e.dataset.train_per_model.unwrap_or(samples), classes))
+            Ok((
+                axis.kind,
+                e.dataset.train_per_model.unwrap_or(samples),
+                classes,
+            ))
         })
         .collect()
 }
@@ -60,7 +64,11 @@ pub fn training_seconds(
     let mut config = e.training.clone();
     config.epochs = 2;
     let mut rate = 0.0;
-    let threads = if chosen.cpu { (cores() / jobs.max(1)).max(1) } else { cores() };
+    let threads = if chosen.cpu {
+        (cores() / jobs.max(1)).max(1)
+    } else {
+        cores()
+    };
     let mut measure = || {
         train(
             "a",
@@ -85,7 +93,10 @@ pub fn training_seconds(
     let samples: usize = training_sizes(plan, cache)?
         .iter()
         .map(|&(axis, samples, _)| {
-            let cells = plan.cells.iter().filter(|c| c.level().is_some_and(|(a, _)| a == axis));
+            let cells = plan
+                .cells
+                .iter()
+                .filter(|c| c.level().is_some_and(|(a, _)| a == axis));
             2 * cells.count() * samples * e.training.epochs
         })
         .sum();

@@ -156,7 +156,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn line(&self, offset: usize) -> usize {
         let end = offset.min(self.text.len());
-        self.text.as_bytes()[..end].iter().filter(|&&b| b == b'\n').count() + 1
+        self.text.as_bytes()[..end]
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count()
+            + 1
     }
 
     fn error(&self, offset: usize, reason: impl Into<String>) -> ExperimentError {
@@ -178,7 +182,11 @@ impl Reader<'_> {
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let reason = match quoted.split_first() {
             Some((wrong, known)) if message.starts_with("unknown field") => {
-                format!("unknown key '{wrong}'{}; valid here: {}", hint(wrong, known), known.join(", "))
+                format!(
+                    "unknown key '{wrong}'{}; valid here: {}",
+                    hint(wrong, known),
+                    known.join(", ")
+                )
             }
             Some((missing, [])) if message.starts_with("missing field") => {
                 format!("the key '{missing}' is missing")
@@ -245,7 +253,9 @@ impl Reader<'_> {
         if name.is_empty() || !name.chars().all(plain) || name.starts_with('.') {
             return Err(self.at(
                 &raw.name,
-                format!("name = \"{name}\": it names a directory; use letters, digits, '-', '_', '.'"),
+                format!(
+                    "name = \"{name}\": it names a directory; use letters, digits, '-', '_', '.'"
+                ),
             ));
         }
         let pairing = match &raw.pairing {
@@ -253,13 +263,15 @@ impl Reader<'_> {
             Some(text) => self.pick(
                 "pairing",
                 text,
-                &[("independent", Pairing::Independent), ("nested", Pairing::Nested)],
+                &[
+                    ("independent", Pairing::Independent),
+                    ("nested", Pairing::Nested),
+                ],
             )?,
         };
         let device = raw.device.as_ref().map_or("auto", |d| d.get_ref().as_str());
         if let Some(text) = &raw.device {
-            let known: Vec<(&str, ())> =
-                crate::device::NAMES.iter().map(|n| (*n, ())).collect();
+            let known: Vec<(&str, ())> = crate::device::NAMES.iter().map(|n| (*n, ())).collect();
             self.pick("device", text, &known)?;
         }
         let dataset = self.dataset(&raw.dataset)?;
@@ -307,8 +319,12 @@ impl Reader<'_> {
         if !built_in {
             let offset = [
                 raw.preset.as_ref().map(|v| ("preset", v.span())),
-                raw.factor_classes.as_ref().map(|v| ("factor_classes", v.span())),
-                raw.train_samples.as_ref().map(|v| ("train_samples", v.span())),
+                raw.factor_classes
+                    .as_ref()
+                    .map(|v| ("factor_classes", v.span())),
+                raw.train_samples
+                    .as_ref()
+                    .map(|v| ("train_samples", v.span())),
             ];
             if let Some((key, span)) = offset.into_iter().flatten().next() {
                 return Err(self.error(
@@ -329,7 +345,11 @@ impl Reader<'_> {
                 }
                 Some(v) => *v.get_ref(),
             },
-            label: raw.label.as_ref().map(|l| l.get_ref().clone()).unwrap_or_default(),
+            label: raw
+                .label
+                .as_ref()
+                .map(|l| l.get_ref().clone())
+                .unwrap_or_default(),
             train_samples: positive("train_samples", &raw.train_samples)?,
             train_per_model: positive("train_per_model", &raw.train_per_model)?,
             name,
@@ -378,7 +398,11 @@ impl Reader<'_> {
             match factors.iter().find(|(n, _)| n == name) {
                 Some(found) => label.push(found.clone()),
                 None => {
-                    let offset = raw.label.as_ref().map_or(raw.name.span(), Spanned::span).start;
+                    let offset = raw
+                        .label
+                        .as_ref()
+                        .map_or(raw.name.span(), Spanned::span)
+                        .start;
                     return Err(self.error(offset, unknown("label factor", name, &names)));
                 }
             }
@@ -395,7 +419,10 @@ impl Reader<'_> {
                 if let Some(width) = &raw.width {
                     return Err(misplaced("width", width.span().start, "cnn"));
                 }
-                let hidden = raw.hidden.as_ref().map_or(vec![512, 256], |h| h.get_ref().clone());
+                let hidden = raw
+                    .hidden
+                    .as_ref()
+                    .map_or(vec![512, 256], |h| h.get_ref().clone());
                 ModelConfig::Mlp { hidden }
             }
             _ => {
@@ -406,38 +433,47 @@ impl Reader<'_> {
                 ModelConfig::Cnn { width }
             }
         };
-        model.check().map_err(|e| self.at(&raw.name, e.to_string()))?;
+        model
+            .check()
+            .map_err(|e| self.at(&raw.name, e.to_string()))?;
         Ok(model)
     }
 
     fn training(&self, raw: &RawTraining) -> Result<TrainingConfig, ExperimentError> {
         let lr = self.within("lr", &raw.optimizer.lr, 0.0, f64::INFINITY)?;
         let optional = |what: &str, value: &Option<Spanned<f64>>, high: f64| {
-            value.as_ref().map_or(Ok(0.0), |v| self.within(what, v, 0.0, high))
+            value
+                .as_ref()
+                .map_or(Ok(0.0), |v| self.within(what, v, 0.0, high))
         };
         let weight_decay = optional("weight_decay", &raw.optimizer.weight_decay, f64::INFINITY)?;
         let momentum = optional("momentum", &raw.optimizer.momentum, 1.0)?;
-        let optimizer =
-            match self.pick("optimizer", &raw.optimizer.name, &[("sgd", true), ("adamw", false)])? {
-                true => OptimizerConfig::Sgd {
-                    lr,
-                    momentum,
-                    weight_decay,
-                },
-                false => {
-                    if let Some(value) = &raw.optimizer.momentum {
-                        return Err(self.at(value, "'momentum' is a setting of sgd only"));
-                    }
-                    OptimizerConfig::AdamW { lr, weight_decay }
+        let optimizer = match self.pick(
+            "optimizer",
+            &raw.optimizer.name,
+            &[("sgd", true), ("adamw", false)],
+        )? {
+            true => OptimizerConfig::Sgd {
+                lr,
+                momentum,
+                weight_decay,
+            },
+            false => {
+                if let Some(value) = &raw.optimizer.momentum {
+                    return Err(self.at(value, "'momentum' is a setting of sgd only"));
                 }
-            };
+                OptimizerConfig::AdamW { lr, weight_decay }
+            }
+        };
         let schedule = match &raw.schedule {
             None => ScheduleConfig::Constant,
             Some(raw) => {
                 let known = [("constant", 0), ("triangular", 1), ("cosine", 2)];
                 let kind = self.pick("schedule", &raw.name, &known)?;
                 if let (Some(value), true) = (&raw.peak, kind != 1) {
-                    return Err(self.at(value, "'peak' is a setting of the triangular schedule only"));
+                    return Err(
+                        self.at(value, "'peak' is a setting of the triangular schedule only")
+                    );
                 }
                 if let (Some(value), true) = (&raw.warmup, kind != 2) {
                     return Err(self.at(value, "'warmup' is a setting of the cosine schedule only"));
@@ -445,7 +481,10 @@ impl Reader<'_> {
                 match kind {
                     0 => ScheduleConfig::Constant,
                     1 => ScheduleConfig::Triangular {
-                        peak: raw.peak.as_ref().map_or(Ok(0.2), |v| self.within("peak", v, 0.0, 1.0))?,
+                        peak: raw
+                            .peak
+                            .as_ref()
+                            .map_or(Ok(0.2), |v| self.within("peak", v, 0.0, 1.0))?,
                     },
                     _ => ScheduleConfig::Cosine {
                         warmup: optional("warmup", &raw.warmup, 1.0)?,
@@ -612,10 +651,16 @@ impl Reader<'_> {
                 let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
                 self.pick("data set", other, &known)?;
                 if kind != ProbeKind::Fixed {
-                    return Err(self.at(other, "a probe by classes is of the experiment's own data set"));
+                    return Err(self.at(
+                        other,
+                        "a probe by classes is of the experiment's own data set",
+                    ));
                 }
             }
-            let source = probe.dataset.as_ref().map_or(&dataset.name, |d| d.get_ref());
+            let source = probe
+                .dataset
+                .as_ref()
+                .map_or(&dataset.name, |d| d.get_ref());
             if let (Some(preset), true) = (&probe.preset, source != color_shape_digit::NAME) {
                 return Err(self.at(
                     preset,
@@ -663,7 +708,10 @@ impl Reader<'_> {
         if !measures.contains(primary.measure.get_ref()) {
             return Err(self.at(
                 &primary.measure,
-                format!("the primary measure '{}' is not among 'measures'", primary.measure.get_ref()),
+                format!(
+                    "the primary measure '{}' is not among 'measures'",
+                    primary.measure.get_ref()
+                ),
             ));
         }
         let names: Vec<(&str, ())> = probes.iter().map(|p| (p.name.as_str(), ())).collect();
@@ -684,7 +732,11 @@ impl Reader<'_> {
 type Factors = Vec<(String, usize)>;
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    format!("unknown {what} '{name}'{}; known: {}", hint(name, known), known.join(", "))
+    format!(
+        "unknown {what} '{name}'{}; known: {}",
+        hint(name, known),
+        known.join(", ")
+    )
 }
 
 /// ` (did you mean 'x'?)` if a known name is near.
@@ -707,6 +759,10 @@ fn shortened(levels: &[f64]) -> String {
         levels.iter().map(text).collect::<Vec<_>>().join(", ")
     } else {
         let head: Vec<String> = levels[..3].iter().map(text).collect();
-        format!("{}, ... 1 (steps of 1/{})", head.join(", "), levels.len() - 1)
+        format!(
+            "{}, ... 1 (steps of 1/{})",
+            head.join(", "),
+            levels.len() - 1
+        )
     }
 }

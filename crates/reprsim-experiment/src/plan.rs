@@ -176,8 +176,7 @@ impl Plan {
                 run.display()
             )));
         }
-        let text =
-            std::fs::read_to_string(&path).map_err(|e| ExperimentError::store(&path, e))?;
+        let text = std::fs::read_to_string(&path).map_err(|e| ExperimentError::store(&path, e))?;
         serde_json::from_str(&text).map_err(|e| ExperimentError::store(&path, e))
     }
 }

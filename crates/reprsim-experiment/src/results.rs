@@ -111,7 +111,10 @@ pub fn write_csv(
     writer.write_record(HEADER).map_err(say)?;
     let optional = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
     for (cell, result) in results {
-        let axis = cell.level().map(|(axis, _)| axis.name()).unwrap_or_default();
+        let axis = cell
+            .level()
+            .map(|(axis, _)| axis.name())
+            .unwrap_or_default();
         let level = |kind: AxisKind| match cell.level() {
             Some((axis, level)) if axis == kind => level.to_string(),
             _ => String::new(),

@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 pub use reprsim_train::Epoch;
 
+use crate::ExperimentError;
 use crate::cell::run_cell;
 use crate::context::Context;
 use crate::device::{Chosen, cores};
 use crate::plan::{Cell, Plan};
 use crate::store::{Share, Store, write_json};
-use crate::ExperimentError;
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
@@ -78,7 +78,11 @@ pub fn run(
     }
     let context = Context::new(&plan.experiment, &chosen.device, &chosen.name, cache)?;
     let jobs = jobs.clamp(1, todo.len());
-    let threads = if chosen.cpu { (cores() / jobs).max(1) } else { cores() };
+    let threads = if chosen.cpu {
+        (cores() / jobs).max(1)
+    } else {
+        cores()
+    };
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -93,7 +97,10 @@ pub fn run(
                         observer.cell_finished(job, cell, ended.as_ref().err());
                         if let Err(error) = ended {
                             let entry = (cell.index, cell.label(), error.to_string());
-                            failed.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+                            failed
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .push(entry);
                         }
                     }
                 };
@@ -107,7 +114,10 @@ pub fn run(
     let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.sort();
     outcome.finished = todo.len() - failed.len();
-    outcome.failed = failed.into_iter().map(|(_, label, reason)| (label, reason)).collect();
+    outcome.failed = failed
+        .into_iter()
+        .map(|(_, label, reason)| (label, reason))
+        .collect();
     Ok(outcome)
 }
 
@@ -134,7 +144,9 @@ fn attempt(
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        Err(ExperimentError::Panic(format!("a library panicked: {text}")))
+        Err(ExperimentError::Panic(format!(
+            "a library panicked: {text}"
+        )))
     })?;
     write_json(&directory.join("result.json"), &result)
 }

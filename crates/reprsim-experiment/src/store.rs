@@ -63,7 +63,9 @@ impl Store {
         let mut locks = vec![lock(root, "run.lock", share == Share::All)?];
         match share {
             Share::All => {}
-            Share::Shard { i, of } => locks.push(lock(root, &format!("shard-{i}-of-{of}.lock"), true)?),
+            Share::Shard { i, of } => {
+                locks.push(lock(root, &format!("shard-{i}-of-{of}.lock"), true)?)
+            }
             Share::Cell(cell) => locks.push(lock(root, &format!("cell-{cell}.lock"), true)?),
         }
         if let Ok(old) = Plan::read(root)
@@ -78,34 +80,28 @@ impl Store {
         }
         // A cell keeps its directory by hash; its number may have changed with
         // the plan.
-        let mut by_hash = BTreeMap::new();
-        for entry in fs::read_dir(&cells).map_err(|e| ExperimentError::store(&cells, e))?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if let Some((_, hash)) = name.split_once('-') {
-                by_hash.insert(hash.to_string(), entry.path());
-            }
-        }
-        let mut directories = BTreeMap::new();
-        for cell in plan.cells.iter().filter(|c| share.holds(c.index)) {
-            let right = cells.join(cell.directory());
-            match by_hash.get(&cell.hash) {
-                Some(found) if *found != right && share == Share::All => {
-                    fs::rename(found, &right).map_err(|e| ExperimentError::store(found, e))?;
+        let mut directories = directories(root, plan);
+        directories.retain(|hash, _| {
+            plan.cells.iter().any(|c| c.hash == *hash && share.holds(c.index))
+        });
+        if share == Share::All {
+            for cell in &plan.cells {
+                let right = cells.join(cell.directory());
+                if let Some(found) = directories.insert(cell.hash.clone(), right.clone())
+                    && found != right
+                {
+                    fs::rename(&found, &right).map_err(|e| ExperimentError::store(&found, e))?;
                 }
-                Some(found) if *found != right => {
-                    directories.insert(cell.hash.clone(), found.clone());
-                    continue;
-                }
-                _ => {}
             }
-            directories.insert(cell.hash.clone(), right);
         }
         let store = Self {
             root: root.to_path_buf(),
             directories,
             _locks: locks,
         };
-        store.clear_leftovers();
+        if share == Share::All {
+            store.clear_leftovers();
+        }
         store.write_json("plan.json", plan)?;
         Ok(store)
     }
@@ -162,12 +158,31 @@ impl Store {
 /// wrote them.
 pub fn finished(root: &Path, plan: &Plan) -> Vec<(Cell, CellResult)> {
     let measuring = plan.measuring_hash();
+    let directories = directories(root, plan);
     plan.cells
         .iter()
         .filter_map(|cell| {
-            let path = root.join("cells").join(cell.directory()).join("result.json");
+            let path = directories.get(&cell.hash)?.join("result.json");
             let result = read_result(&path).filter(|r| r.measuring == measuring)?;
             Some((cell.clone(), result))
+        })
+        .collect()
+}
+
+/// The directories that the plan's cells have in `root`, by the cell's hash.
+fn directories(root: &Path, plan: &Plan) -> BTreeMap<String, PathBuf> {
+    let Ok(entries) = fs::read_dir(root.join("cells")) else {
+        return BTreeMap::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let (_, hash) = name.split_once('-')?;
+            plan.cells
+                .iter()
+                .any(|c| c.hash == hash)
+                .then(|| (hash.to_string(), entry.path()))
         })
         .collect()
 }

@@ -43,8 +43,7 @@ pub fn merge(root: &Path, plan: &Plan) -> Result<Merged, ExperimentError> {
     write_csv(&csv, &plan.experiment.name, &results)?;
     let analysis = analyze(&plan.experiment, plan.cells.len(), &results);
     write_json(&root.join("analysis.json"), &analysis)?;
-    let table =
-        std::fs::read_to_string(&csv).map_err(|e| ExperimentError::store(&csv, e))?;
+    let table = std::fs::read_to_string(&csv).map_err(|e| ExperimentError::store(&csv, e))?;
     let path = root.join("report.html");
     write_text(&path, &render(&report(plan, &results, &analysis, table)))?;
     Ok(Merged {
@@ -168,9 +167,11 @@ fn fit_of(effect: &Effect) -> Option<Fit> {
 
 fn explanation(experiment: &Experiment, axis: AxisKind) -> String {
     match axis {
-        AxisKind::Data => "The two models learn the same classes from training sets of equal size, of \
+        AxisKind::Data => {
+            "The two models learn the same classes from training sets of equal size, of \
                            which the given share are the same samples."
-            .into(),
+                .into()
+        }
         AxisKind::Class => "Each model learns half of the classes; the given share of them, with \
                             their samples, are common to both. Task and data move together."
             .into(),
@@ -211,11 +212,7 @@ fn sentence(axis: AxisKind, effect: &Effect, verdict: Verdict) -> String {
     .replace('-', "−")
 }
 
-fn accuracy(
-    axis: AxisKind,
-    primary: &Effect,
-    results: &[(Cell, CellResult)],
-) -> Vec<AccuracyRow> {
+fn accuracy(axis: AxisKind, primary: &Effect, results: &[(Cell, CellResult)]) -> Vec<AccuracyRow> {
     let mut levels: Vec<f64> = results
         .iter()
         .filter_map(|(cell, _)| cell.level().filter(|(a, _)| *a == axis).map(|(_, l)| l))
@@ -231,15 +228,22 @@ fn accuracy(
                 .map(|(_, result)| result)
                 .collect();
             let both = |get: fn(&crate::results::ModelResult) -> Option<f64>| {
-                let values: Vec<f64> =
-                    pairs.iter().flat_map(|r| [get(&r.a), get(&r.b)]).flatten().collect();
+                let values: Vec<f64> = pairs
+                    .iter()
+                    .flat_map(|r| [get(&r.a), get(&r.b)])
+                    .flatten()
+                    .collect();
                 (!values.is_empty()).then(|| mean(&values))
             };
             AccuracyRow {
                 level,
                 train: both(|m| m.train_accuracy),
                 test: both(|m| m.test_accuracy),
-                similarity: primary.levels.iter().find(|l| l.level == level).map(|l| l.mean),
+                similarity: primary
+                    .levels
+                    .iter()
+                    .find(|l| l.level == level)
+                    .map(|l| l.mean),
             }
         })
         .collect()
@@ -270,7 +274,11 @@ fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
     let mut devices: Vec<&str> = results.iter().map(|(_, r)| r.device.as_str()).collect();
     devices.sort_unstable();
     devices.dedup();
-    let samples = results.iter().map(|(_, r)| r.train_samples).max().unwrap_or(0);
+    let samples = results
+        .iter()
+        .map(|(_, r)| r.train_samples)
+        .max()
+        .unwrap_or(0);
     let json = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
     let probes: Vec<String> = e
         .probes
@@ -291,12 +299,22 @@ fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
         .collect();
     let fact = |name: &str, value: String| (name.to_string(), value);
     vec![
-        fact("cells", format!("{} of {}", results.len(), plan.cells.len())),
+        fact(
+            "cells",
+            format!("{} of {}", results.len(), plan.cells.len()),
+        ),
         fact("models trained", plan.models_to_train().to_string()),
         fact("seeds", e.seeds.to_string()),
         fact("root seed", e.root_seed.to_string()),
         fact("data set", e.dataset.name.clone()),
-        fact("label", if e.dataset.label.is_empty() { "the data set's own".into() } else { e.dataset.label.join(" x ") }),
+        fact(
+            "label",
+            if e.dataset.label.is_empty() {
+                "the data set's own".into()
+            } else {
+                e.dataset.label.join(" x ")
+            },
+        ),
         fact("training samples per model", samples.to_string()),
         fact("model", json(serde_json::to_string(&e.model))),
         fact("training", json(serde_json::to_string(&e.training))),

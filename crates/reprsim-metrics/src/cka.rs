@@ -180,9 +180,8 @@ fn cross_products(a: &[Layer], b: &[Layer]) -> Result<Vec<f64>, MetricError> {
     }
 
     // All cross-covariances in one product, [sum of d_a, sum of d_b].
-    let join = |layers: &[&Layer]| {
-        Tensor::cat(layers.iter().map(|l| l.centred.clone()).collect(), 1)
-    };
+    let join =
+        |layers: &[&Layer]| Tensor::cat(layers.iter().map(|l| l.centred.clone()).collect(), 1);
     let all = join(&kept_a).transpose().matmul(join(&kept_b));
     let width: usize = kept_b.iter().map(|l| l.width()).sum();
     let values = host_f64(all)?;

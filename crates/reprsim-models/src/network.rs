@@ -46,7 +46,9 @@ impl Network {
     /// The output alone, `[n, classes]`.
     pub fn forward(&self, input: Input) -> Tensor<2> {
         let mut layers = self.activations(input).layers;
-        let (_, output) = layers.pop().expect("every architecture has an output layer");
+        let (_, output) = layers
+            .pop()
+            .expect("every architecture has an output layer");
         output.pooled(Pooling::Flatten)
     }
 }

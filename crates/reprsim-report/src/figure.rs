@@ -39,11 +39,24 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
         let (a, b) = (fit.ci_low, fit.ci_high);
         Some(format!(
             "{},{} {},{} {},{} {},{} {},{} {},{}",
-            x.at(0.0), at(a, 0.0), x.at(mean_x), y.at(middle), x.at(1.0), at(a, 1.0),
-            x.at(1.0), at(b, 1.0), x.at(mean_x), y.at(middle), x.at(0.0), at(b, 0.0),
+            x.at(0.0),
+            at(a, 0.0),
+            x.at(mean_x),
+            y.at(middle),
+            x.at(1.0),
+            at(a, 1.0),
+            x.at(1.0),
+            at(b, 1.0),
+            x.at(mean_x),
+            y.at(middle),
+            x.at(0.0),
+            at(b, 0.0),
         ))
     });
-    let labels = spaced(section.references.iter().map(|r| y.at(r.value)).collect(), 15.0);
+    let labels = spaced(
+        section.references.iter().map(|r| y.at(r.value)).collect(),
+        15.0,
+    );
     html! {
         svg class={ "figure " (section.name) } viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
             aria-label={ (section.y_label) " against " (section.name) " overlap" } {

@@ -131,9 +131,9 @@ fn effects(report: &Report) -> Markup {
 
 fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 fn percent_encode(text: &str) -> String {
@@ -163,9 +163,23 @@ mod tests {
                 name: "data".into(),
                 y_label: "similarity".into(),
                 points: vec![(0.0, 0.2), (1.0, 0.4)],
-                levels: vec![LevelSummary { level: 0.0, n: 1, mean: 0.2, sd: None }],
-                fit: Some(Fit { intercept: 0.2, slope: 0.2, ci_low: 0.1, ci_high: 0.3, p_value: 0.01 }),
-                references: vec![Reference { name: "floor".into(), value: 0.1 }],
+                levels: vec![LevelSummary {
+                    level: 0.0,
+                    n: 1,
+                    mean: 0.2,
+                    sd: None,
+                }],
+                fit: Some(Fit {
+                    intercept: 0.2,
+                    slope: 0.2,
+                    ci_low: 0.1,
+                    ci_high: 0.3,
+                    p_value: 0.01,
+                }),
+                references: vec![Reference {
+                    name: "floor".into(),
+                    value: 0.1,
+                }],
                 verdict: Verdict::Rises,
                 ..AxisSection::default()
             }],

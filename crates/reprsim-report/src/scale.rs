@@ -52,7 +52,11 @@ pub(crate) fn ticks(range: (f64, f64), count: usize) -> Vec<f64> {
 pub(crate) fn tick_text(value: f64) -> String {
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.replace('-', "−") }
+    if text == "-0" {
+        "0".into()
+    } else {
+        text.replace('-', "−")
+    }
 }
 
 #[cfg(test)]

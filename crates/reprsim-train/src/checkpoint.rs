@@ -38,7 +38,9 @@ pub fn save_checkpoint(
     for (key, value) in metadata {
         store = store.metadata(*key, *value);
     }
-    store.collect_from(network).map_err(|e| error(e.to_string()))?;
+    store
+        .collect_from(network)
+        .map_err(|e| error(e.to_string()))?;
     let bytes = store.get_bytes().map_err(|e| error(e.to_string()))?;
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|e| error(e.to_string()))?;
     std::io::Write::write_all(&mut file, &bytes).map_err(|e| error(e.to_string()))?;
@@ -68,7 +70,9 @@ pub fn load_checkpoint(
         .with_from_adapter(PyTorchToBurnAdapter)
         .skip_enum_variants(true)
         .allow_partial(false);
-    let result = network.load_from(&mut store).map_err(|e| error(e.to_string()))?;
+    let result = network
+        .load_from(&mut store)
+        .map_err(|e| error(e.to_string()))?;
     if let Some(missing) = result.missing.first() {
         return Err(error(format!("it lacks the tensor '{}'", missing.0)));
     }

@@ -67,7 +67,9 @@ impl DeviceSamples {
         };
         match indices {
             None => bytes.chunks_exact(len).for_each(&mut push),
-            Some(indices) => indices.iter().for_each(|&i| push(dataset.bytes(i as usize))),
+            Some(indices) => indices
+                .iter()
+                .for_each(|&i| push(dataset.bytes(i as usize))),
         }
         Self {
             rows: Tensor::from_data(TensorData::new(values, [count, len]), device),

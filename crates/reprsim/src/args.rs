@@ -9,14 +9,18 @@ use reprsim_experiment::device::NAMES;
 /// their layers, measures how alike they became, and says with what confidence
 /// the overlap caused it.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = "\
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   reprsim run experiments/quick.toml       the effect on built-in images, in minutes
   reprsim plan experiments/quick.toml      what would be run, and for how long
   reprsim data fetch fashion-mnist         bring a real data set to this machine
 
 Exit codes: 0 done, 1 failed, 2 wrong use (arguments, experiment file, run in use),
-3 finished with failed cells.")]
+3 finished with failed cells."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Command,

@@ -26,7 +26,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     eprint_error(error);
     let usage = error.chain().any(|e| {
-        e.downcast_ref::<ExperimentError>().is_some_and(ExperimentError::is_usage)
+        e.downcast_ref::<ExperimentError>()
+            .is_some_and(ExperimentError::is_usage)
             || e.downcast_ref::<DataError>()
                 .is_some_and(|e| matches!(e, DataError::UnknownDataset { .. }))
     });

@@ -44,7 +44,10 @@ impl Progress {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         act(&mut state)
     }
 }
@@ -64,7 +67,10 @@ fn spell(duration: Duration) -> String {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "progress goes to the standard error stream")]
+#[expect(
+    clippy::print_stderr,
+    reason = "progress goes to the standard error stream"
+)]
 fn say(text: &str) {
     eprintln!("{text}");
 }
@@ -77,7 +83,9 @@ impl Observer for Progress {
             state.done = done;
             state.started = Some(Instant::now());
             let bar = self.bars.add(ProgressBar::new(total as u64));
-            bar.set_style(style("cells  {bar:32.green/dim} {pos}/{len}  {elapsed} gone, {msg}"));
+            bar.set_style(style(
+                "cells  {bar:32.green/dim} {pos}/{len}  {elapsed} gone, {msg}",
+            ));
             bar.set_position(done as u64);
             bar.reset_eta();
             bar.set_message("preparing data");
@@ -147,7 +155,9 @@ impl Observer for Progress {
         });
         if self.terminal {
             if let Some(error) = error {
-                let _ = self.bars.println(format!("{} failed: {error}", cell.label()));
+                let _ = self
+                    .bars
+                    .println(format!("{} failed: {error}", cell.label()));
             }
         } else {
             say(&line);

@@ -54,8 +54,11 @@ impl Table {
     }
 
     fn print_aligned(&self, out: &mut impl Write) -> io::Result<()> {
-        let cells: Vec<Vec<String>> =
-            self.rows.iter().map(|row| row.iter().map(human).collect()).collect();
+        let cells: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(human).collect())
+            .collect();
         let widths: Vec<usize> = self
             .fields
             .iter()

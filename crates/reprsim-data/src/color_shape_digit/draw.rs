@@ -81,7 +81,13 @@ pub(super) fn draw(values: &Values, rng: &mut ChaCha8Rng, out: &mut [u8]) {
         .post_scale(radius * stretch, radius / stretch)
         .post_translate(cx, cy);
     let outline_width = rng.random_range(1.3..2.0);
-    stroke(&mut canvas, glyphs::shape(shape_class), placed, outline_width, &paint);
+    stroke(
+        &mut canvas,
+        glyphs::shape(shape_class),
+        placed,
+        outline_width,
+        &paint,
+    );
 
     let (shift, room) = glyphs::digit_room(shape_class);
     let digit_scale = radius * room * rng.random_range(0.92..1.06);
@@ -96,7 +102,13 @@ pub(super) fn draw(values: &Values, rng: &mut ChaCha8Rng, out: &mut [u8]) {
         );
     let digit_width = rng.random_range(1.4..2.1);
     let digit = class(FactorKind::Digit).unwrap_or(0);
-    stroke(&mut canvas, glyphs::digit(digit), placed, digit_width, &paint);
+    stroke(
+        &mut canvas,
+        glyphs::digit(digit),
+        placed,
+        digit_width,
+        &paint,
+    );
 
     let plane = SIDE * SIDE;
     for (i, pixel) in canvas.pixels().iter().enumerate() {
@@ -112,7 +124,8 @@ fn color(rgb: [u8; 3]) -> Color {
 
 /// The ink with this image's tint: every channel moves by up to 8 %.
 fn ink(rgb: [u8; 3], rng: &mut ChaCha8Rng) -> Paint<'static> {
-    let tinted = rgb.map(|v| (f32::from(v) + rng.random_range(-20.0..20.0)).clamp(0.0, 255.0) as u8);
+    let tinted =
+        rgb.map(|v| (f32::from(v) + rng.random_range(-20.0..20.0)).clamp(0.0, 255.0) as u8);
     let mut paint = Paint::default();
     paint.set_color(color(tinted));
     paint.anti_alias = true;

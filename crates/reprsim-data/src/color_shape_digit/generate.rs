@@ -101,7 +101,9 @@ pub fn generate(
     for index in 0..count {
         let (values, _) = values_of(index);
         for (factor, &kind) in factors.iter_mut().zip(&active) {
-            factor.values.push(values[kind as usize].unwrap_or(0) as u16);
+            factor
+                .values
+                .push(values[kind as usize].unwrap_or(0) as u16);
         }
     }
     let label = if settings.label.is_empty() {
@@ -191,6 +193,9 @@ mod tests {
             ..Settings::default()
         };
         let error = generate(&settings, Part::Train, 4, 0).unwrap_err();
-        assert!(error.to_string().contains("no label factor 'border'"), "{error}");
+        assert!(
+            error.to_string().contains("no label factor 'border'"),
+            "{error}"
+        );
     }
 }

@@ -168,7 +168,10 @@ mod tests {
             overlap: 0.5,
         };
         let error = split_classes(&split, &mut Stream::new(0).rng()).unwrap_err();
-        assert!(error.to_string().contains("0, 0.2, 0.4, 0.6, 0.8, 1"), "{error}");
+        assert!(
+            error.to_string().contains("0, 0.2, 0.4, 0.6, 0.8, 1"),
+            "{error}"
+        );
         assert_eq!(reachable_class_levels(10).len(), 6);
     }
 }

@@ -146,7 +146,10 @@ mod tests {
                 per_model: None,
                 overlap,
             };
-            split_data(&split, &mut Stream::new(1).rng()).unwrap().reached().samples
+            split_data(&split, &mut Stream::new(1).rng())
+                .unwrap()
+                .reached()
+                .samples
         };
         assert_eq!(at(0.0), 0.0);
         assert_eq!(at(1.0), 1.0);
@@ -165,6 +168,9 @@ mod tests {
             overlap: 0.0,
         };
         let error = split_data(&split, &mut Stream::new(0).rng()).unwrap_err();
-        assert!(error.to_string().contains("has 3 training samples"), "{error}");
+        assert!(
+            error.to_string().contains("has 3 training samples"),
+            "{error}"
+        );
     }
 }

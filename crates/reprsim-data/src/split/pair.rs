@@ -94,8 +94,7 @@ impl PairSplit {
     /// The classes both models know and those only one knows, in the data set's
     /// own numbering; `None` where labels are combinations of factors.
     pub fn class_sets(&self) -> Option<(BTreeSet<u32>, BTreeSet<u32>)> {
-        let (Labelling::Classes(a), Labelling::Classes(b)) =
-            (&self.a.labelling, &self.b.labelling)
+        let (Labelling::Classes(a), Labelling::Classes(b)) = (&self.a.labelling, &self.b.labelling)
         else {
             return None;
         };

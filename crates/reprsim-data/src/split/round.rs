@@ -21,12 +21,19 @@ pub(super) fn levels_text(whole: usize) -> String {
             let level = c as f64 / whole as f64;
             let text = format!("{level:.3}");
             let text = text.trim_end_matches('0').trim_end_matches('.');
-            if text.is_empty() { "0".into() } else { text.to_string() }
+            if text.is_empty() {
+                "0".into()
+            } else {
+                text.to_string()
+            }
         })
         .collect();
     if levels.len() <= 13 {
         levels.join(", ")
     } else {
-        format!("{}, {}, {}, ... 1 (steps of 1/{whole})", levels[0], levels[1], levels[2])
+        format!(
+            "{}, {}, {}, ... 1 (steps of 1/{whole})",
+            levels[0], levels[1], levels[2]
+        )
     }
 }

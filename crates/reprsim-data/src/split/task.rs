@@ -70,19 +70,32 @@ pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut impl Rng) -> Result<PairSpli
         .ok_or_else(|| {
             let reachable: Vec<String> = reachable_task_levels(pool, m)
                 .iter()
-                .map(|l| format!("{l:.3}").trim_end_matches('0').trim_end_matches('.').to_string())
+                .map(|l| {
+                    format!("{l:.3}")
+                        .trim_end_matches('0')
+                        .trim_end_matches('.')
+                        .to_string()
+                })
                 .collect();
             DataError::Split(format!(
                 "task overlap {} cannot be reached with tasks of {m} out of {pool} factors; \
                  reachable: {}",
                 split.overlap,
-                if reachable.is_empty() { levels_text(m) } else { reachable.join(", ") }
+                if reachable.is_empty() {
+                    levels_text(m)
+                } else {
+                    reachable.join(", ")
+                }
             ))
         })?;
     let mut order: Vec<&String> = split.factors.iter().collect();
     order.shuffle(rng);
     let task = |own: &[&String]| -> Vec<String> {
-        order[..common].iter().chain(own).map(|s| (*s).clone()).collect()
+        order[..common]
+            .iter()
+            .chain(own)
+            .map(|s| (*s).clone())
+            .collect()
     };
     let task_a = task(&order[common..m]);
     let task_b = task(&order[m..2 * m - common]);
@@ -120,9 +133,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Part;
     use crate::Stream;
     use crate::color_shape_digit::{self, Preset, Settings};
-    use crate::Part;
 
     fn pool(classes: usize) -> Dataset {
         let settings = Settings {
@@ -134,7 +147,10 @@ mod tests {
     }
 
     fn names(n: usize) -> Vec<String> {
-        color_shape_digit::factor_names()[..n].iter().map(ToString::to_string).collect()
+        color_shape_digit::factor_names()[..n]
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     proptest! {

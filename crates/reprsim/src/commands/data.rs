@@ -50,7 +50,10 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
         json!("MIT OR Apache-2.0"),
     ]);
     for card in cards() {
-        let here = card.files.iter().all(|f| cache.join(&card.name).join(&f.name).exists());
+        let here = card
+            .files
+            .iter()
+            .all(|f| cache.join(&card.name).join(&f.name).exists());
         table.push(vec![
             json!(card.name),
             json!(if here { "yes" } else { "no" }),
@@ -71,7 +74,11 @@ fn write_preview(
     let spec = DatasetSpec {
         name: name.to_string(),
         built_in: Settings {
-            preset: if varied { Preset::Varied } else { Preset::Plain },
+            preset: if varied {
+                Preset::Varied
+            } else {
+                Preset::Plain
+            },
             ..Settings::default()
         },
         train_samples: None,
@@ -82,8 +89,13 @@ fn write_preview(
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
     let grid = preview::grid(&dataset, &indices, 10);
-    grid.save(out).with_context(|| format!("could not write {}", out.display()))?;
-    say(&format!("{} samples of {name} in {}", indices.len(), out.display()));
+    grid.save(out)
+        .with_context(|| format!("could not write {}", out.display()))?;
+    say(&format!(
+        "{} samples of {name} in {}",
+        indices.len(),
+        out.display()
+    ));
     Ok(())
 }
 

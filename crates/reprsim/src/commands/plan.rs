@@ -33,8 +33,16 @@ pub(crate) fn show(
     format: Format,
 ) -> anyhow::Result<()> {
     let sizes = training_sizes(plan, cache)?;
-    let mut table =
-        Table::new(&["cell", "axis", "level", "seed", "role", "samples_per_model", "classes", "hash"]);
+    let mut table = Table::new(&[
+        "cell",
+        "axis",
+        "level",
+        "seed",
+        "role",
+        "samples_per_model",
+        "classes",
+        "hash",
+    ]);
     for cell in &plan.cells {
         let size = cell
             .level()

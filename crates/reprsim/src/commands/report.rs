@@ -29,8 +29,19 @@ pub(crate) fn report(run: &Path, format: Format) -> anyhow::Result<ExitCode> {
 /// Prints the effects: the primary ones for people, all of them for programs.
 pub(crate) fn print_effects(analysis: &Analysis, format: Format) -> std::io::Result<()> {
     let mut table = Table::new(&[
-        "axis", "probe", "layer", "measure", "primary", "slope", "ci_low", "ci_high", "p_value",
-        "r_squared", "n", "floor", "ceiling",
+        "axis",
+        "probe",
+        "layer",
+        "measure",
+        "primary",
+        "slope",
+        "ci_low",
+        "ci_high",
+        "p_value",
+        "r_squared",
+        "n",
+        "floor",
+        "ceiling",
     ]);
     for effect in &analysis.effects {
         if format == Format::Table && !effect.primary {

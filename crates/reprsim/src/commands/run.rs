@@ -43,7 +43,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
     note(&format!("device: {} ({})", chosen.name, chosen.why));
-    note(&format!("run:    {} ({jobs} cells at once)", root.display()));
+    note(&format!(
+        "run:    {} ({jobs} cells at once)",
+        root.display()
+    ));
     let start = Instant::now();
     let progress = Progress::new(experiment.training.epochs);
     let outcome = run_plan(&plan, &root, share, &chosen, jobs, &cache, &progress)?;
@@ -88,7 +91,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A remark on the standard error stream, so that tables can be piped.
-#[expect(clippy::print_stderr, reason = "remarks for the person at the terminal")]
+#[expect(
+    clippy::print_stderr,
+    reason = "remarks for the person at the terminal"
+)]
 fn note(text: &str) {
     eprintln!("{text}");
 }
