@@ -1,6 +1,12 @@
 //! One suite of numeric tests, run on every device that this machine has: the
 //! CPU always, and a GPU (a software one included) through wgpu.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -17,22 +23,50 @@ use reprsim_train::{
     load_checkpoint, save_checkpoint, train,
 };
 
-/// Runs `test` on every device, with the device's name and its tolerance.
-fn on_every_device(test: impl Fn(&Device, f64)) {
-    let cpu = device::choose("cpu").unwrap();
-    println!("on {}", cpu.name);
-    test(&cpu.device, 1e-6);
-    match device::choose("wgpu") {
-        Ok(gpu) => {
-            println!("on {}", gpu.name);
-            test(&gpu.device, 1e-4);
+/// Makes each of the named tests twice, `cpu::NAME` and `wgpu::NAME`. Each takes
+/// the device and the tolerance of its arithmetic.
+macro_rules! on_every_device {
+    ($($name:ident),* $(,)?) => {
+        mod cpu {
+            $(#[test] fn $name() { super::$name(&super::cpu(), 1e-6); })*
         }
+        mod wgpu {
+            $(#[test] fn $name() {
+                if let Some(device) = super::gpu() {
+                    super::$name(&device, 1e-4);
+                }
+            })*
+        }
+    };
+}
+
+on_every_device!(
+    golden_values,
+    feature_and_gram_space_agree,
+    invariances_and_their_absence,
+    chance_levels,
+    degenerate_input_has_a_reason,
+    all_pairs_at_once_equal_each_pair_alone,
+    training_agrees_with_the_cpu,
+    checkpoints_return_the_same_model,
+);
+
+fn cpu() -> Device {
+    device::choose("cpu").unwrap().device
+}
+
+/// The GPU, a software one included. Where there is none the tests are skipped
+/// and say so, unless `REPRSIM_REQUIRE_WGPU` is set.
+fn gpu() -> Option<Device> {
+    match device::choose("wgpu") {
+        Ok(gpu) => Some(gpu.device),
         Err(error) => {
             assert!(
                 std::env::var_os("REPRSIM_REQUIRE_WGPU").is_none(),
                 "{error}"
             );
             println!("SKIPPED on wgpu: {error}");
+            None
         }
     }
 }
@@ -93,8 +127,7 @@ fn npy(path: &PathBuf) -> (Vec<f32>, usize, usize) {
     (values, dims[0], dims[1])
 }
 
-#[test]
-fn golden_values() {
+fn golden_values(device: &Device, tolerance: f64) {
     let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
     if !golden.exists() {
         assert!(
@@ -107,167 +140,155 @@ fn golden_values() {
     let expected: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(golden.join("expected.json")).unwrap())
             .unwrap();
-    on_every_device(|device, tolerance| {
-        for (name, of) in expected.as_object().unwrap() {
-            let read = |side: &str| {
-                let (values, n, d) = npy(&golden.join(format!("{name}_{side}.npy")));
-                tensor(values, n, d, device)
-            };
-            let (a, b) = (read("a"), read("b"));
-            for measure in Measure::ALL {
-                let want = of["exact"][measure.name()].as_f64().unwrap();
-                let what = format!("{name} {}", measure.name());
-                close(cka(&a, &b, measure), want, tolerance, &what);
-            }
-        }
-    });
-}
-
-#[test]
-fn feature_and_gram_space_agree() {
-    on_every_device(|device, tolerance| {
-        // 40 samples: 60 and 50 dimensions take the Gram form. Splitting a layer
-        // into narrow blocks forces the feature form; |Y'X|² adds up over them.
-        let (n, d_a, d_b) = (40, 60, 50);
-        let a = tensor(gaussian(n, d_a, 1), n, d_a, device);
-        let b = tensor(gaussian(n, d_b, 2), n, d_b, device) + a.clone().slice([0..n, 0..d_b]);
-        let wide = cka(&a, &b, Measure::CkaLinearBiased);
-        // The same by definition, in f64 on the host.
-        let host = |t: &Tensor<2>| t.clone().into_data().iter::<f64>().collect::<Vec<_>>();
-        let centred_gram = |values: &[f64], d: usize| {
-            let mut x = values.to_vec();
-            for j in 0..d {
-                let mean = (0..n).map(|i| x[i * d + j]).sum::<f64>() / n as f64;
-                (0..n).for_each(|i| x[i * d + j] -= mean);
-            }
-            let mut k = vec![0.0; n * n];
-            for i in 0..n {
-                for j in 0..n {
-                    k[i * n + j] = (0..d).map(|c| x[i * d + c] * x[j * d + c]).sum();
-                }
-            }
-            k
+    for (name, of) in expected.as_object().unwrap() {
+        let read = |side: &str| {
+            let (values, n, d) = npy(&golden.join(format!("{name}_{side}.npy")));
+            tensor(values, n, d, device)
         };
-        let (k, l) = (centred_gram(&host(&a), d_a), centred_gram(&host(&b), d_b));
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        let expected = dot(&k, &l) / (dot(&k, &k) * dot(&l, &l)).sqrt();
-        close(wide, expected, tolerance, "biased, Gram form");
-        // Song et al. (2012) eq. 5 on zero-diagonal Grams, uncentred.
-        let song = |k: &[f64], l: &[f64]| {
-            let nf = n as f64;
-            let off = |m: &[f64]| {
-                let mut m = m.to_vec();
-                (0..n).for_each(|i| m[i * n + i] = 0.0);
-                m
-            };
-            let (k, l) = (off(k), off(l));
-            let rows = |m: &[f64]| {
-                m.chunks(n)
-                    .map(|r| r.iter().sum::<f64>())
-                    .collect::<Vec<_>>()
-            };
-            let (rk, rl) = (rows(&k), rows(&l));
-            (dot(&k, &l)
-                + rk.iter().sum::<f64>() * rl.iter().sum::<f64>() / ((nf - 1.0) * (nf - 2.0))
-                - 2.0 / (nf - 2.0) * dot(&rk, &rl))
-                / (nf * (nf - 3.0))
-        };
-        let expected = song(&k, &l) / (song(&k, &k) * song(&l, &l)).sqrt();
-        close(
-            cka(&a, &b, Measure::CkaLinearDebiased),
-            expected,
-            4.0 * tolerance,
-            "debiased",
-        );
-        // Narrow against wide takes the feature form.
-        let narrow = b.clone().slice([0..n, 0..6]);
-        let l = centred_gram(&host(&narrow), 6);
-        let expected = song(&k, &l) / (song(&k, &k) * song(&l, &l)).sqrt();
-        close(
-            cka(&a, &narrow, Measure::CkaLinearDebiased),
-            expected,
-            4.0 * tolerance,
-            "narrow",
-        );
-    });
-}
-
-#[test]
-fn invariances_and_their_absence() {
-    on_every_device(|device, tolerance| {
-        let (n, d) = (120, 6);
-        let a = tensor(gaussian(n, d, 3), n, d, device);
-        let b = tensor(gaussian(n, d, 4), n, d, device) + a.clone().mul_scalar(0.7);
+        let (a, b) = (read("a"), read("b"));
         for measure in Measure::ALL {
-            let base = cka(&a, &b, measure);
-            close(cka(&a, &a, measure), 1.0, tolerance, "identity");
-            close(cka(&b, &a, measure), base, tolerance, "symmetry");
-            close(
-                cka(&a.clone().mul_scalar(7.5), &b, measure),
-                base,
-                tolerance,
-                "scale",
-            );
-            close(
-                cka(&(a.clone() + 3.0), &b, measure),
-                base,
-                tolerance,
-                "translation",
-            );
-            let far = a.clone() + 1000.0;
-            close(
-                cka(&far, &b, measure),
-                base,
-                1e-4,
-                "a mean offset of 1000 deviations",
-            );
-            // A Householder reflection is orthogonal.
-            let v = gaussian(d, 1, 5);
-            let norm: f32 = v.iter().map(|x| x * x).sum();
-            let reflection: Vec<f32> = (0..d * d)
-                .map(|i| f32::from(i / d == i % d) - 2.0 * v[i / d] * v[i % d] / norm)
-                .collect();
-            let turned = a.clone().matmul(tensor(reflection, d, d, device));
-            close(cka(&turned, &b, measure), base, tolerance, "rotation");
-            // Stretching one direction must change the score.
-            let mut stretch = vec![0.0; d * d];
-            (0..d).for_each(|i| stretch[i * d + i] = if i == 0 { 6.0 } else { 1.0 });
-            let stretched = a.clone().matmul(tensor(stretch, d, d, device));
-            assert!(
-                (cka(&stretched, &b, measure) - base).abs() > 1e-2,
-                "anisotropic stretch"
-            );
+            let want = of["exact"][measure.name()].as_f64().unwrap();
+            let what = format!("{name} {}", measure.name());
+            close(cka(&a, &b, measure), want, tolerance, &what);
         }
-    });
+    }
 }
 
-#[test]
-fn chance_levels() {
-    on_every_device(|device, _| {
-        let (n, d, repeats) = (100, 30, 60);
-        let mut debiased = Vec::new();
-        for seed in 0..repeats {
-            let a = tensor(gaussian(n, d, 100 + seed), n, d, device);
-            let b = tensor(gaussian(n, d, 500 + seed), n, d, device);
-            let table = linear_cka(&[layer(&a)], &[layer(&b)]).unwrap();
-            let biased = table.score(0, 0, Measure::CkaLinearBiased);
-            // d / (n + d) for independent Gaussians, also as permutation mean.
-            close(biased.value.unwrap(), 30.0 / 130.0, 0.06, "biased chance");
-            close(
-                biased.null_mean.unwrap(),
-                30.0 / 130.0,
-                0.03,
-                "permutation mean",
-            );
-            debiased.push(table.score(0, 0, Measure::CkaLinearDebiased).value.unwrap());
+fn feature_and_gram_space_agree(device: &Device, tolerance: f64) {
+    // 40 samples: 60 and 50 dimensions take the Gram form. Splitting a layer
+    // into narrow blocks forces the feature form; |Y'X|² adds up over them.
+    let (n, d_a, d_b) = (40, 60, 50);
+    let a = tensor(gaussian(n, d_a, 1), n, d_a, device);
+    let b = tensor(gaussian(n, d_b, 2), n, d_b, device) + a.clone().slice([0..n, 0..d_b]);
+    let wide = cka(&a, &b, Measure::CkaLinearBiased);
+    // The same by definition, in f64 on the host.
+    let host = |t: &Tensor<2>| t.clone().into_data().iter::<f64>().collect::<Vec<_>>();
+    let centred_gram = |values: &[f64], d: usize| {
+        let mut x = values.to_vec();
+        for j in 0..d {
+            let mean = (0..n).map(|i| x[i * d + j]).sum::<f64>() / n as f64;
+            (0..n).for_each(|i| x[i * d + j] -= mean);
         }
-        let mean = debiased.iter().sum::<f64>() / repeats as f64;
-        let sd = (debiased.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / repeats as f64).sqrt();
-        assert!(
-            mean.abs() < 3.0 * sd / (repeats as f64).sqrt(),
-            "{mean} with sd {sd}"
+        let mut k = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..n {
+                k[i * n + j] = (0..d).map(|c| x[i * d + c] * x[j * d + c]).sum();
+            }
+        }
+        k
+    };
+    let (k, l) = (centred_gram(&host(&a), d_a), centred_gram(&host(&b), d_b));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let expected = dot(&k, &l) / (dot(&k, &k) * dot(&l, &l)).sqrt();
+    close(wide, expected, tolerance, "biased, Gram form");
+    // Song et al. (2012) eq. 5 on zero-diagonal Grams, uncentred.
+    let song = |k: &[f64], l: &[f64]| {
+        let nf = n as f64;
+        let off = |m: &[f64]| {
+            let mut m = m.to_vec();
+            (0..n).for_each(|i| m[i * n + i] = 0.0);
+            m
+        };
+        let (k, l) = (off(k), off(l));
+        let rows = |m: &[f64]| {
+            m.chunks(n)
+                .map(|r| r.iter().sum::<f64>())
+                .collect::<Vec<_>>()
+        };
+        let (rk, rl) = (rows(&k), rows(&l));
+        (dot(&k, &l) + rk.iter().sum::<f64>() * rl.iter().sum::<f64>() / ((nf - 1.0) * (nf - 2.0))
+            - 2.0 / (nf - 2.0) * dot(&rk, &rl))
+            / (nf * (nf - 3.0))
+    };
+    let expected = song(&k, &l) / (song(&k, &k) * song(&l, &l)).sqrt();
+    close(
+        cka(&a, &b, Measure::CkaLinearDebiased),
+        expected,
+        4.0 * tolerance,
+        "debiased",
+    );
+    // Narrow against wide takes the feature form.
+    let narrow = b.clone().slice([0..n, 0..6]);
+    let l = centred_gram(&host(&narrow), 6);
+    let expected = song(&k, &l) / (song(&k, &k) * song(&l, &l)).sqrt();
+    close(
+        cka(&a, &narrow, Measure::CkaLinearDebiased),
+        expected,
+        4.0 * tolerance,
+        "narrow",
+    );
+}
+
+fn invariances_and_their_absence(device: &Device, tolerance: f64) {
+    let (n, d) = (120, 6);
+    let a = tensor(gaussian(n, d, 3), n, d, device);
+    let b = tensor(gaussian(n, d, 4), n, d, device) + a.clone().mul_scalar(0.7);
+    for measure in Measure::ALL {
+        let base = cka(&a, &b, measure);
+        close(cka(&a, &a, measure), 1.0, tolerance, "identity");
+        close(cka(&b, &a, measure), base, tolerance, "symmetry");
+        close(
+            cka(&a.clone().mul_scalar(7.5), &b, measure),
+            base,
+            tolerance,
+            "scale",
         );
-    });
+        close(
+            cka(&(a.clone() + 3.0), &b, measure),
+            base,
+            tolerance,
+            "translation",
+        );
+        let far = a.clone() + 1000.0;
+        close(
+            cka(&far, &b, measure),
+            base,
+            1e-4,
+            "a mean offset of 1000 deviations",
+        );
+        // A Householder reflection is orthogonal.
+        let v = gaussian(d, 1, 5);
+        let norm: f32 = v.iter().map(|x| x * x).sum();
+        let reflection: Vec<f32> = (0..d * d)
+            .map(|i| f32::from(i / d == i % d) - 2.0 * v[i / d] * v[i % d] / norm)
+            .collect();
+        let turned = a.clone().matmul(tensor(reflection, d, d, device));
+        close(cka(&turned, &b, measure), base, tolerance, "rotation");
+        // Stretching one direction must change the score.
+        let mut stretch = vec![0.0; d * d];
+        (0..d).for_each(|i| stretch[i * d + i] = if i == 0 { 6.0 } else { 1.0 });
+        let stretched = a.clone().matmul(tensor(stretch, d, d, device));
+        assert!(
+            (cka(&stretched, &b, measure) - base).abs() > 1e-2,
+            "anisotropic stretch"
+        );
+    }
+}
+
+fn chance_levels(device: &Device, _: f64) {
+    let (n, d, repeats) = (100, 30, 30);
+    let mut debiased = Vec::new();
+    for seed in 0..repeats {
+        let a = tensor(gaussian(n, d, 100 + seed), n, d, device);
+        let b = tensor(gaussian(n, d, 500 + seed), n, d, device);
+        let table = linear_cka(&[layer(&a)], &[layer(&b)]).unwrap();
+        let biased = table.score(0, 0, Measure::CkaLinearBiased);
+        // d / (n + d) for independent Gaussians, also as permutation mean.
+        close(biased.value.unwrap(), 30.0 / 130.0, 0.06, "biased chance");
+        close(
+            biased.null_mean.unwrap(),
+            30.0 / 130.0,
+            0.03,
+            "permutation mean",
+        );
+        debiased.push(table.score(0, 0, Measure::CkaLinearDebiased).value.unwrap());
+    }
+    let mean = debiased.iter().sum::<f64>() / repeats as f64;
+    let sd = (debiased.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / repeats as f64).sqrt();
+    assert!(
+        mean.abs() < 3.0 * sd / (repeats as f64).sqrt(),
+        "{mean} with sd {sd}"
+    );
 }
 
 #[test]
@@ -308,52 +329,46 @@ fn the_permutation_mean_is_that_of_permutations() {
     );
 }
 
-#[test]
-fn degenerate_input_has_a_reason() {
-    on_every_device(|device, _| {
-        let good = tensor(gaussian(10, 3, 1), 10, 3, device);
-        let constant = tensor(vec![5.0; 30], 10, 3, device);
-        let mut holes = gaussian(10, 3, 2);
-        holes[7] = f32::NAN;
-        let holes = tensor(holes, 10, 3, device);
-        let few = tensor(gaussian(3, 3, 1), 3, 3, device);
-        for measure in Measure::ALL {
-            assert_eq!(
-                score(&good, &constant, measure),
-                Err(Undefined::ConstantLayer)
-            );
-            assert_eq!(score(&holes, &good, measure), Err(Undefined::NonFinite));
-        }
+fn degenerate_input_has_a_reason(device: &Device, _: f64) {
+    let good = tensor(gaussian(10, 3, 1), 10, 3, device);
+    let constant = tensor(vec![5.0; 30], 10, 3, device);
+    let mut holes = gaussian(10, 3, 2);
+    holes[7] = f32::NAN;
+    let holes = tensor(holes, 10, 3, device);
+    let few = tensor(gaussian(3, 3, 1), 3, 3, device);
+    for measure in Measure::ALL {
         assert_eq!(
-            score(&few, &few, Measure::CkaLinearDebiased),
-            Err(Undefined::TooFewSamples { needed: 4 })
+            score(&good, &constant, measure),
+            Err(Undefined::ConstantLayer)
         );
-        let error = linear_cka(&[layer(&good)], &[layer(&few)]).unwrap_err();
-        assert!(error.to_string().contains("same samples"), "{error}");
-    });
+        assert_eq!(score(&holes, &good, measure), Err(Undefined::NonFinite));
+    }
+    assert_eq!(
+        score(&few, &few, Measure::CkaLinearDebiased),
+        Err(Undefined::TooFewSamples { needed: 4 })
+    );
+    let error = linear_cka(&[layer(&good)], &[layer(&few)]).unwrap_err();
+    assert!(error.to_string().contains("same samples"), "{error}");
 }
 
-#[test]
-fn all_pairs_at_once_equal_each_pair_alone() {
-    on_every_device(|device, tolerance| {
-        let set = |seed: u64| -> Vec<Tensor<2>> {
-            [3, 8, 5]
-                .iter()
-                .map(|&d| tensor(gaussian(50, d, seed + d as u64), 50, d, device))
-                .collect()
-        };
-        let (a, b) = (set(1), set(40));
-        let layers = |set: &[Tensor<2>]| set.iter().map(layer).collect::<Vec<_>>();
-        let table = linear_cka(&layers(&a), &layers(&b)).unwrap();
-        for (i, x) in a.iter().enumerate() {
-            for (j, y) in b.iter().enumerate() {
-                for measure in Measure::ALL {
-                    let together = table.score(i, j, measure).value.unwrap();
-                    close(together, cka(x, y, measure), tolerance, "pair");
-                }
+fn all_pairs_at_once_equal_each_pair_alone(device: &Device, tolerance: f64) {
+    let set = |seed: u64| -> Vec<Tensor<2>> {
+        [3, 8, 5]
+            .iter()
+            .map(|&d| tensor(gaussian(50, d, seed + d as u64), 50, d, device))
+            .collect()
+    };
+    let (a, b) = (set(1), set(40));
+    let layers = |set: &[Tensor<2>]| set.iter().map(layer).collect::<Vec<_>>();
+    let table = linear_cka(&layers(&a), &layers(&b)).unwrap();
+    for (i, x) in a.iter().enumerate() {
+        for (j, y) in b.iter().enumerate() {
+            for measure in Measure::ALL {
+                let together = table.score(i, j, measure).value.unwrap();
+                close(together, cka(x, y, measure), tolerance, "pair");
             }
         }
-    });
+    }
 }
 
 fn training() -> TrainingConfig {
@@ -370,10 +385,9 @@ fn training() -> TrainingConfig {
     }
 }
 
-/// The same training on every device, from the same weights and in the same
-/// order, gives the same model within the device's arithmetic.
-#[test]
-fn training_agrees_across_devices() {
+/// The same training, from the same weights and in the same order, gives the same
+/// model within the device's arithmetic.
+fn training_agrees_with_the_cpu(device: &Device, _: f64) {
     let dataset = generate(&Settings::default(), Part::Train, 64, 0).unwrap();
     let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
     let indices: Vec<u32> = (0..64).collect();
@@ -382,8 +396,7 @@ fn training_agrees_across_devices() {
         ModelConfig::Cnn { width: 2 },
         ModelConfig::Mlp { hidden: vec![8, 6] },
     ] {
-        let reference = std::cell::RefCell::new(None::<(f64, Vec<f64>)>);
-        on_every_device(|device, _| {
+        let run = |device: &Device| {
             let samples = DeviceSamples::new(&dataset, None, &normalization, device);
             let mut loss = 0.0;
             let set = TrainingSet {
@@ -392,6 +405,7 @@ fn training_agrees_across_devices() {
                 labels: &labels,
                 classes: 8,
             };
+            let mut hear = |e: &reprsim_train::Epoch| loss = e.loss;
             let network = train(
                 "a",
                 &model,
@@ -399,83 +413,75 @@ fn training_agrees_across_devices() {
                 &training(),
                 &Stream::new(3),
                 device,
-                &mut |e| loss = e.loss,
+                &mut hear,
             )
             .unwrap();
             let activations = extract(&network, &samples, "ids", Pooling::Mean, 40);
             let names: Vec<&str> = activations.layers.iter().map(|l| l.name.as_str()).collect();
             assert_eq!(names, model.layer_names());
-            let logits: Vec<f64> = activations
+            let logits = activations
                 .layers
                 .last()
                 .unwrap()
                 .values
                 .clone()
-                .into_data()
-                .iter()
-                .collect();
-            let mut reference = reference.borrow_mut();
-            match reference.as_ref() {
-                None => *reference = Some((loss, logits)),
-                Some((loss_cpu, logits_cpu)) => {
-                    close(loss, *loss_cpu, 1e-3, "loss");
-                    for (a, b) in logits.iter().zip(logits_cpu) {
-                        close(*a, *b, 5e-3, "logit");
-                    }
-                }
-            }
-        });
+                .into_data();
+            (loss, logits.iter::<f64>().collect::<Vec<_>>())
+        };
+        let (loss, logits) = run(device);
+        let (loss_cpu, logits_cpu) = run(&cpu());
+        close(loss, loss_cpu, 1e-3, "loss");
+        for (a, b) in logits.iter().zip(&logits_cpu) {
+            close(*a, *b, 5e-3, "logit");
+        }
     }
 }
 
-#[test]
-fn checkpoints_return_the_same_model() {
+fn checkpoints_return_the_same_model(device: &Device, _: f64) {
     let dataset = generate(&Settings::default(), Part::Train, 64, 0).unwrap();
     let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
     let indices: Vec<u32> = (0..64).collect();
     let normalization = Normalization::of(&dataset);
     let dir = tempfile::tempdir().unwrap();
-    on_every_device(|device, _| {
-        let samples = DeviceSamples::new(&dataset, None, &normalization, device);
-        let set = TrainingSet {
-            samples: &samples,
-            indices: &indices,
-            labels: &labels,
+    let samples = DeviceSamples::new(&dataset, None, &normalization, device);
+    let set = TrainingSet {
+        samples: &samples,
+        indices: &indices,
+        labels: &labels,
+        classes: 8,
+    };
+    for model in [
+        ModelConfig::Cnn { width: 2 },
+        ModelConfig::Mlp { hidden: vec![8] },
+    ] {
+        let network = train(
+            "a",
+            &model,
+            &set,
+            &training(),
+            &Stream::new(3),
+            device,
+            &mut |_| {},
+        )
+        .unwrap();
+        let path = dir.path().join("model.safetensors");
+        save_checkpoint(&network, &path, &[("model", "a")]).unwrap();
+        let shape = reprsim_models::ModelShape {
+            input: samples.shape(),
             classes: 8,
         };
-        for model in [
-            ModelConfig::Cnn { width: 2 },
-            ModelConfig::Mlp { hidden: vec![8] },
-        ] {
-            let network = train(
-                "a",
-                &model,
-                &set,
-                &training(),
-                &Stream::new(3),
-                device,
-                &mut |_| {},
-            )
-            .unwrap();
-            let path = dir.path().join("model.safetensors");
-            save_checkpoint(&network, &path, &[("model", "a")]).unwrap();
-            let shape = reprsim_models::ModelShape {
-                input: samples.shape(),
-                classes: 8,
-            };
-            let loaded = load_checkpoint(&path, &model, shape, device).unwrap();
-            let run = |network| {
-                extract(network, &samples, "ids", Pooling::Flatten, 64)
-                    .layers
-                    .into_iter()
-                    .map(|l| l.values.into_data().iter::<f32>().collect::<Vec<_>>())
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(run(&network), run(&loaded), "{}", model.name());
-            let other = ModelConfig::Mlp { hidden: vec![9] };
-            assert!(load_checkpoint(&path, &other, shape, device).is_err());
-        }
-    });
+        let loaded = load_checkpoint(&path, &model, shape, device).unwrap();
+        let run = |network| {
+            extract(network, &samples, "ids", Pooling::Flatten, 64)
+                .layers
+                .into_iter()
+                .map(|l| l.values.into_data().iter::<f32>().collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(run(&network), run(&loaded), "{}", model.name());
+        let other = ModelConfig::Mlp { hidden: vec![9] };
+        assert!(load_checkpoint(&path, &other, shape, device).is_err());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Killing, resuming and locking.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;

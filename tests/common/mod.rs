@@ -1,6 +1,10 @@
 //! A tiny experiment and the program itself, for end-to-end tests.
 
-#![allow(dead_code, reason = "each test file uses a part of this")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of this"
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use crate::DataError;
 use crate::card::{Card, CardFile, Source};
+use crate::{DataError, write_whole};
 
 /// Progress of a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,10 +306,7 @@ fn unpack(packed: &Path, file: &CardFile, target: &Path) -> Result<(), String> {
     if sum != file.sha256 {
         return Err(wrong(format!("wrong checksum {sum}")));
     }
-    let dir = target.parent().unwrap_or(Path::new("."));
-    let mut out = tempfile::NamedTempFile::new_in(dir).map_err(say)?;
-    out.write_all(&content).map_err(say)?;
-    out.persist(target).map_err(|e| say(e.error))?;
+    write_whole(target, &content).map_err(say)?;
     if packed.extension().is_some_and(|e| e == "part") {
         let _ = fs::remove_file(packed);
     }

@@ -17,6 +17,7 @@ pub mod preview;
 mod probe;
 pub mod split;
 mod stream;
+mod whole;
 
 pub use card::{Card, CardFile, Source, cards, find_card};
 pub use dataset::{Dataset, Factor, Part, SampleShape, Samples};
@@ -26,3 +27,4 @@ pub use idx::{IdxArray, read_idx};
 pub use open::{DatasetSpec, dataset_names, open};
 pub use probe::{Probe, ProbeClasses, draw_probe};
 pub use stream::Stream;
+pub use whole::write_whole;

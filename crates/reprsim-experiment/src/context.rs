@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use reprsim_data::{Dataset, Part, Probe, ProbeClasses, SampleShape, Stream, draw_probe, open};
+use reprsim_data::{Dataset, Part, Probe, ProbeClasses, Stream, draw_probe, open};
 use reprsim_train::{DeviceSamples, Normalization};
 
 use crate::ExperimentError;
@@ -137,7 +137,7 @@ fn probe_dataset(
     test: &Dataset,
     cache: &Path,
 ) -> Result<Dataset, ExperimentError> {
-    let same_preset = config.varied == experiment.dataset.varied;
+    let same_preset = config.preset == experiment.dataset.preset;
     if config.dataset.is_none() && same_preset {
         return Ok(test.clone());
     }
@@ -146,14 +146,9 @@ fn probe_dataset(
         spec.name.clone_from(name);
     }
     spec.built_in.label = vec![];
-    spec.built_in.preset = if config.varied {
-        reprsim_data::color_shape_digit::Preset::Varied
-    } else {
-        reprsim_data::color_shape_digit::Preset::Plain
-    };
+    spec.built_in.preset = config.preset;
     let dataset = open(&spec, Part::Test, cache)?;
-    let shape: SampleShape = test.shape;
-    Ok(dataset.reshaped(shape)?)
+    Ok(dataset.reshaped(test.shape)?)
 }
 
 /// Names of the classes of the data set's label.

@@ -146,8 +146,11 @@ fn require(built: bool, name: &str) -> Result<(), ExperimentError> {
 
 #[cfg(feature = "wgpu")]
 fn gpu_adapters() -> Vec<Listed> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    // OpenGL is left out: burn does not use it, and probing it starts a display.
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    let instance = wgpu::Instance::new(descriptor);
     let adapters = pollster::block_on(instance.enumerate_adapters(backends));
     adapters
         .iter()

@@ -58,8 +58,8 @@ pub enum Pairing {
 pub struct DatasetConfig {
     /// Its name.
     pub name: String,
-    /// Whether the built-in set's further factors vary.
-    pub varied: bool,
+    /// Which factors of the built-in set vary.
+    pub preset: Preset,
     /// Keep only so many classes of every factor of the built-in set; 0: all.
     pub factor_classes: usize,
     /// The factors whose product is the class label; empty: the set's own.
@@ -76,11 +76,7 @@ impl DatasetConfig {
         DatasetSpec {
             name: self.name.clone(),
             built_in: Settings {
-                preset: if self.varied {
-                    Preset::Varied
-                } else {
-                    Preset::Plain
-                },
+                preset: self.preset,
                 factor_classes: self.factor_classes,
                 label: self.label.clone(),
             },
@@ -152,7 +148,7 @@ pub struct ProbeConfig {
     /// The data set; absent: the experiment's own.
     pub dataset: Option<String>,
     /// The built-in set's preset, where the probe is from it.
-    pub varied: bool,
+    pub preset: Preset,
     /// Number of samples; absent: all (and always a cap for varying probes).
     pub samples: Option<usize>,
 }

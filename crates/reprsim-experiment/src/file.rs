@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use reprsim_data::color_shape_digit;
+use reprsim_data::color_shape_digit::{self, Preset};
 use reprsim_data::split::{reachable_class_levels, reachable_task_levels};
 use reprsim_data::{Part, dataset_names, find_card, open};
 use reprsim_metrics::Measure;
@@ -337,7 +337,7 @@ impl Reader<'_> {
             value.as_ref().map(|v| self.positive(what, v)).transpose()
         };
         Ok(DatasetConfig {
-            varied: self.preset(raw.preset.as_ref())?,
+            preset: self.preset(raw.preset.as_ref())?,
             factor_classes: match &raw.factor_classes {
                 None => 0,
                 Some(v) if *v.get_ref() < 2 => {
@@ -356,9 +356,9 @@ impl Reader<'_> {
         })
     }
 
-    fn preset(&self, raw: Option<&Spanned<String>>) -> Result<bool, ExperimentError> {
-        raw.map_or(Ok(false), |text| {
-            self.pick("preset", text, &[("plain", false), ("varied", true)])
+    fn preset(&self, raw: Option<&Spanned<String>>) -> Result<Preset, ExperimentError> {
+        raw.map_or(Ok(Preset::default()), |text| {
+            self.pick("preset", text, &Preset::ALL)
         })
     }
 
@@ -676,9 +676,9 @@ impl Reader<'_> {
                 name,
                 kind,
                 dataset: probe.dataset.as_ref().map(|d| d.get_ref().clone()),
-                varied: match &probe.preset {
+                preset: match &probe.preset {
                     Some(_) => self.preset(probe.preset.as_ref())?,
-                    None => dataset.varied,
+                    None => dataset.preset,
                 },
                 samples: probe.samples.as_ref().map(|s| *s.get_ref()),
             });

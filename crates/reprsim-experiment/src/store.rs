@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use reprsim_data::write_whole;
 use serde::Serialize;
 
 use crate::ExperimentError;
@@ -82,7 +82,9 @@ impl Store {
         // the plan.
         let mut directories = directories(root, plan);
         directories.retain(|hash, _| {
-            plan.cells.iter().any(|c| c.hash == *hash && share.holds(c.index))
+            plan.cells
+                .iter()
+                .any(|c| c.hash == *hash && share.holds(c.index))
         });
         if share == Share::All {
             for cell in &plan.cells {
@@ -207,12 +209,7 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Experiment
 /// # Errors
 /// [`ExperimentError::Store`].
 pub fn write_text(path: &Path, text: &str) -> Result<(), ExperimentError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let say = |e: std::io::Error| ExperimentError::store(path, e);
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(say)?;
-    file.write_all(text.as_bytes()).map_err(say)?;
-    file.persist(path).map_err(|e| say(e.error))?;
-    Ok(())
+    write_whole(path, text.as_bytes()).map_err(|e| ExperimentError::store(path, e))
 }
 
 fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, ExperimentError> {

@@ -348,7 +348,9 @@ fn methods(experiment: &Experiment, analysis: &Analysis) -> Vec<String> {
         format!("p-values: {}. They are not corrected for the number of results shown; the \
                  declared primary result is the one to read them for.", analysis.test),
         "The floor is the mean over pairs of untrained models, the ceiling the mean over pairs with \
-         overlap 1: the same data or task, other seed."
+         overlap 1: the same data or task, other seed. The floor is a reference, not a bound: two \
+         random networks of one architecture answer to the same simple properties of an image, such \
+         as its overall colour, and training on different data or tasks can take them further apart."
             .into(),
     ]
 }

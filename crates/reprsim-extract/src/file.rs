@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use reprsim_data::write_whole;
 use reprsim_models::Pooling;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -56,11 +57,7 @@ pub fn write_activations(
     info.insert("pooling".into(), pooling_name(activations.pooling).into());
     info.insert("layers".into(), order.join(","));
     let bytes = safetensors::serialize(views, Some(info)).map_err(|e| error(e.to_string()))?;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|e| error(e.to_string()))?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(|e| error(e.to_string()))?;
-    file.persist(path).map_err(|e| error(e.to_string()))?;
-    Ok(())
+    write_whole(path, &bytes).map_err(|e| error(e.to_string()))
 }
 
 /// Reads an activation file that [`write_activations`] wrote.

@@ -9,6 +9,10 @@ use crate::{Cnn, Init, Mlp, ModelConfig, ModelError, ModelShape};
 
 /// A model of any architecture.
 #[derive(Module, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful of models live at once"
+)]
 pub enum Network {
     /// See [`Mlp`].
     Mlp(Mlp),

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::AxisSection;
+use crate::report::{AxisSection, Fit};
 use crate::scale::{Scale, padded_range, tick_text, ticks};
 
 const WIDTH: f64 = 560.0;
@@ -14,11 +14,25 @@ const BOTTOM: f64 = 52.0;
 
 /// Draws the axis as SVG.
 pub(crate) fn draw(section: &AxisSection) -> Markup {
+    // The slope's interval turns about the mean point.
+    let n = section.points.len().max(1) as f64;
+    let mean_x = section.points.iter().map(|p| p.0).sum::<f64>() / n;
+    let turned = |fit: &Fit, slope: f64, level: f64| {
+        fit.intercept + fit.slope * mean_x + slope * (level - mean_x)
+    };
+    let ends = section.fit.iter().flat_map(|fit| {
+        [fit.ci_low, fit.ci_high].map(|slope| [turned(fit, slope, 0.0), turned(fit, slope, 1.0)])
+    });
     let heights = section
         .points
         .iter()
         .map(|p| p.1)
-        .chain(section.references.iter().map(|r| r.value));
+        .chain(section.references.iter().map(|r| r.value))
+        .chain(section.levels.iter().flat_map(|l| {
+            let sd = l.sd.unwrap_or(0.0);
+            [l.mean - sd, l.mean + sd]
+        }))
+        .chain(ends.flatten());
     let range = padded_range(heights);
     let x = Scale::new((-0.06, 1.06), (LEFT, WIDTH - RIGHT));
     let y = Scale::new(range, (HEIGHT - BOTTOM, TOP));
@@ -27,31 +41,17 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
         let end = |level: f64| y.at(fit.intercept + fit.slope * level);
         (x.at(0.0), end(0.0), x.at(1.0), end(1.0))
     });
-    // The slope's interval turns about the mean point.
-    let band = section.fit.and_then(|fit| {
-        let n = section.points.len() as f64;
-        if n == 0.0 {
-            return None;
-        }
-        let mean_x = section.points.iter().map(|p| p.0).sum::<f64>() / n;
-        let middle = fit.intercept + fit.slope * mean_x;
-        let at = |slope: f64, level: f64| y.at(middle + slope * (level - mean_x));
-        let (a, b) = (fit.ci_low, fit.ci_high);
-        Some(format!(
-            "{},{} {},{} {},{} {},{} {},{} {},{}",
-            x.at(0.0),
-            at(a, 0.0),
-            x.at(mean_x),
-            y.at(middle),
-            x.at(1.0),
-            at(a, 1.0),
-            x.at(1.0),
-            at(b, 1.0),
-            x.at(mean_x),
-            y.at(middle),
-            x.at(0.0),
-            at(b, 0.0),
-        ))
+    let band = section.fit.map(|fit| {
+        [
+            (fit.ci_low, 0.0),
+            (fit.slope, mean_x),
+            (fit.ci_low, 1.0),
+            (fit.ci_high, 1.0),
+            (fit.slope, mean_x),
+            (fit.ci_high, 0.0),
+        ]
+        .map(|(slope, level)| format!("{},{}", x.at(level), y.at(turned(&fit, slope, level))))
+        .join(" ")
     });
     let labels = spaced(
         section.references.iter().map(|r| y.at(r.value)).collect(),

@@ -193,33 +193,37 @@ mod tests {
         close(fit.r_squared, 0.999_993_745_883_712, 1e-12);
     }
 
-    /// Worked by statsmodels 0.14: OLS(y, [1, x]).fit() and
-    /// .fit(cov_type="cluster", cov_kwds={"groups": g}, use_t=True).
+    /// Against statsmodels 0.15.0: `OLS(y, [1, x]).fit()` and
+    /// `.fit(cov_type="cluster", cov_kwds={"groups": g}, use_t=True)`.
     #[test]
     fn classical_and_clustered_against_statsmodels() {
         let x = [0.0, 0.5, 1.0, 0.0, 0.5, 1.0, 0.0, 0.5, 1.0];
         let y = [0.10, 0.22, 0.35, 0.12, 0.20, 0.41, 0.05, 0.19, 0.30];
         let g = [0, 0, 0, 1, 1, 1, 2, 2, 2];
-        let plain = fit_line(&x, &y, None).unwrap();
-        close(plain.slope, 0.263_333_333_333_333_3, 1e-12);
+        let check = |fit: &LineFit, stderr: f64, p: f64, low: f64, high: f64| {
+            close(fit.slope, 0.263_333_333_333_333_4, 1e-12);
+            close(fit.r_squared, 0.913_852_010_933_229_2, 1e-12);
+            close(fit.stderr, stderr, 1e-10);
+            close(fit.p_value, p, 1e-9);
+            close(fit.ci_low, low, 1e-9);
+            close(fit.ci_high, high, 1e-9);
+        };
+        check(
+            &fit_line(&x, &y, None).unwrap(),
+            0.030_559_162_846_230_486,
+            5.654_487_646_111_142e-5,
+            0.191_072_395_758_763_64,
+            0.335_594_270_907_903_17,
+        );
         let robust = fit_line(&x, &y, Some(&g)).unwrap();
-        assert_eq!(robust.slope, plain.slope);
         assert_eq!(robust.errors, Errors::ClusterRobust { clusters: 3 });
-        // By hand: residual scores of the three clusters.
-        let mean_y = y.iter().sum::<f64>() / 9.0;
-        let scores: Vec<f64> = (0..3)
-            .map(|c| {
-                (0..3)
-                    .map(|i| {
-                        let k = 3 * c + i;
-                        (x[k] - 0.5) * (y[k] - mean_y - plain.slope * (x[k] - 0.5))
-                    })
-                    .sum()
-            })
-            .collect();
-        let meat: f64 = scores.iter().map(|s| s * s).sum();
-        let expected = (1.5 * 8.0 / 7.0 * meat).sqrt() / 1.5;
-        close(robust.stderr, expected, 1e-12);
+        check(
+            &robust,
+            0.014_253_932_901_995_96,
+            0.002_917_119_184_677_277_5,
+            0.202_003_610_022_894_85,
+            0.324_663_056_643_772,
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use burn_store::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use reprsim_data::write_whole;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;
@@ -29,7 +30,6 @@ pub fn save_checkpoint(
         path: path.to_path_buf(),
         reason,
     };
-    let dir = path.parent().unwrap_or(Path::new("."));
     let mut store = SafetensorsStore::from_bytes(None)
         .with_to_adapter(BurnToPyTorchAdapter)
         .skip_enum_variants(true)
@@ -42,10 +42,7 @@ pub fn save_checkpoint(
         .collect_from(network)
         .map_err(|e| error(e.to_string()))?;
     let bytes = store.get_bytes().map_err(|e| error(e.to_string()))?;
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|e| error(e.to_string()))?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(|e| error(e.to_string()))?;
-    file.persist(path).map_err(|e| error(e.to_string()))?;
-    Ok(())
+    write_whole(path, &bytes).map_err(|e| error(e.to_string()))
 }
 
 /// Reads a checkpoint into a model of the given architecture, ready for

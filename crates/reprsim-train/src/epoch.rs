@@ -1,8 +1,8 @@
 //! One line of training history an epoch, as JSON lines.
 
-use std::io::Write;
 use std::path::Path;
 
+use reprsim_data::write_whole;
 use serde::{Deserialize, Serialize};
 
 /// What an epoch did.
@@ -27,14 +27,12 @@ pub struct Epoch {
 /// # Errors
 /// The operating system's.
 pub fn write_epochs(path: &Path, epochs: &[Epoch]) -> std::io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut lines = Vec::new();
     for epoch in epochs {
-        serde_json::to_writer(&mut file, epoch)?;
-        file.write_all(b"\n")?;
+        serde_json::to_writer(&mut lines, epoch)?;
+        lines.push(b'\n');
     }
-    file.persist(path)?;
-    Ok(())
+    write_whole(path, &lines)
 }
 
 /// Reads a history.

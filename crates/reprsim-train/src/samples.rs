@@ -99,7 +99,7 @@ impl DeviceSamples {
 
     /// Samples `start..end` as a batch.
     pub fn slice(&self, start: usize, end: usize) -> Input {
-        self.batch(self.rows.clone().slice([start..end]))
+        self.batch(self.rows.clone().slice_dim(0, start..end))
     }
 
     fn batch(&self, rows: Tensor<2>) -> Input {

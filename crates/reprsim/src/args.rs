@@ -161,7 +161,7 @@ Examples:
         #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..=1000))]
         count: u16,
         /// Preset of the built-in data set.
-        #[arg(long, value_parser = ["plain", "varied"], default_value = "plain")]
+        #[arg(long, value_parser = ["plain", "tinted", "varied"], default_value = "plain")]
         preset: String,
         /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
         #[arg(long)]

@@ -9,9 +9,9 @@ pub enum FactorKind {
     Digit,
     /// The colour of both: 10 colours.
     Color,
-    /// The pastel ground: 10 tints (preset `varied`).
+    /// The pastel ground: 10 tints (presets `tinted` and `varied`).
     Background,
-    /// The colour of the frame at the edge: 10 colours (preset `varied`).
+    /// The colour of the frame at the edge: 10 colours (presets `tinted` and `varied`).
     Border,
     /// Where the drawing sits: the 8 compass directions (preset `varied`).
     Position,

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::draw::{Values, draw};
 use super::factors::FactorKind;
@@ -9,13 +10,34 @@ use super::{NAME, SIDE};
 use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples, Stream};
 
 /// Which factors vary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// The paper's three: shape, digit, colour.
     #[default]
     Plain,
-    /// All seven.
+    /// Those and the appearance around them: background and border.
+    Tinted,
+    /// All seven: position and size too.
     Varied,
+}
+
+impl Preset {
+    /// All presets, by their names in experiment files.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("plain", Self::Plain),
+        ("tinted", Self::Tinted),
+        ("varied", Self::Varied),
+    ];
+
+    /// Whether `factor` varies.
+    fn varies(self, factor: FactorKind) -> bool {
+        match factor {
+            FactorKind::Shape | FactorKind::Digit | FactorKind::Color => true,
+            FactorKind::Background | FactorKind::Border => self != Self::Plain,
+            FactorKind::Position | FactorKind::Size => self == Self::Varied,
+        }
+    }
 }
 
 /// What to generate.
@@ -54,7 +76,7 @@ pub fn generate(
     }
     let active: Vec<FactorKind> = FactorKind::ALL
         .into_iter()
-        .filter(|f| settings.preset == Preset::Varied || f.in_paper())
+        .filter(|f| settings.preset.varies(*f))
         .collect();
     let classes = |kind: FactorKind| match settings.factor_classes {
         0 => kind.classes().len(),
@@ -183,6 +205,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(names(Preset::Plain), ["shape", "digit", "color"]);
+        assert_eq!(names(Preset::Tinted), super::super::factor_names()[..5]);
         assert_eq!(names(Preset::Varied), super::super::factor_names());
     }
 

@@ -4,7 +4,7 @@
 //! After the paper's ColorShapeDigit800k: 8 shapes x 10 digits x 10 colours,
 //! 28 x 28 RGB, a shape outline and a digit in one colour. Beside those three,
 //! four further label factors are drawn independently of them when the preset
-//! is `varied`, so that tasks of equal size can share any number of factors.
+//! asks (`tinted`: two of them, `varied`: all), so that tasks of equal size can share any number of factors.
 
 mod draw;
 mod factors;

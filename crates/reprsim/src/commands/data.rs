@@ -29,7 +29,7 @@ pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
             data_dir,
         } => {
             let cache = data_dir.unwrap_or_else(default_cache);
-            write_preview(&name, &out, usize::from(count), preset == "varied", &cache)?;
+            write_preview(&name, &out, usize::from(count), &preset, &cache)?;
         }
         DataCommand::Fetch { names, data_dir } => {
             let cache = data_dir.unwrap_or_else(default_cache);
@@ -68,17 +68,16 @@ fn write_preview(
     name: &str,
     out: &Path,
     count: usize,
-    varied: bool,
+    preset: &str,
     cache: &Path,
 ) -> anyhow::Result<()> {
     let spec = DatasetSpec {
         name: name.to_string(),
         built_in: Settings {
-            preset: if varied {
-                Preset::Varied
-            } else {
-                Preset::Plain
-            },
+            preset: Preset::ALL
+                .iter()
+                .find(|(name, _)| *name == preset)
+                .map_or(Preset::Plain, |(_, preset)| *preset),
             ..Settings::default()
         },
         train_samples: None,

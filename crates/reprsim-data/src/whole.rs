@@ -1,0 +1,26 @@
+//! Files that are there whole or not at all.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes `bytes` to `path` under a temporary name beside it and renames, so that
+/// a process killed at any moment leaves nothing half-written under the final
+/// name. Leftovers are called `.tmp*`.
+///
+/// # Errors
+/// The operating system's.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // The usual permissions (less the umask), not the private ones of a
+    // temporary file: results are there to be shared.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
