@@ -35,7 +35,8 @@ def main(run: pathlib.Path) -> int:
             & (rows.layer_b == effect["layer"])
             & (rows.measure == effect["measure"])
         ].dropna(subset=["value"])
-        model = sm.OLS(part.value.to_numpy(), sm.add_constant(part[axis].to_numpy()))
+        overlap = part["samples_shared" if axis == "data" else "labels_shared"].to_numpy()
+        model = sm.OLS(part.value.to_numpy(), sm.add_constant(overlap))
         if isinstance(effect["errors"], dict):
             fit = model.fit(
                 cov_type="cluster", cov_kwds={"groups": part.seed.to_numpy()}, use_t=True

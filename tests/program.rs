@@ -80,7 +80,12 @@ fn from_experiment_file_to_report() {
 #[test]
 fn the_same_experiment_twice_is_bit_identical_whatever_the_jobs() {
     let dir = tempfile::tempdir().unwrap();
-    let file = experiment(dir.path(), TINY);
+    // Large enough for matrix products to be worth several threads.
+    let text = TINY
+        .replace("width = 2", "width = 16")
+        .replace("epochs = 2", "epochs = 1")
+        .replace("samples = 60", "samples = 1500");
+    let file = experiment(dir.path(), &text);
     let (one, two) = (dir.path().join("one"), dir.path().join("two"));
     assert!(run(&file, &one, &["--jobs", "1"]).status.success());
     assert!(run(&file, &two, &["--jobs", "3"]).status.success());
@@ -188,6 +193,27 @@ fn activations_are_kept_on_request() {
         read("test.b.safetensors"),
         read("plain.a.safetensors"),
     );
+    // Wanting the dumps after the fact measures again and leaves them.
+    let late = dir.path().join("late");
+    assert!(
+        run(&experiment(dir.path(), TINY), &late, &["--cell", "1"])
+            .status
+            .success()
+    );
+    assert!(run(&file, &late, &["--cell", "1"]).status.success());
+    let cell = fs::read_dir(late.join("cells"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
+    assert!(
+        !cell.join("activations").exists(),
+        "the file was replaced by the plain one"
+    );
+    let again = experiment(dir.path(), &text);
+    assert!(run(&again, &late, &["--cell", "1"]).status.success());
+    assert!(cell.join("activations/test.a.safetensors").exists());
     assert_eq!(a.layers.len(), 4);
     assert_eq!(a.layers[0].values.dims(), [60, 2]);
     a.check_same_samples(&b).unwrap();
@@ -289,9 +315,35 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         (
             "name = \"tiny\"",
             "name = \"../tiny\"",
-            &[":2", "names a directory"],
+            &[":2", "names a file or directory"],
         ),
         ("name = \"sgd\"", "name = \"sdg\"", &["did you mean 'sgd'"]),
+        ("lr = 0.1", "lr = inf", &[":20", "lr = inf", "a number"]),
+        (
+            "train_per_model = 64",
+            "train_per_model = 300",
+            &[":11", "needs 600", "there are 400"],
+        ),
+        (
+            "label = [\"digit\"]",
+            "label = [\"digit\", \"digit\"]",
+            &["'digit' is listed twice"],
+        ),
+        (
+            "name = \"plain\"\npreset",
+            "name = \"pl/ain\"\npreset",
+            &["letters, digits"],
+        ),
+        (
+            "samples = 60",
+            "samples = 60000",
+            &["samples = 60000", "has 8000"],
+        ),
+        (
+            "probe = \"test\"",
+            "probe = \"common\"",
+            &["the same samples at every level"],
+        ),
     ];
     for (old, new, expected) in cases {
         let text = TINY.replacen(old, new, 1);
@@ -318,32 +370,73 @@ fn wrong_use_is_exit_code_2_and_says_what_is_right() {
     let dir = tempfile::tempdir().unwrap();
     let file = experiment(dir.path(), TINY);
     let file = file.to_str().unwrap();
-    let cases: &[(&[&str], &str)] = &[
-        (&["run", "nothing.toml"], "no such experiment file"),
-        (&["run", file, "--shard", "3/2"], "i from 1 to N"),
-        (&["run", file, "--cell", "99"], "cells 0 to 7"),
-        (&["run", file, "--device", "gpu"], "possible values"),
-        (&["report", "/nowhere"], "is not a run directory"),
-        (&["data", "fetch", "mnits"], "fashion-mnist, mnist"),
+    let nowhere = dir.path().join("nowhere");
+    let nowhere = nowhere.to_str().unwrap();
+    let preview = [
+        "data",
+        "preview",
+        "mnist",
+        "--out",
+        "x.png",
+        "--data-dir",
+        nowhere,
+    ];
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["run", "nothing.toml"], 2, "no such experiment file"),
+        (&["run", file, "--shard", "3/2"], 2, "i from 1 to N"),
+        (&["run", file, "--cell", "99"], 2, "cells 0 to 7"),
+        (&["run", file, "--device", "gpu"], 2, "possible values"),
+        (&["report", nowhere], 2, "is not a run directory"),
+        (&["data", "fetch", "mnits"], 2, "fashion-mnist, mnist"),
+        (&preview, 2, "reprsim data fetch mnist"),
         (
-            &[
-                "data",
-                "preview",
-                "mnist",
-                "--out",
-                "x.png",
-                "--data-dir",
-                "/nowhere",
-            ],
-            "reprsim data fetch mnist",
+            &["data", "preview", "color-shape-digit", "--out", nowhere],
+            1,
+            "could not write",
         ),
     ];
-    for (args, expected) in cases {
+    for (args, code, expected) in cases {
         let output = reprsim().args(*args).output().unwrap();
         let message = stderr(&output);
         assert!(message.contains(expected), "{args:?}: {message}");
-        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}");
+        assert_eq!(output.status.code(), Some(*code), "{args:?}: {message}");
     }
+}
+
+#[test]
+fn a_missing_data_set_or_an_impossible_split_leaves_a_finished_run_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let file = experiment(dir.path(), TINY);
+    assert!(run(&file, &out, &["--cell", "0"]).status.success());
+    let plan = fs::read(out.join("plan.json")).unwrap();
+    let data = dir.path().join("no-data");
+    let elsewhere = TINY.replace("preset = \"plain\"\nsamples = 50", "dataset = \"mnist\"");
+    let output = run(
+        &experiment(dir.path(), &elsewhere),
+        &out,
+        &["--data-dir", data.to_str().unwrap()],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("run: reprsim data fetch mnist"),
+        "{}",
+        stderr(&output)
+    );
+    // 400 samples of 64 combinations: some have too few for 4 + 4.
+    let fine = TINY.replace(
+        "label = [\"digit\"]",
+        "label = [\"shape\", \"digit\", \"color\"]",
+    );
+    let fine = fine.replace("train_per_model = 64", "train_per_model = 199");
+    let output = run(&experiment(dir.path(), &fine), &out, &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("training samples"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(plan, fs::read(out.join("plan.json")).unwrap());
 }
 
 #[test]

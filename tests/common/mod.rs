@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// An experiment of 7 cells that takes a second or two.
+/// An experiment of 8 cells that takes a second or two.
 pub const TINY: &str = r#"
 name = "tiny"
 seeds = 1

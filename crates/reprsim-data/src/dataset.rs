@@ -78,6 +78,8 @@ pub struct Factor {
 pub struct Dataset {
     /// The data set's name.
     pub name: String,
+    /// The name and every setting that decides the samples: part of their ids.
+    pub identity: String,
     /// Train or test.
     pub part: Part,
     /// Shape of one sample.
@@ -113,7 +115,7 @@ impl Dataset {
 
     /// A stable identity for sample `index`, the same on every machine.
     pub fn sample_id(&self, index: usize) -> String {
-        format!("{}/{}/{index}", self.name, self.part.name())
+        format!("{}/{}/{index}", self.identity, self.part.name())
     }
 
     /// The factor called `name`.

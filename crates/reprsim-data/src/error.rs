@@ -89,6 +89,15 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// Whether the user asked for something impossible, as opposed to a failure
+    /// on the way.
+    pub fn is_usage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Io { .. } | Self::Damaged { .. } | Self::Fetch { .. }
+        )
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io {
             path: path.into(),

@@ -24,7 +24,7 @@ pub use dataset::{Dataset, Factor, Part, SampleShape, Samples};
 pub use error::DataError;
 pub use fetch::{FetchEvent, default_cache, fetch};
 pub use idx::{IdxArray, read_idx};
-pub use open::{DatasetSpec, dataset_names, open};
+pub use open::{DatasetSpec, dataset_names, open, part_len};
 pub use probe::{Probe, ProbeClasses, draw_probe};
 pub use stream::Stream;
 pub use whole::write_whole;

@@ -24,6 +24,29 @@ pub struct DatasetSpec {
     pub seed: u64,
 }
 
+/// Samples in a part of a data set, known without opening it.
+///
+/// # Errors
+/// [`DataError::UnknownDataset`].
+pub fn part_len(spec: &DatasetSpec, part: Part) -> Result<usize, DataError> {
+    if spec.name == color_shape_digit::NAME {
+        return Ok(match part {
+            Part::Train => spec.train_samples.unwrap_or(BUILT_IN_TRAIN),
+            Part::Test => BUILT_IN_TEST,
+        });
+    }
+    let prefix = idx_prefix(part);
+    let labels = format!("{prefix}-labels-idx1-ubyte");
+    let card = find_card(&spec.name)?;
+    let bytes = card
+        .files
+        .iter()
+        .find(|f| f.name == labels)
+        .map_or(0, |f| f.bytes);
+    // A magic number, one dimension, then one byte a label.
+    Ok(bytes.saturating_sub(8) as usize)
+}
+
 /// Names of all data sets: the built-in first.
 pub fn dataset_names() -> Vec<&'static str> {
     std::iter::once(color_shape_digit::NAME)
@@ -39,10 +62,7 @@ pub fn dataset_names() -> Vec<&'static str> {
 /// says, and the built-in data set's own errors.
 pub fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, DataError> {
     if spec.name == color_shape_digit::NAME {
-        let count = match part {
-            Part::Train => spec.train_samples.unwrap_or(BUILT_IN_TRAIN),
-            Part::Test => BUILT_IN_TEST,
-        };
+        let count = part_len(spec, part)?;
         return color_shape_digit::generate(&spec.built_in, part, count, spec.seed);
     }
     let card = find_card(&spec.name).map_err(|_| DataError::UnknownDataset {
@@ -52,23 +72,31 @@ pub fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, Dat
     open_idx(card, part, cache)
 }
 
-fn open_idx(card: &Card, part: Part, cache: &Path) -> Result<Dataset, DataError> {
-    let prefix = match part {
+fn idx_prefix(part: Part) -> &'static str {
+    match part {
         Part::Train => "train",
         Part::Test => "t10k",
-    };
-    let dir = cache.join(&card.name);
-    for file in &card.files {
-        let path = dir.join(&file.name);
-        if !path.exists() {
-            return Err(DataError::NotFetched {
-                name: card.name.clone(),
-                path,
-            });
-        }
     }
-    let images_path = dir.join(format!("{prefix}-images-idx3-ubyte"));
-    let labels_path = dir.join(format!("{prefix}-labels-idx1-ubyte"));
+}
+
+fn open_idx(card: &Card, part: Part, cache: &Path) -> Result<Dataset, DataError> {
+    let prefix = idx_prefix(part);
+    let dir = cache.join(&card.name);
+    // Compressed files, as the authors hand them out, are read as they are.
+    let find = |name: String| {
+        let raw = dir.join(&name);
+        let packed = dir.join(format!("{name}.gz"));
+        match (raw.exists(), packed.exists()) {
+            (false, true) => Ok(packed),
+            (true, _) => Ok(raw),
+            (false, false) => Err(DataError::NotFetched {
+                name: card.name.clone(),
+                path: raw,
+            }),
+        }
+    };
+    let images_path = find(format!("{prefix}-images-idx3-ubyte"))?;
+    let labels_path = find(format!("{prefix}-labels-idx1-ubyte"))?;
     let images = read_idx(&images_path)?;
     let labels = read_idx(&labels_path)?;
     let damaged = |path: &Path, offset: u64, reason: String| DataError::Damaged {
@@ -107,6 +135,7 @@ fn open_idx(card: &Card, part: Part, cache: &Path) -> Result<Dataset, DataError>
     }
     Ok(Dataset {
         name: card.name.clone(),
+        identity: card.name.clone(),
         part,
         shape: SampleShape::Image {
             channels: 1,

@@ -114,6 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn ids_tell_presets_and_seeds_apart() {
+        let ids = |preset, seed| {
+            let settings = Settings {
+                preset,
+                ..Settings::default()
+            };
+            let set = generate(&settings, Part::Test, 40, seed).unwrap();
+            draw_probe(&set, &ProbeClasses::All, None, &mut Stream::new(0).rng())
+                .unwrap()
+                .ids_sha256
+        };
+        use crate::color_shape_digit::Preset;
+        assert_eq!(ids(Preset::Plain, 0), ids(Preset::Plain, 0));
+        assert_ne!(ids(Preset::Plain, 0), ids(Preset::Varied, 0));
+        assert_ne!(ids(Preset::Plain, 0), ids(Preset::Plain, 1));
+    }
+
+    #[test]
     fn too_large_is_an_error() {
         let set = generate(&Settings::default(), Part::Test, 40, 0).unwrap();
         let rng = &mut Stream::new(0).rng();

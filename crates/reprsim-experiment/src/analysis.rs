@@ -44,9 +44,10 @@ pub struct Effect {
     pub n: usize,
     /// Why there is no fit.
     pub undefined: Option<String>,
-    /// Mean and spread at each level.
+    /// Mean and spread at each level of the experiment file.
     pub levels: Vec<Level>,
-    /// The points: level, value, seed.
+    /// The points: overlap really reached (which the line is fitted on), value,
+    /// seed.
     pub points: Vec<(f64, f64, usize)>,
     /// Mean similarity of untrained pairs.
     pub floor: Option<f64>,
@@ -131,6 +132,7 @@ fn effect(
     results: &[(Cell, CellResult)],
 ) -> Effect {
     let mut points: Vec<(f64, f64, usize)> = Vec::new();
+    let mut nominal: Vec<f64> = Vec::new();
     let mut floor = Vec::new();
     let mut ceiling = Vec::new();
     let mut chance = Vec::new();
@@ -153,7 +155,12 @@ fn effect(
                     ceiling.push(value);
                 }
                 if listed {
-                    points.push((level, value, cell.seed));
+                    nominal.push(level);
+                    let reached = match axis {
+                        AxisKind::Data => result.samples_shared,
+                        AxisKind::Class | AxisKind::Task => result.labels_shared,
+                    };
+                    points.push((reached.unwrap_or(level), value, cell.seed));
                 }
             }
             CellRole::Level { .. } => {}
@@ -184,7 +191,7 @@ fn effect(
         errors: fit.as_ref().ok().map(|f| f.errors),
         n: points.len(),
         undefined: fit.as_ref().err().map(ToString::to_string),
-        levels: describe_levels(&x, &y),
+        levels: describe_levels(&nominal, &y),
         points,
         floor: some_mean(&floor),
         ceiling: some_mean(&ceiling),

@@ -61,10 +61,8 @@ pub(crate) fn run_cell(
 ) -> Result<CellResult, ExperimentError> {
     let experiment = &context.experiment;
     let stream = cell.stream(experiment);
-    let axis = cell
-        .level()
-        .and_then(|(kind, _)| experiment.axes.iter().find(|a| a.kind == kind));
-    let pair = split(context, axis, cell.level().map(|(_, level)| level), &stream)?;
+    let axis = axis_of(context, cell);
+    let pair = split(context, cell)?;
     let reached = axis.map(|_| pair.reached());
     write_json(
         &directory.join("split.json"),
@@ -167,13 +165,10 @@ pub(crate) fn run_cell(
 
 /// The cell's training samples. An untrained pair sees none, but its heads are
 /// as wide as those of the data axis.
-fn split(
-    context: &Context,
-    axis: Option<&Axis>,
-    level: Option<f64>,
-    stream: &Stream,
-) -> Result<PairSplit, ExperimentError> {
-    let mut rng = stream.child("split").rng();
+pub(crate) fn split(context: &Context, cell: &Cell) -> Result<PairSplit, ExperimentError> {
+    let mut rng = cell.stream(&context.experiment).child("split").rng();
+    let axis = axis_of(context, cell);
+    let level = cell.level().map(|(_, level)| level);
     let per_model = context.experiment.dataset.train_per_model;
     let (Some(axis), Some(overlap)) = (axis, level) else {
         let model = ModelSamples {
@@ -218,6 +213,12 @@ fn split(
         ),
     };
     Ok(pair?)
+}
+
+/// The axis that the cell is a level of.
+fn axis_of<'a>(context: &'a Context, cell: &Cell) -> Option<&'a Axis> {
+    let (kind, _) = cell.level()?;
+    context.experiment.axes.iter().find(|a| a.kind == kind)
 }
 
 struct ModelJob<'a> {
@@ -267,7 +268,7 @@ impl ModelJob<'_> {
             (placeholder.as_slice(), placeholder.as_slice())
         };
         let mut epochs = Vec::new();
-        let network = train(
+        let trained = train(
             self.name,
             &experiment.model,
             &TrainingSet {
@@ -283,10 +284,14 @@ impl ModelJob<'_> {
                 on_epoch(self.name, epoch);
                 epochs.push(epoch.clone());
             },
-        )?;
+        );
         if self.trained {
-            // The history first: a checkpoint without one is trained anew.
+            // The history first: a checkpoint without one is trained anew, and
+            // one that diverged can be looked at.
             write_epochs(&history, &epochs).map_err(|e| ExperimentError::store(&history, e))?;
+        }
+        let network = trained?;
+        if self.trained {
             if experiment.keep.checkpoints {
                 let info = [
                     ("cell", self.cell.hash.as_str()),

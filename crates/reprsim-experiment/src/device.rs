@@ -34,7 +34,7 @@ pub struct Listed {
     pub interface: String,
     /// Its driver, as it names itself.
     pub driver: String,
-    /// Whether `auto` would consider it: a real GPU.
+    /// Whether it is a real GPU, which `auto` would take.
     pub auto: bool,
 }
 
@@ -47,33 +47,36 @@ pub struct Listed {
 /// [`ExperimentError::Usage`] if the name is unknown, this build lacks the
 /// backend, or no such device exists.
 pub fn choose(name: &str) -> Result<Chosen, ExperimentError> {
-    let adapters = gpu_adapters();
     match name {
-        "auto" => Ok(match adapters.iter().find(|a| a.auto) {
-            Some(adapter) => Chosen {
-                device: gpu_device(adapter),
-                name: format!("{} ({}, {})", adapter.name, adapter.kind, adapter.interface),
-                why: "the first real GPU that wgpu found".into(),
-                cpu: false,
-            },
-            None => Chosen {
-                why: match adapters.first() {
-                    None if cfg!(feature = "wgpu") => "no GPU was found".into(),
-                    None => "this build has no GPU backend".into(),
-                    Some(software) => format!(
-                        "the only GPU found is a software one ({}), which is slower than the CPU \
-                         itself; --device wgpu takes it all the same",
-                        software.name
-                    ),
+        "auto" => {
+            let adapters = gpu_adapters();
+            Ok(match adapters.iter().find(|a| a.auto) {
+                Some(adapter) => Chosen {
+                    device: gpu_device(adapter),
+                    name: format!("{} ({}, {})", adapter.name, adapter.kind, adapter.interface),
+                    why: "the first real GPU that wgpu found".into(),
+                    cpu: false,
                 },
-                ..cpu("")
-            },
-        }),
+                None => Chosen {
+                    why: match adapters.first() {
+                        None if cfg!(feature = "wgpu") => "no GPU was found".into(),
+                        None => "this build has no GPU backend".into(),
+                        Some(software) => format!(
+                            "the only GPU found is a software one ({}), which is slower than the CPU \
+                         itself; --device wgpu takes it all the same",
+                            software.name
+                        ),
+                    },
+                    ..cpu("")
+                },
+            })
+        }
         "cpu" => Ok(cpu("asked for")),
         "wgpu" | "vulkan" => {
             require(cfg!(feature = "wgpu"), name)?;
             require(name == "wgpu" || cfg!(feature = "vulkan"), name)?;
             // Prefer a real GPU; take what there is.
+            let adapters = gpu_adapters();
             let adapter = adapters
                 .iter()
                 .find(|a| a.auto)
@@ -107,7 +110,7 @@ pub fn choose(name: &str) -> Result<Chosen, ExperimentError> {
     }
 }
 
-/// All devices of this machine that this build can use, the CPU first.
+/// The CPU and all GPUs that wgpu finds on this machine.
 pub fn list() -> Vec<Listed> {
     let mut devices = vec![Listed {
         option: "cpu".into(),

@@ -19,13 +19,13 @@ pub enum ExperimentError {
     /// Something was asked for in the wrong way.
     #[error("{0}")]
     Usage(String),
-    /// The run directory is in use by another process.
+    /// The run directory, or a cell of it, is in use by another process.
     #[error(
         "{} is in use by another run\n  wait for it, or give this one another directory with --out",
         path.display()
     )]
     Locked {
-        /// The run directory.
+        /// The directory.
         path: PathBuf,
     },
     /// A file of the run store cannot be read or written.
@@ -65,10 +65,9 @@ impl ExperimentError {
     /// Whether the user asked for something impossible, as opposed to a failure
     /// on the way.
     pub fn is_usage(&self) -> bool {
-        use reprsim_data::DataError;
         match self {
             Self::File { .. } | Self::Usage(_) | Self::Locked { .. } => true,
-            Self::Data(error) => !matches!(error, DataError::Io { .. } | DataError::Damaged { .. }),
+            Self::Data(error) => error.is_usage(),
             _ => false,
         }
     }

@@ -6,9 +6,10 @@ use reprsim_data::{Part, Stream, open};
 use reprsim_train::{DeviceSamples, Normalization, TrainingSet, train};
 
 use crate::ExperimentError;
-use crate::device::{Chosen, cores};
+use crate::device::Chosen;
 use crate::experiment::AxisKind;
 use crate::plan::Plan;
+use crate::run::threads_per_job;
 
 /// Samples that one model is trained on, and the classes of its head, for each
 /// axis of the plan.
@@ -64,11 +65,7 @@ pub fn training_seconds(
     let mut config = e.training.clone();
     config.epochs = 2;
     let mut rate = 0.0;
-    let threads = if chosen.cpu {
-        (cores() / jobs.max(1)).max(1)
-    } else {
-        cores()
-    };
+    let threads = threads_per_job(chosen, jobs);
     let mut measure = || {
         train(
             "a",

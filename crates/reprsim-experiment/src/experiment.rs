@@ -66,7 +66,8 @@ pub struct DatasetConfig {
     pub label: Vec<String>,
     /// Size of the built-in training part.
     pub train_samples: Option<usize>,
-    /// Samples each model is trained on; absent: half of every class.
+    /// Samples each model is trained on; absent: half of every class (data
+    /// axis), all of its classes (class axis), all samples (task axis).
     pub train_per_model: Option<usize>,
 }
 

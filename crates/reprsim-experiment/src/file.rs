@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use reprsim_data::color_shape_digit::{self, Preset};
-use reprsim_data::split::{reachable_class_levels, reachable_task_levels};
-use reprsim_data::{Part, dataset_names, find_card, open};
+use reprsim_data::split::{
+    is_reachable, levels_text, reachable_class_levels, reachable_task_levels,
+};
+use reprsim_data::{Part, dataset_names, find_card, open, part_len};
 use reprsim_metrics::Measure;
 use reprsim_models::{ModelConfig, Pooling};
 use reprsim_train::{OptimizerConfig, ScheduleConfig, TrainingConfig};
@@ -127,13 +129,13 @@ struct RawKeep {
     activations: Option<bool>,
 }
 
-/// Reads and checks an experiment file; data sets that must be fetched are
-/// looked for in `cache`.
+/// Reads and checks an experiment file. (Whether its data sets are on this
+/// machine is found out when they are opened, before the run directory is
+/// touched.)
 ///
 /// # Errors
 /// [`ExperimentError::File`] with file, line and remedy for anything wrong in
-/// the file; a data set that is not on this machine is reported with the
-/// command that fetches it.
+/// the file.
 pub fn read_experiment(path: &Path, cache: &Path) -> Result<Experiment, ExperimentError> {
     let text = std::fs::read_to_string(path).map_err(|e| ExperimentError::File {
         path: path.to_path_buf(),
@@ -221,6 +223,21 @@ impl Reader<'_> {
             })
     }
 
+    /// Refuses a name that could not be that of a file.
+    fn file_name(&self, name: &Spanned<String>) -> Result<(), ExperimentError> {
+        let text = name.get_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if text.is_empty() || !text.chars().all(plain) || text.starts_with('.') {
+            return Err(self.at(
+                name,
+                format!(
+                    "name = \"{text}\": it names a file or directory; use letters, digits, '-', '_', '.'"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
     fn positive(&self, what: &str, value: &Spanned<usize>) -> Result<usize, ExperimentError> {
         match *value.get_ref() {
             0 => Err(self.at(value, format!("{what} = 0: it must be at least 1"))),
@@ -236,28 +253,20 @@ impl Reader<'_> {
         high: f64,
     ) -> Result<f64, ExperimentError> {
         let v = *value.get_ref();
-        if v >= low && v <= high {
+        if v.is_finite() && v >= low && v <= high {
             return Ok(v);
         }
         let range = if high.is_finite() {
             format!("between {low} and {high}")
         } else {
-            format!("at least {low}")
+            format!("a number of at least {low}")
         };
         Err(self.at(value, format!("{what} = {v}: it must be {range}")))
     }
 
     fn resolve(&self, raw: RawFile, cache: &Path) -> Result<Experiment, ExperimentError> {
         let name = raw.name.get_ref().clone();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || !name.chars().all(plain) || name.starts_with('.') {
-            return Err(self.at(
-                &raw.name,
-                format!(
-                    "name = \"{name}\": it names a directory; use letters, digits, '-', '_', '.'"
-                ),
-            ));
-        }
+        self.file_name(&raw.name)?;
         let pairing = match &raw.pairing {
             None => Pairing::default(),
             Some(text) => self.pick(
@@ -279,6 +288,7 @@ impl Reader<'_> {
         let training = self.training(&raw.training)?;
         let (factors, label) = self.factors(&raw.dataset, &dataset, cache)?;
         let axes = self.axes(&raw.axis, &factors, &label)?;
+        self.enough_samples(&raw.dataset, &dataset, &axes)?;
         let probes = self.probes(&raw.probe, &dataset)?;
         let analysis = self.analysis(&raw.analysis, &model, &probes)?;
         let pooling = match &raw.analysis.pooling {
@@ -396,6 +406,14 @@ impl Reader<'_> {
         let mut label = Factors::new();
         for name in wanted {
             match factors.iter().find(|(n, _)| n == name) {
+                Some(found) if label.contains(found) => {
+                    let offset = raw
+                        .label
+                        .as_ref()
+                        .map_or(raw.name.span(), Spanned::span)
+                        .start;
+                    return Err(self.error(offset, format!("'{name}' is listed twice")));
+                }
                 Some(found) => label.push(found.clone()),
                 None => {
                     let offset = raw
@@ -441,6 +459,9 @@ impl Reader<'_> {
 
     fn training(&self, raw: &RawTraining) -> Result<TrainingConfig, ExperimentError> {
         let lr = self.within("lr", &raw.optimizer.lr, 0.0, f64::INFINITY)?;
+        if lr == 0.0 {
+            return Err(self.at(&raw.optimizer.lr, "lr = 0: nothing would be learned"));
+        }
         let optional = |what: &str, value: &Option<Spanned<f64>>, high: f64| {
             value
                 .as_ref()
@@ -544,13 +565,13 @@ impl Reader<'_> {
             if let Some(reachable) = reachable {
                 for level in axis.levels.get_ref() {
                     let value = *level.get_ref();
-                    if !reachable.iter().any(|r| (r - value).abs() <= 0.005) {
+                    if !is_reachable(value, &reachable) {
                         return Err(self.at(
                             level,
                             format!(
                                 "{} overlap {value} cannot be reached; reachable: {}",
                                 kind.name(),
-                                shortened(&reachable)
+                                levels_text(&reachable)
                             ),
                         ));
                     }
@@ -564,6 +585,41 @@ impl Reader<'_> {
             });
         }
         Ok(axes)
+    }
+
+    /// Refuses a `train_per_model` that the training part cannot give at the
+    /// lowest level. (Single classes are checked when the run splits them.)
+    fn enough_samples(
+        &self,
+        raw: &RawDataset,
+        dataset: &DatasetConfig,
+        axes: &[Axis],
+    ) -> Result<(), ExperimentError> {
+        let Some(wanted) = &raw.train_per_model else {
+            return Ok(());
+        };
+        let there = part_len(&dataset.spec(0), Part::Train)?;
+        for axis in axes {
+            let lowest = axis.levels.first().copied().unwrap_or(0.0);
+            let needed = match axis.kind {
+                AxisKind::Task => *wanted.get_ref(),
+                AxisKind::Data | AxisKind::Class => {
+                    ((2.0 - lowest) * *wanted.get_ref() as f64).ceil() as usize
+                }
+            };
+            if needed > there {
+                return Err(self.at(
+                    wanted,
+                    format!(
+                        "train_per_model = {}: {} overlap {lowest} needs {needed} training samples, \
+                         there are {there}",
+                        wanted.get_ref(),
+                        axis.kind.name()
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn task(
@@ -631,6 +687,7 @@ impl Reader<'_> {
         let mut probes: Vec<ProbeConfig> = Vec::new();
         for probe in raw.get_ref() {
             let name = probe.name.get_ref().clone();
+            self.file_name(&probe.name)?;
             if probes.iter().any(|p| p.name == name) {
                 return Err(self.at(&probe.name, format!("a second probe '{name}'")));
             }
@@ -650,12 +707,13 @@ impl Reader<'_> {
                 let names = dataset_names();
                 let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
                 self.pick("data set", other, &known)?;
-                if kind != ProbeKind::Fixed {
-                    return Err(self.at(
-                        other,
-                        "a probe by classes is of the experiment's own data set",
-                    ));
-                }
+            }
+            let foreign = probe.dataset.as_ref().or(probe.preset.as_ref());
+            if let (Some(value), true) = (foreign, kind != ProbeKind::Fixed) {
+                return Err(self.at(
+                    value,
+                    "a probe by classes is of the experiment's own data set and preset",
+                ));
             }
             let source = probe
                 .dataset
@@ -671,6 +729,20 @@ impl Reader<'_> {
                 && *samples.get_ref() < 4
             {
                 return Err(self.at(samples, "a probe needs at least 4 samples"));
+            }
+            if let (Some(samples), ProbeKind::Fixed) = (&probe.samples, kind) {
+                let mut spec = dataset.spec(0);
+                spec.name.clone_from(source);
+                let there = part_len(&spec, Part::Test)?;
+                if *samples.get_ref() > there {
+                    return Err(self.at(
+                        samples,
+                        format!(
+                            "samples = {}: the test part of {source} has {there}",
+                            samples.get_ref()
+                        ),
+                    ));
+                }
             }
             probes.push(ProbeConfig {
                 name,
@@ -714,8 +786,14 @@ impl Reader<'_> {
                 ),
             ));
         }
-        let names: Vec<(&str, ())> = probes.iter().map(|p| (p.name.as_str(), ())).collect();
-        self.pick("probe", &primary.probe, &names)?;
+        let names: Vec<(&str, ProbeKind)> =
+            probes.iter().map(|p| (p.name.as_str(), p.kind)).collect();
+        if self.pick("probe", &primary.probe, &names)? != ProbeKind::Fixed {
+            return Err(self.at(
+                &primary.probe,
+                "the primary probe must be the same samples at every level: a probe of kind 'fixed'",
+            ));
+        }
         let layers: Vec<(&str, ())> = model.layer_names().iter().map(|l| (*l, ())).collect();
         self.pick("layer", &primary.layer, &layers)?;
         Ok(AnalysisConfig {
@@ -747,22 +825,4 @@ fn hint(name: &str, known: &[&str]) -> String {
         .min()
         .filter(|(distance, k)| *distance <= 1 + k.len().max(name.len()) / 3)
         .map_or(String::new(), |(_, k)| format!(" (did you mean '{k}'?)"))
-}
-
-fn shortened(levels: &[f64]) -> String {
-    let text = |l: &f64| {
-        let t = format!("{l:.3}");
-        let t = t.trim_end_matches('0').trim_end_matches('.').to_string();
-        if t.is_empty() { "0".into() } else { t }
-    };
-    if levels.len() <= 13 {
-        levels.iter().map(text).collect::<Vec<_>>().join(", ")
-    } else {
-        let head: Vec<String> = levels[..3].iter().map(text).collect();
-        format!(
-            "{}, ... 1 (steps of 1/{})",
-            head.join(", "),
-            levels.len() - 1
-        )
-    }
 }

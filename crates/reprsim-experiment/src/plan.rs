@@ -154,7 +154,13 @@ impl Plan {
     /// Hash of what is measured: changing it measures again, without training.
     pub fn measuring_hash(&self) -> String {
         let e = &self.experiment;
-        let json = serde_json::to_vec(&(CELL_SCHEMA, &e.probes, e.pooling, &e.analysis.measures));
+        let json = serde_json::to_vec(&(
+            CELL_SCHEMA,
+            &e.probes,
+            e.pooling,
+            &e.analysis.measures,
+            e.keep.activations,
+        ));
         digest(&json.unwrap_or_default())
     }
 

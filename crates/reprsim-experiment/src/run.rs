@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 pub use reprsim_train::Epoch;
 
 use crate::ExperimentError;
-use crate::cell::run_cell;
+use crate::cell::{run_cell, split};
 use crate::context::Context;
 use crate::device::{Chosen, cores};
 use crate::plan::{Cell, Plan};
-use crate::store::{Share, Store, write_json};
+use crate::store::{Share, Store, lock, write_json};
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
@@ -43,6 +43,15 @@ pub fn default_jobs(chosen: &Chosen) -> usize {
     if chosen.cpu { cores() } else { 1 }
 }
 
+/// Threads that each of `jobs` jobs computes with.
+pub(crate) fn threads_per_job(chosen: &Chosen, jobs: usize) -> usize {
+    if chosen.cpu {
+        (cores() / jobs.max(1)).max(1)
+    } else {
+        cores()
+    }
+}
+
 /// Runs the cells of `share` that are not done yet.
 ///
 /// A cell that fails is recorded and the others go on. Each job computes in a
@@ -60,6 +69,12 @@ pub fn run(
     cache: &Path,
     observer: &dyn Observer,
 ) -> Result<Outcome, ExperimentError> {
+    // What is impossible with these data is found before the run directory is
+    // touched: a mistyped file must not replace the plan of a finished run.
+    let context = Context::new(&plan.experiment, &chosen.device, &chosen.name, cache)?;
+    for cell in plan.cells.iter().filter(|c| share.holds(c.index)) {
+        split(&context, cell)?;
+    }
     let store = Store::open(root, plan, share)?;
     let measuring = plan.measuring_hash();
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
@@ -76,13 +91,8 @@ pub fn run(
     if todo.is_empty() {
         return Ok(outcome);
     }
-    let context = Context::new(&plan.experiment, &chosen.device, &chosen.name, cache)?;
+    let threads = threads_per_job(chosen, jobs);
     let jobs = jobs.clamp(1, todo.len());
-    let threads = if chosen.cpu {
-        (cores() / jobs).max(1)
-    } else {
-        cores()
-    };
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -131,6 +141,7 @@ fn attempt(
     observer: &dyn Observer,
 ) -> Result<(), ExperimentError> {
     let directory = store.cell_directory(cell)?;
+    let _lock = lock(&directory, "cell.lock", true)?;
     // Libraries below may panic where a device runs out of memory; that must not
     // take the other cells along.
     let result = catch_unwind(AssertUnwindSafe(|| {

@@ -43,15 +43,14 @@ impl Share {
 pub struct Store {
     root: PathBuf,
     directories: BTreeMap<String, PathBuf>,
-    _locks: Vec<File>,
+    _lock: File,
 }
 
 impl Store {
     /// Opens or creates `root` for working on `share` of `plan`.
     ///
-    /// A whole run excludes every other process; shards and single cells exclude
-    /// only those that do the same work, so that a job array can share the
-    /// directory.
+    /// A whole run excludes every other process; shards and single cells share
+    /// the directory, as a job array does, and lock each cell they work on.
     ///
     /// # Errors
     /// [`ExperimentError::Locked`] if another process holds it;
@@ -60,14 +59,7 @@ impl Store {
     pub fn open(root: &Path, plan: &Plan, share: Share) -> Result<Self, ExperimentError> {
         let cells = root.join("cells");
         fs::create_dir_all(&cells).map_err(|e| ExperimentError::store(&cells, e))?;
-        let mut locks = vec![lock(root, "run.lock", share == Share::All)?];
-        match share {
-            Share::All => {}
-            Share::Shard { i, of } => {
-                locks.push(lock(root, &format!("shard-{i}-of-{of}.lock"), true)?)
-            }
-            Share::Cell(cell) => locks.push(lock(root, &format!("cell-{cell}.lock"), true)?),
-        }
+        let lock = lock(root, "run.lock", share == Share::All)?;
         if let Ok(old) = Plan::read(root)
             && old.experiment.name != plan.experiment.name
         {
@@ -99,7 +91,7 @@ impl Store {
         let store = Self {
             root: root.to_path_buf(),
             directories,
-            _locks: locks,
+            _lock: lock,
         };
         if share == Share::All {
             store.clear_leftovers();
@@ -143,7 +135,12 @@ impl Store {
 
     /// Temporary files of a killed process.
     fn clear_leftovers(&self) {
-        for directory in self.directories.values().chain([&self.root]) {
+        let dumps: Vec<PathBuf> = self
+            .directories
+            .values()
+            .map(|d| d.join("activations"))
+            .collect();
+        for directory in self.directories.values().chain(&dumps).chain([&self.root]) {
             let Ok(entries) = fs::read_dir(directory) else {
                 continue;
             };
@@ -212,7 +209,11 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), ExperimentError> {
     write_whole(path, text.as_bytes()).map_err(|e| ExperimentError::store(path, e))
 }
 
-fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, ExperimentError> {
+/// Takes the lock called `name` in `root`; it is freed when the process ends.
+///
+/// # Errors
+/// [`ExperimentError::Locked`] if another process holds it.
+pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, ExperimentError> {
     let path = root.join(name);
     let file = File::options()
         .create(true)

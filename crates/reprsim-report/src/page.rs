@@ -30,7 +30,7 @@ pub fn render(report: &Report) -> String {
                 @for axis in &report.axes { (section(axis)) }
                 h2 { "All effects" }
                 p.note {
-                    "One line a layer, probe and measure; every result that was computed is here. "
+                    "One line a layer, probe and measure; the layer pairs across layers are in the table below it. "
                     "Bold: declared as primary before the run. † The probe's samples change with the "
                     "overlap, as in the paper; its slope mixes the effect with the change of probe."
                 }

@@ -29,7 +29,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         e.downcast_ref::<ExperimentError>()
             .is_some_and(ExperimentError::is_usage)
             || e.downcast_ref::<DataError>()
-                .is_some_and(|e| matches!(e, DataError::UnknownDataset { .. }))
+                .is_some_and(DataError::is_usage)
     });
     ExitCode::from(if usage { USAGE } else { FAILED })
 }

@@ -135,6 +135,10 @@ pub fn generate(
     };
     let dataset = Dataset {
         name: NAME.to_string(),
+        identity: format!(
+            "{NAME} {:?} classes {} seed {seed}",
+            settings.preset, settings.factor_classes
+        ),
         part,
         shape: SampleShape::Image {
             channels: 3,

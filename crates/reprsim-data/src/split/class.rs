@@ -5,7 +5,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
-use super::round::{exact_count, levels_text};
+use super::round::{is_reachable, levels_text, round_half_even};
 use crate::DataError;
 
 /// A class-overlap split to make.
@@ -15,7 +15,8 @@ pub struct ClassSplit<'a> {
     pub labels: &'a [u32],
     /// Names of the classes.
     pub classes: &'a [String],
-    /// Samples per model; `None` gives each model all samples of its classes.
+    /// Samples per model; `None` gives each model as many samples of each of its
+    /// classes as the smallest class has: all of them in a balanced set.
     pub per_model: Option<usize>,
     /// Overlap f in 0..=1, one of [`reachable_class_levels`].
     pub overlap: f64,
@@ -28,8 +29,8 @@ pub fn reachable_class_levels(classes: usize) -> Vec<f64> {
     (0..=k).map(|c| c as f64 / k.max(1) as f64).collect()
 }
 
-/// Gives each model k = C / 2 classes, f k of them common, and all samples of
-/// those classes (or equally many of each, with `per_model`). Common classes
+/// Gives each model k = C / 2 classes, f k of them common, and equally many
+/// samples of each, so that both models always see the same number. Common classes
 /// get the same new labels 0..c in both models and the same samples; private
 /// classes get labels c..k in each model's own order.
 ///
@@ -44,38 +45,39 @@ pub fn split_classes(split: &ClassSplit<'_>, rng: &mut impl Rng) -> Result<PairS
             "class overlap needs at least 4 classes; the label has {total}"
         )));
     }
-    let common = exact_count(split.overlap, k).ok_or_else(|| {
-        DataError::Split(format!(
-            "class overlap {} cannot be reached with {k} of {total} classes a model; \
-             reachable: {}",
+    let reachable = reachable_class_levels(total);
+    if !is_reachable(split.overlap, &reachable) {
+        return Err(DataError::Split(format!(
+            "class overlap {} cannot be reached with {k} of {total} classes a model; reachable: {}",
             split.overlap,
-            levels_text(k)
-        ))
-    })?;
+            levels_text(&reachable)
+        )));
+    }
+    let common = round_half_even(split.overlap * k as f64);
     let mut members = vec![Vec::new(); total];
     for (index, &label) in split.labels.iter().enumerate() {
         members[label as usize].push(index as u32);
     }
     let mut order: Vec<usize> = (0..total).collect();
     order.shuffle(rng);
+    let smallest = members.iter().map(Vec::len).min().unwrap_or(0);
+    let per_model = split.per_model.unwrap_or(k * smallest);
     // Every class is thinned before it is dealt out, so that a common class
     // gives both models the same samples.
     for (rank, &class) in order[..2 * k - common].iter().enumerate() {
         let place = if rank < k { rank } else { rank - (k - common) };
-        if let Some(per_model) = split.per_model {
-            let wanted = per_model / k + usize::from(place < per_model % k);
-            if wanted == 0 || wanted > members[class].len() {
-                return Err(DataError::Split(format!(
-                    "class '{}' has {} training samples; train_per_model = {per_model} with {k} \
-                     classes a model needs {}",
-                    split.classes[class],
-                    members[class].len(),
-                    wanted.max(1)
-                )));
-            }
-            members[class].shuffle(rng);
-            members[class].truncate(wanted);
+        let wanted = per_model / k + usize::from(place < per_model % k);
+        if wanted == 0 || wanted > members[class].len() {
+            return Err(DataError::Split(format!(
+                "class '{}' has {} training samples; {per_model} a model with {k} classes a model \
+                 needs {}\n  change train_per_model or take a larger training set",
+                split.classes[class],
+                members[class].len(),
+                wanted.max(1)
+            )));
         }
+        members[class].shuffle(rng);
+        members[class].truncate(wanted);
     }
     let model = |own: &[usize]| {
         let classes: Vec<usize> = order[..common].iter().chain(own).copied().collect();
@@ -154,6 +156,24 @@ mod tests {
                     prop_assert_eq!(known(model)[l as usize], labels[i as usize]);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn unequal_classes_still_give_equal_sets() {
+        // Class c has 10 + c samples.
+        let labels: Vec<u32> = (0..6u32).flat_map(|c| vec![c; 10 + c as usize]).collect();
+        let names = names(6);
+        for (seed, overlap) in [(0, 0.0), (1, 1.0 / 3.0), (2, 1.0)] {
+            let split = ClassSplit {
+                labels: &labels,
+                classes: &names,
+                per_model: None,
+                overlap,
+            };
+            let pair = split_classes(&split, &mut Stream::new(seed).rng()).unwrap();
+            assert_eq!((pair.a.indices.len(), pair.b.indices.len()), (30, 30));
+            assert!((pair.reached().samples - overlap).abs() < 1e-12);
         }
     }
 

@@ -14,4 +14,5 @@ mod task;
 pub use class::{ClassSplit, reachable_class_levels, split_classes};
 pub use data::{DataSplit, split_data};
 pub use pair::{Labelling, ModelSamples, PairSplit, Reached};
+pub use round::{is_reachable, levels_text};
 pub use task::{TaskSplit, reachable_task_levels, split_tasks};

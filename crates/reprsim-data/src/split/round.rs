@@ -1,39 +1,34 @@
-//! Rounding as the reference does it.
+//! Rounding as the reference does it, and levels as people write them.
+
+/// How far a level may be from a reachable one: `0.33` means one third.
+const TOLERANCE: f64 = 0.005;
 
 /// `round(x)` with ties to the even neighbour, like Python's.
 pub(super) fn round_half_even(x: f64) -> usize {
     x.round_ties_even().max(0.0) as usize
 }
 
-/// The count `c` of `whole` with `c / whole == level`, if there is one.
-pub(super) fn exact_count(level: f64, whole: usize) -> Option<usize> {
-    let count = round_half_even(level * whole as f64);
-    ((count as f64 / whole as f64) - level)
-        .abs()
-        .le(&0.005)
-        .then_some(count)
+/// Whether `level` is one of `reachable`, up to rounding to two decimals.
+pub fn is_reachable(level: f64, reachable: &[f64]) -> bool {
+    reachable.iter().any(|r| (r - level).abs() <= TOLERANCE)
 }
 
-/// The levels 0/whole .. whole/whole, for an error message.
-pub(super) fn levels_text(whole: usize) -> String {
-    let levels: Vec<String> = (0..=whole)
-        .map(|c| {
-            let level = c as f64 / whole as f64;
-            let text = format!("{level:.3}");
-            let text = text.trim_end_matches('0').trim_end_matches('.');
-            if text.is_empty() {
-                "0".into()
-            } else {
-                text.to_string()
-            }
-        })
-        .collect();
+/// Levels for a message, such as `0, 0.5, 1`; long lists are shortened.
+pub fn levels_text(levels: &[f64]) -> String {
+    let text = |level: &f64| {
+        format!("{level:.3}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_string()
+    };
     if levels.len() <= 13 {
-        levels.join(", ")
+        levels.iter().map(text).collect::<Vec<_>>().join(", ")
     } else {
+        let head: Vec<String> = levels[..3].iter().map(text).collect();
         format!(
-            "{}, {}, {}, ... 1 (steps of 1/{whole})",
-            levels[0], levels[1], levels[2]
+            "{}, ... 1 (steps of 1/{})",
+            head.join(", "),
+            levels.len() - 1
         )
     }
 }

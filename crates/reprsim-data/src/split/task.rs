@@ -5,7 +5,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
-use super::round::{exact_count, levels_text};
+use super::round::{is_reachable, levels_text, round_half_even};
 use crate::{DataError, Dataset};
 
 /// A task-overlap split to make.
@@ -65,29 +65,16 @@ pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut impl Rng) -> Result<PairSpli
             listed.join(", ")
         )));
     }
-    let common = exact_count(split.overlap, m)
-        .filter(|c| 2 * m - c <= pool)
-        .ok_or_else(|| {
-            let reachable: Vec<String> = reachable_task_levels(pool, m)
-                .iter()
-                .map(|l| {
-                    format!("{l:.3}")
-                        .trim_end_matches('0')
-                        .trim_end_matches('.')
-                        .to_string()
-                })
-                .collect();
-            DataError::Split(format!(
-                "task overlap {} cannot be reached with tasks of {m} out of {pool} factors; \
-                 reachable: {}",
-                split.overlap,
-                if reachable.is_empty() {
-                    levels_text(m)
-                } else {
-                    reachable.join(", ")
-                }
-            ))
-        })?;
+    let reachable = reachable_task_levels(pool, m);
+    if !is_reachable(split.overlap, &reachable) {
+        return Err(DataError::Split(format!(
+            "task overlap {} cannot be reached with tasks of {m} out of {pool} factors; \
+             reachable: {}",
+            split.overlap,
+            levels_text(&reachable)
+        )));
+    }
+    let common = round_half_even(split.overlap * m as f64);
     let mut order: Vec<&String> = split.factors.iter().collect();
     order.shuffle(rng);
     let task = |own: &[&String]| -> Vec<String> {

@@ -99,6 +99,10 @@ fn write_preview(
 }
 
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
+    if name == color_shape_digit::NAME {
+        say(&format!("{name} is built in: there is nothing to fetch"));
+        return Ok(());
+    }
     let card = find_card(name)?;
     let bar = ProgressBar::new(0);
     bar.set_style(

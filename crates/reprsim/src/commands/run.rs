@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use reprsim_data::default_cache;
+use anyhow::Context;
+use reprsim_data::{default_cache, write_whole};
 use reprsim_experiment::device::choose;
 use reprsim_experiment::run::{default_jobs, run as run_plan};
 use reprsim_experiment::store::Share;
@@ -51,6 +52,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::new(experiment.training.epochs);
     let outcome = run_plan(&plan, &root, share, &chosen, jobs, &cache, &progress)?;
     drop(progress);
+    // The file as it was written, beside its resolved form in plan.json.
+    let kept = root.join("experiment.toml");
+    let text = std::fs::read(&args.experiment).context("the experiment file is gone")?;
+    write_whole(&kept, &text).with_context(|| format!("could not write {}", kept.display()))?;
     for (cell, reason) in &outcome.failed {
         note(&format!("failed: {cell}: {reason}"));
     }
