@@ -20,7 +20,7 @@ use crate::ExperimentError;
 use crate::context::Context;
 use crate::experiment::{Axis, AxisKind};
 use crate::plan::Cell;
-use crate::results::{CellResult, ModelResult, Score};
+use crate::results::{CellResult, ModelResult, RESULT_SCHEMA, Score};
 use crate::store::write_json;
 
 /// Samples in one forward pass when extracting.
@@ -150,7 +150,7 @@ pub(crate) fn run_cell(
         })
     };
     Ok(CellResult {
-        schema: 1,
+        schema: RESULT_SCHEMA,
         cell: cell.hash.clone(),
         measuring: measuring.to_string(),
         device: context.device_name.clone(),

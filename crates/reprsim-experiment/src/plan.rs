@@ -12,6 +12,9 @@ use crate::experiment::{Axis, AxisKind, Experiment, Pairing};
 /// Version of what determines a cell; part of every cell's hash.
 const CELL_SCHEMA: u32 = 1;
 
+/// Version of the layout of `plan.json`.
+const PLAN_SCHEMA: u32 = 1;
+
 /// Why a cell is in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
@@ -144,7 +147,7 @@ impl Plan {
             }
         }
         Self {
-            schema: 1,
+            schema: PLAN_SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_string(),
             experiment: experiment.clone(),
             cells,
@@ -183,7 +186,18 @@ impl Plan {
             )));
         }
         let text = std::fs::read_to_string(&path).map_err(|e| ExperimentError::store(&path, e))?;
-        serde_json::from_str(&text).map_err(|e| ExperimentError::store(&path, e))
+        let plan: Self =
+            serde_json::from_str(&text).map_err(|e| ExperimentError::store(&path, e))?;
+        if plan.schema != PLAN_SCHEMA {
+            return Err(ExperimentError::store(
+                &path,
+                format!(
+                    "layout version {}; this program reads {PLAN_SCHEMA}",
+                    plan.schema
+                ),
+            ));
+        }
+        Ok(plan)
     }
 }
 

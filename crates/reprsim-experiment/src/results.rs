@@ -9,6 +9,9 @@ use crate::experiment::AxisKind;
 use crate::plan::{Cell, CellRole};
 use crate::store::write_text;
 
+/// Version of the layout of `result.json`.
+pub(crate) const RESULT_SCHEMA: u32 = 1;
+
 /// One similarity: a pair of layers, a probe, a measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::ExperimentError;
 use crate::plan::{Cell, Plan};
-use crate::results::CellResult;
+use crate::results::{CellResult, RESULT_SCHEMA};
 
 /// Which cells a process works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,8 +186,10 @@ fn directories(root: &Path, plan: &Plan) -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
+/// A result of this version of the layout; any other is measured again.
 fn read_result(path: &Path) -> Option<CellResult> {
-    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+    let result: CellResult = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    (result.schema == RESULT_SCHEMA).then_some(result)
 }
 
 /// Writes `value` as JSON to `path`, whole or not at all.

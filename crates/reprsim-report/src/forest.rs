@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::report::ForestRow;
 use crate::scale::{Scale, padded_range, tick_text, ticks};
 
-const WIDTH: f64 = 560.0;
-const LEFT: f64 = 250.0;
+const WIDTH: f64 = 580.0;
+const LEFT: f64 = 275.0;
 const RIGHT: f64 = 20.0;
 const ROW: f64 = 22.0;
 const BOTTOM: f64 = 44.0;

@@ -58,7 +58,7 @@ fn answer(axis: &AxisSection) -> Markup {
     };
     html! {
         div class={ "answer " (axis.name) } {
-            span.axis-name { (axis.name) " overlap" }
+            span.axis-name { (capitalized(&axis.name)) " overlap" }
             b { (headline) }
             span { (axis.sentence) }
         }
