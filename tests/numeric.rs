@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_data::color_shape_digit::{Settings, generate};
-use reprsim_data::{Part, Stream};
+use reprsim_data::{Dataset, Part, Stream};
 use reprsim_experiment::device;
 use reprsim_extract::extract;
 use reprsim_metrics::{Layer, Measure, Undefined, linear_cka};
@@ -379,6 +379,43 @@ fn all_pairs_at_once_equal_each_pair_alone(device: &Device, tolerance: f64) {
     }
 }
 
+/// Telling the eight shapes apart on a few built-in images.
+struct ShapeTask {
+    dataset: Dataset,
+    indices: Vec<u32>,
+    labels: Vec<u32>,
+}
+
+impl ShapeTask {
+    fn new(count: usize) -> Self {
+        let dataset = generate(&Settings::default(), Part::Train, count, 0).unwrap();
+        let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
+        Self {
+            dataset,
+            indices: (0..count as u32).collect(),
+            labels,
+        }
+    }
+
+    fn samples(&self, device: &Device) -> DeviceSamples {
+        DeviceSamples::new(
+            &self.dataset,
+            None,
+            &Normalization::of(&self.dataset),
+            device,
+        )
+    }
+
+    fn training_set<'a>(&'a self, samples: &'a DeviceSamples) -> TrainingSet<'a> {
+        TrainingSet {
+            samples,
+            indices: &self.indices,
+            labels: &self.labels,
+            classes: 8,
+        }
+    }
+}
+
 fn training() -> TrainingConfig {
     TrainingConfig {
         epochs: 2,
@@ -396,23 +433,15 @@ fn training() -> TrainingConfig {
 /// The same training, from the same weights and in the same order, gives the same
 /// model within the device's arithmetic.
 fn training_agrees_with_the_cpu(device: &Device, _: f64) {
-    let dataset = generate(&Settings::default(), Part::Train, 64, 0).unwrap();
-    let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
-    let indices: Vec<u32> = (0..64).collect();
-    let normalization = Normalization::of(&dataset);
+    let task = ShapeTask::new(64);
     for model in [
         ModelConfig::Cnn { width: 2 },
         ModelConfig::Mlp { hidden: vec![8, 6] },
     ] {
         let run = |device: &Device| {
-            let samples = DeviceSamples::new(&dataset, None, &normalization, device);
+            let samples = task.samples(device);
             let mut loss = 0.0;
-            let set = TrainingSet {
-                samples: &samples,
-                indices: &indices,
-                labels: &labels,
-                classes: 8,
-            };
+            let set = task.training_set(&samples);
             let mut hear = |e: &reprsim_train::Epoch| loss = e.loss;
             let network = train(
                 "a",
@@ -446,18 +475,10 @@ fn training_agrees_with_the_cpu(device: &Device, _: f64) {
 }
 
 fn checkpoints_return_the_same_model(device: &Device, _: f64) {
-    let dataset = generate(&Settings::default(), Part::Train, 64, 0).unwrap();
-    let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
-    let indices: Vec<u32> = (0..64).collect();
-    let normalization = Normalization::of(&dataset);
+    let task = ShapeTask::new(64);
     let dir = tempfile::tempdir().unwrap();
-    let samples = DeviceSamples::new(&dataset, None, &normalization, device);
-    let set = TrainingSet {
-        samples: &samples,
-        indices: &indices,
-        labels: &labels,
-        classes: 8,
-    };
+    let samples = task.samples(device);
+    let set = task.training_set(&samples);
     for model in [
         ModelConfig::Cnn { width: 2 },
         ModelConfig::Mlp { hidden: vec![8] },
@@ -494,18 +515,11 @@ fn checkpoints_return_the_same_model(device: &Device, _: f64) {
 
 #[test]
 fn streams_decide_the_weights_and_nothing_else() {
-    let dataset = generate(&Settings::default(), Part::Train, 32, 0).unwrap();
-    let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
-    let indices: Vec<u32> = (0..32).collect();
-    let device = device::choose("cpu").unwrap().device;
-    let samples = DeviceSamples::new(&dataset, None, &Normalization::of(&dataset), &device);
+    let task = ShapeTask::new(32);
+    let device = cpu();
+    let samples = task.samples(&device);
     let run = |stream: u64| {
-        let set = TrainingSet {
-            samples: &samples,
-            indices: &indices,
-            labels: &labels,
-            classes: 8,
-        };
+        let set = task.training_set(&samples);
         let mut history = Vec::new();
         train(
             "a",

@@ -5,11 +5,10 @@
 mod common;
 
 use std::fs;
-use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{TINY, experiment, reprsim, run, stderr};
+use common::{TINY, experiment, run, start, stderr};
 
 /// Long enough to be killed in the middle.
 fn slow() -> String {
@@ -22,22 +21,13 @@ fn killed_at_any_moment_and_resumed_gives_the_same_results() {
     let dir = tempfile::tempdir().unwrap();
     let file = experiment(dir.path(), &slow());
     let whole = dir.path().join("whole");
-    let start = Instant::now();
+    let begin = Instant::now();
     assert!(run(&file, &whole, &[]).status.success());
-    let duration = start.elapsed();
+    let duration = begin.elapsed();
 
     let killed = dir.path().join("killed");
     for kill in 1..=4u32 {
-        let mut child = reprsim()
-            .arg("run")
-            .arg(&file)
-            .arg("--out")
-            .arg(&killed)
-            .args(["--device", "cpu"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = start(&file, &killed);
         sleep(duration.mul_f64(0.13 * f64::from(kill)));
         child.kill().unwrap(); // SIGKILL
         child.wait().unwrap();
@@ -58,18 +48,9 @@ fn a_second_run_on_the_same_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = experiment(dir.path(), &slow());
     let out = dir.path().join("run");
-    let mut first = reprsim()
-        .arg("run")
-        .arg(&file)
-        .arg("--out")
-        .arg(&out)
-        .args(["--device", "cpu"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
-    while !out.join("plan.json").exists() && start.elapsed() < Duration::from_secs(30) {
+    let mut first = start(&file, &out);
+    let begin = Instant::now();
+    while !out.join("plan.json").exists() && begin.elapsed() < Duration::from_secs(30) {
         sleep(Duration::from_millis(10));
     }
     let second = run(&file, &out, &[]);

@@ -7,7 +7,7 @@
 )]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// An experiment of 8 cells that takes a second or two.
 pub const TINY: &str = r#"
@@ -89,6 +89,20 @@ pub fn run(experiment: &Path, out: &Path, more: &[&str]) -> Output {
         .args(["--device", "cpu"])
         .args(more)
         .output()
+        .unwrap()
+}
+
+/// Starts a run in the background, silently.
+pub fn start(experiment: &Path, out: &Path) -> Child {
+    reprsim()
+        .arg("run")
+        .arg(experiment)
+        .arg("--out")
+        .arg(out)
+        .args(["--device", "cpu"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
         .unwrap()
 }
 

@@ -137,6 +137,7 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// List the data sets and whether they are on this machine.
+    #[command(after_help = "Example:\n  reprsim data list --format csv")]
     List {
         /// How to print the table.
         #[arg(long, value_enum, default_value_t)]
