@@ -291,15 +291,13 @@ impl ModelJob<'_> {
             write_epochs(&history, &epochs).map_err(|e| ExperimentError::store(&history, e))?;
         }
         let network = trained?;
-        if self.trained {
-            if experiment.keep.checkpoints {
-                let info = [
-                    ("cell", self.cell.hash.as_str()),
-                    ("model", self.name),
-                    ("architecture", experiment.model.name()),
-                ];
-                save_checkpoint(&network, &checkpoint, &info)?;
-            }
+        if self.trained && experiment.keep.checkpoints {
+            let info = [
+                ("cell", self.cell.hash.as_str()),
+                ("model", self.name),
+                ("architecture", experiment.model.name()),
+            ];
+            save_checkpoint(&network, &checkpoint, &info)?;
         }
         Ok((network, epochs))
     }

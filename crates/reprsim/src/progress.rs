@@ -23,8 +23,8 @@ struct State {
     jobs: BTreeMap<usize, ProgressBar>,
     started: Option<Instant>,
     total: usize,
-    resumed: usize,
     done: usize,
+    trained: usize,
 }
 
 impl Progress {
@@ -79,7 +79,6 @@ impl Observer for Progress {
     fn begin(&self, total: usize, done: usize) {
         self.with(|state| {
             state.total = total;
-            state.resumed = done;
             state.done = done;
             state.started = Some(Instant::now());
             let bar = self.bars.add(ProgressBar::new(total as u64));
@@ -128,11 +127,18 @@ impl Observer for Progress {
         let line = self.with(|state| {
             state.done += 1;
             let elapsed = state.started.map_or(Duration::ZERO, |s| s.elapsed());
-            let here = state.done - state.resumed;
-            let left = elapsed.mul_f64((state.total - state.done) as f64 / here.max(1) as f64);
+            // Untrained pairs come first and take no time: they tell nothing.
+            state.trained += usize::from(cell.level().is_some());
+            let left = match state.trained {
+                0 => "time left not known yet".to_string(),
+                trained => {
+                    let share = (state.total - state.done) as f64 / trained as f64;
+                    format!("about {} left", spell(elapsed.mul_f64(share)))
+                }
+            };
             if let Some(bar) = &state.cells {
                 bar.set_position(state.done as u64);
-                bar.set_message(format!("about {} left", spell(left)));
+                bar.set_message(left.clone());
             }
             if let Some(bar) = state.jobs.get(&job) {
                 bar.set_message("done");
@@ -144,13 +150,12 @@ impl Observer for Progress {
                 }
             }
             format!(
-                "[{}/{}] {}{}  ({} gone, about {} left)",
+                "[{}/{}] {}{}  ({} gone, {left})",
                 state.done,
                 state.total,
                 cell.label(),
                 error.map_or(String::new(), |e| format!(": FAILED: {e}")),
-                spell(elapsed),
-                spell(left)
+                spell(elapsed)
             )
         });
         if self.terminal {
