@@ -79,27 +79,26 @@ pub fn experiment(dir: &Path, text: &str) -> std::path::PathBuf {
     path
 }
 
-/// Runs `experiment` into `out` on the CPU.
-pub fn run(experiment: &Path, out: &Path, more: &[&str]) -> Output {
-    reprsim()
+/// The command that runs `experiment` into `out` on the CPU.
+fn run_command(experiment: &Path, out: &Path) -> Command {
+    let mut command = reprsim();
+    command
         .arg("run")
         .arg(experiment)
         .arg("--out")
         .arg(out)
-        .args(["--device", "cpu"])
-        .args(more)
-        .output()
-        .unwrap()
+        .args(["--device", "cpu"]);
+    command
+}
+
+/// Runs `experiment` into `out` on the CPU.
+pub fn run(experiment: &Path, out: &Path, more: &[&str]) -> Output {
+    run_command(experiment, out).args(more).output().unwrap()
 }
 
 /// Starts a run in the background, silently.
 pub fn start(experiment: &Path, out: &Path) -> Child {
-    reprsim()
-        .arg("run")
-        .arg(experiment)
-        .arg("--out")
-        .arg(out)
-        .args(["--device", "cpu"])
+    run_command(experiment, out)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

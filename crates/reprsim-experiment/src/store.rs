@@ -100,11 +100,6 @@ impl Store {
         Ok(store)
     }
 
-    /// The run directory.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The directory of `cell`, created on demand.
     ///
     /// # Errors
