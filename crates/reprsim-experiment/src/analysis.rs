@@ -85,7 +85,7 @@ pub fn analyze(
             if probe.kind != ProbeKind::Fixed && axis.kind != AxisKind::Class {
                 continue;
             }
-            for measure in &experiment.analysis.measures {
+            for measure in &experiment.analysis.full_names() {
                 for layer in experiment.model.layer_names() {
                     of_axis.push(effect(
                         experiment,

@@ -8,7 +8,8 @@ use reprsim_data::split::{
 };
 use reprsim_data::{Probe, Stream};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
-use reprsim_metrics::{Layer, linear_cka};
+use rand::RngExt;
+use reprsim_metrics::{Layer, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_train::{
     DeviceSamples, Epoch, TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train,
@@ -136,7 +137,14 @@ pub(crate) fn run_cell(
                 write_activations(activations, &file, &info)?;
             }
         }
-        measure(context, &prepared.config.name, &a, &b, &mut scores)?;
+        measure(
+            context,
+            &stream,
+            &prepared.config.name,
+            &a,
+            &b,
+            &mut scores,
+        )?;
     }
 
     let result = |network: &Network, samples: &ModelSamples, epochs: &[Epoch]| {
@@ -306,38 +314,49 @@ impl ModelJob<'_> {
 /// All layer pairs, all measures.
 fn measure(
     context: &Context,
+    stream: &Stream,
     probe: &str,
     a: &ProbeActivations,
     b: &ProbeActivations,
     scores: &mut Vec<Score>,
 ) -> Result<(), ExperimentError> {
     a.check_same_samples(b)?;
+    let analysis = &context.experiment.analysis;
     let layers = |activations: &ProbeActivations| {
         activations
             .layers
             .iter()
-            .map(|l| Layer::new(l.name.clone(), l.values.clone()))
+            .map(|l| Layer::from_tensor(l.name.clone(), l.values.clone()))
             .collect::<Result<Vec<Layer>, _>>()
     };
-    let (a, b) = (layers(a)?, layers(b)?);
-    let table = linear_cka(&a, &b)?;
-    for measure in context.experiment.analysis.measures() {
-        for (i, x) in a.iter().enumerate() {
-            for (j, y) in b.iter().enumerate() {
-                let score = table.score(i, j, measure);
-                scores.push(Score {
-                    probe: probe.to_string(),
-                    layer_a: x.name.clone(),
-                    layer_b: y.name.clone(),
-                    measure: measure.name().to_string(),
-                    value: score.value.ok(),
-                    undefined: score.value.err().map(|e| e.to_string()),
-                    n: x.rows(),
-                    d_a: x.width(),
-                    d_b: y.width(),
-                    null_mean: score.null_mean,
-                });
-            }
+    let options = Options {
+        k: analysis.k,
+        ..Options::default()
+    };
+    let set = Set::new(vec![layers(a)?, layers(b)?], &context.device, options)?;
+    let seed = stream.child("permutations").child(probe).rng().random();
+    let permutations = Permutations::random(set.rows(), analysis.permutations, seed);
+    let pairs = set.pairs(0, 1);
+    let measures = analysis.measures();
+    let table = set.compare(&measures, &pairs, &permutations, &mut |_| ())?;
+    for (measure, row) in measures.iter().zip(table) {
+        for ((i, j), score) in pairs.iter().zip(row) {
+            let (x, y) = (&set.layers()[*i], &set.layers()[*j]);
+            let calibration = score.calibration(measure.largest(analysis.k));
+            scores.push(Score {
+                probe: probe.to_string(),
+                layer_a: x.name.clone(),
+                layer_b: y.name.clone(),
+                measure: measure.full_name(analysis.k),
+                value: score.value.ok(),
+                undefined: score.value.err().map(|e| e.to_string()),
+                n: x.rows(),
+                d_a: x.width(),
+                d_b: y.width(),
+                null_mean: score.null_mean.or(calibration.map(|c| c.null_mean)),
+                p_permutation: calibration.map(|c| c.p),
+                calibrated: calibration.map(|c| c.calibrated),
+            });
         }
     }
     Ok(())

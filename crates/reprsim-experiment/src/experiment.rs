@@ -159,16 +159,28 @@ pub struct ProbeConfig {
 pub struct AnalysisConfig {
     /// The one result that was declared before the run.
     pub primary: Primary,
-    /// Names of all measures taken.
+    /// Names of all measures taken, as in the registry.
     pub measures: Vec<String>,
+    /// Nearest neighbours, for the measures that use them.
+    pub k: usize,
+    /// Permutations of the probe for each p-value; 0: none.
+    pub permutations: usize,
 }
 
 impl AnalysisConfig {
     /// The measures themselves.
-    pub fn measures(&self) -> Vec<Measure> {
+    pub fn measures(&self) -> Vec<&'static dyn Measure> {
         self.measures
             .iter()
-            .filter_map(|name| Measure::from_name(name))
+            .filter_map(|name| reprsim_metrics::find(name))
+            .collect()
+    }
+
+    /// The measures' names in results.
+    pub fn full_names(&self) -> Vec<String> {
+        self.measures()
+            .iter()
+            .map(|m| m.full_name(self.k))
             .collect()
     }
 }

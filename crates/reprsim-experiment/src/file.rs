@@ -8,7 +8,7 @@ use reprsim_data::split::{
     is_reachable, levels_text, reachable_class_levels, reachable_task_levels,
 };
 use reprsim_data::{Part, dataset_names, find_card, open, part_len};
-use reprsim_metrics::Measure;
+use reprsim_metrics::REGISTRY;
 use reprsim_models::{ModelConfig, Pooling};
 use reprsim_train::{OptimizerConfig, ScheduleConfig, TrainingConfig};
 use serde::Deserialize;
@@ -111,6 +111,8 @@ struct RawProbe {
 struct RawAnalysis {
     primary: RawPrimary,
     measures: Option<Vec<Spanned<String>>>,
+    k: Option<Spanned<usize>>,
+    permutations: Option<Spanned<usize>>,
     pooling: Option<Spanned<String>>,
 }
 
@@ -764,16 +766,27 @@ impl Reader<'_> {
         model: &ModelConfig,
         probes: &[ProbeConfig],
     ) -> Result<AnalysisConfig, ExperimentError> {
-        let known: Vec<(&str, ())> = Measure::ALL.iter().map(|m| (m.name(), ())).collect();
+        let known: Vec<(&str, ())> = (REGISTRY.iter())
+            .map(|m| (m.properties().name, ()))
+            .collect();
         let mut measures = Vec::new();
         match &raw.measures {
-            None => measures.extend(Measure::ALL.iter().map(|m| m.name().to_string())),
+            None => measures.extend(DEFAULT_MEASURES.map(String::from)),
             Some(listed) => {
                 for name in listed {
                     self.pick("measure", name, &known)?;
+                    if measures.contains(name.get_ref()) {
+                        return Err(self.at(name, format!("'{}' twice", name.get_ref())));
+                    }
                     measures.push(name.get_ref().clone());
                 }
             }
+        }
+        let k = raw.k.as_ref().map_or(10, |k| *k.get_ref());
+        if k == 0
+            && let Some(place) = &raw.k
+        {
+            return Err(self.at(place, "k = 0: at least one neighbour is needed"));
         }
         let primary = &raw.primary;
         self.pick("measure", &primary.measure, &known)?;
@@ -798,14 +811,24 @@ impl Reader<'_> {
         self.pick("layer", &primary.layer, &layers)?;
         Ok(AnalysisConfig {
             primary: Primary {
-                measure: primary.measure.get_ref().clone(),
+                measure: reprsim_metrics::find(primary.measure.get_ref())
+                    .map_or_else(String::new, |m| m.full_name(k)),
                 probe: primary.probe.get_ref().clone(),
                 layer: primary.layer.get_ref().clone(),
             },
             measures,
+            k,
+            permutations: raw.permutations.as_ref().map_or(200, |p| *p.get_ref()),
         })
     }
 }
+
+/// What is measured where an experiment file names nothing.
+const DEFAULT_MEASURES: [&str; 3] = [
+    "cka_linear_debiased",
+    "cka_linear_biased",
+    "mutual_knn_cosine",
+];
 
 type Factors = Vec<(String, usize)>;
 

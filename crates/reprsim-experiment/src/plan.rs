@@ -162,6 +162,8 @@ impl Plan {
             &e.probes,
             e.pooling,
             &e.analysis.measures,
+            e.analysis.k,
+            e.analysis.permutations,
             e.keep.activations,
         ));
         digest(&json.unwrap_or_default())

@@ -10,7 +10,7 @@ use crate::plan::{Cell, CellRole};
 use crate::store::write_text;
 
 /// Version of the layout of `result.json`.
-pub(crate) const RESULT_SCHEMA: u32 = 1;
+pub(crate) const RESULT_SCHEMA: u32 = 2;
 
 /// One similarity: a pair of layers, a probe, a measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,8 +33,13 @@ pub struct Score {
     pub d_a: usize,
     /// Dimensions of layer b.
     pub d_b: usize,
-    /// Mean over all permutations of the samples: the chance level here.
+    /// Mean over permutations of the samples, over all of them where that is
+    /// known in closed form: the chance level here.
     pub null_mean: Option<f64>,
+    /// Share of permutations that reach the value.
+    pub p_permutation: Option<f64>,
+    /// The value on a scale from what chance gives (0) to identity (1).
+    pub calibrated: Option<f64>,
 }
 
 /// How one model of a pair trained.
@@ -75,7 +80,7 @@ pub struct CellResult {
     pub scores: Vec<Score>,
 }
 
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 23] = [
     "experiment",
     "cell",
     "seed",
@@ -96,6 +101,7 @@ const HEADER: [&str; 22] = [
     "d_b",
     "null_mean",
     "p_permutation",
+    "calibrated",
     "undefined",
     "schema",
 ];
@@ -149,9 +155,10 @@ pub fn write_csv(
                     &score.d_a.to_string(),
                     &score.d_b.to_string(),
                     &optional(score.null_mean),
-                    "",
+                    &optional(score.p_permutation),
+                    &optional(score.calibrated),
                     score.undefined.as_deref().unwrap_or_default(),
-                    "1",
+                    "2",
                 ])
                 .map_err(say)?;
         }

@@ -1,13 +1,47 @@
 //! Representational similarity measures as batched matrix products on the
 //! device.
 //!
-//! One file a measure. Activations are centred on the device; products that
-//! scale with the data stay there, and final sums are taken in f64 on the host.
+//! - [`Layer`]: activations of one layer, from memory or a file.
+//! - [`Set`]: layers on the same samples; [`Set::compare`] gives every measure for
+//!   every pair, alone and under permutations.
+//! - [`Measure`]: what a measure declares of itself; [`REGISTRY`] lists them, one
+//!   file each in `measures/`.
+//! - [`Set::leave_one_out`], [`Set::intervals`]: which samples carry a score, and
+//!   how much it would vary with other samples.
+//!
+//! Activations are centred in f64 on the host; products that scale with the data
+//! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
+//! singular value decompositions are taken in f64 on the host.
 
-mod cka;
+mod error;
+mod influence;
+mod intervals;
+mod kernel;
 mod layer;
 mod measure;
+mod measures;
+mod minibatch;
+mod neighbors;
+mod pair;
+mod permutations;
+mod products;
+mod set;
+mod source;
+mod subspace;
+mod view;
 
-pub use cka::{CkaTable, linear_cka};
-pub use layer::{Layer, MetricError};
-pub use measure::{Measure, Score, Undefined};
+pub use error::{MetricError, Undefined, Value};
+pub use influence::LeaveOneOut;
+pub use intervals::Interval;
+pub use kernel::Kernel;
+pub use layer::Layer;
+pub use measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+pub use measures::{REGISTRY, by_name, find, of_mode};
+pub use minibatch::MinibatchSums;
+pub use neighbors::Space as NeighborSpace;
+pub use pair::{KernelPair, KernelSums, NeighborPair, SubspacePair};
+pub use permutations::{ALPHA, Calibration, Permutations};
+pub use products::Space;
+pub use set::{Options, Score, Set, maximum};
+pub use source::{Matrix, Source};
+pub use subspace::Columns as SubspaceColumns;

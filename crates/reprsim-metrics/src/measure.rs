@@ -1,71 +1,147 @@
-//! What a measure is called and what it may return.
+//! What a measure declares of itself, and how it is computed.
 
-use std::fmt;
+use crate::Value;
+use crate::kernel::Kernel;
+use crate::minibatch::MinibatchSums;
+use crate::neighbors::Space;
+use crate::pair::{KernelPair, NeighborPair, SubspacePair};
+use crate::subspace::Columns;
 
-/// A similarity measure; larger is more alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Measure {
-    /// Linear CKA with the biased HSIC estimator (Kornblith et al. 2019); in
-    /// 0..=1; its chance level grows with d / n.
-    CkaLinearBiased,
-    /// Linear CKA with the debiased HSIC estimator of Song et al. (2012), as in
-    /// Nguyen et al. (2021); at most 1, chance level 0, may be negative.
-    CkaLinearDebiased,
+/// A similarity measure between two layers on the same samples. Larger is more
+/// alike, always.
+pub trait Measure: Send + Sync {
+    /// What is known of it.
+    fn properties(&self) -> &'static Properties;
+
+    /// How it is computed from terms that its family shares.
+    fn formula(&self) -> Formula;
+
+    /// The name in results: with the number of neighbours where it uses one.
+    fn full_name(&self, k: usize) -> String {
+        let properties = self.properties();
+        match (properties.uses_k, properties.mode) {
+            (true, Mode::Exact) => format!("{}_k{k}", properties.name),
+            _ => properties.name.to_string(),
+        }
+    }
+
+    /// The largest value it can take.
+    fn largest(&self, k: usize) -> f64 {
+        match self.properties().range.1 {
+            Bound::Number(value) => value,
+            Bound::K => k as f64,
+            Bound::None => f64::INFINITY,
+        }
+    }
+
+    /// The exact mean over all permutations where it depends on n and k alone.
+    fn chance(&self, _n: usize, _k: usize) -> Option<f64> {
+        None
+    }
 }
 
-impl Measure {
-    /// All measures.
-    pub const ALL: [Self; 2] = [Self::CkaLinearDebiased, Self::CkaLinearBiased];
+/// Which of the two sets of definitions a measure belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Clean definitions: signed, no epsilon, deterministic.
+    #[default]
+    Exact,
+    /// What the numbers of Li et al. (2025, arXiv 2505.13899) were computed with.
+    Paper,
+}
 
+/// What is known of a measure.
+#[derive(Debug)]
+pub struct Properties {
     /// The name in experiment files and results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CkaLinearBiased => "cka_linear_biased",
-            Self::CkaLinearDebiased => "cka_linear_debiased",
-        }
-    }
-
-    /// The measure called `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|m| m.name() == name)
-    }
+    pub name: &'static str,
+    /// The published name of the same idea, by which it can be asked for too.
+    pub alias: Option<&'static str>,
+    /// In words.
+    pub title: &'static str,
+    /// The set of definitions.
+    pub mode: Mode,
+    /// The estimator.
+    pub estimator: &'static str,
+    /// Smallest and largest value.
+    pub range: (Bound, Bound),
+    /// Whether swapping the layers leaves the value.
+    pub symmetric: bool,
+    /// What may be done to a layer without changing the value.
+    pub invariances: Invariances,
+    /// The value for unrelated layers, in words.
+    pub chance: &'static str,
+    /// Fewest samples; measures with neighbours need more than k as well.
+    pub samples: usize,
+    /// Whether the number of neighbours k matters.
+    pub uses_k: bool,
+    /// Where the formula comes from.
+    pub reference: &'static str,
 }
 
-/// Why a measure has no value for an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Undefined {
-    /// A layer does not vary over the samples.
-    ConstantLayer,
-    /// An activation is NaN or infinite.
-    NonFinite,
-    /// Fewer samples than the estimator needs.
-    TooFewSamples {
-        /// What it needs.
-        needed: usize,
-    },
-    /// The layer has no dimension.
-    NoDimensions,
-}
-
-impl fmt::Display for Undefined {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ConstantLayer => f.write_str("constant layer"),
-            Self::NonFinite => f.write_str("activation is not finite"),
-            Self::TooFewSamples { needed } => write!(f, "fewer than {needed} samples"),
-            Self::NoDimensions => f.write_str("layer has no dimension"),
-        }
-    }
-}
-
-/// The value of a measure for one pair of layers.
+/// An end of a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    /// The value, or why there is none.
-    pub value: Result<f64, Undefined>,
-    /// The mean of the measure over all permutations of the samples of one
-    /// side, where it is known in closed form: its chance level on these data.
-    pub null_mean: Option<f64>,
+pub enum Bound {
+    /// This.
+    Number(f64),
+    /// The number of neighbours.
+    K,
+    /// Unbounded.
+    None,
+}
+
+/// Transformations of either layer that leave a measure's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invariances {
+    /// Adding one vector to all samples.
+    pub translation: bool,
+    /// Multiplying everything by one positive number.
+    pub scale: bool,
+    /// Rotations and reflections.
+    pub orthogonal: bool,
+    /// Any invertible linear map.
+    pub linear: bool,
+}
+
+impl Invariances {
+    /// Translation, isotropic scale and rotation.
+    pub const SIMILARITY: Self = Self {
+        translation: true,
+        scale: true,
+        orthogonal: true,
+        linear: false,
+    };
+    /// All.
+    pub const LINEAR: Self = Self {
+        linear: true,
+        ..Self::SIMILARITY
+    };
+    /// Isotropic scale and rotation.
+    pub const ANGLES: Self = Self {
+        translation: false,
+        ..Self::SIMILARITY
+    };
+    /// Translation and isotropic scale.
+    pub const AXES: Self = Self {
+        orthogonal: false,
+        ..Self::SIMILARITY
+    };
+    /// Isotropic scale alone.
+    pub const SCALE: Self = Self {
+        translation: false,
+        ..Self::AXES
+    };
+}
+
+/// A formula over the terms of its family.
+#[derive(Clone, Copy)]
+pub enum Formula {
+    /// Over sums of two kernel matrices.
+    Kernel(Kernel, fn(&KernelPair) -> Value),
+    /// Over neighbour lists, and kernel values on them where `true`.
+    Neighbors(Space, bool, fn(&NeighborPair) -> Value),
+    /// Over bases of singular vectors.
+    Subspace(Columns, fn(&SubspacePair) -> Value),
+    /// Over sums of HSIC_1 over batches.
+    Minibatch(fn(&MinibatchSums) -> Value),
 }

@@ -1,0 +1,382 @@
+//! Kernels: how two samples of one layer are compared, and the n x n matrix of
+//! those values in tiles, never whole.
+
+use std::ops::Range;
+
+use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+
+use crate::source::host_f32;
+use crate::view::{ColumnMap, RowMap, Transform, View, dot};
+use crate::{MetricError, Undefined};
+
+/// A kernel between samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kernel {
+    /// The inner product of activations.
+    Linear,
+    /// The inner product after the published preprocessing: entries clamped at
+    /// the model's 0.95 quantile of absolute values, rows of length 1.
+    ClampedLinear,
+    /// The Pearson correlation of two samples' activations.
+    Correlation,
+    /// The rank of that correlation among all pairs of samples.
+    CorrelationRank,
+    /// `exp(-|x - y|^2 / (2 s^2))`, s the median Euclidean distance over all
+    /// pairs of samples.
+    GaussianMedian,
+}
+
+impl Kernel {
+    pub(crate) fn transform(self, threshold: f64) -> Transform {
+        let rows = match self {
+            Self::Linear | Self::GaussianMedian => RowMap::AsIs,
+            Self::ClampedLinear => RowMap::ClampedUnit { threshold },
+            Self::Correlation | Self::CorrelationRank => RowMap::Standardised,
+        };
+        Transform {
+            rows,
+            columns: ColumnMap::Centred,
+        }
+    }
+
+    /// Whether its products need no n x n matrix.
+    pub(crate) fn is_linear(self) -> bool {
+        matches!(self, Self::Linear | Self::ClampedLinear | Self::Correlation)
+    }
+}
+
+/// Rows and columns of a tile. The sum over the squares of a tile of 512 x 512
+/// in f32 keeps seven digits; tiles are added up in f64.
+pub(crate) const TILE: usize = 512;
+
+/// The tiles on and above the diagonal of an n x n matrix.
+pub(crate) fn tiles(n: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let blocks: Vec<Range<usize>> = (0..n)
+        .step_by(TILE)
+        .map(|start| start..(start + TILE).min(n))
+        .collect();
+    let mut all = Vec::new();
+    for (i, rows) in blocks.iter().enumerate() {
+        for columns in &blocks[i..] {
+            all.push((rows.clone(), columns.clone()));
+        }
+    }
+    all
+}
+
+/// A layer's kernel matrix: a rule for its entries, its diagonal and row sums.
+///
+/// Entries may be shifted by a constant and, for linear kernels, doubly
+/// centred: no measure sees that, and sums keep their digits.
+pub(crate) struct KernelLayer<'a> {
+    pub view: &'a View,
+    entry: Entry,
+    pub diagonal: Vec<f64>,
+    /// Row sums, diagonal included. Of non-linear kernels they are known once
+    /// the matrix has been gone through.
+    pub rows: Vec<f64>,
+}
+
+/// How an inner product becomes an entry.
+enum Entry {
+    /// As it is.
+    Product,
+    /// `exp((2 xy - |x|^2 - |y|^2) scale) - shift`.
+    Gaussian { scale: f64, shift: f64 },
+    /// The centred rank of the correlation.
+    Rank { grand_mean: f64, ranks: Ranks },
+}
+
+impl<'a> KernelLayer<'a> {
+    /// Prepares the kernel matrix of a view that is not degenerate.
+    pub fn new(kernel: Kernel, view: &'a View) -> Result<Result<Self, Undefined>, MetricError> {
+        let n = view.rows();
+        let layer = |entry, diagonal, rows| {
+            Ok(Ok(Self {
+                view,
+                entry,
+                diagonal,
+                rows,
+            }))
+        };
+        match kernel {
+            Kernel::Linear | Kernel::ClampedLinear => {
+                layer(Entry::Product, view.squares.clone(), vec![0.0; n])
+            }
+            Kernel::Correlation => {
+                // K less its mean is the doubly centred matrix plus o_i + o_j.
+                let diagonal = (view.squares.iter().zip(&view.offsets))
+                    .map(|(r, o)| r + 2.0 * o)
+                    .collect();
+                let rows = view.offsets.iter().map(|o| o * n as f64).collect();
+                layer(Entry::Product, diagonal, rows)
+            }
+            Kernel::GaussianMedian => {
+                let Some(median) = median_square_distance(view)? else {
+                    return Ok(Err(Undefined::ConstantLayer));
+                };
+                let shift = (-0.5f64).exp();
+                let entry = Entry::Gaussian {
+                    scale: 0.5 / median,
+                    shift,
+                };
+                layer(entry, vec![1.0 - shift; n], vec![])
+            }
+            Kernel::CorrelationRank => {
+                let grand_mean = view.grand_mean();
+                let ranks = Ranks::new(view, grand_mean)?;
+                let entry = Entry::Rank { grand_mean, ranks };
+                // Only pairs of different samples have a rank.
+                layer(entry, vec![0.0; n], vec![])
+            }
+        }
+    }
+
+    /// Whether the row sums have still to be found.
+    pub fn lacks_rows(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The entries for the samples `rows` and `columns`, whose transformed
+    /// activations are `x` and `y`.
+    pub fn tile(
+        &self,
+        x: Tensor<2>,
+        y: Tensor<2>,
+        rows: &[u32],
+        columns: &[u32],
+    ) -> Result<Tensor<2>, MetricError> {
+        let device = x.device();
+        let product = x.matmul(y.transpose());
+        let squares = |of: &[u32], shape: [usize; 2]| {
+            let values: Vec<f32> = (of.iter())
+                .map(|i| self.view.squares[*i as usize] as f32)
+                .collect();
+            Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+        };
+        match &self.entry {
+            Entry::Product => Ok(product),
+            Entry::Gaussian { scale, shift } => {
+                let x2 = squares(rows, [rows.len(), 1]);
+                let y2 = squares(columns, [1, columns.len()]);
+                let exponent = (product * 2.0 - x2 - y2).clamp_max(0.0) * *scale;
+                Ok(exponent.exp() - *shift)
+            }
+            Entry::Rank { grand_mean, ranks } => {
+                let mut values = host_f32(product)?;
+                let n = self.view.rows();
+                values
+                    .par_chunks_mut(columns.len())
+                    .zip(rows.par_iter())
+                    .for_each(|(values, i)| {
+                        for (v, j) in values.iter_mut().zip(columns) {
+                            *v = match ranks {
+                                _ if i == j => 0.0,
+                                Ranks::Exact(ranks) => ranks[*i as usize * n + *j as usize],
+                                Ranks::Binned(ranks) => {
+                                    ranks[bin(self.view.dissimilarity(*v, *i, *j, *grand_mean))]
+                                }
+                            };
+                        }
+                    });
+                let shape = [rows.len(), columns.len()];
+                Ok(Tensor::from_data(TensorData::new(values, shape), &device))
+            }
+        }
+    }
+}
+
+impl View {
+    /// The mean of the uncentred Gram matrix.
+    fn grand_mean(&self) -> f64 {
+        self.shift().iter().map(|m| m * m).sum()
+    }
+
+    /// One less the correlation of two samples, from the product of their
+    /// centred rows.
+    fn dissimilarity(&self, product: f32, i: u32, j: u32, grand_mean: f64) -> f32 {
+        let offsets = self.offsets[i as usize] + self.offsets[j as usize];
+        (1.0 - (f64::from(product) + offsets + grand_mean)).max(0.0) as f32
+    }
+}
+
+/// Calls `work` with the centred inner products of each tile above the
+/// diagonal, on the host, row-major.
+fn for_products(
+    view: &View,
+    mut work: impl FnMut(&Range<usize>, &Range<usize>, &[f32]),
+) -> Result<(), MetricError> {
+    for (rows, columns) in tiles(view.rows()) {
+        let x = view.chunk(rows.clone())?;
+        let y = view.chunk(columns.clone())?;
+        let values = host_f32(x.matmul(y.transpose()))?;
+        work(&rows, &columns, &values);
+    }
+    Ok(())
+}
+
+/// Counts of the bins of all entries (i, j), i < j, of a view's Gram matrix.
+fn histogram(
+    view: &View,
+    bins: usize,
+    bin: impl Fn(f32, usize, usize) -> Option<usize> + Sync,
+) -> Result<Vec<u64>, MetricError> {
+    let mut counts = vec![0u64; bins];
+    for_products(view, |rows, columns, values| {
+        let width = columns.len();
+        let parts: Vec<Vec<u32>> = values
+            .par_chunks(width * TILE.div_ceil(rayon::current_num_threads()))
+            .enumerate()
+            .map(|(part, values)| {
+                let first = rows.start + part * TILE.div_ceil(rayon::current_num_threads());
+                let mut counts = vec![0u32; bins];
+                for (r, row) in values.chunks_exact(width).enumerate() {
+                    let i = first + r;
+                    for (c, v) in row.iter().enumerate() {
+                        let j = columns.start + c;
+                        if j > i
+                            && let Some(bin) = bin(*v, i, j)
+                        {
+                            counts[bin] += 1;
+                        }
+                    }
+                }
+                counts
+            })
+            .collect();
+        for part in parts {
+            for (count, more) in counts.iter_mut().zip(part) {
+                *count += u64::from(more);
+            }
+        }
+    })?;
+    Ok(counts)
+}
+
+/// The square of the median Euclidean distance between samples, `None` if it is
+/// zero. For an even number of pairs it is the mean of the middle two.
+///
+/// Exact, without keeping the distances: f32 values sort as their bits do, so two
+/// passes count the upper and then the lower half of the bits.
+fn median_square_distance(view: &View) -> Result<Option<f64>, MetricError> {
+    let n = view.rows() as u64;
+    let pairs = n * (n - 1) / 2;
+    if pairs == 0 {
+        return Ok(None);
+    }
+    let squares: Vec<f32> = view.squares.iter().map(|s| *s as f32).collect();
+    let bits = |product: f32, i: usize, j: usize| {
+        (squares[i] + squares[j] - 2.0 * product).max(0.0).to_bits() as usize
+    };
+    let upper = histogram(view, 1 << 16, |v, i, j| Some(bits(v, i, j) >> 16))?;
+    let ranks = [(pairs - 1) / 2, pairs / 2];
+    let buckets = ranks.map(|rank| at_rank(&upper, rank));
+    let mut distances = [0.0; 2];
+    let mut lower: Option<(usize, Vec<u64>)> = None;
+    for (distance, (bucket, within)) in distances.iter_mut().zip(buckets) {
+        let counts = match lower.take() {
+            Some((of, counts)) if of == bucket => counts,
+            _ => histogram(view, 1 << 16, |v, i, j| {
+                let bits = bits(v, i, j);
+                (bits >> 16 == bucket).then_some(bits & 0xffff)
+            })?,
+        };
+        let (low, _) = at_rank(&counts, within);
+        *distance = f64::from(f32::from_bits((bucket << 16 | low) as u32)).sqrt();
+        lower = Some((bucket, counts));
+    }
+    let median = (distances[0] + distances[1]) / 2.0;
+    Ok((median > 0.0).then_some(median * median))
+}
+
+/// The bin that holds the entry of `rank`, and its rank within the bin.
+fn at_rank(counts: &[u64], rank: u64) -> (usize, u64) {
+    let mut before = 0;
+    for (bin, count) in counts.iter().enumerate() {
+        if before + count > rank {
+            return (bin, rank - before);
+        }
+        before += count;
+    }
+    (counts.len() - 1, 0)
+}
+
+/// The rank of a dissimilarity among those of all pairs of samples, less the mean
+/// rank, over their number; ties share their mean rank.
+enum Ranks {
+    /// `n * n`, from products in f64, where samples are few: there one rank
+    /// swapped by rounding would show in the sixth digit.
+    Exact(Vec<f32>),
+    /// The mean rank of each bin of dissimilarities, where there are so many that
+    /// rounding does not show.
+    Binned(Vec<f32>),
+}
+
+/// Samples up to which ranks are exact.
+const EXACT_UP_TO: usize = 1024;
+
+/// Bits of the mantissa of a dissimilarity that tell its bin.
+const RANK_BITS: u32 = 14;
+/// The smallest dissimilarity with bins of its own is 2^-24: f32 correlations
+/// near 1 are no finer.
+const RANK_BASE: usize = (127 - 24) << RANK_BITS;
+const RANK_BINS: usize = 27 << RANK_BITS;
+
+impl Ranks {
+    fn new(view: &View, grand_mean: f64) -> Result<Self, MetricError> {
+        if view.rows() <= EXACT_UP_TO {
+            return Ok(Self::Exact(exact_ranks(view)?));
+        }
+        let counts = histogram(view, RANK_BINS, |v, i, j| {
+            Some(bin(view.dissimilarity(v, i as u32, j as u32, grand_mean)))
+        })?;
+        let total: u64 = counts.iter().sum();
+        let mut before = 0.0;
+        let mean_rank = |count: &u64| {
+            let rank = before + *count as f64 / 2.0;
+            before += *count as f64;
+            ((rank - total as f64 / 2.0) / total as f64) as f32
+        };
+        Ok(Self::Binned(counts.iter().map(mean_rank).collect()))
+    }
+
+}
+
+/// The centred, scaled rank of each pair of samples.
+fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
+    let (n, d) = (view.rows(), view.width());
+    let rows = view.read(0..n)?;
+    let row = |i: usize| &rows[i * d..][..d];
+    // The mean correlation is the same for all pairs.
+    let mut pairs: Vec<(f64, u32, u32)> = (0..n)
+        .into_par_iter()
+        .flat_map_iter(|i| {
+            (i + 1..n).map(move |j| {
+                let correlation = dot(row(i), row(j)) + view.offsets[i] + view.offsets[j];
+                (-correlation, i as u32, j as u32)
+            })
+        })
+        .collect();
+    pairs.par_sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
+    let total = pairs.len() as f64;
+    let mut ranks = vec![0.0f32; n * n];
+    let mut start = 0;
+    for ties in pairs.chunk_by(|x, y| x.0 == y.0) {
+        let rank = (start as f64 + ties.len() as f64 / 2.0 - total / 2.0) / total;
+        for (_, i, j) in ties {
+            ranks[*i as usize * n + *j as usize] = rank as f32;
+            ranks[*j as usize * n + *i as usize] = rank as f32;
+        }
+        start += ties.len();
+    }
+    Ok(ranks)
+}
+
+/// The bin of a dissimilarity: its leading bits, as fine relative to it
+/// everywhere.
+fn bin(dissimilarity: f32) -> usize {
+    ((dissimilarity.to_bits() >> (23 - RANK_BITS)) as usize)
+        .saturating_sub(RANK_BASE)
+        .min(RANK_BINS - 1)
+}

@@ -1,0 +1,42 @@
+//! Linear CKA with the HSIC_1 estimator of Song et al. (2012), as in Nguyen et al.
+//! (2021). A ratio of unbiased estimates: hardly biased, and 0 on average for
+//! unrelated layers whatever their width.
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::kernel::Kernel;
+use crate::measures::debiased_ratio;
+use crate::pair::KernelPair;
+
+/// See the module.
+#[derive(Debug)]
+pub struct CkaLinearDebiased;
+
+static PROPERTIES: Properties = Properties {
+    name: "cka_linear_debiased",
+    alias: Some("unbiased_cka"),
+    title: "linear CKA, debiased",
+    mode: Mode::Exact,
+    estimator: "debiased (HSIC_1)",
+    range: (Bound::None, Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::SIMILARITY,
+    chance: "0",
+    samples: 4,
+    uses_k: false,
+    reference: "Song et al. 2012, JMLR 13, eq. 5; Nguyen et al. 2021, arXiv 2010.15327",
+};
+
+impl Measure for CkaLinearDebiased {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Kernel(Kernel::Linear, value)
+    }
+}
+
+fn value(pair: &KernelPair) -> Value {
+    debiased_ratio(pair)
+}

@@ -1,0 +1,41 @@
+//! CKA with a Gaussian kernel and the biased HSIC estimator; the bandwidth of each
+//! layer is the median Euclidean distance over all pairs of samples.
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::kernel::Kernel;
+use crate::measures::ratio;
+use crate::pair::KernelPair;
+
+/// See the module.
+#[derive(Debug)]
+pub struct CkaRbfMedianBiased;
+
+static PROPERTIES: Properties = Properties {
+    name: "cka_rbf_median_biased",
+    alias: None,
+    title: "Gaussian CKA",
+    mode: Mode::Exact,
+    estimator: "biased (HSIC_0)",
+    range: (Bound::Number(0.0), Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::SIMILARITY,
+    chance: "grows with d / n",
+    samples: 2,
+    uses_k: false,
+    reference: "Kornblith et al. 2019, arXiv 1905.00414, section 3 (bandwidth: the median distance)",
+};
+
+impl Measure for CkaRbfMedianBiased {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Kernel(Kernel::GaussianMedian, value)
+    }
+}
+
+fn value(pair: &KernelPair) -> Value {
+    ratio(pair.cross.hsic0(), pair.a.hsic0(), pair.b.hsic0())
+}

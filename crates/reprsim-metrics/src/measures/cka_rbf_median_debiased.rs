@@ -1,0 +1,41 @@
+//! CKA with a Gaussian kernel and the HSIC_1 estimator; the bandwidth of each layer
+//! is the median Euclidean distance over all pairs of samples.
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::kernel::Kernel;
+use crate::measures::debiased_ratio;
+use crate::pair::KernelPair;
+
+/// See the module.
+#[derive(Debug)]
+pub struct CkaRbfMedianDebiased;
+
+static PROPERTIES: Properties = Properties {
+    name: "cka_rbf_median_debiased",
+    alias: None,
+    title: "Gaussian CKA, debiased",
+    mode: Mode::Exact,
+    estimator: "debiased (HSIC_1)",
+    range: (Bound::None, Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::SIMILARITY,
+    chance: "0",
+    samples: 4,
+    uses_k: false,
+    reference: "Kornblith et al. 2019, arXiv 1905.00414, section 3 (bandwidth: the median distance)",
+};
+
+impl Measure for CkaRbfMedianDebiased {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Kernel(Kernel::GaussianMedian, value)
+    }
+}
+
+fn value(pair: &KernelPair) -> Value {
+    debiased_ratio(pair)
+}

@@ -1,0 +1,52 @@
+//! Centred kernel nearest-neighbour alignment (Huh et al. 2024, appendix A): the
+//! debiased linear CKA restricted to pairs (i, j) where j is among the k nearest
+//! neighbours of i by cosine in both layers.
+//!
+//! With K and L U-centred, `sum K_ij L_ij` over the pairs of both, divided by the root
+//! of the sums of `K_ij^2` over the pairs of the first and `L_ij^2` over those of the
+//! second. For k = n - 1 it is the debiased linear CKA.
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::measures::neighbor_lists::both;
+use crate::measures::ratio;
+use crate::neighbors::Space;
+use crate::pair::NeighborPair;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Cknna;
+
+static PROPERTIES: Properties = Properties {
+    name: "cknna_linear",
+    alias: Some("cknna"),
+    title: "kernel alignment on mutual neighbours",
+    mode: Mode::Exact,
+    estimator: "debiased (U-centred)",
+    range: (Bound::Number(-1.0), Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::ANGLES,
+    chance: "near 0",
+    samples: 4,
+    uses_k: true,
+    reference: "Huh et al. 2024, arXiv 2405.07987",
+};
+
+impl Measure for Cknna {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Neighbors(Space::Cosine, true, value)
+    }
+}
+
+fn value(pair: &NeighborPair) -> Value {
+    let squares = |kernel: &[f64]| kernel.iter().map(|v| v * v).sum::<f64>();
+    let cross: f64 = (0..pair.a.len() / pair.k)
+        .flat_map(|i| both(pair, i))
+        .map(|(_, k, l)| k * l)
+        .sum();
+    ratio(cross, squares(pair.kernel_a), squares(pair.kernel_b))
+}

@@ -1,0 +1,44 @@
+//! The length of the longest common subsequence of a sample's two ordered lists of k
+//! nearest neighbours, averaged over samples, after the published preprocessing.
+//!
+//! Not divided by k, as published. The published column itself is too small by about
+//! a factor of four, an error of its program; these are the right lengths.
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::measures::neighbor_lists::{longest_common_subsequence, mean_of};
+use crate::neighbors::Space;
+use crate::pair::NeighborPair;
+
+/// See the module.
+#[derive(Debug)]
+pub struct PaperLcsKnn;
+
+static PROPERTIES: Properties = Properties {
+    name: "lcs_knn",
+    alias: None,
+    title: "longest common subsequence of neighbours",
+    mode: Mode::Paper,
+    estimator: "plain",
+    range: (Bound::Number(0.0), Bound::K),
+    symmetric: true,
+    invariances: Invariances::SCALE,
+    chance: "about k^2 / n",
+    samples: 2,
+    uses_k: true,
+    reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+};
+
+impl Measure for PaperLcsKnn {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Neighbors(Space::ClampedCosine, false, value)
+    }
+}
+
+fn value(pair: &NeighborPair) -> Value {
+    Ok(mean_of(pair, longest_common_subsequence))
+}

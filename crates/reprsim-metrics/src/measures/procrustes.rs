@@ -1,0 +1,48 @@
+//! Orthogonal Procrustes as a similarity: the nuclear norm of A'B over the product
+//! of the Frobenius norms, columns centred. The cosine of the angular shape distance
+//! of Williams et al. (2021).
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use faer::Mat;
+
+use crate::Value;
+use crate::pair::SubspacePair;
+use crate::subspace::{Columns, singular_values};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Procrustes;
+
+static PROPERTIES: Properties = Properties {
+    name: "procrustes_similarity",
+    alias: Some("procrustes"),
+    title: "Procrustes similarity",
+    mode: Mode::Exact,
+    estimator: "plain",
+    range: (Bound::Number(0.0), Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::SIMILARITY,
+    chance: "grows with d / n",
+    samples: 2,
+    uses_k: false,
+    reference: "Ding, Denain, Steinhardt 2021, arXiv 2108.01661; Williams et al. 2021, arXiv 2110.14739",
+};
+
+impl Measure for Procrustes {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Subspace(Columns::Centred, value)
+    }
+}
+
+fn value(pair: &SubspacePair) -> Value {
+    // A'B = V_a (S_a U_a'U_b S_b) V_b': the same singular values.
+    let (a, b) = (pair.singular_a, pair.singular_b);
+    let inner = Mat::from_fn(a.len(), b.len(), |i, j| a[i] * pair.product[(i, j)] * b[j]);
+    let length = |s: &[f64]| s.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let nuclear: f64 = singular_values(inner.as_ref()).iter().sum();
+    Ok(nuclear / (length(a) * length(b)))
+}

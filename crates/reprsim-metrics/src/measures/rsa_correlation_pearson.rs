@@ -1,0 +1,46 @@
+//! Representational similarity analysis: the Pearson correlation of the two layers'
+//! dissimilarities over all pairs of samples, a dissimilarity being 1 less the
+//! Pearson correlation of two samples' activations. From d x d products alone.
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::kernel::Kernel;
+use crate::measures::ratio;
+use crate::pair::KernelPair;
+
+/// See the module.
+#[derive(Debug)]
+pub struct RsaCorrelationPearson;
+
+static PROPERTIES: Properties = Properties {
+    name: "rsa_correlation_pearson",
+    alias: None,
+    title: "RSA, correlation distance, Pearson",
+    mode: Mode::Exact,
+    estimator: "plain",
+    range: (Bound::Number(-1.0), Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::SCALE,
+    chance: "0",
+    samples: 3,
+    uses_k: false,
+    reference: "Kriegeskorte, Mur, Bandettini 2008, doi 10.3389/neuro.06.004.2008",
+};
+
+impl Measure for RsaCorrelationPearson {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Kernel(Kernel::Correlation, value)
+    }
+}
+
+fn value(pair: &KernelPair) -> Value {
+    ratio(
+        pair.cross.covariance(),
+        pair.a.covariance(),
+        pair.b.covariance(),
+    )
+}

@@ -1,0 +1,56 @@
+//! Singular vector CCA: the mean canonical correlation between the fewest singular
+//! directions of each layer that carry 99 % of its variance (squared singular
+//! values).
+
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::Value;
+use crate::measures::mean;
+use crate::pair::SubspacePair;
+use crate::subspace::{Columns, singular_values};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Svcca;
+
+static PROPERTIES: Properties = Properties {
+    name: "svcca_var99_mean",
+    alias: Some("svcca"),
+    title: "singular vector CCA, 99 % of variance",
+    mode: Mode::Exact,
+    estimator: "plain",
+    range: (Bound::Number(0.0), Bound::Number(1.0)),
+    symmetric: true,
+    invariances: Invariances::SIMILARITY,
+    chance: "grows with d / n",
+    samples: 2,
+    uses_k: false,
+    reference: "Raghu et al. 2017, arXiv 1706.05806",
+};
+
+impl Measure for Svcca {
+    fn properties(&self) -> &'static Properties {
+        &PROPERTIES
+    }
+
+    fn formula(&self) -> Formula {
+        Formula::Subspace(Columns::Centred, value)
+    }
+}
+
+/// Share of the variance that is kept.
+const VARIANCE: f64 = 0.99;
+
+fn value(pair: &SubspacePair) -> Value {
+    let (a, b) = (kept(pair.singular_a), kept(pair.singular_b));
+    mean(&singular_values(pair.product.as_ref().submatrix(0, 0, a, b)))
+}
+
+fn kept(singular: &[f64]) -> usize {
+    let total: f64 = singular.iter().map(|s| s * s).sum();
+    let mut reached = 0.0;
+    let short = singular.iter().take_while(|s| {
+        reached += *s * *s;
+        reached < VARIANCE * total
+    });
+    (short.count() + 1).min(singular.len())
+}

@@ -1,0 +1,171 @@
+//! HSIC_1 summed over batches of samples (Nguyen, Raghu, Kornblith 2021, arXiv
+//! 2010.15327, eq. 2 and 3).
+
+use std::collections::BTreeSet;
+
+use burn::tensor::Tensor;
+
+use crate::kernel::{Kernel, KernelLayer};
+use crate::pair::KernelSums;
+use crate::permutations::Permutations;
+use crate::source::host_f32;
+use crate::view::View;
+use crate::{MetricError, Undefined};
+
+/// Samples a batch.
+pub const BATCH: usize = 256;
+
+/// The order of the samples is drawn with this seed.
+const SEED: u64 = 0x6d69_6e69;
+
+/// Sums of n (n - 3) HSIC_1 over the batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MinibatchSums {
+    /// Both layers.
+    pub cross: f64,
+    /// The first with itself.
+    pub a: f64,
+    /// The second with itself.
+    pub b: f64,
+}
+
+/// A pair of layers: as it is, and under each permutation.
+pub(crate) struct MinibatchResult {
+    pub observed: Result<MinibatchSums, Undefined>,
+    pub permuted: Vec<MinibatchSums>,
+}
+
+/// Compares `pairs` of `views`, whose columns are centred.
+pub(crate) fn compare(
+    views: &[View],
+    pairs: &[(usize, usize)],
+    permutations: &Permutations,
+) -> Result<Vec<MinibatchResult>, MetricError> {
+    let n = views.first().map_or(0, View::rows);
+    let mut layers = Vec::new();
+    for view in views {
+        layers.push(match view.degenerate {
+            Some(reason) => Err(reason),
+            None if n < 4 => Err(Undefined::TooFewSamples { needed: 4 }),
+            None => KernelLayer::new(Kernel::Linear, view)?,
+        });
+    }
+    let usable = |(i, j): &(usize, usize)| layers[*i].is_ok() && layers[*j].is_ok();
+    let known: Vec<(usize, usize)> = pairs.iter().copied().filter(usable).collect();
+    // One epoch in a random order; a last batch that is not full is left out.
+    let order = Permutations::random(n, 1, SEED);
+    let order = order.iter().next().unwrap_or_default();
+    let batches: Vec<&[u32]> = match n <= BATCH {
+        true => vec![order],
+        false => order.chunks_exact(BATCH).collect(),
+    };
+    let run = |map: Option<&[u32]>| sums(&layers, &known, &batches, map);
+    let place = |pair: &(usize, usize)| known.iter().position(|k| k == pair);
+    let observed = run(None)?;
+    let mut results: Vec<MinibatchResult> = pairs
+        .iter()
+        .map(|pair| MinibatchResult {
+            observed: match (place(pair), &layers[pair.0], &layers[pair.1]) {
+                (Some(at), _, _) => Ok(observed[at]),
+                (None, Err(reason), _) | (None, _, Err(reason)) => Err(*reason),
+                (None, Ok(_), Ok(_)) => Ok(MinibatchSums::default()),
+            },
+            permuted: Vec::new(),
+        })
+        .collect();
+    for map in permutations.iter() {
+        let permuted = run(Some(map))?;
+        for (pair, result) in pairs.iter().zip(&mut results) {
+            if let Some(at) = place(pair) {
+                result.permuted.push(permuted[at]);
+            }
+        }
+    }
+    Ok(results)
+}
+
+fn sums(
+    layers: &[Result<KernelLayer, Undefined>],
+    pairs: &[(usize, usize)],
+    batches: &[&[u32]],
+    map: Option<&[u32]>,
+) -> Result<Vec<MinibatchSums>, MetricError> {
+    let set = |of: &dyn Fn(&(usize, usize)) -> usize| {
+        let set: BTreeSet<usize> = pairs.iter().map(of).collect();
+        set.into_iter().collect::<Vec<_>>()
+    };
+    let (firsts, seconds) = (set(&|p| p.0), set(&|p| p.1));
+    let mut totals = vec![MinibatchSums::default(); pairs.len()];
+    for batch in batches {
+        let moved: Vec<u32> = match map {
+            None => batch.to_vec(),
+            Some(map) => batch.iter().map(|i| map[*i as usize]).collect(),
+        };
+        let size = batch.len();
+        let mut flat = Vec::new();
+        let mut sides: Vec<Side> = Vec::new();
+        for (numbers, samples) in [(&firsts, *batch), (&seconds, &moved)] {
+            for i in numbers {
+                let Ok(layer) = &layers[*i] else { continue };
+                let x = layer.view.gather(samples)?;
+                let tile = layer.tile(x.clone(), x, samples, samples)?;
+                let rows: Vec<f64> = (host_f32(tile.clone().sum_dim(1))?.into_iter())
+                    .map(f64::from)
+                    .collect();
+                let diagonal = (samples.iter())
+                    .map(|s| layer.view.squares[*s as usize])
+                    .collect();
+                sides.push(Side { rows, diagonal });
+                flat.push(tile.reshape([1, size * size]));
+            }
+        }
+        let count = flat.len();
+        if count == 0 {
+            continue;
+        }
+        let flat = Tensor::cat(flat, 0);
+        let products = host_f32(flat.clone().matmul(flat.transpose()))?;
+        let hsic = |x: usize, y: usize| {
+            sides[x]
+                .with(&sides[y], f64::from(products[x * count + y]))
+                .hsic1()
+        };
+        for ((i, j), total) in pairs.iter().zip(&mut totals) {
+            let (Ok(x), Ok(y)) = (firsts.binary_search(i), seconds.binary_search(j)) else {
+                continue;
+            };
+            let y = firsts.len() + y;
+            total.cross += hsic(x, y);
+            total.a += hsic(x, x);
+            total.b += hsic(y, y);
+        }
+    }
+    Ok(totals)
+}
+
+/// One layer's kernel matrix of a batch.
+struct Side {
+    rows: Vec<f64>,
+    diagonal: Vec<f64>,
+}
+
+impl Side {
+    fn with(&self, other: &Self, product: f64) -> KernelSums {
+        let dot = crate::view::dot;
+        let off = |side: &Self| -> Vec<f64> {
+            (side.rows.iter().zip(&side.diagonal))
+                .map(|(r, d)| r - d)
+                .collect()
+        };
+        let sum = |values: &[f64]| values.iter().sum::<f64>();
+        KernelSums {
+            n: self.rows.len() as f64,
+            product,
+            diagonal: dot(&self.diagonal, &other.diagonal),
+            rows: dot(&self.rows, &other.rows),
+            off_rows: dot(&off(self), &off(other)),
+            totals: (sum(&self.rows), sum(&other.rows)),
+            traces: (sum(&self.diagonal), sum(&other.diagonal)),
+        }
+    }
+}

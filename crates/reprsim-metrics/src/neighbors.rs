@@ -1,0 +1,330 @@
+//! The k nearest neighbours of each sample by cosine similarity.
+//!
+//! The device multiplies row tiles in f32; the host keeps a running list of
+//! candidates a row and orders them by products taken again in f64, so that the
+//! lists are the same on every device. Ties go to the smaller index.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::kernel::Kernel;
+use crate::permutations::Permutations;
+use crate::source::host_f32;
+use crate::view::{ColumnMap, RowMap, Transform, View, rows_within};
+use crate::{MetricError, Undefined};
+
+/// Which rows are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Space {
+    /// The activations as they are.
+    Cosine,
+    /// After the published preprocessing.
+    ClampedCosine,
+}
+
+impl Space {
+    pub(crate) fn transform(self, threshold: f64) -> Transform {
+        Transform {
+            rows: match self {
+                Self::Cosine => RowMap::Unit,
+                Self::ClampedCosine => RowMap::ClampedUnit { threshold },
+            },
+            columns: ColumnMap::AsIs,
+        }
+    }
+
+    /// The kernel whose values measures ask for beside the neighbours, and
+    /// whether it is to be U-centred.
+    pub(crate) fn kernel(self) -> Kernel {
+        match self {
+            Self::Cosine => Kernel::Linear,
+            Self::ClampedCosine => Kernel::ClampedLinear,
+        }
+    }
+}
+
+/// Candidates beyond k: as many places as rounding to f32 may move a neighbour.
+const SPARE: usize = 16;
+
+/// Bytes of a row tile of similarities.
+const TILE_BYTES: usize = 32 << 20;
+
+/// The k nearest neighbours of one layer's samples.
+pub(crate) struct Neighbors {
+    /// `n * k`, nearest first.
+    pub lists: Vec<u32>,
+    /// Kernel values of those pairs.
+    pub kernel: Vec<f64>,
+}
+
+impl Neighbors {
+    /// Finds them. `view` has rows of length 1 and is not degenerate; n > k.
+    pub fn find(view: &View, k: usize) -> Result<Self, MetricError> {
+        let (n, d) = (view.rows(), view.width());
+        let rows = host_rows(view)?;
+        let wanted = (k + SPARE).min(n - 1);
+        let height = rows_within(TILE_BYTES, n * 4).min(n);
+        // Columns come in blocks, so that a tile has a bounded size whatever n.
+        let across = rows_within(TILE_BYTES, height * 4).min(n).max(1);
+        let mut lists = Vec::with_capacity(n * k);
+        for start in (0..n).step_by(height) {
+            let here = start..(start + height).min(n);
+            let x = view.chunk(here.clone())?;
+            let mut best: Vec<Candidates> = vec![Candidates::new(wanted); here.len()];
+            for left in (0..n).step_by(across) {
+                let columns = left..(left + across).min(n);
+                let y = view.chunk(columns.clone())?;
+                let values = host_f32(x.clone().matmul(y.transpose()))?;
+                best.par_iter_mut()
+                    .zip(values.par_chunks(columns.len()))
+                    .zip(here.clone().into_par_iter())
+                    .for_each(|((best, values), i)| best.offer(values, &columns, i));
+            }
+            let ordered: Vec<Vec<u32>> = best
+                .into_par_iter()
+                .zip(here.into_par_iter())
+                .map(|(best, i)| best.ordered(&rows, d, i, k))
+                .collect();
+            lists.extend(ordered.into_iter().flatten());
+        }
+        Ok(Self {
+            lists,
+            kernel: vec![],
+        })
+    }
+
+    /// Fills in the kernel values between each sample and its neighbours: inner
+    /// products of the rows of `view`, U-centred if `centred`, which it is.
+    ///
+    /// U-centring (Szekely and Rizzo 2014) of a Gram matrix of centred rows x is
+    /// `x_i x_j + (|x_i|^2 + |x_j|^2) / (n-2) - sum |x|^2 / ((n-1)(n-2))`.
+    pub fn add_kernel(&mut self, view: &View, k: usize, centred: bool) -> Result<(), MetricError> {
+        let (n, d) = (view.rows(), view.width());
+        let rows = host_rows(view)?;
+        let size = n as f64;
+        let total: f64 = view.squares.iter().sum();
+        self.kernel = self
+            .lists
+            .par_chunks(k)
+            .enumerate()
+            .flat_map_iter(|(i, list)| {
+                let rows = &rows;
+                list.iter().map(move |j| {
+                    let j = *j as usize;
+                    let product = product(&rows[i * d..][..d], &rows[j * d..][..d]);
+                    if centred {
+                        product + (view.squares[i] + view.squares[j]) / (size - 2.0)
+                            - total / ((size - 1.0) * (size - 2.0))
+                    } else {
+                        product
+                    }
+                })
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// The lists and kernel values with the samples of this layer renamed: what
+    /// was sample `map[i]` is matched with sample i.
+    pub fn permuted(&self, map: &[u32], k: usize) -> Self {
+        let mut name = vec![0u32; map.len()];
+        for (i, j) in map.iter().enumerate() {
+            name[*j as usize] = i as u32;
+        }
+        let rows = || map.par_iter().map(|j| *j as usize * k);
+        Self {
+            lists: rows()
+                .flat_map_iter(|start| {
+                    let name = &name;
+                    self.lists[start..start + k]
+                        .iter()
+                        .map(move |j| name[*j as usize])
+                })
+                .collect(),
+            kernel: match self.kernel.is_empty() {
+                true => vec![],
+                false => rows()
+                    .flat_map_iter(|start| self.kernel[start..start + k].iter().copied())
+                    .collect(),
+            },
+        }
+    }
+}
+
+/// All rows as they are on the device.
+fn host_rows(view: &View) -> Result<Vec<f32>, MetricError> {
+    let (n, d) = (view.rows(), view.width());
+    let mut rows = Vec::with_capacity(n * d);
+    let step = rows_within(TILE_BYTES, d * 8);
+    for start in (0..n).step_by(step) {
+        let part = view.read(start..(start + step).min(n))?;
+        rows.extend(part.into_iter().map(|v| v as f32));
+    }
+    Ok(rows)
+}
+
+/// An inner product in f64, always in the same order.
+fn product(a: &[f32], b: &[f32]) -> f64 {
+    const LANES: usize = 8;
+    let mut lanes = [0.0f64; LANES];
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f64 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
+        .map(|(x, y)| f64::from(*x) * f64::from(*y))
+        .sum();
+    for (a, b) in a_lanes.zip(b_lanes) {
+        for lane in 0..LANES {
+            lanes[lane] += f64::from(a[lane]) * f64::from(b[lane]);
+        }
+    }
+    rest + lanes.iter().sum::<f64>()
+}
+
+/// The best columns of a row so far, best first; of equals the first column.
+#[derive(Clone)]
+struct Candidates {
+    wanted: usize,
+    best: Vec<(f32, u32)>,
+}
+
+impl Candidates {
+    fn new(wanted: usize) -> Self {
+        Self {
+            wanted,
+            best: Vec::with_capacity(wanted + 1),
+        }
+    }
+
+    /// Offers the similarities of sample `i` with `columns`.
+    fn offer(&mut self, values: &[f32], columns: &Range<usize>, i: usize) {
+        let mut worst = self.worst();
+        // Blocks are first asked whether any of them is good enough, which the
+        // compiler turns into a few vector instructions.
+        const BLOCK: usize = 32;
+        for (b, block) in values.chunks(BLOCK).enumerate() {
+            if !block.iter().fold(false, |any, v| any | (*v > worst)) {
+                continue;
+            }
+            for (c, v) in block.iter().enumerate() {
+                let j = columns.start + b * BLOCK + c;
+                if *v > worst && j != i {
+                    let at = self.best.partition_point(|(other, _)| *other >= *v);
+                    self.best.insert(at, (*v, j as u32));
+                    self.best.truncate(self.wanted);
+                    worst = self.worst();
+                }
+            }
+        }
+    }
+
+    fn worst(&self) -> f32 {
+        match self.best.len() < self.wanted {
+            true => f32::NEG_INFINITY,
+            false => self.best.last().map_or(f32::NEG_INFINITY, |(v, _)| *v),
+        }
+    }
+
+    /// The k best by f64 products.
+    fn ordered(self, rows: &[f32], d: usize, i: usize, k: usize) -> Vec<u32> {
+        let row = &rows[i * d..][..d];
+        let mut exact: Vec<(f64, u32)> = self
+            .best
+            .into_iter()
+            .map(|(_, j)| (product(row, &rows[j as usize * d..][..d]), j))
+            .collect();
+        exact.sort_by(|(v, i), (w, j)| w.total_cmp(v).then(i.cmp(j)));
+        exact.into_iter().take(k).map(|(_, j)| j).collect()
+    }
+}
+
+/// Neighbours of all layers of a set.
+pub(crate) struct NeighborStage {
+    layers: Vec<Result<Neighbors, Undefined>>,
+    k: usize,
+}
+
+impl NeighborStage {
+    /// Finds the neighbours in the views that `space` wants. With `kernels`, also
+    /// the kernel values on them.
+    pub fn new(
+        views: impl Iterator<Item = Result<View, MetricError>>,
+        k: usize,
+    ) -> Result<Self, MetricError> {
+        let mut layers = Vec::new();
+        for view in views {
+            let view = view?;
+            layers.push(match view.degenerate {
+                Some(reason) => Err(reason),
+                None if view.rows() <= k => Err(Undefined::TooFewSamples { needed: k + 1 }),
+                None => Ok(Neighbors::find(&view, k)?),
+            });
+        }
+        Ok(Self { layers, k })
+    }
+
+    /// Fills in kernel values; a layer without them has no neighbours either.
+    pub fn add_kernels(
+        &mut self,
+        views: impl Iterator<Item = Result<View, MetricError>>,
+        centred: bool,
+    ) -> Result<(), MetricError> {
+        for (layer, view) in self.layers.iter_mut().zip(views) {
+            let view = view?;
+            if let (Some(reason), Ok(_)) = (view.degenerate, &layer) {
+                *layer = Err(reason);
+            }
+            if let Ok(layer) = layer {
+                layer.add_kernel(&view, self.k, centred)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `with` for the pair as it is.
+    pub fn observed<T>(
+        &self,
+        (i, j): (usize, usize),
+        with: impl FnOnce(&crate::pair::NeighborPair) -> T,
+    ) -> Result<T, Undefined> {
+        let (a, b) = self.both(i, j)?;
+        Ok(with(&self.pair(a, b)))
+    }
+
+    /// Calls `with` for the pairs under each permutation; layers that are
+    /// degenerate are passed over.
+    pub fn permuted(
+        &self,
+        pairs: &[(usize, usize)],
+        permutations: &Permutations,
+        mut with: impl FnMut(usize, &crate::pair::NeighborPair),
+    ) {
+        for map in permutations.iter() {
+            let mut seconds: Vec<Option<Neighbors>> =
+                self.layers.iter().map(|_| None).collect();
+            for (at, (i, j)) in pairs.iter().enumerate() {
+                let Ok((a, b)) = self.both(*i, *j) else {
+                    continue;
+                };
+                let b = seconds[*j].get_or_insert_with(|| b.permuted(map, self.k));
+                with(at, &self.pair(a, b));
+            }
+        }
+    }
+
+    fn both(&self, i: usize, j: usize) -> Result<(&Neighbors, &Neighbors), Undefined> {
+        match (&self.layers[i], &self.layers[j]) {
+            (Ok(a), Ok(b)) => Ok((a, b)),
+            (Err(reason), _) | (_, Err(reason)) => Err(*reason),
+        }
+    }
+
+    fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> crate::pair::NeighborPair<'a> {
+        crate::pair::NeighborPair {
+            k: self.k,
+            a: &a.lists,
+            b: &b.lists,
+            kernel_a: &a.kernel,
+            kernel_b: &b.kernel,
+        }
+    }
+}

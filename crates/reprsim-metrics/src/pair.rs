@@ -1,0 +1,111 @@
+//! What the formulas of the measures are written in: terms of a pair of layers
+//! that a whole family of measures shares.
+
+/// The sums over two n x n kernel matrices K and L that HSIC and correlations
+/// of their entries are made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KernelSums {
+    /// Number of samples.
+    pub n: f64,
+    /// Sum of K_ij L_ij.
+    pub product: f64,
+    /// Sum of K_ii L_ii.
+    pub diagonal: f64,
+    /// Sum over i of the product of the sums of row i.
+    pub rows: f64,
+    /// The same with the diagonal left out of the row sums.
+    pub off_rows: f64,
+    /// Sums of all entries of K and of L.
+    pub totals: (f64, f64),
+    /// Traces of K and of L.
+    pub traces: (f64, f64),
+}
+
+impl KernelSums {
+    /// `tr(K H L H)`, H = I - 11'/n: (n - 1)^2 times the biased HSIC_0.
+    pub fn hsic0(&self) -> f64 {
+        self.product - 2.0 / self.n * self.rows + self.totals.0 * self.totals.1 / self.n.powi(2)
+    }
+
+    /// n (n - 3) times HSIC_1 of Song et al. (2012, JMLR 13, eq. 5).
+    pub fn hsic1(&self) -> f64 {
+        let n = self.n;
+        let off = (
+            self.totals.0 - self.traces.0,
+            self.totals.1 - self.traces.1,
+        );
+        (self.product - self.diagonal) + off.0 * off.1 / ((n - 1.0) * (n - 2.0))
+            - 2.0 / (n - 2.0) * self.off_rows
+    }
+
+    /// n (n - 1) times the covariance of the off-diagonal entries of K and L.
+    pub fn covariance(&self) -> f64 {
+        let off = (
+            self.totals.0 - self.traces.0,
+            self.totals.1 - self.traces.1,
+        );
+        (self.product - self.diagonal) - off.0 * off.1 / (self.n * (self.n - 1.0))
+    }
+
+    /// The mean of these sums over all permutations of the samples of L.
+    ///
+    /// Formulas are linear in the sums across two layers, so what they give for
+    /// this is the exact mean of the measure over all n! permutations.
+    pub(crate) fn expected(&self) -> Self {
+        let n = self.n;
+        let off = (
+            self.totals.0 - self.traces.0,
+            self.totals.1 - self.traces.1,
+        );
+        Self {
+            product: self.traces.0 * self.traces.1 / n + off.0 * off.1 / (n * (n - 1.0)),
+            diagonal: self.traces.0 * self.traces.1 / n,
+            rows: self.totals.0 * self.totals.1 / n,
+            off_rows: off.0 * off.1 / n,
+            ..*self
+        }
+    }
+}
+
+/// Two kernel matrices: their sums together and each with itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KernelPair {
+    /// K with L.
+    pub cross: KernelSums,
+    /// K with itself.
+    pub a: KernelSums,
+    /// L with itself.
+    pub b: KernelSums,
+    /// The part of `a` and of `b` in which a column meets itself, as n (n - 3)
+    /// HSIC_1, and the number of columns. Only of linear kernels.
+    pub columns: [(f64, f64); 2],
+}
+
+/// The k nearest neighbours of each sample in two layers, nearest first.
+#[derive(Clone, Copy, Debug)]
+pub struct NeighborPair<'a> {
+    /// Number of neighbours.
+    pub k: usize,
+    /// Those of the first layer, `n * k`.
+    pub a: &'a [u32],
+    /// Those of the second layer, `n * k`, its samples renamed as the
+    /// permutation says.
+    pub b: &'a [u32],
+    /// Kernel values between each sample and its neighbours, `n * k`, in the
+    /// order of `a`; empty where no measure asked for them.
+    pub kernel_a: &'a [f64],
+    /// Likewise for `b`.
+    pub kernel_b: &'a [f64],
+}
+
+/// Two layers in their bases of left singular vectors, X = U S V'.
+pub struct SubspacePair<'a> {
+    /// Singular values of the first layer, descending.
+    pub singular_a: &'a [f64],
+    /// Singular values of the second layer, descending.
+    pub singular_b: &'a [f64],
+    /// S V' of the first layer, for weights of its directions.
+    pub loadings_a: &'a faer::Mat<f64>,
+    /// U_a' U_b.
+    pub product: &'a faer::Mat<f64>,
+}

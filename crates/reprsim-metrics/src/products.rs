@@ -1,0 +1,586 @@
+//! Sums over pairs of kernel matrices, for a whole set of layers and under
+//! permutations, by whichever way costs the set least.
+//!
+//! - Feature space: `<XX', YY'> = |X'Y|^2`, d x d, for linear kernels.
+//! - Gram space: for each tile of the n x n matrices, the entries of all L layers
+//!   are one L x tile matrix F, and F F' holds all products: n^2 d L + n^2 L^2
+//!   against n d^2 L^2 operations. Ten models of twelve layers are cheaper so.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use crate::kernel::{Kernel, KernelLayer, TILE, tiles};
+use crate::pair::{KernelPair, KernelSums};
+use crate::permutations::Permutations;
+use crate::source::host_f32;
+use crate::view::{View, rows_within};
+use crate::{MetricError, Options, Undefined, Value};
+
+/// Rows added up in f32 before the sum goes on in f64.
+const ROWS_A_PRODUCT: usize = 8192;
+
+/// Columns of several layers that are multiplied at once.
+const COLUMNS_A_PRODUCT: usize = 2048;
+
+/// Bytes of tiles worked on at once.
+const TILES_BYTES: usize = 128 << 20;
+
+/// A pair of layers under one kernel: as it is, and under each permutation.
+pub(crate) struct KernelResult {
+    pub observed: Result<KernelPair, Undefined>,
+    pub permuted: Vec<KernelPair>,
+}
+
+/// The way to the products of linear kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// d x d cross-covariances.
+    Feature,
+    /// n x n Gram matrices, in tiles.
+    Gram,
+}
+
+/// Which way costs fewer operations for these pairs of layers, given their
+/// widths.
+pub(crate) fn plan(n: usize, widths: &[usize], pairs: &[(usize, usize)]) -> Space {
+    let (n, count) = (n as f64, widths.len() as f64);
+    let feature: f64 = unordered(pairs)
+        .iter()
+        .map(|(i, j)| 2.0 * n * widths[*i] as f64 * widths[*j] as f64)
+        .sum();
+    let total: f64 = widths.iter().map(|d| *d as f64).sum();
+    let gram = n * n * total + n * n * count * count;
+    if gram < feature {
+        Space::Gram
+    } else {
+        Space::Feature
+    }
+}
+
+/// Each pair once, with each layer's pair with itself.
+fn unordered(pairs: &[(usize, usize)]) -> BTreeSet<(usize, usize)> {
+    pairs
+        .iter()
+        .flat_map(|(i, j)| [(*i.min(j), *i.max(j)), (*i, *i), (*j, *j)])
+        .collect()
+}
+
+/// Compares `pairs` of `views` under `kernel`.
+pub(crate) fn compare(
+    kernel: Kernel,
+    views: &[View],
+    pairs: &[(usize, usize)],
+    permutations: &Permutations,
+    options: &Options,
+) -> Result<Vec<KernelResult>, MetricError> {
+    let mut layers = Vec::with_capacity(views.len());
+    for view in views {
+        layers.push(match view.degenerate {
+            Some(reason) => Err(reason),
+            None => KernelLayer::new(kernel, view)?,
+        });
+    }
+    // From here on only layers that can be compared.
+    let mut sound: Vec<KernelLayer> = Vec::new();
+    let places: Vec<Result<usize, Undefined>> = layers
+        .into_iter()
+        .map(|layer| {
+            sound.push(layer?);
+            Ok(sound.len() - 1)
+        })
+        .collect();
+    let placed = |(i, j): (usize, usize)| Ok((places[i]?, places[j]?));
+    let known: Vec<(usize, usize)> = pairs.iter().filter_map(|p| placed(*p).ok()).collect();
+    let widths: Vec<usize> = sound.iter().map(|l| l.view.width()).collect();
+    let n = views.first().map_or(0, View::rows);
+    let space = match kernel.is_linear() {
+        true => options.space.unwrap_or_else(|| plan(n, &widths, &known)),
+        false => Space::Gram,
+    };
+    let products = match (known.is_empty(), space) {
+        (true, _) => Square::new(sound.len()),
+        (_, Space::Feature) => feature_products(&sound, &unordered(&known))?,
+        (_, Space::Gram) => gram_products(&mut sound)?,
+    };
+    let terms: Vec<Terms> = sound.iter().map(|l| Terms::new(l, kernel)).collect();
+    let selves: Vec<KernelSums> = (0..sound.len())
+        .map(|i| terms[i].with(&terms[i], products.get(i, i), None))
+        .collect();
+
+    let assemble = |i: usize, j: usize, product: f64, map: Option<&[u32]>| KernelPair {
+        cross: terms[i].with(&terms[j], product, map),
+        a: selves[i],
+        b: selves[j],
+        columns: [terms[i].columns, terms[j].columns],
+    };
+    let mut results: Vec<KernelResult> = pairs
+        .iter()
+        .map(|pair| KernelResult {
+            observed: placed(*pair).map(|(i, j)| assemble(i, j, products.get(i, j), None)),
+            permuted: Vec::with_capacity(permutations.len()),
+        })
+        .collect();
+    if !permutations.is_empty() && !known.is_empty() {
+        let mut null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
+        for map in permutations.iter() {
+            let products = null.products(map)?;
+            for (pair, result) in pairs.iter().zip(&mut results) {
+                if let Ok((i, j)) = placed(*pair) {
+                    result
+                        .permuted
+                        .push(assemble(i, j, products.get(i, j), Some(map)));
+                }
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// What a layer adds to the sums, besides the product of entries.
+struct Terms {
+    diagonal: Vec<f64>,
+    rows: Vec<f64>,
+    off: Vec<f64>,
+    offsets: Vec<f64>,
+    total: f64,
+    trace: f64,
+    columns: (f64, f64),
+}
+
+impl Terms {
+    fn new(layer: &KernelLayer, kernel: Kernel) -> Self {
+        let n = layer.view.rows() as f64;
+        let (diagonal, rows) = (layer.diagonal.clone(), layer.rows.clone());
+        let (squared, fourth) = layer.view.column_moments;
+        Self {
+            off: rows.iter().zip(&diagonal).map(|(r, d)| r - d).collect(),
+            offsets: match kernel {
+                Kernel::Correlation => layer.view.offsets.clone(),
+                _ => vec![],
+            },
+            total: rows.iter().sum(),
+            trace: diagonal.iter().sum(),
+            columns: (
+                squared - n / (n - 2.0) * fourth + squared / ((n - 1.0) * (n - 2.0)),
+                layer.view.width() as f64,
+            ),
+            diagonal,
+            rows,
+        }
+    }
+
+    fn with(&self, other: &Self, product: f64, map: Option<&[u32]>) -> KernelSums {
+        let dot = |a: &[f64], b: &[f64]| match map {
+            None => crate::view::dot(a, b),
+            Some(map) => (a.iter().zip(map))
+                .map(|(x, i)| x * b.get(*i as usize).copied().unwrap_or_default())
+                .sum(),
+        };
+        let n = self.rows.len() as f64;
+        KernelSums {
+            n,
+            // Row means that the doubly centred product has lost.
+            product: product + 2.0 * n * dot(&self.offsets, &other.offsets),
+            diagonal: dot(&self.diagonal, &other.diagonal),
+            rows: dot(&self.rows, &other.rows),
+            off_rows: dot(&self.off, &other.off),
+            totals: (self.total, other.total),
+            traces: (self.trace, other.trace),
+        }
+    }
+}
+
+/// A symmetric or rectangular table of products by layer numbers.
+pub(crate) struct Square {
+    size: usize,
+    values: Vec<f64>,
+}
+
+impl Square {
+    fn new(size: usize) -> Self {
+        Self {
+            size,
+            values: vec![0.0; size * size],
+        }
+    }
+
+    fn get(&self, i: usize, j: usize) -> f64 {
+        self.values[i * self.size + j]
+    }
+
+    fn add(&mut self, i: usize, j: usize, value: f64) {
+        self.values[i * self.size + j] += value;
+    }
+}
+
+/// Layers that are multiplied together: neighbours whose widths add up to no
+/// more than [`COLUMNS_A_PRODUCT`], or one wider layer.
+fn groups(layers: &[usize], width: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut filled = 0;
+    for layer in layers {
+        filled += width(*layer);
+        match groups.last_mut() {
+            Some(group) if filled <= COLUMNS_A_PRODUCT => group.push(*layer),
+            _ => {
+                groups.push(vec![*layer]);
+                filled = width(*layer);
+            }
+        }
+    }
+    groups
+}
+
+/// |X'Y|^2 of the pairs, a group of layers against another at once.
+fn feature_products(
+    layers: &[KernelLayer],
+    pairs: &BTreeSet<(usize, usize)>,
+) -> Result<Square, MetricError> {
+    let mut out = Square::new(layers.len());
+    // Self products one by one; the others by runs of the layers they join.
+    for i in 0..layers.len() {
+        let value = cross_products(layers, &[i], &[i], None)?;
+        out.add(i, i, value[0]);
+    }
+    let cross: Vec<(usize, usize)> = pairs.iter().copied().filter(|(i, j)| i != j).collect();
+    let firsts: BTreeSet<usize> = cross.iter().map(|(i, _)| *i).collect();
+    let seconds: BTreeSet<usize> = cross.iter().map(|(_, j)| *j).collect();
+    let list = |set: BTreeSet<usize>| set.into_iter().collect::<Vec<_>>();
+    let width = |i: usize| layers[i].view.width();
+    for a in groups(&list(firsts), width) {
+        for b in groups(&list(seconds.clone()), width) {
+            // Only the layers of the two groups that some pair wants.
+            let wanted = |i: usize, j: usize| pairs.contains(&(i, j)) && i != j;
+            let a: Vec<usize> = (a.iter().copied())
+                .filter(|i| b.iter().any(|j| wanted(*i, *j)))
+                .collect();
+            let b: Vec<usize> = (b.iter().copied())
+                .filter(|j| a.iter().any(|i| wanted(*i, *j)))
+                .collect();
+            if a.is_empty() {
+                continue;
+            }
+            let values = cross_products(layers, &a, &b, None)?;
+            for (x, i) in a.iter().enumerate() {
+                for (y, j) in b.iter().enumerate() {
+                    if wanted(*i, *j) {
+                        out.add(*i, *j, values[x * b.len() + y]);
+                        out.add(*j, *i, values[x * b.len() + y]);
+                    }
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// |X'Y|^2 of each layer of `a` with each of `b`, whose samples are taken in the
+/// order of `map`.
+fn cross_products(
+    layers: &[KernelLayer],
+    a: &[usize],
+    b: &[usize],
+    map: Option<&[u32]>,
+) -> Result<Vec<f64>, MetricError> {
+    let n = layers[a[0]].view.rows();
+    let widths = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).collect::<Vec<_>>();
+    let (widths_a, widths_b) = (widths(a), widths(b));
+    let (height, width): (usize, usize) = (widths_a.iter().sum(), widths_b.iter().sum());
+    let join = |parts: Vec<Tensor<2>>| match parts.len() {
+        1 => parts.into_iter().next(),
+        _ => Some(Tensor::cat(parts, 1)),
+    };
+    let mut total: Vec<f64> = Vec::new();
+    let step = ROWS_A_PRODUCT.min(rows_within(TILES_BYTES, 4 * height.max(width)));
+    for start in (0..n).step_by(step) {
+        let rows = start..(start + step).min(n);
+        let left = (a.iter())
+            .map(|i| layers[*i].view.chunk(rows.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let right = (b.iter())
+            .map(|j| match map {
+                None => layers[*j].view.chunk(rows.clone()),
+                Some(map) => layers[*j].view.gather(&map[rows.clone()]),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let (Some(left), Some(right)) = (join(left), join(right)) else {
+            continue;
+        };
+        let part = host_f32(left.transpose().matmul(right))?;
+        if total.is_empty() {
+            total = part.into_iter().map(f64::from).collect();
+        } else {
+            (total.iter_mut().zip(part)).for_each(|(t, v)| *t += f64::from(v));
+        }
+    }
+    let mut out = vec![0.0; a.len() * b.len()];
+    let mut top = 0;
+    for (x, height) in widths_a.iter().enumerate() {
+        let mut left = 0;
+        for (y, across) in widths_b.iter().enumerate() {
+            out[x * b.len() + y] = (top..top + height)
+                .map(|row| {
+                    let row = &total[row * width + left..row * width + left + across];
+                    row.iter().map(|v| v * v).sum::<f64>()
+                })
+                .sum();
+            left += across;
+        }
+        top += height;
+    }
+    Ok(out)
+}
+
+/// All products of all layers, tile by tile; fills in the row sums that are
+/// still lacking.
+fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
+    let count = layers.len();
+    let n = layers[0].view.rows();
+    let mut out = Square::new(count);
+    let lacking: Vec<bool> = layers.iter().map(KernelLayer::lacks_rows).collect();
+    let mut sums = vec![vec![0.0; if lacking.contains(&true) { n } else { 0 }]; count];
+    for (rows, columns) in tiles(n) {
+        let mirrored = rows != columns;
+        let mut flat = Vec::with_capacity(count);
+        for (layer, sums) in layers.iter().zip(&mut sums) {
+            let tile = tile(layer, &rows, &columns, None)?;
+            if layer.lacks_rows() {
+                add_rows(&mut sums[rows.clone()], tile.clone(), 1)?;
+                if mirrored {
+                    add_rows(&mut sums[columns.clone()], tile.clone(), 0)?;
+                }
+            }
+            flat.push(tile.reshape([1, rows.len() * columns.len()]));
+        }
+        let flat = Tensor::cat(flat, 0);
+        let part = host_f32(flat.clone().matmul(flat.transpose()))?;
+        let weight = if mirrored { 2.0 } else { 1.0 };
+        for (total, v) in out.values.iter_mut().zip(part) {
+            *total += weight * f64::from(v);
+        }
+    }
+    for ((layer, sums), lacking) in layers.iter_mut().zip(sums).zip(lacking) {
+        if lacking {
+            layer.rows = sums;
+        }
+    }
+    Ok(out)
+}
+
+fn tile(
+    layer: &KernelLayer,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    map: Option<&[u32]>,
+) -> Result<Tensor<2>, MetricError> {
+    let numbers = |range: &Range<usize>| -> Vec<u32> {
+        match map {
+            None => (range.start as u32..range.end as u32).collect(),
+            Some(map) => map[range.clone()].to_vec(),
+        }
+    };
+    let (i, j) = (numbers(rows), numbers(columns));
+    let (x, y) = match map {
+        None => (
+            layer.view.chunk(rows.clone())?,
+            layer.view.chunk(columns.clone())?,
+        ),
+        Some(_) => (layer.view.gather(&i)?, layer.view.gather(&j)?),
+    };
+    layer.tile(x, y, &i, &j)
+}
+
+fn add_rows(sums: &mut [f64], tile: Tensor<2>, dim: usize) -> Result<(), MetricError> {
+    let part = host_f32(tile.sum_dim(dim))?;
+    (sums.iter_mut().zip(part)).for_each(|(s, v)| *s += f64::from(v));
+    Ok(())
+}
+
+/// Products of the pairs under one permutation after the other.
+struct PermutedProducts<'a> {
+    layers: &'a [KernelLayer<'a>],
+    a: Vec<usize>,
+    b: Vec<usize>,
+    way: Way,
+}
+
+enum Way {
+    /// One product of features a permutation.
+    Feature,
+    /// Kernel matrices kept on the host: the entries below the diagonal, row
+    /// after row, and only then rearranged.
+    Kept(Vec<Option<Vec<f32>>>),
+    /// Tiles computed again for each permutation.
+    Tiles,
+}
+
+impl<'a> PermutedProducts<'a> {
+    fn new(
+        layers: &'a [KernelLayer<'a>],
+        pairs: &[(usize, usize)],
+        kernel: Kernel,
+        kernel_bytes: usize,
+    ) -> Result<Self, MetricError> {
+        let set = |of: &dyn Fn(&(usize, usize)) -> usize| {
+            let set: BTreeSet<usize> = pairs.iter().map(of).collect();
+            set.into_iter().collect::<Vec<_>>()
+        };
+        let (a, b) = (set(&|p| p.0), set(&|p| p.1));
+        let n = layers[0].view.rows();
+        let involved: BTreeSet<usize> = a.iter().chain(&b).copied().collect();
+        let fits = involved.len() * n * n * 4 <= kernel_bytes;
+        let width = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).sum::<usize>();
+        // A multiplication of features runs about ten times as fast as one that
+        // has to gather its entries.
+        let feature = 2.0 * n as f64 * width(&a) as f64 * width(&b) as f64 / 10.0;
+        let gram = n as f64 * n as f64 * (b.len() + a.len() * b.len()) as f64 / 2.0;
+        let way = if kernel.is_linear() && (feature <= gram || !fits) {
+            Way::Feature
+        } else if fits {
+            let mut kept = vec![None; layers.len()];
+            for i in involved {
+                kept[i] = Some(whole(&layers[i])?);
+            }
+            Way::Kept(kept)
+        } else {
+            Way::Tiles
+        };
+        Ok(Self { layers, a, b, way })
+    }
+
+    fn products(&mut self, map: &[u32]) -> Result<Square, MetricError> {
+        let mut out = Square::new(self.layers.len());
+        let width = |i: usize| self.layers[i].view.width();
+        match &self.way {
+            Way::Feature => {
+                for a in groups(&self.a, width) {
+                    for b in groups(&self.b, width) {
+                        let values = cross_products(self.layers, &a, &b, Some(map))?;
+                        for (x, i) in a.iter().enumerate() {
+                            for (y, j) in b.iter().enumerate() {
+                                out.add(*i, *j, values[x * b.len() + y]);
+                            }
+                        }
+                    }
+                }
+            }
+            Way::Kept(kept) => {
+                for j in &self.b {
+                    let Some(second) = &kept[*j] else { continue };
+                    let firsts: Vec<&[f32]> = (self.a.iter())
+                        .filter_map(|i| kept[*i].as_deref())
+                        .collect();
+                    for (i, value) in self.a.iter().zip(gathered(&firsts, second, map)) {
+                        out.add(*i, *j, value);
+                    }
+                }
+            }
+            Way::Tiles => {
+                for (rows, columns) in tiles(map.len()) {
+                    let weight = if rows == columns { 1.0 } else { 2.0 };
+                    let flat = |of: &[usize], map: Option<&[u32]>| {
+                        let size = rows.len() * columns.len();
+                        (of.iter())
+                            .map(|i| Ok(tile(&self.layers[*i], &rows, &columns, map)?.reshape([1, size])))
+                            .collect::<Result<Vec<Tensor<2>>, MetricError>>()
+                            .map(|tiles| Tensor::cat(tiles, 0))
+                    };
+                    let (first, second) = (flat(&self.a, None)?, flat(&self.b, Some(map))?);
+                    let part = host_f32(first.matmul(second.transpose()))?;
+                    for (at, v) in part.into_iter().enumerate() {
+                        let (i, j) = (self.a[at / self.b.len()], self.b[at % self.b.len()]);
+                        out.add(i, j, weight * f64::from(v));
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A layer's whole kernel matrix on the host.
+fn whole(layer: &KernelLayer) -> Result<Vec<f32>, MetricError> {
+    let n = layer.view.rows();
+    let mut out = vec![0.0f32; n * n];
+    for (rows, columns) in tiles(n) {
+        let values = host_f32(tile(layer, &rows, &columns, None)?)?;
+        for (row, i) in values.chunks_exact(columns.len()).zip(rows.clone()) {
+            out[i * n + columns.start..i * n + columns.end].copy_from_slice(row);
+        }
+        if rows != columns {
+            let height = rows.len();
+            for j in columns.clone() {
+                let c = j - columns.start;
+                for r in 0..height {
+                    out[j * n + rows.start + r] = values[r * columns.len() + c];
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The sum of K_ij L_p(i)p(j) for each K.
+fn gathered(firsts: &[&[f32]], second: &[f32], map: &[u32]) -> Vec<f64> {
+    let n = map.len();
+    let rows: Vec<Vec<f64>> = (0..n)
+        .into_par_iter()
+        .map_init(
+            || vec![0.0f32; n],
+            |buffer, i| {
+                let row = &second[map[i] as usize * n..][..n];
+                // The matrices are symmetric: half of each row, twice.
+                for (to, j) in buffer[..i].iter_mut().zip(map) {
+                    *to = row[*j as usize];
+                }
+                let own = f64::from(row[map[i] as usize]);
+                firsts
+                    .iter()
+                    .map(|first| {
+                        let first = &first[i * n..][..n];
+                        2.0 * f64::from(dot_f32(&first[..i], &buffer[..i]))
+                            + f64::from(first[i]) * own
+                    })
+                    .collect()
+            },
+        )
+        .collect();
+    let mut out = vec![0.0; firsts.len()];
+    for row in rows {
+        out.iter_mut().zip(row).for_each(|(o, v)| *o += v);
+    }
+    out
+}
+
+fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0.0f32; LANES];
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
+        .map(|(x, y)| x * y)
+        .sum();
+    for (a, b) in a_lanes.zip(b_lanes) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    rest + lanes.iter().sum::<f32>()
+}
+
+/// The value of `formula` for a pair, in whose terms it is linear, over all
+/// permutations of the samples: its exact chance level.
+pub(crate) fn exact_null_mean(
+    pair: &KernelPair,
+    formula: impl Fn(&KernelPair) -> Value,
+) -> Option<f64> {
+    formula(&KernelPair {
+        cross: pair.cross.expected(),
+        ..*pair
+    })
+    .ok()
+}
+
+const _: () = assert!(TILE * TILE * 4 <= TILES_BYTES);

@@ -1,0 +1,521 @@
+//! A set of layers on the same samples, compared pair by pair with what they
+//! share computed once.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use crate::kernel::Kernel;
+use crate::measure::{Formula, Measure};
+use crate::neighbors::{NeighborStage, Space};
+use crate::permutations::{Calibration, Permutations};
+use crate::subspace::{Columns, SubspaceStage};
+use crate::view::{Room, Transform, View, clamp_threshold};
+use crate::{Layer, MetricError, Undefined, Value, minibatch, products};
+
+/// How to compute.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Neighbours of the measures that use them.
+    pub k: usize,
+    /// Bytes of activations kept on the device at a time; what is beyond is read
+    /// again from its source whenever it is needed.
+    pub resident_bytes: usize,
+    /// Bytes of n x n kernel matrices kept for permutations; what is beyond is
+    /// computed again for each.
+    pub kernel_bytes: usize,
+    /// The way to the products of linear kernels; absent: the cheaper.
+    pub space: Option<products::Space>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            k: 10,
+            resident_bytes: 1 << 30,
+            kernel_bytes: 1 << 30,
+            space: None,
+        }
+    }
+}
+
+/// A measure of one pair of layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// The value, or why there is none.
+    pub value: Value,
+    /// The mean over all permutations of the samples of one side, where it is
+    /// known exactly: the chance level on these data.
+    pub null_mean: Option<f64>,
+    /// The value under each permutation; empty where it is undefined.
+    pub permuted: Vec<f64>,
+}
+
+impl Score {
+    fn undefined(reason: Undefined) -> Self {
+        Self {
+            value: Err(reason),
+            null_mean: None,
+            permuted: vec![],
+        }
+    }
+
+    /// What the permutations say; `largest` as of [`Measure::largest`].
+    pub fn calibration(&self, largest: f64) -> Option<Calibration> {
+        Calibration::new(self.value.ok()?, &self.permuted, largest)
+    }
+}
+
+/// The largest of several scores, and its null: the largest under each
+/// permutation, which moved all layers together (Groeger et al. 2026, algorithm
+/// 2). `None` if none has a value.
+pub fn maximum<'a>(scores: impl Iterator<Item = &'a Score>) -> Option<(usize, Score)> {
+    let sound: Vec<(usize, f64, &Score)> = scores
+        .enumerate()
+        .filter_map(|(at, score)| Some((at, score.value.ok()?, score)))
+        .collect();
+    let (at, value, first) = *sound.iter().max_by(|x, y| {
+        // Of equals the first.
+        x.1.total_cmp(&y.1).then(y.0.cmp(&x.0))
+    })?;
+    let count = sound.iter().map(|(.., s)| s.permuted.len()).min()?;
+    let complete = sound.iter().all(|(.., s)| s.permuted.len() == count);
+    debug_assert!(complete || first.permuted.len() >= count);
+    let permuted = (0..if complete { count } else { 0 })
+        .map(|p| {
+            (sound.iter())
+                .map(|(.., s)| s.permuted[p])
+                .fold(f64::NEG_INFINITY, f64::max)
+        })
+        .collect();
+    let score = Score {
+        value: Ok(value),
+        null_mean: None,
+        permuted,
+    };
+    Some((at, score))
+}
+
+/// Layers of one or more models on the same samples.
+#[derive(Clone, Debug)]
+pub struct Set {
+    layers: Vec<Layer>,
+    /// The model that each layer is of.
+    models: Vec<usize>,
+    device: Device,
+    options: Options,
+}
+
+impl Set {
+    /// A set of the layers of `models`; layers are numbered through in order.
+    ///
+    /// # Errors
+    /// [`MetricError::RowsDiffer`] if layers have different numbers of rows.
+    pub fn new(
+        models: Vec<Vec<Layer>>,
+        device: &Device,
+        options: Options,
+    ) -> Result<Self, MetricError> {
+        let owners = (models.iter().enumerate())
+            .flat_map(|(model, layers)| layers.iter().map(move |_| model))
+            .collect();
+        let layers: Vec<Layer> = models.into_iter().flatten().collect();
+        for layer in &layers {
+            if layer.rows() != layers[0].rows() {
+                return Err(MetricError::RowsDiffer {
+                    a: layers[0].name.clone(),
+                    n_a: layers[0].rows(),
+                    b: layer.name.clone(),
+                    n_b: layer.rows(),
+                });
+            }
+        }
+        Ok(Self {
+            layers,
+            models: owners,
+            device: device.clone(),
+            options,
+        })
+    }
+
+    /// All layers.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The numbers of the layers of a model.
+    pub fn of_model(&self, model: usize) -> Vec<usize> {
+        (0..self.layers.len())
+            .filter(|i| self.models[*i] == model)
+            .collect()
+    }
+
+    /// All pairs of a layer of model `a` with one of model `b`, row-major.
+    pub fn pairs(&self, a: usize, b: usize) -> Vec<(usize, usize)> {
+        itertools::iproduct!(self.of_model(a), self.of_model(b)).collect()
+    }
+
+    /// Number of neighbours.
+    pub fn k(&self) -> usize {
+        self.options.k
+    }
+
+    /// Number of samples.
+    pub fn rows(&self) -> usize {
+        self.layers.first().map_or(0, Layer::rows)
+    }
+
+    /// The set on some of its samples.
+    pub(crate) fn subset(&self, rows: &[u32]) -> Self {
+        let rows: Arc<[u32]> = rows.into();
+        Self {
+            layers: (self.layers.iter())
+                .map(|l| l.subset(rows.clone()))
+                .collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The scores of each measure (outer) for each pair of layers (inner), alone
+    /// and under `permutations` of the second layer's samples. `on_stage` hears
+    /// what is being computed.
+    ///
+    /// # Errors
+    /// [`MetricError`] if activations cannot be read or the device fails.
+    /// Degenerate input is no error: its scores say why they have no value.
+    pub fn compare(
+        &self,
+        measures: &[&dyn Measure],
+        pairs: &[(usize, usize)],
+        permutations: &Permutations,
+        on_stage: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Vec<Score>>, MetricError> {
+        let n = self.rows();
+        let mut scores: Vec<Vec<Score>> = measures
+            .iter()
+            .map(|m| {
+                let needed = m.properties().samples;
+                let reason = Undefined::TooFewSamples { needed };
+                vec![Score::undefined(reason); pairs.len()]
+            })
+            .collect();
+        // Families whose measures have enough samples, in a fixed order; those
+        // that see the activations alike come together.
+        let mut families: Vec<(Family, Vec<usize>)> = Vec::new();
+        for (at, measure) in measures.iter().enumerate() {
+            if n < measure.properties().samples {
+                continue;
+            }
+            let family = Family::of(&measure.formula());
+            match families.iter_mut().find(|(f, _)| *f == family) {
+                Some((_, members)) => members.push(at),
+                None => families.push((family, vec![at])),
+            }
+        }
+        families.sort_by_key(|(family, _)| *family);
+        let thresholds = match families.iter().any(|(family, _)| family.is_clamped()) {
+            true => self.thresholds()?,
+            false => vec![0.0; self.layers.len()],
+        };
+        let mut kept: Option<(Transform, Vec<View>)> = None;
+        for (family, members) in families {
+            on_stage(family.name());
+            let mut stage = Stage {
+                set: self,
+                thresholds: &thresholds,
+                pairs,
+                permutations,
+                kept: &mut kept,
+            };
+            stage.run(family, &members, measures, &mut scores)?;
+        }
+        for (measure, scores) in measures.iter().zip(&mut scores) {
+            let chance = measure.chance(n, self.options.k);
+            for score in scores.iter_mut().filter(|s| s.value.is_ok()) {
+                score.null_mean = score.null_mean.or(chance);
+                if score.permuted.len() < permutations.len() {
+                    score.permuted.clear();
+                }
+            }
+        }
+        Ok(scores)
+    }
+
+    /// The clamping threshold of each layer's model.
+    fn thresholds(&self) -> Result<Vec<f64>, MetricError> {
+        let count = self.models.iter().max().map_or(0, |m| m + 1);
+        let of_model = (0..count)
+            .map(|model| {
+                let layers: Vec<Layer> = (self.of_model(model).into_iter())
+                    .map(|i| self.layers[i].clone())
+                    .collect();
+                clamp_threshold(&layers)
+            })
+            .collect::<Result<Vec<f64>, _>>()?;
+        Ok(self.models.iter().map(|m| of_model[*m]).collect())
+    }
+
+    /// The centred layers, as linear measures see them.
+    pub(crate) fn centred(&self, layer: usize, room: &Room) -> Result<View, MetricError> {
+        View::new(
+            &self.layers[layer],
+            Kernel::Linear.transform(0.0),
+            room,
+            &self.device,
+        )
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        Room::new(self.options.resident_bytes)
+    }
+}
+
+/// Measures that share their terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Minibatch,
+    Linear,
+    Gaussian,
+    Correlation,
+    CorrelationRank,
+    ClampedLinear,
+    Neighbors(Space),
+    Subspace(Columns),
+}
+
+impl Family {
+    fn of(formula: &Formula) -> Self {
+        match formula {
+            Formula::Minibatch(_) => Self::Minibatch,
+            Formula::Kernel(Kernel::Linear, _) => Self::Linear,
+            Formula::Kernel(Kernel::GaussianMedian, _) => Self::Gaussian,
+            Formula::Kernel(Kernel::Correlation, _) => Self::Correlation,
+            Formula::Kernel(Kernel::CorrelationRank, _) => Self::CorrelationRank,
+            Formula::Kernel(Kernel::ClampedLinear, _) => Self::ClampedLinear,
+            Formula::Neighbors(space, ..) => Self::Neighbors(*space),
+            Formula::Subspace(columns, _) => Self::Subspace(*columns),
+        }
+    }
+
+    fn is_clamped(self) -> bool {
+        matches!(
+            self,
+            Self::ClampedLinear
+                | Self::Neighbors(Space::ClampedCosine)
+                | Self::Subspace(Columns::ClampedScaled)
+        )
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Minibatch => "minibatches",
+            Self::Linear | Self::ClampedLinear => "linear kernels",
+            Self::Gaussian => "Gaussian kernels",
+            Self::Correlation => "correlations",
+            Self::CorrelationRank => "rank correlations",
+            Self::Neighbors(_) => "nearest neighbours",
+            Self::Subspace(_) => "singular vectors",
+        }
+    }
+}
+
+/// One family's share of a comparison.
+struct Stage<'a> {
+    set: &'a Set,
+    thresholds: &'a [f64],
+    pairs: &'a [(usize, usize)],
+    permutations: &'a Permutations,
+    /// The views of the family before, in case this one sees the same.
+    kept: &'a mut Option<(Transform, Vec<View>)>,
+}
+
+impl Stage<'_> {
+    fn run(
+        &mut self,
+        family: Family,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        match family {
+            Family::Minibatch => {
+                let (pairs, permutations) = (self.pairs, self.permutations);
+                let views = self.views(|t| Kernel::Linear.transform(t))?;
+                let results = minibatch::compare(views, pairs, permutations)?;
+                for member in members {
+                    let Formula::Minibatch(formula) = measures[*member].formula() else {
+                        continue;
+                    };
+                    for (score, result) in scores[*member].iter_mut().zip(&results) {
+                        *score = Score {
+                            value: result.observed.and_then(|sums| formula(&sums)),
+                            null_mean: None,
+                            permuted: (result.permuted.iter())
+                                .filter_map(|sums| formula(sums).ok())
+                                .collect(),
+                        };
+                    }
+                }
+            }
+            Family::Linear
+            | Family::Gaussian
+            | Family::Correlation
+            | Family::CorrelationRank
+            | Family::ClampedLinear => self.kernels(members, measures, scores)?,
+            Family::Neighbors(space) => self.neighbors(space, members, measures, scores)?,
+            Family::Subspace(columns) => {
+                let views = self.lone_views(|t| columns.transform(t));
+                let stage = SubspaceStage::new(views)?;
+                let formula = |member: usize| match measures[member].formula() {
+                    Formula::Subspace(_, formula) => Some(formula),
+                    _ => None,
+                };
+                for (at, pair) in self.pairs.iter().enumerate() {
+                    let values = stage.observed(*pair, |terms| {
+                        (members.iter())
+                            .map(|m| formula(*m).map(|formula| formula(terms)))
+                            .collect::<Vec<_>>()
+                    });
+                    put(members, scores, at, values);
+                }
+                stage.permuted(self.pairs, self.permutations, |at, terms| {
+                    for member in members {
+                        if let Some(Ok(value)) = formula(*member).map(|formula| formula(terms)) {
+                            scores[*member][at].permuted.push(value);
+                        }
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn kernels(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let Some(Formula::Kernel(kernel, _)) = members.first().map(|m| measures[*m].formula())
+        else {
+            return Ok(());
+        };
+        let (pairs, permutations) = (self.pairs, self.permutations);
+        let options = &self.set.options;
+        let views = self.views(|t| kernel.transform(t))?;
+        let results = products::compare(kernel, views, pairs, permutations, options)?;
+        for member in members {
+            let Formula::Kernel(_, formula) = measures[*member].formula() else {
+                continue;
+            };
+            for (score, result) in scores[*member].iter_mut().zip(&results) {
+                let value = result.observed.and_then(|pair| formula(&pair));
+                let mean = |pair| products::exact_null_mean(&pair, formula);
+                *score = Score {
+                    null_mean: value.and(result.observed).ok().and_then(mean),
+                    value,
+                    permuted: (result.permuted.iter())
+                        .filter_map(|pair| formula(pair).ok())
+                        .collect(),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn neighbors(
+        &mut self,
+        space: Space,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let formula = |member: usize| match measures[member].formula() {
+            Formula::Neighbors(_, kernel, formula) => Some((kernel, formula)),
+            _ => None,
+        };
+        let k = self.set.options.k;
+        let mut stage = NeighborStage::new(self.lone_views(|t| space.transform(t)), k)?;
+        let (with_kernel, without): (Vec<usize>, Vec<usize>) = members
+            .iter()
+            .partition(|m| formula(**m).is_some_and(|(kernel, _)| kernel));
+        // Measures without kernel values first: a layer may have neighbours and
+        // yet be constant once centred.
+        for (members, kernel) in [(without, false), (with_kernel, true)] {
+            if members.is_empty() {
+                continue;
+            }
+            if kernel {
+                let centred = space == Space::Cosine;
+                let views = self.lone_views(|t| match centred {
+                    true => space.kernel().transform(t),
+                    false => space.transform(t),
+                });
+                stage.add_kernels(views, centred)?;
+            }
+            for (at, pair) in self.pairs.iter().enumerate() {
+                let values = stage.observed(*pair, |terms| {
+                    (members.iter())
+                        .map(|m| formula(*m).map(|(_, formula)| formula(terms)))
+                        .collect::<Vec<_>>()
+                });
+                put(&members, scores, at, values);
+            }
+            stage.permuted(self.pairs, self.permutations, |at, terms| {
+                for member in &members {
+                    if let Some(Ok(value)) = formula(*member).map(|(_, formula)| formula(terms)) {
+                        scores[*member][at].permuted.push(value);
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The views of all layers, kept for the next family.
+    fn views(&mut self, transform: impl Fn(f64) -> Transform) -> Result<&[View], MetricError> {
+        // Thresholds differ between models, but only clamped transforms have one.
+        let key = transform(0.0);
+        if self.kept.as_ref().is_none_or(|(of, _)| *of != key) {
+            *self.kept = None;
+            let room = self.set.room();
+            let views = (self.set.layers.iter().zip(self.thresholds))
+                .map(|(layer, t)| View::new(layer, transform(*t), &room, &self.set.device))
+                .collect::<Result<Vec<View>, _>>()?;
+            *self.kept = Some((key, views));
+        }
+        Ok(self.kept.as_ref().map_or(&[], |(_, views)| views))
+    }
+
+    /// The views of all layers one after the other, each with all the room.
+    fn lone_views(
+        &mut self,
+        transform: impl Fn(f64) -> Transform,
+    ) -> impl Iterator<Item = Result<View, MetricError>> {
+        *self.kept = None;
+        let set = self.set;
+        (set.layers.iter().zip(self.thresholds))
+            .map(move |(layer, t)| View::new(layer, transform(*t), &set.room(), &set.device))
+    }
+}
+
+/// Puts a pair's values where they belong.
+fn put(
+    members: &[usize],
+    scores: &mut [Vec<Score>],
+    pair: usize,
+    values: Result<Vec<Option<Value>>, Undefined>,
+) {
+    for (place, member) in members.iter().enumerate() {
+        let value = match &values {
+            Ok(values) => values[place].unwrap_or(Err(Undefined::NoVariance)),
+            Err(reason) => Err(*reason),
+        };
+        scores[*member][pair] = Score {
+            value,
+            null_mean: None,
+            permuted: vec![],
+        };
+    }
+}
+

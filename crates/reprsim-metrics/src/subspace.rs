@@ -1,0 +1,157 @@
+//! Layers in their bases of left singular vectors, in f64 on the host: what
+//! canonical correlations, Procrustes and regression are made of.
+
+use faer::{Mat, MatRef};
+
+use crate::pair::SubspacePair;
+use crate::permutations::Permutations;
+use crate::view::{ColumnMap, RowMap, Transform, View};
+use crate::{MetricError, Undefined};
+
+/// How columns are prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Columns {
+    /// Centred.
+    Centred,
+    /// After the published preprocessing, centred and of standard deviation 1.
+    ClampedScaled,
+}
+
+impl Columns {
+    pub(crate) fn transform(self, threshold: f64) -> Transform {
+        match self {
+            Self::Centred => Transform {
+                rows: RowMap::AsIs,
+                columns: ColumnMap::Centred,
+            },
+            Self::ClampedScaled => Transform {
+                rows: RowMap::ClampedUnit { threshold },
+                columns: ColumnMap::Scaled,
+            },
+        }
+    }
+}
+
+/// Directions with a singular value below this share of the largest are noise.
+const RANK: f64 = 1e-10;
+
+/// X = U S V', without the directions that are noise.
+struct Basis {
+    u: Mat<f64>,
+    singular: Vec<f64>,
+    /// S V'.
+    loadings: Mat<f64>,
+}
+
+impl Basis {
+    fn new(view: &View) -> Result<Self, MetricError> {
+        let (n, d) = (view.rows(), view.width());
+        let failed = |_| MetricError::Decomposition(view.name().to_string());
+        let values = view.read(0..n)?;
+        let x = MatRef::from_row_major_slice(&values, n, d);
+        // The singular values of the small triangular factor are those of X, to
+        // full precision, which those of X'X are not.
+        let (left, singular, right) = if n >= d {
+            let qr = x.qr();
+            let svd = qr.thin_R().thin_svd().map_err(failed)?;
+            let left = qr.compute_thin_Q() * svd.U();
+            (left, to_vec(svd.S().column_vector()), svd.V().to_owned())
+        } else {
+            let qr = x.transpose().qr();
+            let svd = qr.thin_R().transpose().thin_svd().map_err(failed)?;
+            let right = qr.compute_thin_Q() * svd.V();
+            (
+                svd.U().to_owned(),
+                to_vec(svd.S().column_vector()),
+                right,
+            )
+        };
+        let floor = RANK * singular.first().copied().unwrap_or_default();
+        let rank = singular.iter().take_while(|s| **s > floor).count();
+        let singular = singular[..rank].to_vec();
+        let loadings = Mat::from_fn(rank, d, |i, j| singular[i] * right[(j, i)]);
+        Ok(Self {
+            u: left.subcols(0, rank).to_owned(),
+            singular,
+            loadings,
+        })
+    }
+}
+
+fn to_vec(column: faer::ColRef<'_, f64>) -> Vec<f64> {
+    column.iter().copied().collect()
+}
+
+/// The singular values of a matrix, descending; empty if they did not converge.
+pub(crate) fn singular_values(matrix: MatRef<'_, f64>) -> Vec<f64> {
+    matrix.singular_values().unwrap_or_default()
+}
+
+/// The bases of all layers of a set.
+pub(crate) struct SubspaceStage {
+    layers: Vec<Result<Basis, Undefined>>,
+}
+
+impl SubspaceStage {
+    pub fn new(
+        views: impl Iterator<Item = Result<View, MetricError>>,
+    ) -> Result<Self, MetricError> {
+        let mut layers = Vec::new();
+        for view in views {
+            let view = view?;
+            layers.push(match view.degenerate {
+                Some(reason) => Err(reason),
+                None => Ok(Basis::new(&view)?),
+            });
+        }
+        Ok(Self { layers })
+    }
+
+    /// Calls `with` for the pair as it is.
+    pub fn observed<T>(
+        &self,
+        (i, j): (usize, usize),
+        with: impl FnOnce(&SubspacePair) -> T,
+    ) -> Result<T, Undefined> {
+        let (a, b) = self.both(i, j)?;
+        Ok(with(&pair(a, b, &(a.u.transpose() * &b.u))))
+    }
+
+    /// Calls `with` for the pairs under each permutation; layers that are
+    /// degenerate are passed over.
+    pub fn permuted(
+        &self,
+        pairs: &[(usize, usize)],
+        permutations: &Permutations,
+        mut with: impl FnMut(usize, &SubspacePair),
+    ) {
+        for map in permutations.iter() {
+            let mut moved: Vec<Option<Mat<f64>>> = self.layers.iter().map(|_| None).collect();
+            for (at, (i, j)) in pairs.iter().enumerate() {
+                let Ok((a, b)) = self.both(*i, *j) else {
+                    continue;
+                };
+                let u = moved[*j].get_or_insert_with(|| {
+                    Mat::from_fn(b.u.nrows(), b.u.ncols(), |r, c| b.u[(map[r] as usize, c)])
+                });
+                with(at, &pair(a, b, &(a.u.transpose() * &*u)));
+            }
+        }
+    }
+
+    fn both(&self, i: usize, j: usize) -> Result<(&Basis, &Basis), Undefined> {
+        match (&self.layers[i], &self.layers[j]) {
+            (Ok(a), Ok(b)) => Ok((a, b)),
+            (Err(reason), _) | (_, Err(reason)) => Err(*reason),
+        }
+    }
+}
+
+fn pair<'a>(a: &'a Basis, b: &'a Basis, product: &'a Mat<f64>) -> SubspacePair<'a> {
+    SubspacePair {
+        singular_a: &a.singular,
+        singular_b: &b.singular,
+        loadings_a: &a.loadings,
+        product,
+    }
+}

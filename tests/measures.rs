@@ -1,0 +1,840 @@
+//! The similarity measures: published values, and the properties that each
+//! measure declares, on every device that this machine has.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reprsim_metrics::{
+    Bound, Layer, LeaveOneOut, Matrix, Measure, MetricError, Mode, Options, Permutations,
+    REGISTRY, Score, Set, Source, Space, Undefined, by_name, find, maximum,
+};
+
+#[macro_use]
+#[path = "common/devices.rs"]
+mod devices;
+
+use devices::{close, cpu, gaussian, npy, say};
+
+on_every_device!(
+    golden_values,
+    feature_and_gram_space_agree,
+    permuted_scores_are_those_of_permuted_rows,
+    reading_again_changes_nothing,
+    all_pairs_at_once_equal_each_pair_alone,
+    neighbours_are_the_same_everywhere,
+);
+
+/// A matrix in f64, so that a transformed one is not rounded before it is
+/// measured.
+#[derive(Clone)]
+struct Dense {
+    values: Vec<f64>,
+    n: usize,
+    d: usize,
+}
+
+impl Dense {
+    fn gaussian(n: usize, d: usize, seed: u64) -> Self {
+        Self {
+            values: gaussian(n, d, seed).into_iter().map(f64::from).collect(),
+            n,
+            d,
+        }
+    }
+
+    /// A layer whose dimensions share four causes.
+    fn layer(n: usize, d: usize, seed: u64) -> Self {
+        Self::gaussian(n, 4, seed + 100_000).relative(d, seed)
+    }
+
+    /// A second view of `self`: half signal, half its own.
+    fn relative(&self, d: usize, seed: u64) -> Self {
+        let map = Self::gaussian(self.d, d, seed);
+        let own = Self::gaussian(self.n, d, seed + 1);
+        let mixed = self.times(&map);
+        Self {
+            values: (mixed.values.iter().zip(&own.values))
+                .map(|(x, y)| x / (self.d as f64).sqrt() + 0.8 * y)
+                .collect(),
+            ..own
+        }
+    }
+
+    fn times(&self, map: &Self) -> Self {
+        let mut values = Vec::with_capacity(self.n * map.d);
+        for row in self.values.chunks(self.d) {
+            for j in 0..map.d {
+                values.push((0..self.d).map(|c| row[c] * map.values[c * map.d + j]).sum());
+            }
+        }
+        Self {
+            values,
+            n: self.n,
+            d: map.d,
+        }
+    }
+
+    fn map(&self, of: impl Fn(usize, f64) -> f64) -> Self {
+        Self {
+            values: (self.values.iter().enumerate())
+                .map(|(i, v)| of(i % self.d, *v))
+                .collect(),
+            ..*self
+        }
+    }
+
+    fn rows(&self, order: &[u32]) -> Self {
+        Self {
+            values: (order.iter())
+                .flat_map(|i| self.values[*i as usize * self.d..][..self.d].to_vec())
+                .collect(),
+            n: order.len(),
+            d: self.d,
+        }
+    }
+
+    /// A random rotation, by Gram-Schmidt.
+    fn rotation(d: usize, seed: u64) -> Self {
+        let mut rows: Vec<Vec<f64>> = Vec::new();
+        for row in Self::gaussian(d, d, seed).values.chunks(d) {
+            let mut row = row.to_vec();
+            for other in &rows {
+                let along: f64 = row.iter().zip(other).map(|(x, y)| x * y).sum();
+                row.iter_mut().zip(other).for_each(|(x, y)| *x -= along * y);
+            }
+            let length = row.iter().map(|v| v * v).sum::<f64>().sqrt();
+            rows.push(row.iter().map(|v| v / length).collect());
+        }
+        Self {
+            values: rows.concat(),
+            n: d,
+            d,
+        }
+    }
+}
+
+impl Source for Dense {
+    fn shape(&self) -> [usize; 2] {
+        [self.n, self.d]
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String> {
+        out.copy_from_slice(&self.values[rows.start * self.d..rows.end * self.d]);
+        Ok(())
+    }
+}
+
+fn set(a: &[Dense], b: &[Dense], device: &Device, options: Options) -> Set {
+    let layers = |of: &[Dense]| {
+        (of.iter().enumerate())
+            .map(|(i, m)| Layer::new(format!("layer{i}"), m.clone()))
+            .collect()
+    };
+    Set::new(vec![layers(a), layers(b)], device, options).unwrap()
+}
+
+/// The scores of one pair, a measure each.
+fn scores(
+    a: &Dense,
+    b: &Dense,
+    measures: &[&dyn Measure],
+    permutations: &Permutations,
+    device: &Device,
+    options: Options,
+) -> Vec<Score> {
+    set(std::slice::from_ref(a), std::slice::from_ref(b), device, options)
+        .compare(measures, &[(0, 1)], permutations, &mut |_| ())
+        .unwrap()
+        .into_iter()
+        .map(|mut row| row.remove(0))
+        .collect()
+}
+
+fn values(a: &Dense, b: &Dense, device: &Device) -> Vec<f64> {
+    let scores = scores(
+        a,
+        b,
+        &REGISTRY,
+        &Permutations::none(),
+        device,
+        Options::default(),
+    );
+    (scores.into_iter().zip(REGISTRY))
+        .map(|(s, m)| match s.value {
+            Ok(value) => value,
+            Err(reason) => panic!("{}: {reason}", m.properties().name),
+        })
+        .collect()
+}
+
+fn value(name: &str, a: &Dense, b: &Dense) -> Result<f64, Undefined> {
+    let measure = find(name).unwrap();
+    let none = Permutations::none();
+    scores(a, b, &[measure], &none, &cpu(), Options::default())[0].value
+}
+
+fn golden_values(device: &Device, tolerance: f64) {
+    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
+    if !golden.exists() {
+        assert!(
+            std::env::var_os("REPRSIM_REQUIRE_SHARED").is_none(),
+            "golden values are missing"
+        );
+        say(&format!(
+            "SKIPPED: no golden values at {}",
+            golden.display()
+        ));
+        return;
+    }
+    let text = std::fs::read_to_string(golden.join("expected.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut checked = 0;
+    for (name, of) in expected.as_object().unwrap() {
+        let read = |side: &str| {
+            let (values, n, d) = npy(&golden.join(format!("{name}_{side}.npy")));
+            Layer::new(side, Matrix::new(values, n, d))
+        };
+        let set = Set::new(
+            vec![vec![read("a")], vec![read("b")]],
+            device,
+            Options::default(),
+        )
+        .unwrap();
+        let none = Permutations::none();
+        let scores = set
+            .compare(&REGISTRY, &[(0, 1)], &none, &mut |_| ())
+            .unwrap();
+        for (mode, key) in [(Mode::Exact, "exact"), (Mode::Paper, "paper")] {
+            for (want_name, want) in of[key].as_object().unwrap() {
+                let Some(want) = want.as_f64() else { continue };
+                let at = (REGISTRY.iter())
+                    .position(|m| m.properties().mode == mode && m.full_name(10) == *want_name)
+                    .unwrap_or_else(|| panic!("no measure is called {want_name}"));
+                let what = format!("{name} {want_name}");
+                close(scores[at][0].value.unwrap(), want, tolerance, &what);
+                checked += 1;
+            }
+        }
+    }
+    assert_eq!(checked, 4 * (8 + 11));
+}
+
+fn feature_and_gram_space_agree(device: &Device, tolerance: f64) {
+    let measures: Vec<&dyn Measure> = ["cka_linear_biased", "cka_linear_debiased", "cka"]
+        .into_iter()
+        .chain(["unbiased_cka", "rsa_correlation_pearson", "cka_linear_row_column"])
+        .map(|name| find(name).unwrap())
+        .collect();
+    for (n, d_a, d_b) in [(60, 9, 5), (60, 80, 70), (600, 20, 12)] {
+        let a = Dense::layer(n, d_a, 1);
+        let b = a.relative(d_b, 2);
+        let by = |space| {
+            let options = Options {
+                space: Some(space),
+                ..Options::default()
+            };
+            scores(&a, &b, &measures, &Permutations::random(n, 3, 1), device, options)
+        };
+        let (feature, gram) = (by(Space::Feature), by(Space::Gram));
+        for ((f, g), m) in feature.iter().zip(&gram).zip(&measures) {
+            let what = m.properties().name;
+            close(f.value.unwrap(), g.value.unwrap(), tolerance, what);
+            for (f, g) in f.permuted.iter().zip(&g.permuted) {
+                close(*f, *g, tolerance, what);
+            }
+        }
+    }
+}
+
+fn permuted_scores_are_those_of_permuted_rows(device: &Device, tolerance: f64) {
+    let n = 40;
+    let a = Dense::layer(n, 6, 11);
+    let b = a.relative(5, 12);
+    let permutations = Permutations::random(n, 2, 5);
+    // The same permutations, as the generator draws them.
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    let mut maps = Vec::new();
+    for _ in 0..2 {
+        order.shuffle(&mut rng);
+        maps.push(order.clone());
+    }
+    for kernel_bytes in [Options::default().kernel_bytes, 0] {
+        let options = Options {
+            kernel_bytes,
+            ..Options::default()
+        };
+        let permuted = scores(&a, &b, &REGISTRY, &permutations, device, options);
+        for (p, map) in maps.iter().enumerate() {
+            let direct = values(&a, &b.rows(map), device);
+            for ((score, direct), m) in permuted.iter().zip(direct).zip(REGISTRY) {
+                close(score.permuted[p], direct, 10.0 * tolerance, m.properties().name);
+            }
+        }
+    }
+}
+
+fn reading_again_changes_nothing(device: &Device, tolerance: f64) {
+    let a = Dense::layer(70, 6, 21);
+    let b = a.relative(5, 22);
+    let streamed = Options {
+        resident_bytes: 0,
+        ..Options::default()
+    };
+    let permutations = Permutations::random(70, 1, 3);
+    let kept = scores(&a, &b, &REGISTRY, &permutations, device, Options::default());
+    let read = scores(&a, &b, &REGISTRY, &permutations, device, streamed);
+    for ((x, y), m) in kept.iter().zip(&read).zip(REGISTRY) {
+        let what = m.properties().name;
+        close(x.value.unwrap(), y.value.unwrap(), tolerance, what);
+        close(x.permuted[0], y.permuted[0], tolerance, what);
+    }
+}
+
+fn all_pairs_at_once_equal_each_pair_alone(device: &Device, tolerance: f64) {
+    let a: Vec<Dense> = [3, 8, 5].map(|d| Dense::layer(50, d, d as u64)).to_vec();
+    let b: Vec<Dense> = (a.iter().zip([4, 3, 7]))
+        .map(|(m, d)| m.relative(d, 90 + d as u64))
+        .collect();
+    // The published clamping is over all layers of a model: not of one alone.
+    let exact: Vec<&dyn Measure> = (REGISTRY.into_iter())
+        .filter(|m| m.properties().mode == Mode::Exact)
+        .collect();
+    let all = set(&a, &b, device, Options::default());
+    let none = Permutations::none();
+    let pairs = all.pairs(0, 1);
+    assert_eq!(pairs.len(), 9);
+    let together = all.compare(&exact, &pairs, &none, &mut |_| ()).unwrap();
+    for (at, (i, j)) in pairs.iter().enumerate() {
+        let alone = scores(&a[*i], &b[*j - 3], &exact, &none, device, Options::default());
+        for ((row, alone), m) in together.iter().zip(alone).zip(&exact) {
+            let what = m.properties().name;
+            close(row[at].value.unwrap(), alone.value.unwrap(), tolerance, what);
+        }
+    }
+}
+
+fn neighbours_are_the_same_everywhere(device: &Device, _: f64) {
+    // Copies of samples tie exactly: the smaller index is the nearer.
+    let distinct = Dense::gaussian(30, 5, 31);
+    let order: Vec<u32> = (0..60).map(|i| i % 30).collect();
+    let a = distinct.rows(&order);
+    let b = distinct.relative(5, 32).rows(&order);
+    let here = scores(
+        &a,
+        &b,
+        &REGISTRY,
+        &Permutations::none(),
+        device,
+        Options::default(),
+    );
+    let there = scores(
+        &a,
+        &b,
+        &REGISTRY,
+        &Permutations::none(),
+        &cpu(),
+        Options::default(),
+    );
+    for ((x, y), m) in here.iter().zip(&there).zip(REGISTRY) {
+        if m.properties().uses_k && !m.properties().name.contains("cknna") {
+            assert_eq!(x.value, y.value, "{}", m.properties().name);
+        }
+    }
+    // A sample and its copy are each other's nearest neighbour in both layers.
+    let nearest = Options {
+        k: 1,
+        ..Options::default()
+    };
+    let mutual = find("mutual_knn_cosine").unwrap();
+    let none = Permutations::none();
+    let score = &scores(&a, &b, &[mutual], &none, device, nearest)[0];
+    assert_eq!(score.value, Ok(1.0));
+}
+
+#[test]
+fn every_measure_keeps_what_it_declares_and_no_more() {
+    let device = cpu();
+    let (n, d) = (120, 6);
+    let a = Dense::layer(n, d, 3).map(|j, v| v + 0.3 * j as f64);
+    let b = a.relative(d, 4);
+    let base = values(&a, &b, &device);
+    let far: Vec<f64> = Dense::gaussian(1, d, 9).values;
+    let rotation = Dense::rotation(d, 5);
+    let stretch = Dense {
+        values: (0..d * d)
+            .map(|i| match (i / d, i % d) {
+                (0, 0) => 6.0,
+                (row, column) => f64::from(u8::from(row == column)),
+            })
+            .collect(),
+        n: d,
+        d,
+    };
+    type Change<'a> = &'a dyn Fn(&Dense) -> Dense;
+    let scaled: Change = &|m| m.map(|_, v| 7.5 * v);
+    let moved: Change = &|m| m.map(|j, v| v + 2.0 * far[j]);
+    let turned: Change = &|m| m.times(&rotation);
+    let stretched: Change = &|m| m.times(&stretch);
+    let changes = [
+        ("scale", scaled),
+        ("translation", moved),
+        ("rotation", turned),
+        ("linear map", stretched),
+    ];
+    for (what, change) in changes {
+        let first = values(&change(&a), &b, &device);
+        let second = values(&a, &change(&b), &device);
+        for (i, m) in REGISTRY.iter().enumerate() {
+            let properties = m.properties();
+            let declared = match what {
+                "scale" => properties.invariances.scale,
+                "translation" => properties.invariances.translation,
+                "rotation" => properties.invariances.orthogonal,
+                _ => properties.invariances.linear,
+            };
+            let changed = (first[i] - base[i]).abs().max((second[i] - base[i]).abs());
+            let name = properties.name;
+            if declared {
+                assert!(changed < 2e-6, "{name} changes by {changed} under {what}");
+            } else {
+                assert!(changed > 3e-4, "{name} changes by only {changed} under {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn symmetry_ranges_and_identity_are_as_declared() {
+    let device = cpu();
+    let a = Dense::layer(80, 7, 41);
+    let b = a.relative(4, 42);
+    let (there, back) = (values(&a, &b, &device), values(&b, &a, &device));
+    let own = values(&a, &a, &device);
+    for (i, m) in REGISTRY.iter().enumerate() {
+        let properties = m.properties();
+        let name = properties.name;
+        let difference = (there[i] - back[i]).abs();
+        if properties.symmetric {
+            assert!(difference < 1e-6, "{name}: {} and {}", there[i], back[i]);
+        } else {
+            assert!(difference > 1e-4, "{name} looks symmetric");
+        }
+        for value in [there[i], own[i]] {
+            assert!(value <= m.largest(10) + 1e-6, "{name}: {value}");
+            if let Bound::Number(smallest) = properties.range.0 {
+                assert!(value >= smallest - 1e-6, "{name}: {value}");
+            }
+        }
+        // A cycle need not close even within one layer, and columns meet
+        // themselves in the cross term of the column correction.
+        let reaches = !name.starts_with("cycle_knn") && name != "cka_linear_row_column";
+        // The published epsilon takes a little off.
+        let tolerance = if properties.mode == Mode::Paper { 2e-3 } else { 1e-6 };
+        if reaches {
+            close(own[i], m.largest(10), tolerance, name);
+        }
+        assert!(
+            properties.alias.is_none() || by_name(properties.alias.unwrap(), Mode::Exact).is_some()
+        );
+    }
+}
+
+#[test]
+fn a_large_offset_changes_no_translation_invariant_measure() {
+    let device = cpu();
+    let a = Dense::layer(300, 12, 51);
+    let b = a.relative(9, 52);
+    let base = values(&a, &b, &device);
+    // As f32 files hold it: a thousand standard deviations away.
+    let far = values(&a.map(|_, v| f64::from((v + 1000.0) as f32)), &b, &device);
+    for (i, m) in REGISTRY.iter().enumerate() {
+        if m.properties().invariances.translation {
+            close(far[i], base[i], 1e-4, m.properties().name);
+        }
+    }
+}
+
+#[test]
+fn scale_may_be_extreme() {
+    let device = cpu();
+    let a = Dense::layer(50, 4, 53);
+    let b = a.relative(4, 54);
+    let base = values(&a, &b, &device);
+    for scale in [1e-30, 1e30] {
+        let scaled = values(&a.map(|_, v| v * scale), &b, &device);
+        for (i, m) in REGISTRY.iter().enumerate() {
+            close(scaled[i], base[i], 1e-5, m.properties().name);
+        }
+    }
+}
+
+#[test]
+fn unrelated_layers_score_what_permutations_say() {
+    let (n, d, repeats) = (100, 30, 30);
+    let measures: Vec<&dyn Measure> = (REGISTRY.into_iter()).collect();
+    let mut sums = vec![(0.0, 0.0, 0.0); measures.len()];
+    for seed in 0..repeats {
+        let a = Dense::layer(n, d, 100 + seed);
+        let b = Dense::layer(n, d, 500 + seed);
+        let permutations = Permutations::random(n, 20, seed);
+        let scores = scores(
+            &a,
+            &b,
+            &measures,
+            &permutations,
+            &cpu(),
+            Options::default(),
+        );
+        for (sum, score) in sums.iter_mut().zip(&scores) {
+            let value = score.value.unwrap();
+            let null = score.permuted.iter().sum::<f64>() / score.permuted.len() as f64;
+            sum.0 += value - null;
+            sum.1 += (value - null).powi(2);
+            sum.2 += value;
+        }
+    }
+    let count = repeats as f64;
+    for ((difference, squares, total), m) in sums.into_iter().zip(&measures) {
+        let name = m.properties().name;
+        let error = (squares / count).sqrt() / count.sqrt();
+        assert!(
+            difference.abs() / count < 3.5 * error + 1e-9,
+            "{name}: {} +- {error}",
+            difference / count
+        );
+        let mean = total / count;
+        match name {
+                "cka_linear_debiased" | "cka_rbf_median_debiased" => close(mean, 0.0, 0.02, name),
+            "mutual_knn_cosine" => close(mean, 10.0 / 99.0, 0.01, name),
+            "linear_regression_r2_b_from_a" => close(mean, 30.0 / 99.0, 0.01, name),
+            _ => (),
+        }
+    }
+}
+
+#[test]
+fn gaussian_noise_has_the_published_level() {
+    // Kornblith's estimator for independent Gaussians: d / (n + d).
+    for (n, d, expected) in [(128, 512, 0.796), (512, 512, 0.4995), (1000, 512, 0.338)] {
+        let (a, b) = (Dense::gaussian(n, d, 1), Dense::gaussian(n, d, 2));
+        let biased = value("cka_linear_biased", &a, &b).unwrap();
+        close(biased, expected, 0.01, "biased");
+        let debiased = value("cka_linear_debiased", &a, &b).unwrap();
+        close(debiased, 0.0, 0.02, "debiased");
+    }
+}
+
+#[test]
+fn the_exact_null_mean_is_that_of_permutations() {
+    let (n, draws) = (12, 4000);
+    let a = Dense::layer(n, 4, 8);
+    let b = a.relative(4, 9);
+    let options = Options {
+        k: 3,
+        ..Options::default()
+    };
+    let permutations = Permutations::random(n, draws, 1);
+    let scores = scores(&a, &b, &REGISTRY, &permutations, &cpu(), options);
+    let mut exact = 0;
+    for (score, m) in scores.iter().zip(REGISTRY) {
+        let Some(mean) = score.null_mean else { continue };
+        exact += 1;
+        let drawn = score.permuted.iter().sum::<f64>() / draws as f64;
+        let variance = (score.permuted.iter().map(|v| (v - drawn).powi(2)).sum::<f64>()) / draws as f64;
+        let error = (variance / draws as f64).sqrt();
+        let name = m.properties().name;
+        assert!((drawn - mean).abs() < 4.0 * error, "{name}: {drawn} is not {mean} +- {error}");
+    }
+    // The kernel measures and mutual_knn, each in both modes where it has two.
+    assert_eq!(exact, 5 + 2 + 2 + 2);
+}
+
+/// The largest distance between the empirical distribution of p-values and the
+/// uniform one, and the largest excess of small ones.
+fn distance_from_uniform(p: &mut [f64]) -> (f64, f64) {
+    p.sort_by(f64::total_cmp);
+    let n = p.len() as f64;
+    let excess = |i: usize| (i + 1) as f64 / n - p[i];
+    let lack = |i: usize| p[i] - i as f64 / n;
+    let above = (0..p.len()).map(excess).fold(0.0, f64::max);
+    let below = (0..p.len()).map(lack).fold(0.0, f64::max);
+    (above.max(below), above)
+}
+
+#[test]
+fn p_values_are_uniform_for_unrelated_layers() {
+    let (n, repeats, draws) = (30, 300, 99);
+    let options = || Options {
+        k: 5,
+        ..Options::default()
+    };
+    let mut found: Vec<Vec<f64>> = vec![vec![]; REGISTRY.len()];
+    let mut best: Vec<f64> = vec![];
+    let debiased: &dyn Measure = find("cka_linear_debiased").unwrap();
+    for seed in 0..repeats {
+        let layers = |seed: u64| [Dense::layer(n, 12, seed), Dense::layer(n, 3, seed + 5000)];
+        let (a, b) = (layers(seed), layers(10_000 + seed));
+        let permutations = Permutations::random(n, draws, seed);
+        let scores = scores(&a[0], &b[0], &REGISTRY, &permutations, &cpu(), options());
+        for ((found, score), m) in found.iter_mut().zip(&scores).zip(REGISTRY) {
+            found.push(score.calibration(m.largest(5)).unwrap().p);
+        }
+        let set = set(&a, &b, &cpu(), options());
+        let all = set
+            .compare(&[debiased], &set.pairs(0, 1), &permutations, &mut |_| ())
+            .unwrap();
+        let (_, top) = maximum(all[0].iter()).unwrap();
+        best.push(top.calibration(1.0).unwrap().p);
+    }
+    // Kolmogorov and Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand; p
+    // has steps of 1 / (draws + 1).
+    let bound = 1.95 / (repeats as f64).sqrt() + 1.0 / (draws as f64 + 1.0);
+    for (mut p, m) in found.into_iter().zip(REGISTRY) {
+        let name = m.properties().name;
+        let (distance, excess) = distance_from_uniform(&mut p);
+        // Scores that take few values tie with their permutations: p-values are
+        // then too large, never too small.
+        let distance = if m.properties().uses_k { excess } else { distance };
+        assert!(distance < bound, "{name}: {distance} from uniform");
+    }
+    let (distance, _) = distance_from_uniform(&mut best);
+    assert!(distance < bound, "the maximum over layers: {distance} from uniform");
+}
+
+#[test]
+fn related_layers_have_the_smallest_p_and_identity_is_calibrated_to_one() {
+    let n = 100;
+    let a = Dense::layer(n, 5, 61);
+    let b = a.relative(5, 62);
+    let permutations = Permutations::random(n, 99, 1);
+    let related = scores(&a, &b, &REGISTRY, &permutations, &cpu(), Options::default());
+    let own = scores(&a, &a, &REGISTRY, &permutations, &cpu(), Options::default());
+    for ((score, own), m) in related.iter().zip(&own).zip(REGISTRY) {
+        let name = m.properties().name;
+        close(score.calibration(m.largest(10)).unwrap().p, 0.01, 1e-12, name);
+        if m.largest(10).is_finite() && !name.starts_with("cycle_knn") {
+            let calibration = own.calibration(m.largest(10)).unwrap();
+            close(calibration.calibrated, 1.0, 5e-3, name);
+            assert!(calibration.threshold < 0.9 * m.largest(10), "{name}");
+        }
+    }
+}
+
+#[test]
+fn cknna_of_all_neighbours_is_debiased_cka() {
+    let n = 40;
+    let a = Dense::gaussian(n, 6, 71);
+    let b = a.relative(5, 72);
+    let debiased = value("cka_linear_debiased", &a, &b).unwrap();
+    for name in ["cknna_linear", "cknna_symmetric"] {
+        let options = Options {
+            k: n - 1,
+            ..Options::default()
+        };
+        let none = Permutations::none();
+        let score = &scores(&a, &b, &[find(name).unwrap()], &none, &cpu(), options)[0];
+        close(score.value.unwrap(), debiased, 1e-6, name);
+    }
+}
+
+#[test]
+fn minibatches_estimate_the_whole() {
+    let small = Dense::gaussian(200, 20, 73);
+    let other = small.relative(10, 74);
+    let whole = value("cka_linear_debiased", &small, &other).unwrap();
+    let one_batch = value("cka_linear_minibatch", &small, &other).unwrap();
+    close(one_batch, whole, 1e-6, "one batch is the whole");
+    let large = Dense::gaussian(2100, 20, 75);
+    let other = large.relative(10, 76);
+    let whole = value("cka_linear_debiased", &large, &other).unwrap();
+    let batches = value("cka_linear_minibatch", &large, &other).unwrap();
+    close(batches, whole, 0.01, "eight batches");
+    assert!((batches - whole).abs() > 1e-6, "batches are not the whole");
+}
+
+#[test]
+fn row_and_column_correction_sees_through_few_columns() {
+    // Two populations of 400 units that read out 10 shared causes; a handful of
+    // units of each is recorded.
+    let (n, units, recorded, repeats) = (150, 400, 15, 40);
+    let causes = Dense::gaussian(n, 10, 81);
+    let (a, b) = (causes.relative(units, 82), causes.relative(units, 84));
+    let whole = value("cka_linear_debiased", &a, &b).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(86);
+    let mut sums = [0.0; 2];
+    for _ in 0..repeats {
+        let mut pick = |m: &Dense| {
+            let columns: Vec<usize> = (0..recorded).map(|_| rng.random_range(0..units)).collect();
+            Dense {
+                values: (m.values.chunks(units))
+                    .flat_map(|row| columns.iter().map(|c| row[*c]).collect::<Vec<_>>())
+                    .collect(),
+                n,
+                d: recorded,
+            }
+        };
+        let (a, b) = (pick(&a), pick(&b));
+        sums[0] += value("cka_linear_row_column", &a, &b).unwrap();
+        sums[1] += value("cka_linear_debiased", &a, &b).unwrap();
+    }
+    let [corrected, rows_only] = sums.map(|s| s / f64::from(repeats));
+    assert!((corrected - whole).abs() < 0.04, "{corrected} is not {whole}");
+    assert!(rows_only < whole - 0.1, "{rows_only} should fall short of {whole}");
+}
+
+#[test]
+fn one_moved_sample_takes_cka_and_leaving_it_out_gives_it_back() {
+    // Davari et al. 2022: n = 2000, d = 128, one row moved by c.
+    let (n, d) = (2000, 128);
+    let a = Dense::gaussian(n, d, 91);
+    let mut seen = vec![];
+    for (c, expected) in [(10.0, 0.9996), (50.0, 0.986), (100.0, 0.894), (500.0, 0.097)] {
+        let mut b = a.clone();
+        let step = c / (d as f64).sqrt();
+        b.values[17 * d..18 * d].iter_mut().for_each(|v| *v += step);
+        let score = value("cka_linear_biased", &a, &b).unwrap();
+        seen.push(score);
+        close(score, expected, 0.02, "published value");
+        if c > 50.0 {
+            let set = set(&[a.clone()], &[b], &cpu(), Options::default());
+            let without = set.leave_one_out(0, 1).unwrap().unwrap();
+            let (sample, left) = LeaveOneOut::most_influential(score, &without.biased).unwrap();
+            assert_eq!(sample, 17);
+            close(left, 1.0, 1e-5, "without it");
+        }
+    }
+    assert!(seen.is_sorted_by(|x, y| x > y));
+}
+
+#[test]
+fn leaving_out_is_what_it_says() {
+    let n = 12;
+    let a = Dense::gaussian(n, 4, 95);
+    let b = a.relative(20, 96);
+    let without = set(&[a.clone()], &[b.clone()], &cpu(), Options::default())
+        .leave_one_out(0, 1)
+        .unwrap()
+        .unwrap();
+    for i in 0..n {
+        let rest: Vec<u32> = (0..n as u32).filter(|j| *j != i as u32).collect();
+        let (a, b) = (a.rows(&rest), b.rows(&rest));
+        let direct = |name| value(name, &a, &b).unwrap();
+        let biased = without.biased[i].unwrap();
+        close(biased, direct("cka_linear_biased"), 2e-6, "biased");
+        let debiased = without.debiased[i].unwrap();
+        close(debiased, direct("cka_linear_debiased"), 2e-6, "debiased");
+    }
+}
+
+#[test]
+fn intervals_are_as_wide_as_scores_vary() {
+    let (n, repeats) = (200, 60);
+    let names = ["cka_linear_debiased", "mutual_knn_cosine", "procrustes_similarity"];
+    let measures: Vec<&dyn Measure> = names.map(|name| find(name).unwrap()).to_vec();
+    let map = Dense::gaussian(5, 5, 7);
+    let draw = |seed: u64| {
+        let a = Dense::gaussian(n, 5, seed);
+        let own = Dense::gaussian(n, 5, seed + 70_000);
+        let mixed = a.times(&map);
+        let b = Dense {
+            values: (mixed.values.iter().zip(&own.values))
+                .map(|(x, y)| x / 2.0 + y)
+                .collect(),
+            ..own
+        };
+        (a, b)
+    };
+    let mut found = vec![vec![]; names.len()];
+    for seed in 0..repeats {
+        let (a, b) = draw(1000 + seed);
+        let none = Permutations::none();
+        let scores = scores(&a, &b, &measures, &none, &cpu(), Options::default());
+        for (found, score) in found.iter_mut().zip(scores) {
+            found.push(score.value.unwrap());
+        }
+    }
+    let (a, b) = draw(1);
+    let set = set(&[a], &[b], &cpu(), Options::default());
+    let none = Permutations::none();
+    let scores = set.compare(&measures, &[(0, 1)], &none, &mut |_| ()).unwrap();
+    let own: Vec<Vec<Option<f64>>> = (scores.iter())
+        .map(|row| row.iter().map(|s| s.value.ok()).collect())
+        .collect();
+    let intervals = set
+        .intervals(&measures, &[(0, 1)], &own, 200, 3, &mut |_| ())
+        .unwrap();
+    for (((found, interval), own), name) in found.iter().zip(&intervals).zip(&own).zip(names) {
+        let mean = found.iter().sum::<f64>() / repeats as f64;
+        let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (repeats as f64 - 1.0);
+        let interval = interval[0].unwrap();
+        let value = own[0].unwrap();
+        assert!(interval.low < value && value < interval.high, "{name}");
+        let ratio = (interval.high - interval.low) / (2.0 * 1.96 * variance.sqrt());
+        assert!((0.6..1.6).contains(&ratio), "{name}: {ratio} times as wide");
+    }
+}
+
+#[test]
+fn degenerate_input_has_a_reason() {
+    let n = 20;
+    let good = Dense::layer(n, 3, 1);
+    let constant = good.map(|j, _| 5.0 + j as f64);
+    let zero = good.map(|_, _| 0.0);
+    let hole = |with: f64| {
+        let mut holes = good.clone();
+        holes.values[7] = with;
+        holes
+    };
+    let empty = Dense {
+        values: vec![],
+        n,
+        d: 0,
+    };
+    for m in REGISTRY {
+        let name = m.properties().name;
+        for bad in [f64::NAN, f64::INFINITY] {
+            for (a, b) in [(&hole(bad), &good), (&good, &hole(bad))] {
+                assert_eq!(value(name, a, b), Err(Undefined::NonFinite), "{name}");
+            }
+        }
+        assert_eq!(value(name, &empty, &good), Err(Undefined::NoDimensions), "{name}");
+        assert_eq!(value(name, &zero, &good).ok(), None, "{name}");
+        // A constant layer has cosine neighbours, all at the same distance, but
+        // nothing else.
+        let lists_only = m.properties().uses_k && !name.starts_with("cknna");
+        if !lists_only && name != "cknna" {
+            assert!(value(name, &constant, &good).is_err(), "{name}");
+        }
+        // Too few samples.
+        let few = Dense::gaussian(3, 3, 1);
+        if m.properties().samples > 3 || m.properties().uses_k {
+            let reason = value(name, &few, &few);
+            assert!(matches!(reason, Err(Undefined::TooFewSamples { .. })), "{name}: {reason:?}");
+        }
+        let least = Dense::layer(if m.properties().uses_k { 11 } else { 4 }, 3, 1);
+        let score = value(name, &least, &least.relative(3, 5));
+        assert!(score.is_ok_and(f64::is_finite) || score == Err(Undefined::NoVariance), "{name}: {score:?}");
+    }
+    let narrow = Dense::gaussian(n, 1, 4);
+    assert_eq!(
+        value("rsa_correlation_pearson", &narrow, &good),
+        Err(Undefined::TooFewDimensions { needed: 2 })
+    );
+    let mut flat = good.clone();
+    flat.values[3..6].fill(0.5);
+    assert_eq!(
+        value("rsa_correlation_spearman", &flat, &good),
+        Err(Undefined::ConstantSample)
+    );
+    let few = Dense::gaussian(3, 3, 1);
+    let layers = |m: &Dense| vec![Layer::new("x", m.clone())];
+    let error = Set::new(vec![layers(&good), layers(&few)], &cpu(), Options::default());
+    assert!(matches!(error, Err(MetricError::RowsDiffer { .. })));
+}
