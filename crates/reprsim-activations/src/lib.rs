@@ -1,1 +1,26 @@
-//! Activation files.
+//! Reads layer activations that any tool wrote.
+//!
+//! [`ActivationFile::open`] reads `.safetensors`, `.npy` and `.npz` files of
+//! float16, bfloat16, float32 or float64 arrays, in either byte order and either
+//! memory order. [`StoredLayer::matrix`] makes a layer a matrix `[n, d]`, pooled
+//! if it has more axes; [`LayerMatrix::read`] reads its rows, from the disk where
+//! the format allows it.
+//!
+//! Headers are never believed: sizes are checked against the file before anything
+//! is allocated, and every error says which file is wrong and how.
+
+mod elements;
+mod error;
+mod file;
+mod ids;
+mod matrix;
+mod npy;
+mod npz;
+mod pool;
+mod safetensors_file;
+
+pub use error::ActivationError;
+pub use file::{ActivationFile, StoredLayer};
+pub use ids::SampleIds;
+pub use matrix::LayerMatrix;
+pub use pool::Pool;

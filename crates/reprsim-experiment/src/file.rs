@@ -832,7 +832,8 @@ const DEFAULT_MEASURES: [&str; 3] = [
 
 type Factors = Vec<(String, usize)>;
 
-fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+/// A message for a name that is not known, with the nearest that is.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     format!(
         "unknown {what} '{name}'{}; known: {}",
         hint(name, known),

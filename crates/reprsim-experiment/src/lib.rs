@@ -24,5 +24,5 @@ pub use experiment::{
     AnalysisConfig, Axis, AxisKind, DatasetConfig, Experiment, Keep, Pairing, Primary, ProbeConfig,
     ProbeKind,
 };
-pub use file::read_experiment;
+pub use file::{read_experiment, unknown};
 pub use plan::{Cell, CellRole, Plan};

@@ -12,6 +12,10 @@ use reprsim_metrics::{
     Layer, Matrix, Measure, Mode, Options, Permutations, Set, find, of_mode,
 };
 
+/// The program's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn size(name: &str, default: usize) -> usize {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or(default),

@@ -9,7 +9,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::source::host_f32;
+use crate::source::HostValues;
 use crate::view::View;
 use crate::{MetricError, Set, Undefined};
 
@@ -157,8 +157,8 @@ impl Sums {
         };
         for rows in chunks() {
             let image = x.chunk(rows.clone())?.matmul(covariance.clone());
-            let part = host_f32((image * y.chunk(rows.clone())?).sum_dim(1))?;
-            sums.bilinear.extend(part.into_iter().map(f64::from));
+            let part = HostValues::of((image * y.chunk(rows.clone())?).sum_dim(1))?;
+            sums.bilinear.extend(part.iter().copied().map(f64::from));
             let along = |values: Vec<f64>, weights: &[f64]| -> Vec<f64> {
                 (values.chunks_exact(weights.len()))
                     .map(|row| crate::view::dot(row, weights))

@@ -6,7 +6,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::source::host_f32;
+use crate::source::HostValues;
 use crate::view::{ColumnMap, RowMap, Transform, View, dot};
 use crate::{MetricError, Undefined};
 
@@ -46,20 +46,28 @@ impl Kernel {
     }
 }
 
-/// Rows and columns of a tile. The sum over the squares of a tile of 512 x 512
-/// in f32 keeps seven digits; tiles are added up in f64.
-pub(crate) const TILE: usize = 512;
+/// Rows of a tile.
+const TILE_ROWS: usize = 128;
 
-/// The tiles on and above the diagonal of an n x n matrix.
-pub(crate) fn tiles(n: usize) -> Vec<(Range<usize>, Range<usize>)> {
-    let blocks: Vec<Range<usize>> = (0..n)
-        .step_by(TILE)
-        .map(|start| start..(start + TILE).min(n))
-        .collect();
+/// Entries of a tile at most: the sum over their squares in f32 keeps seven
+/// digits. Tiles are added up in f64.
+const TILE_ENTRIES: usize = 1 << 18;
+
+/// Bytes of all layers' tiles at once.
+const TILES_BYTES: usize = 64 << 20;
+
+/// Tiles that together cover an n x n matrix on and above the diagonal, of a size
+/// for working on those of `layers` layers at once: squares on the diagonal and
+/// wide tiles beside them.
+pub(crate) fn tiles(n: usize, layers: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let entries = TILE_ENTRIES.min(TILES_BYTES / 4 / layers.max(1));
+    let width = (entries / TILE_ROWS).max(TILE_ROWS);
     let mut all = Vec::new();
-    for (i, rows) in blocks.iter().enumerate() {
-        for columns in &blocks[i..] {
-            all.push((rows.clone(), columns.clone()));
+    for start in (0..n).step_by(TILE_ROWS) {
+        let rows = start..(start + TILE_ROWS).min(n);
+        all.push((rows.clone(), rows.clone()));
+        for left in (rows.end..n).step_by(width) {
+            all.push((rows.clone(), left..(left + width).min(n)));
         }
     }
     all
@@ -164,7 +172,7 @@ impl<'a> KernelLayer<'a> {
                 Ok(exponent.exp() - *shift)
             }
             Entry::Rank { grand_mean, ranks } => {
-                let mut values = host_f32(product)?;
+                let mut values = HostValues::of(product)?.to_vec();
                 let n = self.view.rows();
                 values
                     .par_chunks_mut(columns.len())
@@ -201,56 +209,37 @@ impl View {
     }
 }
 
-/// Calls `work` with the centred inner products of each tile above the
-/// diagonal, on the host, row-major.
-fn for_products(
-    view: &View,
-    mut work: impl FnMut(&Range<usize>, &Range<usize>, &[f32]),
-) -> Result<(), MetricError> {
-    for (rows, columns) in tiles(view.rows()) {
-        let x = view.chunk(rows.clone())?;
-        let y = view.chunk(columns.clone())?;
-        let values = host_f32(x.matmul(y.transpose()))?;
-        work(&rows, &columns, &values);
-    }
-    Ok(())
-}
-
 /// Counts of the bins of all entries (i, j), i < j, of a view's Gram matrix.
 fn histogram(
     view: &View,
     bins: usize,
     bin: impl Fn(f32, usize, usize) -> Option<usize> + Sync,
 ) -> Result<Vec<u64>, MetricError> {
-    let mut counts = vec![0u64; bins];
-    for_products(view, |rows, columns, values| {
-        let width = columns.len();
-        let parts: Vec<Vec<u32>> = values
-            .par_chunks(width * TILE.div_ceil(rayon::current_num_threads()))
-            .enumerate()
-            .map(|(part, values)| {
-                let first = rows.start + part * TILE.div_ceil(rayon::current_num_threads());
-                let mut counts = vec![0u32; bins];
-                for (r, row) in values.chunks_exact(width).enumerate() {
-                    let i = first + r;
-                    for (c, v) in row.iter().enumerate() {
-                        let j = columns.start + c;
-                        if j > i
-                            && let Some(bin) = bin(*v, i, j)
-                        {
-                            counts[bin] += 1;
-                        }
+    let count = |tiles: &[(Range<usize>, Range<usize>)]| {
+        let mut counts = vec![0u64; bins];
+        for (rows, columns) in tiles {
+            let x = view.chunk(rows.clone())?;
+            let y = view.chunk(columns.clone())?;
+            let values = HostValues::of(x.matmul(y.transpose()))?;
+            for (row, i) in values.chunks_exact(columns.len()).zip(rows.clone()) {
+                for (v, j) in row.iter().zip(columns.clone()) {
+                    if j > i
+                        && let Some(bin) = bin(*v, i, j)
+                    {
+                        counts[bin] += 1;
                     }
                 }
-                counts
-            })
-            .collect();
-        for part in parts {
-            for (count, more) in counts.iter_mut().zip(part) {
-                *count += u64::from(more);
             }
         }
-    })?;
+        Ok(counts)
+    };
+    let tiles = tiles(view.rows(), 1);
+    let share = tiles.len().div_ceil(rayon::current_num_threads()).max(1);
+    let parts = (tiles.par_chunks(share).map(count)).collect::<Result<Vec<_>, MetricError>>()?;
+    let mut counts = vec![0u64; bins];
+    for part in parts {
+        (counts.iter_mut().zip(part)).for_each(|(count, more)| *count += more);
+    }
     Ok(counts)
 }
 

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use crate::kernel::{Kernel, KernelLayer};
 use crate::pair::KernelSums;
 use crate::permutations::Permutations;
-use crate::source::host_f32;
+use crate::source::HostValues;
 use crate::view::View;
 use crate::{MetricError, Undefined};
 
@@ -109,9 +109,8 @@ fn sums(
                 let Ok(layer) = &layers[*i] else { continue };
                 let x = layer.view.gather(samples)?;
                 let tile = layer.tile(x.clone(), x, samples, samples)?;
-                let rows: Vec<f64> = (host_f32(tile.clone().sum_dim(1))?.into_iter())
-                    .map(f64::from)
-                    .collect();
+                let sums = HostValues::of(tile.clone().sum_dim(1))?;
+                let rows = sums.iter().copied().map(f64::from).collect();
                 let diagonal = (samples.iter())
                     .map(|s| layer.view.squares[*s as usize])
                     .collect();
@@ -124,7 +123,7 @@ fn sums(
             continue;
         }
         let flat = Tensor::cat(flat, 0);
-        let products = host_f32(flat.clone().matmul(flat.transpose()))?;
+        let products = HostValues::of(flat.clone().matmul(flat.transpose()))?;
         let hsic = |x: usize, y: usize| {
             sides[x]
                 .with(&sides[y], f64::from(products[x * count + y]))

@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, tiles};
 use crate::permutations::Permutations;
-use crate::source::host_f32;
+use crate::source::HostValues;
 use crate::view::{ColumnMap, RowMap, Transform, View, rows_within};
 use crate::{MetricError, Undefined};
 
@@ -47,8 +47,11 @@ impl Space {
 /// Candidates beyond k: as many places as rounding to f32 may move a neighbour.
 const SPARE: usize = 16;
 
-/// Bytes of a row tile of similarities.
-const TILE_BYTES: usize = 32 << 20;
+/// Columns of a tile that are turned into rows at once.
+const TURNED: usize = 16;
+
+/// Bytes of rows read at once.
+const CHUNK_BYTES: usize = 32 << 20;
 
 /// The k nearest neighbours of one layer's samples.
 pub(crate) struct Neighbors {
@@ -64,30 +67,46 @@ impl Neighbors {
         let (n, d) = (view.rows(), view.width());
         let rows = host_rows(view)?;
         let wanted = (k + SPARE).min(n - 1);
-        let height = rows_within(TILE_BYTES, n * 4).min(n);
-        // Columns come in blocks, so that a tile has a bounded size whatever n.
-        let across = rows_within(TILE_BYTES, height * 4).min(n).max(1);
-        let mut lists = Vec::with_capacity(n * k);
-        for start in (0..n).step_by(height) {
-            let here = start..(start + height).min(n);
+        let mut best: Vec<Candidates> = vec![Candidates::new(wanted); n];
+        // Similarity is symmetric: a tile above the diagonal is offered to the
+        // samples of its rows and, turned, to those of its columns.
+        for (here, there) in tiles(n, 1) {
             let x = view.chunk(here.clone())?;
-            let mut best: Vec<Candidates> = vec![Candidates::new(wanted); here.len()];
-            for left in (0..n).step_by(across) {
-                let columns = left..(left + across).min(n);
-                let y = view.chunk(columns.clone())?;
-                let values = host_f32(x.clone().matmul(y.transpose()))?;
-                best.par_iter_mut()
-                    .zip(values.par_chunks(columns.len()))
-                    .zip(here.clone().into_par_iter())
-                    .for_each(|((best, values), i)| best.offer(values, &columns, i));
+            let y = view.chunk(there.clone())?;
+            let values = HostValues::of(x.matmul(y.transpose()))?;
+            let width = there.len();
+            best[here.clone()]
+                .par_iter_mut()
+                .zip(values.par_chunks(width))
+                .zip(here.clone().into_par_iter())
+                .for_each(|((best, values), i)| best.offer(values, &there, i));
+            if here == there {
+                continue;
             }
-            let ordered: Vec<Vec<u32>> = best
-                .into_par_iter()
-                .zip(here.into_par_iter())
-                .map(|(best, i)| best.ordered(&rows, d, i, k))
-                .collect();
-            lists.extend(ordered.into_iter().flatten());
+            best[there.clone()]
+                .par_chunks_mut(TURNED)
+                .enumerate()
+                .for_each_init(
+                    || vec![0.0f32; TURNED * here.len()],
+                    |turned, (strip, best)| {
+                        let first = strip * TURNED;
+                        for (r, row) in values.chunks_exact(width).enumerate() {
+                            for (c, v) in row[first..first + best.len()].iter().enumerate() {
+                                turned[c * here.len() + r] = *v;
+                            }
+                        }
+                        for (c, best) in best.iter_mut().enumerate() {
+                            let values = &turned[c * here.len()..][..here.len()];
+                            best.offer(values, &here, there.start + first + c);
+                        }
+                    },
+                );
         }
+        let lists = best
+            .into_par_iter()
+            .enumerate()
+            .flat_map_iter(|(i, best)| best.ordered(&rows, d, i, k))
+            .collect();
         Ok(Self {
             lists,
             kernel: vec![],
@@ -156,7 +175,7 @@ impl Neighbors {
 fn host_rows(view: &View) -> Result<Vec<f32>, MetricError> {
     let (n, d) = (view.rows(), view.width());
     let mut rows = Vec::with_capacity(n * d);
-    let step = rows_within(TILE_BYTES, d * 8);
+    let step = rows_within(CHUNK_BYTES, d * 8);
     for start in (0..n).step_by(step) {
         let part = view.read(start..(start + step).min(n))?;
         rows.extend(part.into_iter().map(|v| v as f32));

@@ -12,10 +12,10 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::kernel::{Kernel, KernelLayer, TILE, tiles};
+use crate::kernel::{Kernel, KernelLayer, tiles};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
-use crate::source::host_f32;
+use crate::source::HostValues;
 use crate::view::{View, rows_within};
 use crate::{MetricError, Options, Undefined, Value};
 
@@ -25,8 +25,8 @@ const ROWS_A_PRODUCT: usize = 8192;
 /// Columns of several layers that are multiplied at once.
 const COLUMNS_A_PRODUCT: usize = 2048;
 
-/// Bytes of tiles worked on at once.
-const TILES_BYTES: usize = 128 << 20;
+/// Bytes of rows multiplied at once.
+const ROWS_BYTES: usize = 128 << 20;
 
 /// A pair of layers under one kernel: as it is, and under each permutation.
 pub(crate) struct KernelResult {
@@ -294,7 +294,7 @@ fn cross_products(
         _ => Some(Tensor::cat(parts, 1)),
     };
     let mut total: Vec<f64> = Vec::new();
-    let step = ROWS_A_PRODUCT.min(rows_within(TILES_BYTES, 4 * height.max(width)));
+    let step = ROWS_A_PRODUCT.min(rows_within(ROWS_BYTES, 4 * height.max(width)));
     for start in (0..n).step_by(step) {
         let rows = start..(start + step).min(n);
         let left = (a.iter())
@@ -309,11 +309,11 @@ fn cross_products(
         let (Some(left), Some(right)) = (join(left), join(right)) else {
             continue;
         };
-        let part = host_f32(left.transpose().matmul(right))?;
+        let part = HostValues::of(left.transpose().matmul(right))?;
         if total.is_empty() {
-            total = part.into_iter().map(f64::from).collect();
+            total = part.iter().copied().map(f64::from).collect();
         } else {
-            (total.iter_mut().zip(part)).for_each(|(t, v)| *t += f64::from(v));
+            (total.iter_mut().zip(part.iter())).for_each(|(t, v)| *t += f64::from(*v));
         }
     }
     let mut out = vec![0.0; a.len() * b.len()];
@@ -340,34 +340,71 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
     let count = layers.len();
     let n = layers[0].view.rows();
     let mut out = Square::new(count);
-    let lacking: Vec<bool> = layers.iter().map(KernelLayer::lacks_rows).collect();
-    let mut sums = vec![vec![0.0; if lacking.contains(&true) { n } else { 0 }]; count];
-    for (rows, columns) in tiles(n) {
-        let mirrored = rows != columns;
-        let mut flat = Vec::with_capacity(count);
-        for (layer, sums) in layers.iter().zip(&mut sums) {
-            let tile = tile(layer, &rows, &columns, None)?;
-            if layer.lacks_rows() {
-                add_rows(&mut sums[rows.clone()], tile.clone(), 1)?;
+    let lacking = layers.iter().any(KernelLayer::lacks_rows);
+    let mut sums = vec![vec![0.0; if lacking { n } else { 0 }]; count];
+    let tiles = tiles(n, count);
+    // A tile a thread at a time bounds the memory; adding up in the order of the
+    // tiles makes the sums the same on any number of threads.
+    for tiles in tiles.chunks(rayon::current_num_threads()) {
+        let parts = (tiles.par_iter())
+            .map(|(rows, columns)| TileSums::of(layers, rows, columns))
+            .collect::<Result<Vec<TileSums>, MetricError>>()?;
+        for ((rows, columns), part) in tiles.iter().zip(parts) {
+            let mirrored = rows != columns;
+            let weight = if mirrored { 2.0 } else { 1.0 };
+            for (total, v) in out.values.iter_mut().zip(part.products.iter()) {
+                *total += weight * f64::from(*v);
+            }
+            for (i, along, down) in part.rows {
+                add(&mut sums[i][rows.clone()], &along);
                 if mirrored {
-                    add_rows(&mut sums[columns.clone()], tile.clone(), 0)?;
+                    add(&mut sums[i][columns.clone()], &down);
                 }
             }
-            flat.push(tile.reshape([1, rows.len() * columns.len()]));
-        }
-        let flat = Tensor::cat(flat, 0);
-        let part = host_f32(flat.clone().matmul(flat.transpose()))?;
-        let weight = if mirrored { 2.0 } else { 1.0 };
-        for (total, v) in out.values.iter_mut().zip(part) {
-            *total += weight * f64::from(v);
         }
     }
-    for ((layer, sums), lacking) in layers.iter_mut().zip(sums).zip(lacking) {
-        if lacking {
+    for (layer, sums) in layers.iter_mut().zip(sums) {
+        if layer.lacks_rows() {
             layer.rows = sums;
         }
     }
     Ok(out)
+}
+
+/// What one tile of all layers adds.
+struct TileSums {
+    products: HostValues,
+    /// Of layers whose row sums are lacking: sums along rows and down columns.
+    rows: Vec<(usize, HostValues, HostValues)>,
+}
+
+impl TileSums {
+    fn of(
+        layers: &[KernelLayer],
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<Self, MetricError> {
+        let mut flat = Vec::with_capacity(layers.len());
+        let mut sums = Vec::new();
+        for (i, layer) in layers.iter().enumerate() {
+            let tile = tile(layer, rows, columns, None)?;
+            if layer.lacks_rows() {
+                let along = HostValues::of(tile.clone().sum_dim(1))?;
+                let down = HostValues::of(tile.clone().sum_dim(0))?;
+                sums.push((i, along, down));
+            }
+            flat.push(tile.reshape([1, rows.len() * columns.len()]));
+        }
+        let flat = Tensor::cat(flat, 0);
+        Ok(Self {
+            products: HostValues::of(flat.clone().matmul(flat.transpose()))?,
+            rows: sums,
+        })
+    }
+}
+
+fn add(sums: &mut [f64], part: &[f32]) {
+    (sums.iter_mut().zip(part)).for_each(|(s, v)| *s += f64::from(*v));
 }
 
 fn tile(
@@ -391,12 +428,6 @@ fn tile(
         Some(_) => (layer.view.gather(&i)?, layer.view.gather(&j)?),
     };
     layer.tile(x, y, &i, &j)
-}
-
-fn add_rows(sums: &mut [f64], tile: Tensor<2>, dim: usize) -> Result<(), MetricError> {
-    let part = host_f32(tile.sum_dim(dim))?;
-    (sums.iter_mut().zip(part)).for_each(|(s, v)| *s += f64::from(v));
-    Ok(())
 }
 
 /// Products of the pairs under one permutation after the other.
@@ -479,7 +510,7 @@ impl<'a> PermutedProducts<'a> {
                 }
             }
             Way::Tiles => {
-                for (rows, columns) in tiles(map.len()) {
+                for (rows, columns) in tiles(map.len(), self.a.len() + self.b.len()) {
                     let weight = if rows == columns { 1.0 } else { 2.0 };
                     let flat = |of: &[usize], map: Option<&[u32]>| {
                         let size = rows.len() * columns.len();
@@ -489,10 +520,10 @@ impl<'a> PermutedProducts<'a> {
                             .map(|tiles| Tensor::cat(tiles, 0))
                     };
                     let (first, second) = (flat(&self.a, None)?, flat(&self.b, Some(map))?);
-                    let part = host_f32(first.matmul(second.transpose()))?;
-                    for (at, v) in part.into_iter().enumerate() {
+                    let part = HostValues::of(first.matmul(second.transpose()))?;
+                    for (at, v) in part.iter().enumerate() {
                         let (i, j) = (self.a[at / self.b.len()], self.b[at % self.b.len()]);
-                        out.add(i, j, weight * f64::from(v));
+                        out.add(i, j, weight * f64::from(*v));
                     }
                 }
             }
@@ -505,8 +536,8 @@ impl<'a> PermutedProducts<'a> {
 fn whole(layer: &KernelLayer) -> Result<Vec<f32>, MetricError> {
     let n = layer.view.rows();
     let mut out = vec![0.0f32; n * n];
-    for (rows, columns) in tiles(n) {
-        let values = host_f32(tile(layer, &rows, &columns, None)?)?;
+    for (rows, columns) in tiles(n, 1) {
+        let values = HostValues::of(tile(layer, &rows, &columns, None)?)?;
         for (row, i) in values.chunks_exact(columns.len()).zip(rows.clone()) {
             out[i * n + columns.start..i * n + columns.end].copy_from_slice(row);
         }
@@ -582,5 +613,3 @@ pub(crate) fn exact_null_mean(
     })
     .ok()
 }
-
-const _: () = assert!(TILE * TILE * 4 <= TILES_BYTES);

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
 use crate::MetricError;
 
@@ -46,7 +46,7 @@ impl Matrix {
     /// [`MetricError::Device`].
     pub fn from_tensor(tensor: Tensor<2>) -> Result<Self, MetricError> {
         let [n, d] = tensor.dims();
-        Ok(Self::new(host_f32(tensor)?, n, d))
+        Ok(Self::new(HostValues::of(tensor)?.to_vec(), n, d))
     }
 }
 
@@ -86,13 +86,25 @@ impl Source for Subset {
     }
 }
 
-/// Reads a tensor from the device.
-pub(crate) fn host_f32<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, MetricError> {
-    let data = tensor
-        .try_into_data()
-        .map_err(|e| MetricError::Device(e.to_string()))?;
-    match data.try_into_vec::<f32>() {
-        Ok(values) => Ok(values),
-        Err(e) => Err(MetricError::Device(format!("{e:?}"))),
+/// A tensor's values on the host.
+pub(crate) struct HostValues(TensorData);
+
+impl HostValues {
+    /// Reads them from the device.
+    pub fn of<const D: usize>(tensor: Tensor<D>) -> Result<Self, MetricError> {
+        let failed = |e: String| MetricError::Device(e);
+        let data = tensor.try_into_data().map_err(|e| failed(e.to_string()))?;
+        match data.as_slice::<f32>() {
+            Ok(_) => Ok(Self(data)),
+            Err(e) => Err(failed(format!("{e:?}"))),
+        }
+    }
+}
+
+impl std::ops::Deref for HostValues {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.0.as_slice().unwrap_or_default()
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use reprsim_activations::Pool;
 use reprsim_experiment::device::NAMES;
 
 /// Trains pairs of models whose data or tasks overlap by a known amount, probes
@@ -17,9 +18,10 @@ Examples:
   reprsim run experiments/quick.toml       the effect on built-in images, in minutes
   reprsim plan experiments/quick.toml      what would be run, and for how long
   reprsim data fetch fashion-mnist         bring a real data set to this machine
+  reprsim compare a.npz b.npz              how alike are activations from elsewhere
 
-Exit codes: 0 done, 1 failed, 2 wrong use (arguments, experiment file, run in use),
-3 finished with failed cells."
+Exit codes: 0 done, 1 failed, 2 wrong use (arguments, experiment or
+activation file, run in use), 3 finished with failed cells."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -76,6 +78,30 @@ Examples:
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Compare layer activations that any tool wrote.
+    #[command(after_help = "\
+Examples:
+  reprsim compare a.safetensors b.safetensors
+  reprsim compare a.npz b.npz c.npz --measures all --null 0 --out scores.parquet
+  reprsim compare a.safetensors b.safetensors --mode paper
+  reprsim compare vit.npz resnet.npz --pool mean --bootstrap 1000 --heatmap layers.png
+
+Each file holds one model's layers on the same samples in the same order:
+.safetensors, .npz (an array a layer), .npy (one layer) or the program's own
+activations; float16, bfloat16, float32 or float64; [samples, dimensions], or with
+--pool [samples, tokens, dimensions] or [samples, channels, height, width]. An
+integer array `sample_ids` in two files must agree. Layers are paired across
+files, never within one.
+
+In Python: safetensors.numpy.save_file({'layer1': x1, 'layer2': x2}, 'a.safetensors')")]
+    Compare(CompareArgs),
+    /// List the similarity measures and what is known of them.
+    #[command(after_help = "Example:\n  reprsim measures --format json")]
+    Measures {
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Print shell completions.
     #[command(after_help = "\
 Example:
@@ -114,6 +140,60 @@ pub(crate) struct RunArgs {
     /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArgs {
+    /// Activation files, one a model.
+    #[arg(required = true, num_args = 2..)]
+    pub files: Vec<PathBuf>,
+    /// Measures by name, comma-separated, or `all` of the mode [default: debiased
+    /// and biased linear CKA and mutual kNN; all eight in paper mode].
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub measures: Vec<String>,
+    /// Clean definitions, or what the published numbers used.
+    #[arg(long, value_enum, default_value_t)]
+    pub mode: ModeArg,
+    /// Permutations for chance level, p-value and calibrated score; 0: none.
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub null: usize,
+    /// Half-samples for 95 % intervals; 0: none.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub bootstrap: usize,
+    /// Find the sample that carries each linear CKA most, and its value without it.
+    #[arg(long)]
+    pub leverage: bool,
+    /// Nearest neighbours of the measures that use them.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub k: u32,
+    /// How arrays of more than two axes become matrices.
+    #[arg(long, value_parser = Pool::NAMES)]
+    pub pool: Option<String>,
+    /// Where to compute.
+    #[arg(long, value_parser = NAMES, default_value = "auto")]
+    pub device: String,
+    /// Seed of permutations and half-samples.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Also write the rows to a .parquet, .csv or .json file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Also draw layers against layers, to a .svg or .png file; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub heatmap: Vec<PathBuf>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Which set of definitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Clean definitions.
+    #[default]
+    Exact,
+    /// As published by Li et al. (2025).
+    Paper,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use reprsim_activations::ActivationError;
 use reprsim_data::DataError;
 use reprsim_experiment::ExperimentError;
 
@@ -9,7 +10,8 @@ use reprsim_experiment::ExperimentError;
 pub(crate) const DONE: u8 = 0;
 /// Something failed on the way.
 pub(crate) const FAILED: u8 = 1;
-/// The program was used wrongly: arguments, an experiment file, a busy run.
+/// The program was used wrongly: arguments, an experiment or activation file, a
+/// busy run.
 pub(crate) const USAGE: u8 = 2;
 /// The run ended, but some cells failed.
 pub(crate) const CELLS_FAILED: u8 = 3;
@@ -28,6 +30,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let usage = error.chain().any(|e| {
         e.downcast_ref::<ExperimentError>()
             .is_some_and(ExperimentError::is_usage)
+            || e.is::<ActivationError>()
             || e.downcast_ref::<DataError>()
                 .is_some_and(DataError::is_usage)
     });

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use reprsim_report::Column;
 use serde_json::{Map, Value};
 
 use crate::args::Format;
@@ -27,7 +28,34 @@ impl Table {
 
     /// Prints the table to standard output.
     pub fn print(&self, format: Format) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        self.write(format, &mut io::stdout().lock())
+    }
+
+    /// The table in a file's bytes.
+    pub fn bytes(&self, format: Format) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.write(format, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The table by columns: text, or numbers where any value is one.
+    pub fn columns(&self) -> Vec<(&'static str, Column)> {
+        (self.fields.iter().enumerate())
+            .map(|(i, field)| {
+                let values = || self.rows.iter().map(move |row| &row[i]);
+                let column = if values().any(Value::is_f64) {
+                    Column::Number(values().map(Value::as_f64).collect())
+                } else if values().any(Value::is_number) {
+                    Column::Integer(values().map(Value::as_i64).collect())
+                } else {
+                    Column::Text(values().map(|v| v.as_str().map(String::from)).collect())
+                };
+                (*field, column)
+            })
+            .collect()
+    }
+
+    fn write(&self, format: Format, mut out: &mut impl Write) -> io::Result<()> {
         match format {
             Format::Json => {
                 let objects: Vec<Value> = self
@@ -49,11 +77,11 @@ impl Table {
                 }
                 Ok(())
             }
-            Format::Table => self.print_aligned(&mut out),
+            Format::Table => self.print_aligned(out),
         }
     }
 
-    fn print_aligned(&self, out: &mut impl Write) -> io::Result<()> {
+    fn print_aligned(&self, mut out: impl Write) -> io::Result<()> {
         let cells: Vec<Vec<String>> = self
             .rows
             .iter()

@@ -1,8 +1,10 @@
 //! One file a command.
 
+mod compare;
 mod completions;
 mod data;
 mod devices;
+mod measures;
 mod plan;
 mod report;
 mod run;
@@ -19,6 +21,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Data(command) => data::data(command),
         Command::Devices { format } => devices::devices(format),
         Command::Report { run, format } => report::report(&run, format),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
 }

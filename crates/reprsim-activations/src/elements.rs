@@ -1,0 +1,165 @@
+//! An array in a file: type, shape, order, and where its bytes are.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex};
+
+use half::{bf16, f16};
+
+/// Type of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+impl Element {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F16 | Self::Bf16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+            Self::F32 => "float32",
+            Self::F64 => "float64",
+        }
+    }
+
+    /// Decodes one element per `bytes()` of `from`.
+    fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
+        fn all<const N: usize>(
+            from: &[u8],
+            big_endian: bool,
+            out: &mut [f64],
+            of: impl Fn([u8; N]) -> f64,
+        ) {
+            for (bytes, out) in from.chunks_exact(N).zip(out) {
+                let mut element = [0; N];
+                element.copy_from_slice(bytes);
+                if big_endian {
+                    element.reverse();
+                }
+                *out = of(element);
+            }
+        }
+        match self {
+            Self::F16 => all(from, big_endian, out, |b| f16::from_le_bytes(b).to_f64()),
+            Self::Bf16 => all(from, big_endian, out, |b| bf16::from_le_bytes(b).to_f64()),
+            Self::F32 => all(from, big_endian, out, |b| f64::from(f32::from_le_bytes(b))),
+            Self::F64 => all(from, big_endian, out, f64::from_le_bytes),
+        }
+    }
+}
+
+/// Where the bytes of an array are.
+#[derive(Clone, Debug)]
+pub(crate) enum Bytes {
+    /// In a file, from an offset.
+    File { file: Arc<Mutex<File>>, offset: u64 },
+    /// In memory.
+    Memory(Arc<[u8]>),
+}
+
+/// An array whose size has been checked against its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    pub element: Element,
+    pub big_endian: bool,
+    /// Whether the first axis runs fastest.
+    pub fortran: bool,
+    pub shape: Vec<usize>,
+    pub bytes: Bytes,
+}
+
+/// The size in bytes of an array, unless it is beyond any file.
+pub(crate) fn size(shape: &[usize], element_bytes: usize) -> Option<usize> {
+    // Zero axes must not hide an overflow of the others.
+    shape
+        .iter()
+        .filter(|d| **d > 0)
+        .try_fold(element_bytes, |size, d| size.checked_mul(*d))
+        .map(|size| if shape.contains(&0) { 0 } else { size })
+        .filter(|size| isize::try_from(*size).is_ok())
+}
+
+impl Array {
+    /// Elements of one sample.
+    pub fn sample(&self) -> usize {
+        self.shape.iter().skip(1).product()
+    }
+
+    /// Reads sample `row`, its axes in C order, into `out`.
+    pub fn read_samples(&self, start: usize, out: &mut [f64]) -> Result<(), String> {
+        let sample = self.sample();
+        if sample == 0 || out.is_empty() {
+            return Ok(());
+        }
+        if !self.fortran {
+            let bytes = self.element.bytes();
+            let from = start * sample * bytes;
+            return self.with_bytes(from, out.len() * bytes, |raw| {
+                self.element.decode(raw, self.big_endian, out);
+            });
+        }
+        // Element (i, rest) is at i + n * (rest in Fortran order): one run of rows
+        // for each place in a sample.
+        let n = self.shape[0];
+        let rows = out.len() / sample;
+        let mut run = vec![0.0; rows];
+        let axes = &self.shape[1..];
+        for place in 0..sample {
+            // The place in C order, taken apart and put together in Fortran order.
+            let (mut rest, mut column, mut stride) = (place, 0, 1);
+            let mut strides = Vec::with_capacity(axes.len());
+            for axis in axes {
+                strides.push(stride);
+                stride *= axis;
+            }
+            for (axis, stride) in axes.iter().zip(strides).rev() {
+                column += rest % axis * stride;
+                rest /= axis;
+            }
+            let bytes = self.element.bytes();
+            self.with_bytes((column * n + start) * bytes, rows * bytes, |raw| {
+                self.element.decode(raw, self.big_endian, &mut run);
+            })?;
+            for (row, v) in run.iter().enumerate() {
+                out[row * sample + place] = *v;
+            }
+        }
+        Ok(())
+    }
+
+    fn with_bytes(
+        &self,
+        from: usize,
+        count: usize,
+        work: impl FnOnce(&[u8]),
+    ) -> Result<(), String> {
+        match &self.bytes {
+            Bytes::Memory(bytes) => {
+                let part = from.checked_add(count).and_then(|end| bytes.get(from..end));
+                work(part.ok_or("the file is shorter than its header says")?);
+                Ok(())
+            }
+            Bytes::File { file, offset } => {
+                let mut buffer = vec![0; count];
+                // A lock that a panic left behind guards nothing but the position.
+                let mut file = file.lock().unwrap_or_else(|e| e.into_inner());
+                file.seek(SeekFrom::Start(offset + from as u64))
+                    .and_then(|_| file.read_exact(&mut buffer))
+                    .map_err(|e| format!("cannot be read: {e}"))?;
+                work(&buffer);
+                Ok(())
+            }
+        }
+    }
+}

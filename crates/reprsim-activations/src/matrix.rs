@@ -1,0 +1,42 @@
+//! A stored layer as a matrix.
+
+use std::ops::Range;
+
+use crate::elements::Array;
+use crate::pool::Pool;
+
+/// A layer as a matrix `[n, d]`, read by rows.
+#[derive(Clone, Debug)]
+pub struct LayerMatrix {
+    pub(crate) array: Array,
+    pub(crate) pool: Option<Pool>,
+    pub(crate) shape: [usize; 2],
+}
+
+impl LayerMatrix {
+    /// Samples and dimensions.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Reads rows into `out`, row-major, `rows.len() * d` values.
+    ///
+    /// # Errors
+    /// What went wrong with the file.
+    pub fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String> {
+        let [n, d] = self.shape;
+        if rows.end > n || out.len() != rows.len() * d {
+            return Err(format!("rows {rows:?} of {n} do not fit"));
+        }
+        let sample = self.array.sample();
+        match self.pool {
+            Some(pool) if self.array.shape.len() > 2 && sample > 0 => {
+                let mut samples = vec![0.0; rows.len() * sample];
+                self.array.read_samples(rows.start, &mut samples)?;
+                pool.pool(&self.array.shape, &samples, out);
+                Ok(())
+            }
+            _ => self.array.read_samples(rows.start, out),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `.npy`: a small header and one array.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::sync::{Arc, Mutex};
+
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+
+use crate::elements::{Array, Bytes, Element, size};
+use crate::file::Contents;
+use crate::ids::{ARRAY, Integers};
+
+/// The longest header that is believed; NumPy's own limit is a sixth of it.
+const HEADER_BYTES: usize = 1 << 16;
+
+/// An array's header.
+pub(crate) struct Header {
+    kind: Kind,
+    big_endian: bool,
+    fortran: bool,
+    shape: Vec<usize>,
+    /// Bytes of the header.
+    pub length: usize,
+    /// Bytes of the array.
+    pub data: usize,
+}
+
+enum Kind {
+    Float(Element),
+    Integer { bytes: usize, signed: bool },
+}
+
+/// What an array is good for.
+pub(crate) enum Found {
+    Layer(Array),
+    Integers(Integers),
+}
+
+impl Header {
+    pub fn read(from: &mut impl Read) -> Result<Self, String> {
+        let short = |_| "is too short for a .npy file".to_string();
+        let mut head = [0; 8];
+        from.read_exact(&mut head).map_err(short)?;
+        if &head[..6] != b"\x93NUMPY" {
+            return Err("does not begin as a .npy file".into());
+        }
+        // Version 1 has a length of two bytes, later ones of four.
+        let wide = head[6] > 1;
+        let mut length = [0; 4];
+        let count = if wide { 4 } else { 2 };
+        from.read_exact(&mut length[..count]).map_err(short)?;
+        let text = u32::from_le_bytes(length) as usize;
+        if text > HEADER_BYTES {
+            return Err(format!("its header claims {text} bytes"));
+        }
+        let mut whole = head.to_vec();
+        whole.extend(&length[..count]);
+        whole.resize(8 + count + text, 0);
+        from.read_exact(&mut whole[8 + count..])
+            .map_err(|_| "its header is cut off")?;
+        // Its parser descends once for each bracket.
+        let brackets = whole[8 + count..].iter().filter(|b| b"([{".contains(b));
+        if brackets.count() > 16 {
+            return Err("its header is damaged: too many brackets".into());
+        }
+        let header = NpyHeader::from_reader(Cursor::new(&whole))
+            .map_err(|e| format!("its header is damaged: {e}"))?;
+        if header.uses_pickled_array() {
+            return Err(
+                "holds Python objects, not numbers; save it with a float dtype".to_string()
+            );
+        }
+        let DType::Plain(kind) = header.dtype() else {
+            return Err("is a structured array; known: float16, float32, float64".into());
+        };
+        let bytes = kind.size_field() as usize;
+        let element = match (kind.type_char(), kind.size_field()) {
+            (TypeChar::Float, 2) => Kind::Float(Element::F16),
+            (TypeChar::Float, 4) => Kind::Float(Element::F32),
+            (TypeChar::Float, 8) => Kind::Float(Element::F64),
+            (TypeChar::Int, 1 | 2 | 4 | 8) => Kind::Integer { bytes, signed: true },
+            (TypeChar::Uint, 1 | 2 | 4) => Kind::Integer { bytes, signed: false },
+            _ => {
+                return Err(format!(
+                    "has type '{kind}'; known: float16, float32, float64 (bfloat16 in safetensors)"
+                ));
+            }
+        };
+        let shape = (header.shape().iter())
+            .map(|d| usize::try_from(*d).ok())
+            .collect::<Option<Vec<usize>>>()
+            .ok_or("its shape is beyond this machine")?;
+        let data = size(&shape, bytes)
+            .ok_or_else(|| format!("its shape {shape:?} is beyond any file"))?;
+        Ok(Self {
+            kind: element,
+            big_endian: kind.endianness() == Endianness::Big,
+            fortran: header.order() == Order::Fortran && shape.len() > 1,
+            shape,
+            length: whole.len(),
+            data,
+        })
+    }
+
+    pub fn found(self, name: &str, bytes: Bytes) -> Result<Found, String> {
+        let array = |element| Array {
+            element,
+            big_endian: self.big_endian,
+            fortran: self.fortran,
+            shape: self.shape,
+            bytes,
+        };
+        match self.kind {
+            Kind::Float(element) => Ok(Found::Layer(array(element))),
+            Kind::Integer { bytes, signed } if name == ARRAY => Ok(Found::Integers(Integers {
+                bytes,
+                signed,
+                big_endian: self.big_endian,
+                // Its elements are not read as floats.
+                array: array(Element::F64),
+            })),
+            Kind::Integer { .. } => Err(format!(
+                "'{name}' holds integers; activations are float16, float32 or float64"
+            )),
+        }
+    }
+}
+
+pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, String> {
+    let length = file.metadata().map_err(|e| e.to_string())?.len();
+    let header = Header::read(&mut file)?;
+    let (claimed, held) = (header.data as u64, length - header.length as u64);
+    if claimed != held {
+        return Err(format!(
+            "its header says {claimed} bytes of data and the file holds {held}: it is truncated or \
+             longer than it says"
+        ));
+    }
+    let bytes = Bytes::File {
+        offset: header.length as u64,
+        file: Arc::new(Mutex::new(file)),
+    };
+    match header.found(&name, bytes)? {
+        Found::Layer(array) => Ok(Contents {
+            ids: None,
+            integers: None,
+            layers: vec![(name, array)],
+        }),
+        Found::Integers(_) => Err("holds sample ids alone, no layer".into()),
+    }
+}

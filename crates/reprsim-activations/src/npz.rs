@@ -1,0 +1,86 @@
+//! `.npz`: a zip archive of `.npy` files.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+
+use zip::ZipArchive;
+
+use crate::elements::Bytes;
+use crate::file::Contents;
+use crate::npy::{Found, Header};
+
+/// An array that is this much larger than what is stored of it ...
+const EXPANSION: u64 = 100;
+/// ... and larger than this is a trap: activations do not compress so.
+const SUSPICIOUS_BYTES: u64 = 64 << 20;
+
+pub(crate) fn read(mut file: File) -> Result<Contents, String> {
+    let entries = entries(&mut file);
+    let damaged = |e: zip::result::ZipError| format!("is not a sound .npz archive: {e}");
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
+    if entries.is_some_and(|count| count != archive.len()) {
+        return Err("it has two members of the same name".into());
+    }
+    if archive.has_overlapping_files().map_err(damaged)? {
+        return Err("its members overlap: it is not an archive of arrays".into());
+    }
+    let mut contents = Contents {
+        ids: None,
+        integers: None,
+        layers: Vec::new(),
+    };
+    for i in 0..archive.len() {
+        let mut member = archive.by_index(i).map_err(damaged)?;
+        let name = member.name().map_err(damaged)?.to_string();
+        let Some(layer) = name.strip_suffix(".npy").map(String::from) else {
+            return Err(format!("its member '{name}' is not an .npy file"));
+        };
+        let (size, stored) = (member.size(), member.compressed_size());
+        if size > SUSPICIOUS_BYTES && size / EXPANSION > stored {
+            return Err(format!(
+                "its member '{name}' grows from {stored} to {size} bytes: these are not activations"
+            ));
+        }
+        let wrong = |reason: String| format!("its member '{name}': {reason}");
+        let header = Header::read(&mut member).map_err(wrong)?;
+        let claimed = header.data as u64;
+        if size != claimed + header.length as u64 {
+            return Err(wrong(format!(
+                "its header says {claimed} bytes of data and it holds {}",
+                size.saturating_sub(header.length as u64)
+            )));
+        }
+        // No more is allocated at once than has been seen of the member.
+        let mut bytes = Vec::new();
+        (member.by_ref().take(claimed + 1).read_to_end(&mut bytes))
+            .map_err(|e| wrong(e.to_string()))?;
+        if bytes.len() as u64 != claimed {
+            return Err(wrong(format!(
+                "its header says {claimed} bytes of data and it holds {}",
+                bytes.len()
+            )));
+        }
+        let found = header.found(&layer, Bytes::Memory(bytes.into())).map_err(wrong)?;
+        match found {
+            Found::Layer(array) => contents.layers.push((layer, array)),
+            Found::Integers(integers) => contents.integers = Some(integers),
+        }
+    }
+    Ok(contents)
+}
+
+/// How many members the end of the archive counts: more than the reader finds
+/// when two share a name.
+fn entries(file: &mut File) -> Option<usize> {
+    const END: usize = 22;
+    let length = file.metadata().ok()?.len();
+    let tail = length.min(END as u64 + 0xffff);
+    file.seek(SeekFrom::Start(length - tail)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(tail).read_to_end(&mut bytes).ok()?;
+    file.rewind().ok()?;
+    let at = bytes.windows(END).rposition(|w| w.starts_with(b"PK\x05\x06"))?;
+    let count = u16::from_le_bytes([bytes[at + 10], bytes[at + 11]]);
+    // All ones stands for a count that is kept elsewhere.
+    (count != u16::MAX).then_some(count.into())
+}

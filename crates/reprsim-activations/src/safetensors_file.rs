@@ -1,0 +1,159 @@
+//! `.safetensors`: a JSON header and the arrays' bytes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorInfo;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::elements::{Array, Bytes, Element, size};
+use crate::file::{Contents, natural_key};
+use crate::ids::{ARRAY, Integers, SampleIds};
+
+/// The longest header that is believed.
+const HEADER_BYTES: u64 = 100 << 20;
+
+pub(crate) fn read(mut file: File) -> Result<Contents, String> {
+    let length = file.metadata().map_err(|e| e.to_string())?.len();
+    let mut prefix = [0; 8];
+    file.read_exact(&mut prefix)
+        .map_err(|_| "is too short for a safetensors file")?;
+    let header_length = u64::from_le_bytes(prefix);
+    if header_length > HEADER_BYTES || header_length + 8 > length {
+        return Err(format!(
+            "its header claims {header_length} bytes, of a file of {length}: it is truncated or \
+             not a safetensors file"
+        ));
+    }
+    let mut header = vec![0; header_length as usize];
+    file.read_exact(&mut header).map_err(|e| e.to_string())?;
+    let header: Header = serde_json::from_slice(&header)
+        .map_err(|e| format!("its header is damaged: {e}"))?;
+    let mut found = header.layers;
+    let mut sorted: Vec<&String> = found.iter().map(|(name, _)| name).collect();
+    sorted.sort();
+    if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
+        return Err(format!("it has two layers called '{}'", twice[0]));
+    }
+
+    let start = header_length + 8;
+    let data = (length - start) as usize;
+    let file = Arc::new(Mutex::new(file));
+    let info = header.info;
+    found.sort_by_key(|(_, info)| info.data_offsets);
+    // The bytes must be those of the arrays, without gaps: anything else is a
+    // file that was cut off or put together wrongly.
+    let mut at = 0;
+    for (name, info) in &found {
+        let (from, to) = info.data_offsets;
+        if from != at || to < from {
+            return Err(format!(
+                "layer '{name}' claims bytes {from} to {to} of the data, where {at} is next"
+            ));
+        }
+        at = to;
+    }
+    if at != data {
+        return Err(format!(
+            "its layers take {at} bytes and the file holds {data}: it is truncated or longer than \
+             it says"
+        ));
+    }
+    let order: Option<Vec<String>> =
+        (info.get("layers")).map(|names| names.split(',').map(String::from).collect());
+    found.sort_by_key(|(name, _)| {
+        let place = order.as_ref().and_then(|o| o.iter().position(|n| n == name));
+        (place.unwrap_or(usize::MAX), natural_key(name))
+    });
+
+    let mut contents = Contents {
+        ids: info.get("sample_ids_sha256").cloned().map(SampleIds::Hash),
+        integers: None,
+        layers: Vec::new(),
+    };
+    for (name, info) in &found {
+        let (from, to) = info.data_offsets;
+        let array = |element: Element, bytes: usize| -> Result<Array, String> {
+            if size(&info.shape, bytes) != Some(to - from) {
+                return Err(format!(
+                    "layer '{name}' of shape {:?} cannot be {} bytes",
+                    info.shape,
+                    to - from
+                ));
+            }
+            Ok(Array {
+                element,
+                big_endian: false,
+                fortran: false,
+                shape: info.shape.clone(),
+                bytes: Bytes::File {
+                    file: file.clone(),
+                    offset: start + from as u64,
+                },
+            })
+        };
+        let element = match info.dtype {
+            Dtype::F16 => Element::F16,
+            Dtype::BF16 => Element::Bf16,
+            Dtype::F32 => Element::F32,
+            Dtype::F64 => Element::F64,
+            Dtype::I64 | Dtype::I32 if name == ARRAY => {
+                let bytes = if info.dtype == Dtype::I64 { 8 } else { 4 };
+                contents.integers = Some(Integers {
+                    bytes,
+                    signed: true,
+                    big_endian: false,
+                    // Its elements are not read as floats.
+                    array: array(Element::F64, bytes)?,
+                });
+                continue;
+            }
+            other => {
+                return Err(format!(
+                    "layer '{name}' has type {other:?}; known: F16, BF16, F32, F64"
+                ));
+            }
+        };
+        let array = array(element, element.bytes())?;
+        contents.layers.push((name.clone(), array));
+    }
+    Ok(contents)
+}
+
+/// The header, each entry as often as it is there.
+#[derive(Default)]
+struct Header {
+    layers: Vec<(String, TensorInfo)>,
+    info: BTreeMap<String, String>,
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut header = Header::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        header.info = map.next_value()?;
+                    } else {
+                        header.layers.push((name, map.next_value()?));
+                    }
+                }
+                Ok(header)
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}

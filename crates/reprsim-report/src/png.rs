@@ -1,0 +1,47 @@
+//! SVG figures as PNG, the same on every machine: letters come from a font in
+//! the program.
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree};
+
+/// A figure that could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw the picture: {0}")]
+pub struct PngError(String);
+
+/// Draws an SVG figure at `scale` pixels a unit and encodes it as PNG.
+///
+/// # Errors
+/// [`PngError`] if the SVG is damaged or the picture too large.
+pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
+    let mut options = Options::default();
+    let fonts = options.fontdb_mut();
+    fonts.load_font_data(epaint_default_fonts::UBUNTU_LIGHT.to_vec());
+    fonts.set_sans_serif_family("Ubuntu");
+    let tree = Tree::from_str(svg, &options).map_err(|e| PngError(e.to_string()))?;
+    let size = tree.size().to_int_size().scale_by(scale);
+    let mut picture = size
+        .and_then(|s| Pixmap::new(s.width(), s.height()))
+        .ok_or_else(|| PngError(format!("{:?} is too large", tree.size())))?;
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut picture.as_mut());
+    picture.encode_png().map_err(|e| PngError(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_leave_ink() {
+        let svg = |text: &str| {
+            format!(
+                "<svg xmlns='http://www.w3.org/2000/svg' width='60' height='20' \
+                 font-family='Ubuntu, sans-serif'><text x='2' y='15'>{text}</text></svg>"
+            )
+        };
+        let with = png(&svg("conv1"), 2.0);
+        let without = png(&svg(""), 2.0);
+        assert!(with.is_ok_and(|w| without.is_ok_and(|o| w.len() > o.len() + 50)));
+        assert!(png("<svg", 1.0).is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! `reprsim measures`.
+
+use std::process::ExitCode;
+
+use reprsim_metrics::{Bound, Mode, REGISTRY};
+use serde_json::json;
+
+use crate::args::Format;
+use crate::commands::say;
+use crate::table::Table;
+
+pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
+    let mut table = Table::new(match format {
+        Format::Table => &["name", "mode", "range", "symmetric", "invariant to", "chance"],
+        Format::Csv | Format::Json => &[
+            "name", "alias", "title", "mode", "estimator", "direction", "lowest", "highest",
+            "symmetric", "invariant_to", "chance", "samples", "uses_k", "reference",
+        ],
+    });
+    for measure in REGISTRY {
+        let p = measure.properties();
+        let mode = match p.mode {
+            Mode::Exact => "exact",
+            Mode::Paper => "paper",
+        };
+        let bound = |b: Bound| match b {
+            Bound::Number(v) => v.to_string(),
+            Bound::K => "k".into(),
+            Bound::None => String::new(),
+        };
+        let invariances = [
+            (p.invariances.scale, "scale"),
+            (p.invariances.translation, "translation"),
+            (p.invariances.orthogonal, "rotation"),
+            (p.invariances.linear, "linear maps"),
+        ];
+        let kept: Vec<&str> = (invariances.iter())
+            .filter(|(keeps, _)| *keeps)
+            .map(|(_, what)| *what)
+            .collect();
+        let kept = kept.join(", ");
+        table.push(match format {
+            Format::Table => {
+                let or = |b: Bound, open: &str| match bound(b) {
+                    text if text.is_empty() => open.to_string(),
+                    text => text,
+                };
+                let range = format!("{}..{}", or(p.range.0, "-inf"), or(p.range.1, "inf"));
+                vec![
+                    json!(p.name),
+                    json!(mode),
+                    json!(range),
+                    json!(if p.symmetric { "yes" } else { "no" }),
+                    json!(kept),
+                    json!(p.chance),
+                ]
+            }
+            Format::Csv | Format::Json => vec![
+                json!(p.name),
+                json!(p.alias),
+                json!(p.title),
+                json!(mode),
+                json!(p.estimator),
+                json!("similarity"),
+                json!(bound(p.range.0)),
+                json!(bound(p.range.1)),
+                json!(p.symmetric),
+                json!(kept),
+                json!(p.chance),
+                json!(p.samples),
+                json!(p.uses_k),
+                json!(p.reference),
+            ],
+        });
+    }
+    table.print(format)?;
+    if format == Format::Table {
+        say("\nLarger is more alike, always. Names of measures with neighbours end in _kK in results.");
+        say("Formulas, and when to use which: docs/measures.md. References:");
+        let mut seen = Vec::new();
+        for reference in (REGISTRY.iter()).flat_map(|m| m.properties().reference.split("; ")) {
+            if !seen.contains(&reference) {
+                seen.push(reference);
+                say(&format!("  {reference}"));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
