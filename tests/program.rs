@@ -298,8 +298,8 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         ),
         (
             "measure = \"cka_linear_debiased\"",
-            "measure = \"cka\"",
-            &["unknown measure 'cka'", "cka_linear_biased"],
+            "measure = \"ckka\"",
+            &["unknown measure 'ckka'", "cka_linear_biased"],
         ),
         (
             "label = [\"digit\"]",

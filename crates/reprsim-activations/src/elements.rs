@@ -73,8 +73,6 @@ pub(crate) enum Bytes {
 pub(crate) struct Array {
     pub element: Element,
     pub big_endian: bool,
-    /// Whether the first axis runs fastest.
-    pub fortran: bool,
     pub shape: Vec<usize>,
     pub bytes: Bytes,
 }
@@ -96,46 +94,47 @@ impl Array {
         self.shape.iter().skip(1).product()
     }
 
-    /// Reads sample `row`, its axes in C order, into `out`.
+    /// Reads samples from `start` into `out`, as many as fit.
     pub fn read_samples(&self, start: usize, out: &mut [f64]) -> Result<(), String> {
         let sample = self.sample();
         if sample == 0 || out.is_empty() {
             return Ok(());
         }
-        if !self.fortran {
-            let bytes = self.element.bytes();
-            let from = start * sample * bytes;
-            return self.with_bytes(from, out.len() * bytes, |raw| {
-                self.element.decode(raw, self.big_endian, out);
-            });
-        }
-        // Element (i, rest) is at i + n * (rest in Fortran order): one run of rows
-        // for each place in a sample.
-        let n = self.shape[0];
-        let rows = out.len() / sample;
-        let mut run = vec![0.0; rows];
-        let axes = &self.shape[1..];
-        for place in 0..sample {
-            // The place in C order, taken apart and put together in Fortran order.
-            let (mut rest, mut column, mut stride) = (place, 0, 1);
-            let mut strides = Vec::with_capacity(axes.len());
-            for axis in axes {
-                strides.push(stride);
-                stride *= axis;
+        let bytes = self.element.bytes();
+        self.with_bytes(start * sample * bytes, out.len() * bytes, |raw| {
+            self.element.decode(raw, self.big_endian, out);
+        })
+    }
+
+    /// The same array with the last axis running fastest, in memory.
+    pub fn from_fortran(mut self) -> Result<Self, String> {
+        let bytes = self.element.bytes();
+        let count: usize = self.shape.iter().product();
+        let mut turned = vec![0u8; count * bytes];
+        let shape = self.shape.clone();
+        self.with_bytes(0, count * bytes, |raw| {
+            // Strides in C order of the axes, the first of which runs fastest.
+            let mut strides = vec![bytes; shape.len()];
+            for axis in (1..shape.len()).rev() {
+                strides[axis - 1] = strides[axis] * shape[axis];
             }
-            for (axis, stride) in axes.iter().zip(strides).rev() {
-                column += rest % axis * stride;
-                rest /= axis;
+            let mut index = vec![0usize; shape.len()];
+            let mut at = 0;
+            for element in raw.chunks_exact(bytes) {
+                turned[at..at + bytes].copy_from_slice(element);
+                for (axis, i) in index.iter_mut().enumerate() {
+                    *i += 1;
+                    at += strides[axis];
+                    if *i < shape[axis] {
+                        break;
+                    }
+                    at -= *i * strides[axis];
+                    *i = 0;
+                }
             }
-            let bytes = self.element.bytes();
-            self.with_bytes((column * n + start) * bytes, rows * bytes, |raw| {
-                self.element.decode(raw, self.big_endian, &mut run);
-            })?;
-            for (row, v) in run.iter().enumerate() {
-                out[row * sample + place] = *v;
-            }
-        }
-        Ok(())
+        })?;
+        self.bytes = Bytes::Memory(turned.into());
+        Ok(self)
     }
 
     fn with_bytes(

@@ -46,7 +46,10 @@ impl ActivationFile {
     /// says, is damaged, or holds no layers.
     pub fn open(path: &Path) -> Result<Self, ActivationError> {
         let error = |reason: String| ActivationError::new(path, reason);
-        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let ending = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default();
         let file = || File::open(path).map_err(|e| error(e.to_string()));
         let stem = || {
             let stem = path.file_stem().unwrap_or_default();
@@ -56,9 +59,11 @@ impl ActivationFile {
             "safetensors" => safetensors_file::read(file()?),
             "npy" => npy::read_file(file()?, stem()),
             "npz" => npz::read(file()?),
-            "pt" | "pth" => Err("is a PyTorch pickle, which cannot be opened without running it; \
+            "pt" | "pth" => Err(
+                "is a PyTorch pickle, which cannot be opened without running it; \
                  save the activations with safetensors.torch.save_file or numpy.savez"
-                .into()),
+                    .into(),
+            ),
             _ => Err(format!(
                 "'.{ending}' is not a known ending; known: .safetensors, .npy, .npz"
             )),
@@ -77,6 +82,17 @@ impl ActivationFile {
             Some(integers) => Some(integers.ids().map_err(error)?),
             None => contents.ids,
         };
+        if let Some(SampleIds::Numbers(ids)) = &ids {
+            for (name, array) in &contents.layers {
+                let rows = array.shape.first().copied().unwrap_or_default();
+                if rows != ids.len() {
+                    return Err(error(format!(
+                        "it has {} sample ids and layer '{name}' has {rows} rows",
+                        ids.len()
+                    )));
+                }
+            }
+        }
         let layers = (contents.layers.into_iter())
             .map(|(name, array)| StoredLayer {
                 name,
@@ -129,7 +145,9 @@ pub(crate) fn natural_key(name: &str) -> Vec<(u64, String)> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let number = rest[..digits].parse().unwrap_or(0);
         rest = &rest[digits..];
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let text = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
         key.push((number, rest[..text].to_string()));
         rest = &rest[text..];
     }

@@ -13,6 +13,9 @@ pub struct LayerMatrix {
     pub(crate) shape: [usize; 2],
 }
 
+/// Elements that are pooled at once.
+const POOLED_AT_ONCE: usize = 1 << 21;
+
 impl LayerMatrix {
     /// Samples and dimensions.
     pub fn shape(&self) -> [usize; 2] {
@@ -31,9 +34,16 @@ impl LayerMatrix {
         let sample = self.array.sample();
         match self.pool {
             Some(pool) if self.array.shape.len() > 2 && sample > 0 => {
-                let mut samples = vec![0.0; rows.len() * sample];
-                self.array.read_samples(rows.start, &mut samples)?;
-                pool.pool(&self.array.shape, &samples, out);
+                // A sample may be many times as large as what is left of it.
+                let step = (POOLED_AT_ONCE / sample).clamp(1, rows.len().max(1));
+                let mut samples = vec![0.0; step * sample];
+                for (block, out) in out.chunks_mut(step * d).enumerate() {
+                    let count = out.len() / d;
+                    let samples = &mut samples[..count * sample];
+                    self.array
+                        .read_samples(rows.start + block * step, samples)?;
+                    pool.pool(&self.array.shape, samples, out);
+                }
                 Ok(())
             }
             _ => self.array.read_samples(rows.start, out),

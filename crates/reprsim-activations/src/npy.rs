@@ -67,7 +67,7 @@ impl Header {
             .map_err(|e| format!("its header is damaged: {e}"))?;
         if header.uses_pickled_array() {
             return Err(
-                "holds Python objects, not numbers; save it with a float dtype".to_string()
+                "holds Python objects, not numbers; save it with a float dtype".to_string(),
             );
         }
         let DType::Plain(kind) = header.dtype() else {
@@ -78,8 +78,14 @@ impl Header {
             (TypeChar::Float, 2) => Kind::Float(Element::F16),
             (TypeChar::Float, 4) => Kind::Float(Element::F32),
             (TypeChar::Float, 8) => Kind::Float(Element::F64),
-            (TypeChar::Int, 1 | 2 | 4 | 8) => Kind::Integer { bytes, signed: true },
-            (TypeChar::Uint, 1 | 2 | 4) => Kind::Integer { bytes, signed: false },
+            (TypeChar::Int, 1 | 2 | 4 | 8) => Kind::Integer {
+                bytes,
+                signed: true,
+            },
+            (TypeChar::Uint, 1 | 2 | 4) => Kind::Integer {
+                bytes,
+                signed: false,
+            },
             _ => {
                 return Err(format!(
                     "has type '{kind}'; known: float16, float32, float64 (bfloat16 in safetensors)"
@@ -90,8 +96,8 @@ impl Header {
             .map(|d| usize::try_from(*d).ok())
             .collect::<Option<Vec<usize>>>()
             .ok_or("its shape is beyond this machine")?;
-        let data = size(&shape, bytes)
-            .ok_or_else(|| format!("its shape {shape:?} is beyond any file"))?;
+        let data =
+            size(&shape, bytes).ok_or_else(|| format!("its shape {shape:?} is beyond any file"))?;
         Ok(Self {
             kind: element,
             big_endian: kind.endianness() == Endianness::Big,
@@ -106,12 +112,14 @@ impl Header {
         let array = |element| Array {
             element,
             big_endian: self.big_endian,
-            fortran: self.fortran,
             shape: self.shape,
             bytes,
         };
         match self.kind {
-            Kind::Float(element) => Ok(Found::Layer(array(element))),
+            Kind::Float(element) => Ok(Found::Layer(match self.fortran {
+                true => array(element).from_fortran()?,
+                false => array(element),
+            })),
             Kind::Integer { bytes, signed } if name == ARRAY => Ok(Found::Integers(Integers {
                 bytes,
                 signed,

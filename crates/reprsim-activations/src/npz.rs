@@ -60,7 +60,9 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
                 bytes.len()
             )));
         }
-        let found = header.found(&layer, Bytes::Memory(bytes.into())).map_err(wrong)?;
+        let found = header
+            .found(&layer, Bytes::Memory(bytes.into()))
+            .map_err(wrong)?;
         match found {
             Found::Layer(array) => contents.layers.push((layer, array)),
             Found::Integers(integers) => contents.integers = Some(integers),
@@ -79,7 +81,9 @@ fn entries(file: &mut File) -> Option<usize> {
     let mut bytes = Vec::new();
     file.take(tail).read_to_end(&mut bytes).ok()?;
     file.rewind().ok()?;
-    let at = bytes.windows(END).rposition(|w| w.starts_with(b"PK\x05\x06"))?;
+    let at = bytes
+        .windows(END)
+        .rposition(|w| w.starts_with(b"PK\x05\x06"))?;
     let count = u16::from_le_bytes([bytes[at + 10], bytes[at + 11]]);
     // All ones stands for a count that is kept elsewhere.
     (count != u16::MAX).then_some(count.into())

@@ -67,14 +67,12 @@ impl Pool {
                     }
                 }
             }
-            [_, channels, h, w] if self != Self::Flatten => {
+            [_, _, h, w] if self != Self::Flatten => {
                 let places = h * w;
                 let maps = samples.chunks_exact(places);
-                debug_assert_eq!(maps.len(), out.len());
                 for (map, to) in maps.zip(out.iter_mut()) {
                     *to = self.over(places, |p| map[p]);
                 }
-                debug_assert!(channels > 0);
             }
             _ => out.copy_from_slice(samples),
         }
@@ -86,7 +84,11 @@ impl Pool {
             Self::Last => at(count - 1),
             // NaN must not be lost: f64::max would drop it.
             Self::Max => (0..count).map(at).fold(f64::NEG_INFINITY, |m, v| {
-                if v.is_nan() || m.is_nan() { f64::NAN } else { m.max(v) }
+                if v.is_nan() || m.is_nan() {
+                    f64::NAN
+                } else {
+                    m.max(v)
+                }
             }),
             Self::Mean | Self::Flatten => (0..count).map(at).sum::<f64>() / count as f64,
         }

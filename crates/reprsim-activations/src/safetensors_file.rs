@@ -32,8 +32,8 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
     }
     let mut header = vec![0; header_length as usize];
     file.read_exact(&mut header).map_err(|e| e.to_string())?;
-    let header: Header = serde_json::from_slice(&header)
-        .map_err(|e| format!("its header is damaged: {e}"))?;
+    let header: Header =
+        serde_json::from_slice(&header).map_err(|e| format!("its header is damaged: {e}"))?;
     let mut found = header.layers;
     let mut sorted: Vec<&String> = found.iter().map(|(name, _)| name).collect();
     sorted.sort();
@@ -67,7 +67,9 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
     let order: Option<Vec<String>> =
         (info.get("layers")).map(|names| names.split(',').map(String::from).collect());
     found.sort_by_key(|(name, _)| {
-        let place = order.as_ref().and_then(|o| o.iter().position(|n| n == name));
+        let place = order
+            .as_ref()
+            .and_then(|o| o.iter().position(|n| n == name));
         (place.unwrap_or(usize::MAX), natural_key(name))
     });
 
@@ -89,7 +91,6 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
             Ok(Array {
                 element,
                 big_endian: false,
-                fortran: false,
                 shape: info.shape.clone(),
                 bytes: Bytes::File {
                     file: file.clone(),

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use rand::RngExt;
 use reprsim_data::split::{
     ClassSplit, DataSplit, Labelling, ModelSamples, PairSplit, Reached, TaskSplit, split_classes,
     split_data, split_tasks,
 };
 use reprsim_data::{Probe, Stream};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
-use rand::RngExt;
 use reprsim_metrics::{Layer, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_train::{
@@ -137,14 +137,7 @@ pub(crate) fn run_cell(
                 write_activations(activations, &file, &info)?;
             }
         }
-        measure(
-            context,
-            &stream,
-            &prepared.config.name,
-            &a,
-            &b,
-            &mut scores,
-        )?;
+        measure(context, &stream, &prepared.config.name, &a, &b, &mut scores)?;
     }
 
     let result = |network: &Network, samples: &ModelSamples, epochs: &[Epoch]| {
@@ -355,7 +348,7 @@ fn measure(
                 d_b: y.width(),
                 null_mean: score.null_mean.or(calibration.map(|c| c.null_mean)),
                 p_permutation: calibration.map(|c| c.p),
-                calibrated: calibration.map(|c| c.calibrated),
+                calibrated: calibration.and_then(|c| c.calibrated),
             });
         }
     }

@@ -790,6 +790,9 @@ impl Reader<'_> {
         }
         let primary = &raw.primary;
         self.pick("measure", &primary.measure, &known)?;
+        if raw.measures.is_none() && !measures.contains(primary.measure.get_ref()) {
+            measures.insert(0, primary.measure.get_ref().clone());
+        }
         if !measures.contains(primary.measure.get_ref()) {
             return Err(self.at(
                 &primary.measure,

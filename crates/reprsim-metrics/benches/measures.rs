@@ -8,9 +8,7 @@ use burn::tensor::Device;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use reprsim_metrics::{
-    Layer, Matrix, Measure, Mode, Options, Permutations, Set, find, of_mode,
-};
+use reprsim_metrics::{Layer, Matrix, Measure, Mode, Options, Permutations, Set, find, of_mode};
 
 /// The program's allocator.
 #[global_allocator]
@@ -87,7 +85,9 @@ fn set_of_models(criterion: &mut Criterion) {
         Ok(set) => set,
         Err(error) => panic!("{error}"),
     };
-    let pairs: Vec<(usize, usize)> = (0..120).flat_map(|i| (0..120).map(move |j| (i, j))).collect();
+    let pairs: Vec<(usize, usize)> = (0..120)
+        .flat_map(|i| (0..120).map(move |j| (i, j)))
+        .collect();
     let measures: Vec<&dyn Measure> = find("cka_linear_debiased").into_iter().collect();
     let none = Permutations::none();
     let mut group = criterion.benchmark_group("10 models x 12 layers, n=5000 d=256");

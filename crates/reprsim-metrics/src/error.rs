@@ -57,6 +57,9 @@ pub enum Undefined {
     /// A sample has the same activation in every dimension, so that its
     /// correlation with others has no meaning.
     ConstantSample,
+    /// More than half of all pairs of samples are at distance zero, so that the
+    /// median distance is no bandwidth.
+    ZeroMedianDistance,
     /// The estimate of a layer's own variance is not positive: the samples say
     /// too little about it for a ratio to mean anything.
     NoVariance,
@@ -71,6 +74,7 @@ impl fmt::Display for Undefined {
             Self::NoDimensions => f.write_str("layer has no dimension"),
             Self::TooFewDimensions { needed } => write!(f, "fewer than {needed} dimensions"),
             Self::ConstantSample => f.write_str("a sample is the same in every dimension"),
+            Self::ZeroMedianDistance => f.write_str("half of all samples are equal"),
             Self::NoVariance => f.write_str("estimated variance is not positive"),
         }
     }

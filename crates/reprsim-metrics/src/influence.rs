@@ -1,4 +1,4 @@
-//! Which samples carry a linear CKA: its value without each sample, exactly.
+//! Which samples carry a linear CKA: its value without each sample.
 //!
 //! Leaving out row i of centred X and Y shifts the other rows by `x_i / (n - 1)`,
 //! so that with c = n / (n - 1) the cross-covariance C = X'Y becomes
@@ -7,68 +7,123 @@
 //! matrix products. (Davari et al. 2022, arXiv 2210.16156, show how far one
 //! moved sample can take CKA.)
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use burn::tensor::Tensor;
 
 use crate::source::HostValues;
 use crate::view::View;
-use crate::{MetricError, Set, Undefined};
+use crate::{Measure, MetricError, Permutations, Set, Undefined, Value};
 
 /// Linear CKA of a pair of layers with each sample left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeaveOneOut {
-    /// Biased, one value a sample; `None` where nothing varies any more.
+    /// Biased, one value a sample; `None` where too little of a layer's own term is
+    /// left to tell: [`Set::without`] can.
     pub biased: Vec<Option<f64>>,
     /// Debiased, one value a sample.
     pub debiased: Vec<Option<f64>>,
 }
 
 impl LeaveOneOut {
-    /// The sample whose absence changes `score` most, and the score without it.
-    pub fn most_influential(score: f64, without: &[Option<f64>]) -> Option<(usize, f64)> {
+    /// The sample whose absence changes `score` most. A sample that outweighs all
+    /// others together comes before any other.
+    pub fn most_influential(score: f64, without: &[Option<f64>]) -> Option<usize> {
+        let change = |value: &Option<f64>| value.map_or(f64::INFINITY, |v| (v - score).abs());
         (without.iter().enumerate())
-            .filter_map(|(i, value)| Some((i, (*value)?)))
-            .max_by(|(i, x), (j, y)| {
-                let change = |v: &f64| (v - score).abs();
-                change(x).total_cmp(&change(y)).then(j.cmp(i))
-            })
+            .max_by(|(i, x), (j, y)| change(x).total_cmp(&change(y)).then(j.cmp(i)))
+            .map(|(i, _)| i)
     }
 }
 
+/// Where less than this share of a layer's own term is left, f32 products cannot
+/// tell what it is.
+const LEFT: f64 = 1e-4;
+
 impl Set {
-    /// Linear CKA of layers `a` and `b` without each sample in turn.
+    /// Linear CKA of each pair of layers without each sample in turn.
+    ///
+    /// Values are those of f32 products: where one sample outweighs all others
+    /// together, few digits are left of what remains without it. [`Set::without`]
+    /// gives one value in full.
     ///
     /// # Errors
     /// [`MetricError`] if activations cannot be read or the device fails. The
-    /// inner result says why CKA is undefined for these layers.
+    /// inner results say why CKA is undefined for a pair.
     pub fn leave_one_out(
         &self,
-        a: usize,
-        b: usize,
-    ) -> Result<Result<LeaveOneOut, Undefined>, MetricError> {
+        pairs: &[(usize, usize)],
+    ) -> Result<Vec<Result<LeaveOneOut, Undefined>>, MetricError> {
         let n = self.rows();
         if n < 5 {
-            return Ok(Err(Undefined::TooFewSamples { needed: 5 }));
+            let reason = Undefined::TooFewSamples { needed: 5 };
+            return Ok(vec![Err(reason); pairs.len()]);
         }
         let room = self.room();
-        let (x, y) = (self.centred(a, &room)?, self.centred(b, &room)?);
-        if let Some(reason) = x.degenerate.or(y.degenerate) {
-            return Ok(Err(reason));
+        let involved: BTreeSet<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
+        let mut layers: BTreeMap<usize, Result<(View, Vec<Hsic>), Undefined>> = BTreeMap::new();
+        for i in involved {
+            let view = self.centred(i, &room)?;
+            let layer = match view.degenerate {
+                Some(reason) => Err(reason),
+                None => {
+                    let own = without_each(&view, &view)?;
+                    Ok((view, own))
+                }
+            };
+            layers.insert(i, layer);
         }
-        let cross = without_each(&x, &y)?;
-        let own_x = without_each(&x, &x)?;
-        let own_y = without_each(&y, &y)?;
-        let ratio = |of: fn(&Hsic) -> f64| -> Vec<Option<f64>> {
-            (0..n)
-                .map(|i| {
-                    let norm = of(&own_x[i]).max(0.0).sqrt() * of(&own_y[i]).max(0.0).sqrt();
-                    (norm > 0.0).then(|| of(&cross[i]) / norm)
-                })
-                .collect()
-        };
-        Ok(Ok(LeaveOneOut {
-            biased: ratio(|h| h.biased),
-            debiased: ratio(|h| h.debiased),
-        }))
+        pairs
+            .iter()
+            .map(|(i, j)| {
+                let ((x, own_x), (y, own_y)) = match (&layers[i], &layers[j]) {
+                    (Ok(x), Ok(y)) => (x, y),
+                    (Err(reason), _) | (_, Err(reason)) => return Ok(Err(*reason)),
+                };
+                let cross = without_each(x, y)?;
+                let ratio = |of: fn(&Hsic) -> f64| -> Vec<Option<f64>> {
+                    let own = |own: &[Hsic]| -> Vec<f64> {
+                        let most = own.iter().map(of).fold(0.0, f64::max);
+                        (own.iter().map(of))
+                            .map(|left| if left > LEFT * most { left } else { 0.0 })
+                            .collect()
+                    };
+                    let (own_x, own_y) = (own(own_x), own(own_y));
+                    (0..n)
+                        .map(|i| {
+                            let norm = own_x[i].sqrt() * own_y[i].sqrt();
+                            (norm > 0.0).then(|| of(&cross[i]) / norm)
+                        })
+                        .collect()
+                };
+                Ok(Ok(LeaveOneOut {
+                    biased: ratio(|h| h.biased),
+                    debiased: ratio(|h| h.debiased),
+                }))
+            })
+            .collect()
+    }
+
+    /// A measure of a pair of layers without one sample, from the beginning.
+    ///
+    /// # Errors
+    /// As [`Set::compare`].
+    pub fn without(
+        &self,
+        sample: usize,
+        measure: &dyn Measure,
+        pair: (usize, usize),
+    ) -> Result<Value, MetricError> {
+        let rest: Vec<u32> = (0..self.rows() as u32)
+            .filter(|i| *i as usize != sample)
+            .collect();
+        let scores = self.pair(pair).subset(&rest).compare(
+            &[measure],
+            &[(0, 1)],
+            &Permutations::none(),
+            &mut |_| (),
+        )?;
+        Ok(scores[0][0].value)
     }
 }
 
@@ -101,14 +156,19 @@ fn without_each(x: &View, y: &View) -> Result<Vec<Hsic>, MetricError> {
             let sum_rl = whole.r_with_y[i] - ri * si;
             let sum_ks = whole.s_with_x[i] - ri * si;
             let sum_kl = whole.bilinear[i] - ri * si;
-            let diagonal = sum_rs + h * sum_rl + v * sum_r
-                + g * sum_ks + g * h * sum_kl + g * v * sum_k
-                + u * sum_s + u * h * sum_l + u * v * m;
+            let diagonal = sum_rs
+                + h * sum_rl
+                + v * sum_r
+                + g * sum_ks
+                + g * h * sum_kl
+                + g * v * sum_k
+                + u * sum_s
+                + u * h * sum_l
+                + u * v * m;
             let traces = trace(r_total, ri) * trace(s_total, si);
             Hsic {
                 biased: product,
-                debiased: product - m / (m - 2.0) * diagonal
-                    + traces / ((m - 1.0) * (m - 2.0)),
+                debiased: product - m / (m - 2.0) * diagonal + traces / ((m - 1.0) * (m - 2.0)),
             }
         })
         .collect())
@@ -138,12 +198,19 @@ impl Sums {
         let mut x_by_s = vec![0.0; x.width()];
         let mut y_by_r = vec![0.0; y.width()];
         for rows in chunks() {
-            let part = x.chunk(rows.clone())?.transpose().matmul(y.chunk(rows.clone())?);
+            let part = x
+                .chunk(rows.clone())?
+                .transpose()
+                .matmul(y.chunk(rows.clone())?);
             covariance = Some(match covariance {
                 Some(sum) => sum + part,
                 None => part,
             });
-            weigh(&mut x_by_s, &x.read(rows.clone())?, &y.squares[rows.clone()]);
+            weigh(
+                &mut x_by_s,
+                &x.read(rows.clone())?,
+                &y.squares[rows.clone()],
+            );
             weigh(&mut y_by_r, &y.read(rows.clone())?, &x.squares[rows]);
         }
         let mut sums = Self {

@@ -65,7 +65,9 @@ impl Set {
                 (drawn.into_iter().zip(values))
                     .map(|(drawn, value)| {
                         let complete = drawn.len() == draws && draws > 1;
-                        complete.then(|| self.interval(*measure, (*value)?, drawn)).flatten()
+                        complete
+                            .then(|| self.interval(*measure, (*value)?, drawn))
+                            .flatten()
                     })
                     .collect()
             })
@@ -80,7 +82,10 @@ impl Set {
             let (low, high) = (at.floor() as usize, at.ceil() as usize);
             drawn[low] + (drawn[high] - drawn[low]) * at.fract()
         };
-        let (low, high) = (value + quantile(0.025) - mean, value + quantile(0.975) - mean);
+        let (low, high) = (
+            value + quantile(0.025) - mean,
+            value + quantile(0.975) - mean,
+        );
         let smallest = match measure.properties().range.0 {
             Bound::Number(v) => v,
             Bound::K | Bound::None => f64::NEG_INFINITY,

@@ -36,7 +36,10 @@ impl Kernel {
         };
         Transform {
             rows,
-            columns: ColumnMap::Centred,
+            columns: match self {
+                Self::GaussianMedian => ColumnMap::Located,
+                _ => ColumnMap::Centred,
+            },
         }
     }
 
@@ -80,6 +83,9 @@ pub(crate) fn tiles(n: usize, layers: usize) -> Vec<(Range<usize>, Range<usize>)
 pub(crate) struct KernelLayer<'a> {
     pub view: &'a View,
     entry: Entry,
+    /// The diagonal of the tiles, which is left out of them: it is known in f64,
+    /// and where dimensions are many it would drown the rest in f32.
+    pub tile_diagonal: Vec<f64>,
     pub diagonal: Vec<f64>,
     /// Row sums, diagonal included. Of non-linear kernels they are known once
     /// the matrix has been gone through.
@@ -100,9 +106,13 @@ impl<'a> KernelLayer<'a> {
     /// Prepares the kernel matrix of a view that is not degenerate.
     pub fn new(kernel: Kernel, view: &'a View) -> Result<Result<Self, Undefined>, MetricError> {
         let n = view.rows();
-        let layer = |entry, diagonal, rows| {
+        let layer = |entry: Entry, diagonal: Vec<f64>, rows| {
             Ok(Ok(Self {
                 view,
+                tile_diagonal: match entry {
+                    Entry::Product => view.squares.clone(),
+                    _ => diagonal.clone(),
+                },
                 entry,
                 diagonal,
                 rows,
@@ -122,7 +132,7 @@ impl<'a> KernelLayer<'a> {
             }
             Kernel::GaussianMedian => {
                 let Some(median) = median_square_distance(view)? else {
-                    return Ok(Err(Undefined::ConstantLayer));
+                    return Ok(Err(Undefined::ZeroMedianDistance));
                 };
                 let shift = (-0.5f64).exp();
                 let entry = Entry::Gaussian {
@@ -147,7 +157,7 @@ impl<'a> KernelLayer<'a> {
     }
 
     /// The entries for the samples `rows` and `columns`, whose transformed
-    /// activations are `x` and `y`.
+    /// activations are `x` and `y`; zero on the diagonal.
     pub fn tile(
         &self,
         x: Tensor<2>,
@@ -163,13 +173,22 @@ impl<'a> KernelLayer<'a> {
                 .collect();
             Tensor::<2>::from_data(TensorData::new(values, shape), &device)
         };
+        let off_diagonal = |tile: Tensor<2>| match rows == columns {
+            true => {
+                let size = rows.len();
+                let mut mask = vec![1.0f32; size * size];
+                (0..size).for_each(|i| mask[i * size + i] = 0.0);
+                tile * Tensor::from_data(TensorData::new(mask, [size, size]), &device)
+            }
+            false => tile,
+        };
         match &self.entry {
-            Entry::Product => Ok(product),
+            Entry::Product => Ok(off_diagonal(product)),
             Entry::Gaussian { scale, shift } => {
                 let x2 = squares(rows, [rows.len(), 1]);
                 let y2 = squares(columns, [1, columns.len()]);
                 let exponent = (product * 2.0 - x2 - y2).clamp_max(0.0) * *scale;
-                Ok(exponent.exp() - *shift)
+                Ok(off_diagonal(exponent.exp() - *shift))
             }
             Entry::Rank { grand_mean, ranks } => {
                 let mut values = HostValues::of(product)?.to_vec();
@@ -197,7 +216,7 @@ impl<'a> KernelLayer<'a> {
 
 impl View {
     /// The mean of the uncentred Gram matrix.
-    fn grand_mean(&self) -> f64 {
+    pub fn grand_mean(&self) -> f64 {
         self.shift().iter().map(|m| m * m).sum()
     }
 
@@ -307,10 +326,10 @@ const EXACT_UP_TO: usize = 1024;
 
 /// Bits of the mantissa of a dissimilarity that tell its bin.
 const RANK_BITS: u32 = 14;
-/// The smallest dissimilarity with bins of its own is 2^-24: f32 correlations
-/// near 1 are no finer.
-const RANK_BASE: usize = (127 - 24) << RANK_BITS;
-const RANK_BINS: usize = 27 << RANK_BITS;
+/// The smallest dissimilarity with bins of its own is 2^-20: copies of a sample
+/// are to share a bin whatever f32 makes of them.
+const RANK_BASE: usize = (127 - 20) << RANK_BITS;
+const RANK_BINS: usize = 23 << RANK_BITS;
 
 impl Ranks {
     fn new(view: &View, grand_mean: f64) -> Result<Self, MetricError> {
@@ -329,7 +348,6 @@ impl Ranks {
         };
         Ok(Self::Binned(counts.iter().map(mean_rank).collect()))
     }
-
 }
 
 /// The centred, scaled rank of each pair of samples.
@@ -338,16 +356,17 @@ fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
     let rows = view.read(0..n)?;
     let row = |i: usize| &rows[i * d..][..d];
     // The mean correlation is the same for all pairs.
-    let mut pairs: Vec<(f64, u32, u32)> = (0..n)
+    let mut pairs: Vec<(i64, u32, u32)> = (0..n)
         .into_par_iter()
         .flat_map_iter(|i| {
             (i + 1..n).map(move |j| {
                 let correlation = dot(row(i), row(j)) + view.offsets[i] + view.offsets[j];
-                (-correlation, i as u32, j as u32)
+                // Equal but for rounding is a tie.
+                ((-correlation * 1e12).round() as i64, i as u32, j as u32)
             })
         })
         .collect();
-    pairs.par_sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
+    pairs.par_sort_unstable();
     let total = pairs.len() as f64;
     let mut ranks = vec![0.0f32; n * n];
     let mut start = 0;

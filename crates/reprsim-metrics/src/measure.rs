@@ -19,9 +19,11 @@ pub trait Measure: Send + Sync {
     /// The name in results: with the number of neighbours where it uses one.
     fn full_name(&self, k: usize) -> String {
         let properties = self.properties();
-        match (properties.uses_k, properties.mode) {
-            (true, Mode::Exact) => format!("{}_k{k}", properties.name),
-            _ => properties.name.to_string(),
+        // The published names mean the published k.
+        let published = properties.mode == Mode::Paper && k == PUBLISHED_K;
+        match properties.uses_k && !published {
+            true => format!("{}_k{k}", properties.name),
+            false => properties.name.to_string(),
         }
     }
 
@@ -39,6 +41,9 @@ pub trait Measure: Send + Sync {
         None
     }
 }
+
+/// Neighbours in the published numbers.
+const PUBLISHED_K: usize = 10;
 
 /// Which of the two sets of definitions a measure belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! HSIC_1 summed over batches of samples (Nguyen, Raghu, Kornblith 2021, arXiv
 //! 2010.15327, eq. 2 and 3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Tensor;
 
@@ -23,10 +23,10 @@ const SEED: u64 = 0x6d69_6e69;
 pub struct MinibatchSums {
     /// Both layers.
     pub cross: f64,
-    /// The first with itself.
-    pub a: f64,
-    /// The second with itself.
-    pub b: f64,
+    /// The first with itself, and the product of kernels that it is what is left of.
+    pub a: (f64, f64),
+    /// The second with itself, likewise.
+    pub b: (f64, f64),
 }
 
 /// A pair of layers: as it is, and under each permutation.
@@ -52,15 +52,18 @@ pub(crate) fn compare(
     }
     let usable = |(i, j): &(usize, usize)| layers[*i].is_ok() && layers[*j].is_ok();
     let known: Vec<(usize, usize)> = pairs.iter().copied().filter(usable).collect();
-    // One epoch in a random order; a last batch that is not full is left out.
+    // One epoch in a random order. Sums of n (n - 3) HSIC_1 give a last, shorter
+    // batch the weight that it has.
     let order = Permutations::random(n, 1, SEED);
     let order = order.iter().next().unwrap_or_default();
-    let batches: Vec<&[u32]> = match n <= BATCH {
-        true => vec![order],
-        false => order.chunks_exact(BATCH).collect(),
-    };
+    let batches: Vec<&[u32]> = order.chunks(BATCH).filter(|b| b.len() >= 4).collect();
     let run = |map: Option<&[u32]>| sums(&layers, &known, &batches, map);
-    let place = |pair: &(usize, usize)| known.iter().position(|k| k == pair);
+    let places: BTreeMap<(usize, usize), usize> = known
+        .iter()
+        .enumerate()
+        .map(|(at, pair)| (*pair, at))
+        .collect();
+    let place = |pair: &(usize, usize)| places.get(pair).copied();
     let observed = run(None)?;
     let mut results: Vec<MinibatchResult> = pairs
         .iter()
@@ -110,11 +113,11 @@ fn sums(
                 let x = layer.view.gather(samples)?;
                 let tile = layer.tile(x.clone(), x, samples, samples)?;
                 let sums = HostValues::of(tile.clone().sum_dim(1))?;
-                let rows = sums.iter().copied().map(f64::from).collect();
+                let off_rows = sums.iter().copied().map(f64::from).collect();
                 let diagonal = (samples.iter())
                     .map(|s| layer.view.squares[*s as usize])
                     .collect();
-                sides.push(Side { rows, diagonal });
+                sides.push(Side { off_rows, diagonal });
                 flat.push(tile.reshape([1, size * size]));
             }
         }
@@ -124,19 +127,19 @@ fn sums(
         }
         let flat = Tensor::cat(flat, 0);
         let products = HostValues::of(flat.clone().matmul(flat.transpose()))?;
-        let hsic = |x: usize, y: usize| {
-            sides[x]
-                .with(&sides[y], f64::from(products[x * count + y]))
-                .hsic1()
-        };
+        let sums =
+            |x: usize, y: usize| sides[x].with(&sides[y], f64::from(products[x * count + y]));
         for ((i, j), total) in pairs.iter().zip(&mut totals) {
             let (Ok(x), Ok(y)) = (firsts.binary_search(i), seconds.binary_search(j)) else {
                 continue;
             };
             let y = firsts.len() + y;
-            total.cross += hsic(x, y);
-            total.a += hsic(x, x);
-            total.b += hsic(y, y);
+            total.cross += sums(x, y).hsic1();
+            for (own, at) in [(&mut total.a, x), (&mut total.b, y)] {
+                let sums = sums(at, at);
+                own.0 += sums.hsic1();
+                own.1 += sums.product;
+            }
         }
     }
     Ok(totals)
@@ -144,26 +147,29 @@ fn sums(
 
 /// One layer's kernel matrix of a batch.
 struct Side {
-    rows: Vec<f64>,
+    /// Row sums without the diagonal.
+    off_rows: Vec<f64>,
     diagonal: Vec<f64>,
 }
 
 impl Side {
     fn with(&self, other: &Self, product: f64) -> KernelSums {
         let dot = crate::view::dot;
-        let off = |side: &Self| -> Vec<f64> {
-            (side.rows.iter().zip(&side.diagonal))
-                .map(|(r, d)| r - d)
+        let rows = |side: &Self| -> Vec<f64> {
+            (side.off_rows.iter().zip(&side.diagonal))
+                .map(|(r, d)| r + d)
                 .collect()
         };
+        let (own, others) = (rows(self), rows(other));
         let sum = |values: &[f64]| values.iter().sum::<f64>();
         KernelSums {
-            n: self.rows.len() as f64,
-            product,
+            n: own.len() as f64,
+            // Tiles lack the diagonal, and so do the sums of their rows.
+            product: product + dot(&self.diagonal, &other.diagonal),
             diagonal: dot(&self.diagonal, &other.diagonal),
-            rows: dot(&self.rows, &other.rows),
-            off_rows: dot(&off(self), &off(other)),
-            totals: (sum(&self.rows), sum(&other.rows)),
+            rows: dot(&own, &others),
+            off_rows: dot(&self.off_rows, &other.off_rows),
+            totals: (sum(&own), sum(&others)),
             traces: (sum(&self.diagonal), sum(&other.diagonal)),
         }
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::kernel::{Kernel, tiles};
+use crate::kernel::tiles;
 use crate::permutations::Permutations;
 use crate::source::HostValues;
 use crate::view::{ColumnMap, RowMap, Transform, View, rows_within};
@@ -30,16 +30,9 @@ impl Space {
                 Self::Cosine => RowMap::Unit,
                 Self::ClampedCosine => RowMap::ClampedUnit { threshold },
             },
-            columns: ColumnMap::AsIs,
-        }
-    }
-
-    /// The kernel whose values measures ask for beside the neighbours, and
-    /// whether it is to be U-centred.
-    pub(crate) fn kernel(self) -> Kernel {
-        match self {
-            Self::Cosine => Kernel::Linear,
-            Self::ClampedCosine => Kernel::ClampedLinear,
+            // A common offset would leave f32 no digits to tell neighbours by; the
+            // view keeps what it took off.
+            columns: ColumnMap::Centred,
         }
     }
 }
@@ -62,10 +55,13 @@ pub(crate) struct Neighbors {
 }
 
 impl Neighbors {
-    /// Finds them. `view` has rows of length 1 and is not degenerate; n > k.
+    /// Finds them. `view` has rows of length 1, centred, and is not degenerate;
+    /// n > k. A cosine is then `c_i c_j + o_i + o_j` and a constant, of which the
+    /// neighbours of i see `c_i c_j + o_j`.
     pub fn find(view: &View, k: usize) -> Result<Self, MetricError> {
-        let (n, d) = (view.rows(), view.width());
+        let n = view.rows();
         let rows = host_rows(view)?;
+        let offsets: Vec<f32> = view.offsets.iter().map(|o| *o as f32).collect();
         let wanted = (k + SPARE).min(n - 1);
         let mut best: Vec<Candidates> = vec![Candidates::new(wanted); n];
         // Similarity is symmetric: a tile above the diagonal is offered to the
@@ -79,7 +75,7 @@ impl Neighbors {
                 .par_iter_mut()
                 .zip(values.par_chunks(width))
                 .zip(here.clone().into_par_iter())
-                .for_each(|((best, values), i)| best.offer(values, &there, i));
+                .for_each(|((best, values), i)| best.offer(values, &offsets, &there, i));
             if here == there {
                 continue;
             }
@@ -97,7 +93,7 @@ impl Neighbors {
                         }
                         for (c, best) in best.iter_mut().enumerate() {
                             let values = &turned[c * here.len()..][..here.len()];
-                            best.offer(values, &here, there.start + first + c);
+                            best.offer(values, &offsets, &here, there.start + first + c);
                         }
                     },
                 );
@@ -105,7 +101,7 @@ impl Neighbors {
         let lists = best
             .into_par_iter()
             .enumerate()
-            .flat_map_iter(|(i, best)| best.ordered(&rows, d, i, k))
+            .flat_map_iter(|(i, best)| best.ordered(&rows, &view.offsets, i, k))
             .collect();
         Ok(Self {
             lists,
@@ -113,16 +109,17 @@ impl Neighbors {
         })
     }
 
-    /// Fills in the kernel values between each sample and its neighbours: inner
-    /// products of the rows of `view`, U-centred if `centred`, which it is.
+    /// Fills in the kernel values between each sample and its neighbours: cosines
+    /// if `view` is of rows of length 1, else inner products, U-centred.
     ///
     /// U-centring (Szekely and Rizzo 2014) of a Gram matrix of centred rows x is
     /// `x_i x_j + (|x_i|^2 + |x_j|^2) / (n-2) - sum |x|^2 / ((n-1)(n-2))`.
-    pub fn add_kernel(&mut self, view: &View, k: usize, centred: bool) -> Result<(), MetricError> {
+    pub fn add_kernel(&mut self, view: &View, k: usize, cosines: bool) -> Result<(), MetricError> {
         let (n, d) = (view.rows(), view.width());
         let rows = host_rows(view)?;
         let size = n as f64;
         let total: f64 = view.squares.iter().sum();
+        let mean = view.grand_mean();
         self.kernel = self
             .lists
             .par_chunks(k)
@@ -132,11 +129,11 @@ impl Neighbors {
                 list.iter().map(move |j| {
                     let j = *j as usize;
                     let product = product(&rows[i * d..][..d], &rows[j * d..][..d]);
-                    if centred {
+                    if cosines {
+                        product + view.offsets[i] + view.offsets[j] + mean
+                    } else {
                         product + (view.squares[i] + view.squares[j]) / (size - 2.0)
                             - total / ((size - 1.0) * (size - 2.0))
-                    } else {
-                        product
                     }
                 })
             })
@@ -214,21 +211,24 @@ impl Candidates {
         }
     }
 
-    /// Offers the similarities of sample `i` with `columns`.
-    fn offer(&mut self, values: &[f32], columns: &Range<usize>, i: usize) {
+    /// Offers the similarities of sample `i` with `columns`: `values` and the
+    /// columns' `offsets`.
+    fn offer(&mut self, values: &[f32], offsets: &[f32], columns: &Range<usize>, i: usize) {
+        let offsets = &offsets[columns.clone()];
         let mut worst = self.worst();
         // Blocks are first asked whether any of them is good enough, which the
         // compiler turns into a few vector instructions.
         const BLOCK: usize = 32;
-        for (b, block) in values.chunks(BLOCK).enumerate() {
-            if !block.iter().fold(false, |any, v| any | (*v > worst)) {
+        for (b, (block, offsets)) in values.chunks(BLOCK).zip(offsets.chunks(BLOCK)).enumerate() {
+            let pairs = || block.iter().zip(offsets).map(|(v, o)| v + o);
+            if !pairs().fold(false, |any, v| any | (v > worst)) {
                 continue;
             }
-            for (c, v) in block.iter().enumerate() {
+            for (c, v) in pairs().enumerate() {
                 let j = columns.start + b * BLOCK + c;
-                if *v > worst && j != i {
-                    let at = self.best.partition_point(|(other, _)| *other >= *v);
-                    self.best.insert(at, (*v, j as u32));
+                if v > worst && j != i {
+                    let at = self.best.partition_point(|(other, _)| *other >= v);
+                    self.best.insert(at, (v, j as u32));
                     self.best.truncate(self.wanted);
                     worst = self.worst();
                 }
@@ -244,12 +244,16 @@ impl Candidates {
     }
 
     /// The k best by f64 products.
-    fn ordered(self, rows: &[f32], d: usize, i: usize, k: usize) -> Vec<u32> {
+    fn ordered(self, rows: &[f32], offsets: &[f64], i: usize, k: usize) -> Vec<u32> {
+        let d = rows.len() / offsets.len();
         let row = &rows[i * d..][..d];
         let mut exact: Vec<(f64, u32)> = self
             .best
             .into_iter()
-            .map(|(_, j)| (product(row, &rows[j as usize * d..][..d]), j))
+            .map(|(_, j)| {
+                let at = j as usize;
+                (product(row, &rows[at * d..][..d]) + offsets[at], j)
+            })
             .collect();
         exact.sort_by(|(v, i), (w, j)| w.total_cmp(v).then(i.cmp(j)));
         exact.into_iter().take(k).map(|(_, j)| j).collect()
@@ -263,8 +267,7 @@ pub(crate) struct NeighborStage {
 }
 
 impl NeighborStage {
-    /// Finds the neighbours in the views that `space` wants. With `kernels`, also
-    /// the kernel values on them.
+    /// Finds the neighbours in `views`.
     pub fn new(
         views: impl Iterator<Item = Result<View, MetricError>>,
         k: usize,
@@ -285,7 +288,7 @@ impl NeighborStage {
     pub fn add_kernels(
         &mut self,
         views: impl Iterator<Item = Result<View, MetricError>>,
-        centred: bool,
+        cosines: bool,
     ) -> Result<(), MetricError> {
         for (layer, view) in self.layers.iter_mut().zip(views) {
             let view = view?;
@@ -293,7 +296,7 @@ impl NeighborStage {
                 *layer = Err(reason);
             }
             if let Ok(layer) = layer {
-                layer.add_kernel(&view, self.k, centred)?;
+                layer.add_kernel(&view, self.k, cosines)?;
             }
         }
         Ok(())
@@ -318,8 +321,7 @@ impl NeighborStage {
         mut with: impl FnMut(usize, &crate::pair::NeighborPair),
     ) {
         for map in permutations.iter() {
-            let mut seconds: Vec<Option<Neighbors>> =
-                self.layers.iter().map(|_| None).collect();
+            let mut seconds: Vec<Option<Neighbors>> = self.layers.iter().map(|_| None).collect();
             for (at, (i, j)) in pairs.iter().enumerate() {
                 let Ok((a, b)) = self.both(*i, *j) else {
                     continue;

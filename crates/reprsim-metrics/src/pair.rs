@@ -30,20 +30,14 @@ impl KernelSums {
     /// n (n - 3) times HSIC_1 of Song et al. (2012, JMLR 13, eq. 5).
     pub fn hsic1(&self) -> f64 {
         let n = self.n;
-        let off = (
-            self.totals.0 - self.traces.0,
-            self.totals.1 - self.traces.1,
-        );
+        let off = (self.totals.0 - self.traces.0, self.totals.1 - self.traces.1);
         (self.product - self.diagonal) + off.0 * off.1 / ((n - 1.0) * (n - 2.0))
             - 2.0 / (n - 2.0) * self.off_rows
     }
 
     /// n (n - 1) times the covariance of the off-diagonal entries of K and L.
     pub fn covariance(&self) -> f64 {
-        let off = (
-            self.totals.0 - self.traces.0,
-            self.totals.1 - self.traces.1,
-        );
+        let off = (self.totals.0 - self.traces.0, self.totals.1 - self.traces.1);
         (self.product - self.diagonal) - off.0 * off.1 / (self.n * (self.n - 1.0))
     }
 
@@ -53,10 +47,7 @@ impl KernelSums {
     /// this is the exact mean of the measure over all n! permutations.
     pub(crate) fn expected(&self) -> Self {
         let n = self.n;
-        let off = (
-            self.totals.0 - self.traces.0,
-            self.totals.1 - self.traces.1,
-        );
+        let off = (self.totals.0 - self.traces.0, self.totals.1 - self.traces.1);
         Self {
             product: self.traces.0 * self.traces.1 / n + off.0 * off.1 / (n * (n - 1.0)),
             diagonal: self.traces.0 * self.traces.1 / n,

@@ -51,14 +51,14 @@ impl Permutations {
 pub struct Calibration {
     /// Mean of the permuted scores: the chance level.
     pub null_mean: f64,
-    /// `(1 + #{permuted >= observed}) / (K + 1)`.
+    /// `(1 + #{permuted >= observed}) / (K + 1)`, equal to rounding counting as equal.
     pub p: f64,
     /// The order statistic `ceil((1 - alpha)(K + 1))` of observed and permuted
     /// scores.
     pub threshold: f64,
     /// `max(0, (observed - threshold) / (largest possible - threshold))`: 0 for
-    /// what chance gives, 1 for identity.
-    pub calibrated: f64,
+    /// what chance gives, 1 for identity. `None` for an unbounded measure.
+    pub calibrated: Option<f64>,
 }
 
 /// Level of the threshold of [`Calibration`].
@@ -72,22 +72,28 @@ impl Calibration {
             return None;
         }
         let count = permuted.len() as f64;
-        let as_large = permuted.iter().filter(|s| **s >= observed).count() as f64;
+        // Scores that are equal but for rounding are ties: without this the p-value
+        // of a saturated measure would be decided by its last digit.
+        let size = |v: &f64| v.abs();
+        let scale = (permuted.iter().map(size)).fold(observed.abs(), f64::max);
+        let tie = 1e-6 * scale.max(0.1);
+        let as_large = permuted.iter().filter(|s| **s >= observed - tie).count() as f64;
         let mut all: Vec<f64> = permuted.to_vec();
         all.push(observed);
         all.sort_by(f64::total_cmp);
         let rank = ((1.0 - ALPHA) * (count + 1.0)).ceil() as usize;
         let threshold = all[rank.clamp(1, all.len()) - 1];
-        let room = largest - threshold;
+        let (above, room) = (observed - threshold, largest - threshold);
         Some(Self {
             null_mean: permuted.iter().sum::<f64>() / count,
             p: (1.0 + as_large) / (count + 1.0),
             threshold,
-            calibrated: if room > 0.0 {
-                ((observed - threshold) / room).max(0.0)
-            } else {
-                0.0
-            },
+            calibrated: largest
+                .is_finite()
+                .then_some(match above > tie && room > tie {
+                    true => above / room,
+                    false => 0.0,
+                }),
         })
     }
 }

@@ -44,7 +44,7 @@ pub enum Space {
 }
 
 /// Which way costs fewer operations for these pairs of layers, given their
-/// widths.
+/// widths; tiles wherever a layer is wider than it has samples.
 pub(crate) fn plan(n: usize, widths: &[usize], pairs: &[(usize, usize)]) -> Space {
     let (n, count) = (n as f64, widths.len() as f64);
     let feature: f64 = unordered(pairs)
@@ -53,7 +53,10 @@ pub(crate) fn plan(n: usize, widths: &[usize], pairs: &[(usize, usize)]) -> Spac
         .sum();
     let total: f64 = widths.iter().map(|d| *d as f64).sum();
     let gram = n * n * total + n * n * count * count;
-    if gram < feature {
+    // Where dimensions outnumber samples, the diagonal outweighs the rest of a
+    // kernel matrix: only tiles can leave it out.
+    let wide = widths.iter().any(|d| *d as f64 > n);
+    if wide || gram < feature {
         Space::Gram
     } else {
         Space::Feature
@@ -106,12 +109,14 @@ pub(crate) fn compare(
         (_, Space::Gram) => gram_products(&mut sound)?,
     };
     let terms: Vec<Terms> = sound.iter().map(|l| Terms::new(l, kernel)).collect();
+    // Sums of tiles lack the diagonal.
+    let whole = space == Space::Feature;
     let selves: Vec<KernelSums> = (0..sound.len())
-        .map(|i| terms[i].with(&terms[i], products.get(i, i), None))
+        .map(|i| terms[i].with(&terms[i], products.get(i, i), whole, None))
         .collect();
 
-    let assemble = |i: usize, j: usize, product: f64, map: Option<&[u32]>| KernelPair {
-        cross: terms[i].with(&terms[j], product, map),
+    let assemble = |i: usize, j: usize, product: f64, whole, map: Option<&[u32]>| KernelPair {
+        cross: terms[i].with(&terms[j], product, whole, map),
         a: selves[i],
         b: selves[j],
         columns: [terms[i].columns, terms[j].columns],
@@ -119,19 +124,20 @@ pub(crate) fn compare(
     let mut results: Vec<KernelResult> = pairs
         .iter()
         .map(|pair| KernelResult {
-            observed: placed(*pair).map(|(i, j)| assemble(i, j, products.get(i, j), None)),
+            observed: placed(*pair).map(|(i, j)| assemble(i, j, products.get(i, j), whole, None)),
             permuted: Vec::with_capacity(permutations.len()),
         })
         .collect();
     if !permutations.is_empty() && !known.is_empty() {
-        let mut null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
+        let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
+        let whole = matches!(null.way, Way::Feature);
         for map in permutations.iter() {
             let products = null.products(map)?;
             for (pair, result) in pairs.iter().zip(&mut results) {
                 if let Ok((i, j)) = placed(*pair) {
                     result
                         .permuted
-                        .push(assemble(i, j, products.get(i, j), Some(map)));
+                        .push(assemble(i, j, products.get(i, j), whole, Some(map)));
                 }
             }
         }
@@ -141,6 +147,7 @@ pub(crate) fn compare(
 
 /// What a layer adds to the sums, besides the product of entries.
 struct Terms {
+    tile_diagonal: Vec<f64>,
     diagonal: Vec<f64>,
     rows: Vec<f64>,
     off: Vec<f64>,
@@ -156,6 +163,7 @@ impl Terms {
         let (diagonal, rows) = (layer.diagonal.clone(), layer.rows.clone());
         let (squared, fourth) = layer.view.column_moments;
         Self {
+            tile_diagonal: layer.tile_diagonal.clone(),
             off: rows.iter().zip(&diagonal).map(|(r, d)| r - d).collect(),
             offsets: match kernel {
                 Kernel::Correlation => layer.view.offsets.clone(),
@@ -172,7 +180,9 @@ impl Terms {
         }
     }
 
-    fn with(&self, other: &Self, product: f64, map: Option<&[u32]>) -> KernelSums {
+    /// The sums with another layer, its samples in the order of `map`; `product` is
+    /// of `whole` matrices or of all but their diagonals.
+    fn with(&self, other: &Self, product: f64, whole: bool, map: Option<&[u32]>) -> KernelSums {
         let dot = |a: &[f64], b: &[f64]| match map {
             None => crate::view::dot(a, b),
             Some(map) => (a.iter().zip(map))
@@ -180,6 +190,10 @@ impl Terms {
                 .sum(),
         };
         let n = self.rows.len() as f64;
+        let product = match whole {
+            true => product,
+            false => product + dot(&self.tile_diagonal, &other.tile_diagonal),
+        };
         KernelSums {
             n,
             // Row means that the doubly centred product has lost.
@@ -286,7 +300,11 @@ fn cross_products(
     map: Option<&[u32]>,
 ) -> Result<Vec<f64>, MetricError> {
     let n = layers[a[0]].view.rows();
-    let widths = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).collect::<Vec<_>>();
+    let widths = |of: &[usize]| {
+        of.iter()
+            .map(|i| layers[*i].view.width())
+            .collect::<Vec<_>>()
+    };
     let (widths_a, widths_b) = (widths(a), widths(b));
     let (height, width): (usize, usize) = (widths_a.iter().sum(), widths_b.iter().sum());
     let join = |parts: Vec<Tensor<2>>| match parts.len() {
@@ -365,7 +383,9 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
     }
     for (layer, sums) in layers.iter_mut().zip(sums) {
         if layer.lacks_rows() {
-            layer.rows = sums;
+            layer.rows = (sums.iter().zip(&layer.diagonal))
+                .map(|(sum, own)| sum + own)
+                .collect();
         }
     }
     Ok(out)
@@ -468,7 +488,8 @@ impl<'a> PermutedProducts<'a> {
         // has to gather its entries.
         let feature = 2.0 * n as f64 * width(&a) as f64 * width(&b) as f64 / 10.0;
         let gram = n as f64 * n as f64 * (b.len() + a.len() * b.len()) as f64 / 2.0;
-        let way = if kernel.is_linear() && (feature <= gram || !fits) {
+        let wide = involved.iter().any(|i| layers[*i].view.width() > n);
+        let way = if kernel.is_linear() && !wide && (feature <= gram || !fits) {
             Way::Feature
         } else if fits {
             let mut kept = vec![None; layers.len()];
@@ -482,7 +503,7 @@ impl<'a> PermutedProducts<'a> {
         Ok(Self { layers, a, b, way })
     }
 
-    fn products(&mut self, map: &[u32]) -> Result<Square, MetricError> {
+    fn products(&self, map: &[u32]) -> Result<Square, MetricError> {
         let mut out = Square::new(self.layers.len());
         let width = |i: usize| self.layers[i].view.width();
         match &self.way {
@@ -512,13 +533,17 @@ impl<'a> PermutedProducts<'a> {
             Way::Tiles => {
                 for (rows, columns) in tiles(map.len(), self.a.len() + self.b.len()) {
                     let weight = if rows == columns { 1.0 } else { 2.0 };
-                    let flat = |of: &[usize], map: Option<&[u32]>| {
-                        let size = rows.len() * columns.len();
-                        (of.iter())
-                            .map(|i| Ok(tile(&self.layers[*i], &rows, &columns, map)?.reshape([1, size])))
-                            .collect::<Result<Vec<Tensor<2>>, MetricError>>()
-                            .map(|tiles| Tensor::cat(tiles, 0))
-                    };
+                    let flat =
+                        |of: &[usize], map: Option<&[u32]>| {
+                            let size = rows.len() * columns.len();
+                            (of.iter())
+                                .map(|i| {
+                                    Ok(tile(&self.layers[*i], &rows, &columns, map)?
+                                        .reshape([1, size]))
+                                })
+                                .collect::<Result<Vec<Tensor<2>>, MetricError>>()
+                                .map(|tiles| Tensor::cat(tiles, 0))
+                        };
                     let (first, second) = (flat(&self.a, None)?, flat(&self.b, Some(map))?);
                     let part = HostValues::of(first.matmul(second.transpose()))?;
                     for (at, v) in part.iter().enumerate() {

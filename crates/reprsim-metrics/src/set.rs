@@ -165,6 +165,15 @@ impl Set {
         self.layers.first().map_or(0, Layer::rows)
     }
 
+    /// Two layers alone, as layers 0 and 1 of two models.
+    pub(crate) fn pair(&self, (i, j): (usize, usize)) -> Self {
+        Self {
+            layers: vec![self.layers[i].clone(), self.layers[j].clone()],
+            models: vec![0, 1],
+            ..self.clone()
+        }
+    }
+
     /// The set on some of its samples.
     pub(crate) fn subset(&self, rows: &[u32]) -> Self {
         let rows: Arc<[u32]> = rows.into();
@@ -364,8 +373,17 @@ impl Stage<'_> {
             | Family::ClampedLinear => self.kernels(members, measures, scores)?,
             Family::Neighbors(space) => self.neighbors(space, members, measures, scores)?,
             Family::Subspace(columns) => {
-                let views = self.lone_views(|t| columns.transform(t));
-                let stage = SubspaceStage::new(views)?;
+                *self.kept = None;
+                let stage = SubspaceStage::new(self.set.layers.len(), |i| {
+                    let transform = columns.transform(self.thresholds[i]);
+                    // Read in f64: nothing need stay on the device.
+                    View::new(
+                        &self.set.layers[i],
+                        transform,
+                        &Room::new(0),
+                        &self.set.device,
+                    )
+                })?;
                 let formula = |member: usize| match measures[member].formula() {
                     Formula::Subspace(_, formula) => Some(formula),
                     _ => None,
@@ -439,19 +457,19 @@ impl Stage<'_> {
         let (with_kernel, without): (Vec<usize>, Vec<usize>) = members
             .iter()
             .partition(|m| formula(**m).is_some_and(|(kernel, _)| kernel));
-        // Measures without kernel values first: a layer may have neighbours and
-        // yet be constant once centred.
+        // Kernel values are computed only if some measure asks for them.
         for (members, kernel) in [(without, false), (with_kernel, true)] {
             if members.is_empty() {
                 continue;
             }
             if kernel {
-                let centred = space == Space::Cosine;
-                let views = self.lone_views(|t| match centred {
-                    true => space.kernel().transform(t),
-                    false => space.transform(t),
+                // The published kernel is the cosine itself.
+                let cosines = space == Space::ClampedCosine;
+                let views = self.lone_views(|t| match cosines {
+                    true => space.transform(t),
+                    false => Kernel::Linear.transform(t),
                 });
-                stage.add_kernels(views, centred)?;
+                stage.add_kernels(views, cosines)?;
             }
             for (at, pair) in self.pairs.iter().enumerate() {
                 let values = stage.observed(*pair, |terms| {
@@ -518,4 +536,3 @@ fn put(
         };
     }
 }
-

@@ -1,7 +1,8 @@
 //! Layers in their bases of left singular vectors, in f64 on the host: what
 //! canonical correlations, Procrustes and regression are made of.
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatRef, Par};
+use rayon::prelude::*;
 
 use crate::pair::SubspacePair;
 use crate::permutations::Permutations;
@@ -60,11 +61,7 @@ impl Basis {
             let qr = x.transpose().qr();
             let svd = qr.thin_R().transpose().thin_svd().map_err(failed)?;
             let right = qr.compute_thin_Q() * svd.V();
-            (
-                svd.U().to_owned(),
-                to_vec(svd.S().column_vector()),
-                right,
-            )
+            (svd.U().to_owned(), to_vec(svd.S().column_vector()), right)
         };
         let floor = RANK * singular.first().copied().unwrap_or_default();
         let rank = singular.iter().take_while(|s| **s > floor).count();
@@ -93,17 +90,25 @@ pub(crate) struct SubspaceStage {
 }
 
 impl SubspaceStage {
+    /// Decomposes the `count` layers of which `view` gives the views.
+    ///
+    /// Layers run in parallel and each decomposition on one thread: faer's own
+    /// threads would make the last digits depend on their number.
     pub fn new(
-        views: impl Iterator<Item = Result<View, MetricError>>,
+        count: usize,
+        view: impl Fn(usize) -> Result<View, MetricError> + Sync,
     ) -> Result<Self, MetricError> {
-        let mut layers = Vec::new();
-        for view in views {
-            let view = view?;
-            layers.push(match view.degenerate {
-                Some(reason) => Err(reason),
-                None => Ok(Basis::new(&view)?),
-            });
-        }
+        faer::set_global_parallelism(Par::Seq);
+        let layers = (0..count)
+            .into_par_iter()
+            .map(|i| {
+                let view = view(i)?;
+                Ok(match view.degenerate {
+                    Some(reason) => Err(reason),
+                    None => Ok(Basis::new(&view)?),
+                })
+            })
+            .collect::<Result<Vec<_>, MetricError>>()?;
         Ok(Self { layers })
     }
 
@@ -114,7 +119,7 @@ impl SubspaceStage {
         with: impl FnOnce(&SubspacePair) -> T,
     ) -> Result<T, Undefined> {
         let (a, b) = self.both(i, j)?;
-        Ok(with(&pair(a, b, &(a.u.transpose() * &b.u))))
+        Ok(with(&pair(a, b, &product(&a.u, &b.u))))
     }
 
     /// Calls `with` for the pairs under each permutation; layers that are
@@ -134,7 +139,7 @@ impl SubspaceStage {
                 let u = moved[*j].get_or_insert_with(|| {
                     Mat::from_fn(b.u.nrows(), b.u.ncols(), |r, c| b.u[(map[r] as usize, c)])
                 });
-                with(at, &pair(a, b, &(a.u.transpose() * &*u)));
+                with(at, &pair(a, b, &product(&a.u, u)));
             }
         }
     }
@@ -145,6 +150,20 @@ impl SubspaceStage {
             (Err(reason), _) | (_, Err(reason)) => Err(*reason),
         }
     }
+}
+
+/// A'B, a few columns a task: the same on any number of threads.
+fn product(a: &Mat<f64>, b: &Mat<f64>) -> Mat<f64> {
+    const COLUMNS: usize = 32;
+    let mut out = Mat::zeros(a.ncols(), b.ncols());
+    out.as_mut()
+        .par_col_chunks_mut(COLUMNS)
+        .enumerate()
+        .for_each(|(block, mut out)| {
+            let columns = b.subcols(block * COLUMNS, out.ncols());
+            out.copy_from(a.transpose() * columns);
+        });
+    out
 }
 
 fn pair<'a>(a: &'a Basis, b: &'a Basis, product: &'a Mat<f64>) -> SubspacePair<'a> {

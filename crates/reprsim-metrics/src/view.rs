@@ -38,6 +38,9 @@ pub(crate) enum ColumnMap {
     AsIs,
     /// Its mean taken off.
     Centred,
+    /// Its median over some samples taken off: where distances matter, one far
+    /// sample must not move the others away from the origin.
+    Located,
     /// Its mean taken off, then divided by its standard deviation (n - 1); a
     /// constant column becomes zeros.
     Scaled,
@@ -56,16 +59,19 @@ impl Transform {
     /// Raw activations are brought to a mean squared row length of 1, which no
     /// measure on them can see, so that products neither overflow nor vanish in
     /// f32. Mapped rows have their length already.
-    fn scale(self, squares: &[f64], n: usize) -> Vec<f64> {
+    fn scale(self, squares: &[f64], means: &[f64], n: usize) -> Vec<f64> {
         match (self.columns, self.rows) {
             (ColumnMap::Scaled, _) => squares
                 .iter()
-                .map(|s| {
+                .zip(means)
+                .map(|(s, mean)| {
                     let sd = (s / (n as f64 - 1.0)).sqrt();
-                    if sd > 0.0 { 1.0 / sd } else { 0.0 }
+                    // What rounding leaves of a constant column is no deviation.
+                    let varies = *s > CONSTANT * n as f64 * mean * mean;
+                    if varies { 1.0 / sd } else { 0.0 }
                 })
                 .collect(),
-            (ColumnMap::Centred, RowMap::AsIs) => {
+            (ColumnMap::Centred | ColumnMap::Located, RowMap::AsIs) => {
                 let length = (squares.iter().sum::<f64>() / n as f64).sqrt();
                 vec![1.0 / length; squares.len()]
             }
@@ -154,9 +160,15 @@ impl View {
         let mut raw = 0.0;
         let mut mapped = 0.0;
         let reason = view.for_chunks(|rows| {
-            raw += rows.par_chunks(ROWS_A_TASK * d).map(square_sum).sum_in_order();
+            raw += rows
+                .par_chunks(ROWS_A_TASK * d)
+                .map(square_sum)
+                .sum_in_order();
             let degenerate = view.map_rows(rows);
-            mapped += rows.par_chunks(ROWS_A_TASK * d).map(square_sum).sum_in_order();
+            mapped += rows
+                .par_chunks(ROWS_A_TASK * d)
+                .map(square_sum)
+                .sum_in_order();
             add_in_order(&mut sums, column_sums(rows, d, |x| x));
             degenerate
         })?;
@@ -174,7 +186,10 @@ impl View {
 
         // Second pass: deviations from the mean, which set the scale.
         if transform.columns != ColumnMap::AsIs {
-            view.shift = sums.iter().map(|s| s / n as f64).collect();
+            view.shift = match transform.columns {
+                ColumnMap::Located => view.medians()?,
+                _ => sums.iter().map(|s| s / n as f64).collect(),
+            };
             let mut squares = vec![0.0; d];
             view.for_chunks(|rows| {
                 view.map_rows(rows);
@@ -187,7 +202,7 @@ impl View {
                 view.degenerate = Some(Undefined::ConstantLayer);
                 return Ok(view);
             }
-            view.scale = transform.scale(&squares, n);
+            view.scale = transform.scale(&squares, &view.shift, n);
         }
 
         // Last pass: the transformed rows, their lengths, and a copy that stays.
@@ -266,10 +281,8 @@ impl View {
         if let Some(resident) = &self.resident {
             let indices: Vec<i32> = indices.iter().map(|i| *i as i32).collect();
             let count = indices.len();
-            let indices = Tensor::<1, Int>::from_data(
-                TensorData::new(indices, [count]),
-                &self.device,
-            );
+            let indices =
+                Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &self.device);
             return Ok(resident.clone().select(0, indices));
         }
         let mut values = Vec::with_capacity(indices.len() * self.width());
@@ -286,6 +299,26 @@ impl View {
         self.map_rows(&mut values);
         self.map_columns(&mut values);
         Ok(values)
+    }
+
+    /// The median of each column over evenly spaced samples.
+    fn medians(&self) -> Result<Vec<f64>, MetricError> {
+        const SAMPLES: usize = 255;
+        let (n, d) = (self.rows(), self.width());
+        let mut rows = Vec::with_capacity(SAMPLES.min(n) * d);
+        for i in (0..n).step_by(n.div_ceil(SAMPLES)) {
+            let mut row = vec![0.0; d];
+            self.read_source(i..i + 1, &mut row)?;
+            self.map_rows(&mut row);
+            rows.extend(row);
+        }
+        Ok((0..d)
+            .map(|j| {
+                let mut column: Vec<f64> = rows.iter().skip(j).step_by(d).copied().collect();
+                column.sort_by(f64::total_cmp);
+                column[column.len() / 2]
+            })
+            .collect())
     }
 
     /// Calls `work` with each chunk of rows; the first reason that it gives.
@@ -328,7 +361,7 @@ impl View {
             RowMap::ClampedUnit { threshold } => {
                 rows.for_each(|row| {
                     row.iter_mut()
-                        .for_each(|v| *v = v.clamp(-threshold, threshold));
+                        .for_each(|v| *v = v.max(-threshold).min(threshold));
                     unit(row);
                 });
                 None

@@ -45,7 +45,9 @@ pub fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetFailure> {
                 .map(Arc::new)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
+    let schema = Type::group_type_builder("schema")
+        .with_fields(fields)
+        .build()?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .build();

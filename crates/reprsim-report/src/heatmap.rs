@@ -52,7 +52,7 @@ pub fn heatmap(panels: &[Panel]) -> String {
     let measures = unique(|p| &p.measure);
     let titles = unique(|p| &p.title);
     let letters = |names: fn(&Panel) -> &[String]| {
-        let longest = panels.iter().flat_map(|p| names(p)).map(|n| n.chars().count());
+        let longest = panels.iter().flat_map(names).map(|n| n.chars().count());
         longest.max().unwrap_or(0) as f64 * LETTER + 8.0
     };
     let (left, top) = (letters(|p| &p.rows), 22.0 + letters(|p| &p.columns));
@@ -125,7 +125,7 @@ impl Grid {
         let length = cell * panel.rows.len() as f64;
         let middle = |i: usize| cell * (i as f64 + 0.5);
         html! {
-            text x=(left) y=(FONT) font-weight="bold" { (panel.measure) "  " (panel.title) }
+            text x=(left) y=(FONT) { (panel.measure) ": " (panel.title) }
             @for (i, name) in panel.rows.iter().enumerate() {
                 text x=(left - 5.0) y=(one(top + middle(i) + FONT / 3.0)) text-anchor="end" { (name) }
             }
@@ -175,7 +175,9 @@ fn short(value: f64) -> String {
         "-0.00" => "0".into(),
         "0.00" => "0".into(),
         "1.00" => "1".into(),
-        _ => text.replacen("0.", ".", usize::from(value.abs() < 1.0)).replace('-', "−"),
+        _ => text
+            .replacen("0.", ".", usize::from(value.abs() < 1.0))
+            .replace('-', "−"),
     }
 }
 
@@ -228,10 +230,11 @@ mod tests {
 
     #[test]
     fn colours_run_from_dark_to_light() {
-        let grey = |[r, g, b]: [u8; 3]| {
-            0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b)
-        };
-        let steps: Vec<f64> = (0..=50).map(|i| grey(viridis(f64::from(i) / 50.0))).collect();
+        let grey =
+            |[r, g, b]: [u8; 3]| 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
+        let steps: Vec<f64> = (0..=50)
+            .map(|i| grey(viridis(f64::from(i) / 50.0)))
+            .collect();
         assert!(steps.is_sorted());
     }
 }

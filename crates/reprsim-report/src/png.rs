@@ -1,8 +1,11 @@
 //! SVG figures as PNG, the same on every machine: letters come from a font in
 //! the program.
 
-use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::tiny_skia::{IntSize, Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
+
+/// Pixels of a picture at most.
+const PIXELS: u64 = 100_000_000;
 
 /// A figure that could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +23,22 @@ pub fn png(svg: &str, scale: f32) -> Result<Vec<u8>, PngError> {
     fonts.set_sans_serif_family("Ubuntu");
     let tree = Tree::from_str(svg, &options).map_err(|e| PngError(e.to_string()))?;
     let size = tree.size().to_int_size().scale_by(scale);
+    let pixels = |s: &IntSize| u64::from(s.width()) * u64::from(s.height());
     let mut picture = size
+        .filter(|s| pixels(s) <= PIXELS)
         .and_then(|s| Pixmap::new(s.width(), s.height()))
-        .ok_or_else(|| PngError(format!("{:?} is too large", tree.size())))?;
-    resvg::render(&tree, Transform::from_scale(scale, scale), &mut picture.as_mut());
+        .ok_or_else(|| {
+            PngError(format!(
+                "{} x {} is too large; draw less at once, or SVG",
+                tree.size().width(),
+                tree.size().height()
+            ))
+        })?;
+    resvg::render(
+        &tree,
+        Transform::from_scale(scale, scale),
+        &mut picture.as_mut(),
+    );
     picture.encode_png().map_err(|e| PngError(e.to_string()))
 }
 

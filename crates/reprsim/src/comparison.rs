@@ -96,10 +96,12 @@ fn names(files: &[PathBuf]) -> Vec<String> {
     };
     let stems: Vec<String> = files.iter().map(|f| stem(f)).collect();
     (stems.iter().zip(files))
-        .map(|(name, path)| match stems.iter().filter(|s| *s == name).count() {
-            1 => name.clone(),
-            _ => path.display().to_string(),
-        })
+        .map(
+            |(name, path)| match stems.iter().filter(|s| *s == name).count() {
+                1 => name.clone(),
+                _ => path.display().to_string(),
+            },
+        )
         .collect()
 }
 
@@ -112,6 +114,9 @@ pub(crate) struct Question {
     pub seed: u64,
 }
 
+/// The sample whose absence changes a score most, and the score without it.
+pub(crate) type Influence = Option<(usize, f64)>;
+
 /// Two models, all their layers.
 pub(crate) struct PairOfModels {
     pub a: usize,
@@ -121,7 +126,7 @@ pub(crate) struct PairOfModels {
     pub scores: Vec<Vec<Score>>,
     pub intervals: Option<Vec<Vec<Option<Interval>>>>,
     /// The most influential sample of each linear CKA and the value without it.
-    pub influence: Vec<Vec<Option<(usize, f64)>>>,
+    pub influence: Vec<Vec<Influence>>,
     /// The best pair of layers of each measure, if there are several.
     pub best: Vec<Option<(usize, Score)>>,
 }
@@ -162,8 +167,10 @@ impl Question {
             let pairs = set.pairs(a, b);
             let part = start..start + pairs.len();
             start = part.end;
-            let scores: Vec<Vec<Score>> =
-                scores.iter().map(|row| row[part.clone()].to_vec()).collect();
+            let scores: Vec<Vec<Score>> = scores
+                .iter()
+                .map(|row| row[part.clone()].to_vec())
+                .collect();
             let best = (scores.iter())
                 .map(|row| match row.len() {
                     1 => None,
@@ -174,9 +181,8 @@ impl Question {
                 a,
                 b,
                 influence: self.influence(set, &pairs, &scores, on_stage)?,
-                intervals: (intervals.as_ref()).map(|rows| {
-                    rows.iter().map(|row| row[part.clone()].to_vec()).collect()
-                }),
+                intervals: (intervals.as_ref())
+                    .map(|rows| rows.iter().map(|row| row[part.clone()].to_vec()).collect()),
                 pairs,
                 scores,
                 best,
@@ -191,7 +197,7 @@ impl Question {
         pairs: &[(usize, usize)],
         scores: &[Vec<Score>],
         on_stage: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Vec<Vec<Option<(usize, f64)>>>> {
+    ) -> anyhow::Result<Vec<Vec<Influence>>> {
         let mut out = vec![vec![None; pairs.len()]; self.measures.len()];
         let linear = |m: &&dyn Measure| match m.properties().name {
             "cka_linear_biased" => Some(false),
@@ -202,18 +208,21 @@ impl Question {
             return Ok(out);
         }
         on_stage("influence of each sample");
-        for (at, (i, j)) in pairs.iter().enumerate() {
-            let Ok(without) = set.leave_one_out(*i, *j)? else {
-                continue;
-            };
+        let without = set.leave_one_out(pairs)?;
+        for (at, (pair, without)) in pairs.iter().zip(without).enumerate() {
+            let Ok(without) = without else { continue };
             for ((measure, scores), out) in self.measures.iter().zip(scores).zip(&mut out) {
                 let values = match linear(measure) {
                     Some(true) => &without.debiased,
                     Some(false) => &without.biased,
                     None => continue,
                 };
-                if let Ok(score) = scores[at].value {
-                    out[at] = LeaveOneOut::most_influential(score, values);
+                let Ok(score) = scores[at].value else {
+                    continue;
+                };
+                if let Some(sample) = LeaveOneOut::most_influential(score, values) {
+                    let value = set.without(sample, *measure, *pair)?;
+                    out[at] = value.ok().map(|value| (sample, value));
                 }
             }
         }

@@ -38,14 +38,15 @@ impl Table {
         Ok(bytes)
     }
 
-    /// The table by columns: text, or numbers where any value is one.
-    pub fn columns(&self) -> Vec<(&'static str, Column)> {
+    /// The table by columns. Fields are text unless they are among `numbers` or
+    /// `integers`: a column's type must not depend on the values in it.
+    pub fn columns(&self, numbers: &[&str], integers: &[&str]) -> Vec<(&'static str, Column)> {
         (self.fields.iter().enumerate())
             .map(|(i, field)| {
                 let values = || self.rows.iter().map(move |row| &row[i]);
-                let column = if values().any(Value::is_f64) {
+                let column = if numbers.contains(field) {
                     Column::Number(values().map(Value::as_f64).collect())
-                } else if values().any(Value::is_number) {
+                } else if integers.contains(field) {
                     Column::Integer(values().map(Value::as_i64).collect())
                 } else {
                     Column::Text(values().map(|v| v.as_str().map(String::from)).collect())
@@ -139,7 +140,7 @@ fn human(value: &Value) -> String {
         Value::Null => "-".into(),
         Value::Number(n) if n.is_f64() => {
             let v = n.as_f64().unwrap_or_default();
-            if v == 0.0 {
+            if v.abs() < 1e-12 {
                 "0".into()
             } else if v.abs() < 1e-3 {
                 format!("{v:.1e}")

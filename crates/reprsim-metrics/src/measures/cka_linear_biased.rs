@@ -1,9 +1,9 @@
 //! Linear CKA with the biased HSIC estimator (Kornblith et al. 2019): with X and Y
 //! centred, `|Y'X|^2 / (|X'X| |Y'Y|)`. Its chance level is about d / (n + d).
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::ratio;
 use crate::pair::KernelPair;
 

@@ -2,11 +2,11 @@
 //! (2021). A ratio of unbiased estimates: hardly biased, and 0 on average for
 //! unrelated layers whatever their width.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measures::debiased_ratio;
-use crate::pair::KernelPair;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measures::ratio_of;
+use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
 #[derive(Debug)]
@@ -38,5 +38,5 @@ impl Measure for CkaLinearDebiased {
 }
 
 fn value(pair: &KernelPair) -> Value {
-    debiased_ratio(pair)
+    ratio_of(pair, KernelSums::hsic1)
 }

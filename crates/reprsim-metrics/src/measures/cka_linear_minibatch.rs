@@ -3,9 +3,9 @@
 //! the debiased CKA of the whole at a cost linear in n. Up to 256 samples it equals
 //! it.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
-use crate::measures::ratio;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measures::ratio_of_differences;
 use crate::minibatch::MinibatchSums;
 
 /// See the module.
@@ -38,5 +38,5 @@ impl Measure for CkaLinearMinibatch {
 }
 
 fn value(sums: &MinibatchSums) -> Value {
-    ratio(sums.cross, sums.a, sums.b)
+    ratio_of_differences(sums.cross, [sums.a, sums.b])
 }

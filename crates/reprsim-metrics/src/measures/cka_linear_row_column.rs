@@ -8,9 +8,9 @@
 //! The cross term assumes that the columns of the two layers are sampled
 //! independently: a layer's similarity with itself exceeds 1.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::kernel::Kernel;
-use crate::measures::ratio;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measures::ratio_of_differences;
 use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};
 
@@ -50,9 +50,11 @@ fn value(pair: &KernelPair) -> Value {
     let own = |sums: &KernelSums, (same_column, columns): (f64, f64)| {
         (sums.hsic1() - same_column) * columns / (columns - 1.0)
     };
-    ratio(
+    ratio_of_differences(
         pair.cross.hsic1(),
-        own(&pair.a, pair.columns[0]),
-        own(&pair.b, pair.columns[1]),
+        [
+            (own(&pair.a, pair.columns[0]), pair.a.product),
+            (own(&pair.b, pair.columns[1]), pair.b.product),
+        ],
     )
 }

@@ -1,9 +1,9 @@
 //! CKA with a Gaussian kernel and the biased HSIC estimator; the bandwidth of each
 //! layer is the median Euclidean distance over all pairs of samples.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::ratio;
 use crate::pair::KernelPair;
 

@@ -1,11 +1,11 @@
 //! CKA with a Gaussian kernel and the HSIC_1 estimator; the bandwidth of each layer
 //! is the median Euclidean distance over all pairs of samples.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measures::debiased_ratio;
-use crate::pair::KernelPair;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measures::ratio_of;
+use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
 #[derive(Debug)]
@@ -37,5 +37,5 @@ impl Measure for CkaRbfMedianDebiased {
 }
 
 fn value(pair: &KernelPair) -> Value {
-    debiased_ratio(pair)
+    ratio_of(pair, KernelSums::hsic1)
 }

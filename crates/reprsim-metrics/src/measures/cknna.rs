@@ -6,8 +6,8 @@
 //! of the sums of `K_ij^2` over the pairs of the first and `L_ij^2` over those of the
 //! second. For k = n - 1 it is the debiased linear CKA.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::neighbor_lists::both;
 use crate::measures::ratio;
 use crate::neighbors::Space;

@@ -1,8 +1,8 @@
 //! The share of samples that are among the first layer's k nearest neighbours of
 //! any of their k nearest neighbours in the second layer. Not symmetric.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::neighbor_lists::{mean_of, returns};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

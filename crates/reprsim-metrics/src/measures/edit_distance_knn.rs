@@ -1,8 +1,8 @@
 //! One less the Levenshtein distance between a sample's two ordered lists of k
 //! nearest neighbours as a share of k, averaged over samples.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::neighbor_lists::{edit_distance, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

@@ -2,8 +2,8 @@
 //! `|Q_a'B|^2 / |B|^2`, Q_a an orthonormal basis of the first layer's centred
 //! columns. Not symmetric, and 1 whenever d_a >= n - 1.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 

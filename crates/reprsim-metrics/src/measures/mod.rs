@@ -24,5 +24,5 @@ mod rsa_correlation_pearson;
 mod rsa_correlation_spearman;
 mod svcca;
 
-use ratios::{debiased_ratio, mean, ratio};
+use ratios::{mean, ratio, ratio_of, ratio_of_differences};
 pub use registry::{REGISTRY, by_name, find, of_mode};

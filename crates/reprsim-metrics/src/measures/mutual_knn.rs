@@ -1,8 +1,8 @@
 //! The share of its k nearest neighbours by cosine that a sample has in common
 //! between the two layers, averaged over samples.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::neighbor_lists::{common, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

@@ -1,8 +1,12 @@
 //! Ratios of the form `cross / sqrt(a b)` that have a value only where both of
 //! the layers vary.
 
-use crate::pair::KernelPair;
+use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};
+
+/// An estimate that is this small beside the sums whose difference it is, is
+/// rounding.
+const ROUNDING: f64 = 1e-6;
 
 /// `cross / sqrt(a b)`.
 pub(crate) fn ratio(cross: f64, a: f64, b: f64) -> Value {
@@ -13,15 +17,21 @@ pub(crate) fn ratio(cross: f64, a: f64, b: f64) -> Value {
     }
 }
 
-/// The ratio of HSIC_1. A layer's own is the squared norm of its U-centred kernel
-/// matrix: zero, but for rounding, only if all samples are equally far apart,
-/// which leaves nothing to compare.
-pub(crate) fn debiased_ratio(pair: &KernelPair) -> Value {
-    let own = [&pair.a, &pair.b].map(|sums| (sums.hsic1(), sums.product.abs()));
-    if own.iter().any(|(hsic, product)| *hsic <= 1e-9 * product) {
+/// The ratio where a layer's own term is what is left of a difference: of each,
+/// the term and the sum it is what is left of.
+pub(crate) fn ratio_of_differences(cross: f64, own: [(f64, f64); 2]) -> Value {
+    if own.iter().any(|(left, of)| *left <= ROUNDING * of.abs()) {
         return Err(Undefined::NoVariance);
     }
-    ratio(pair.cross.hsic1(), own[0].0, own[1].0)
+    ratio(cross, own[0].0, own[1].0)
+}
+
+/// The ratio of what `of` makes of the sums of a pair: of HSIC_1, say, where a
+/// layer's own is zero only if all samples are equally far apart, which leaves
+/// nothing to compare.
+pub(crate) fn ratio_of(pair: &KernelPair, of: impl Fn(&KernelSums) -> f64) -> Value {
+    let own = [&pair.a, &pair.b].map(|sums| (of(sums), sums.product));
+    ratio_of_differences(of(&pair.cross), own)
 }
 
 /// The mean; a layer without any direction has none.

@@ -2,11 +2,11 @@
 //! dissimilarities over all pairs of samples, a dissimilarity being 1 less the
 //! Pearson correlation of two samples' activations. From d x d products alone.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measures::ratio;
-use crate::pair::KernelPair;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measures::ratio_of;
+use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
 #[derive(Debug)]
@@ -38,9 +38,5 @@ impl Measure for RsaCorrelationPearson {
 }
 
 fn value(pair: &KernelPair) -> Value {
-    ratio(
-        pair.cross.covariance(),
-        pair.a.covariance(),
-        pair.b.covariance(),
-    )
+    ratio_of(pair, KernelSums::covariance)
 }

@@ -2,8 +2,8 @@
 //! directions of each layer that carry 99 % of its variance (squared singular
 //! values).
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
 use crate::subspace::{Columns, singular_values};
@@ -42,7 +42,9 @@ const VARIANCE: f64 = 0.99;
 
 fn value(pair: &SubspacePair) -> Value {
     let (a, b) = (kept(pair.singular_a), kept(pair.singular_b));
-    mean(&singular_values(pair.product.as_ref().submatrix(0, 0, a, b)))
+    mean(&singular_values(
+        pair.product.as_ref().submatrix(0, 0, a, b),
+    ))
 }
 
 fn kept(singular: &[f64]) -> usize {

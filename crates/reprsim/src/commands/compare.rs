@@ -21,6 +21,20 @@ use crate::table::Table;
 /// Version of the columns of a row.
 const SCHEMA: u32 = 1;
 
+/// Fields of a row that are numbers.
+const NUMBERS: [&str; 7] = [
+    "value",
+    "null_mean",
+    "p_permutation",
+    "calibrated",
+    "ci_low",
+    "ci_high",
+    "value_without",
+];
+
+/// Fields of a row that are whole numbers.
+const INTEGERS: [&str; 5] = ["n", "d_a", "d_b", "influential_row", "schema"];
+
 /// Rows that a person is shown; programs get all of them.
 const SHOWN: usize = 60;
 
@@ -67,7 +81,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let table = rows.tidy();
     if let (Some(path), Some(kind)) = (&args.out, out) {
         let bytes = match kind {
-            Kind::Parquet => parquet(&table.columns())?,
+            Kind::Parquet => parquet(&table.columns(&NUMBERS, &INTEGERS))?,
             Kind::Rows(format) => table.bytes(format)?,
         };
         write(path, &bytes)?;
@@ -133,15 +147,16 @@ fn measures(args: &CompareArgs) -> Result<Vec<&'static dyn Measure>, ExperimentE
         [] => args.measures.iter().map(String::as_str).collect(),
         names => names.to_vec(),
     };
-    if asked.is_empty() || asked.contains(&"all") {
-        return Ok(of_mode(mode).collect());
-    }
+    let all = asked.is_empty() || asked.contains(&"all");
     let mut found: Vec<&dyn Measure> = Vec::new();
-    for name in asked {
+    for name in asked.into_iter().filter(|name| *name != "all") {
         // `mutual_knn_cosine_k10` is what results call it: --k decides.
         let plain = name.strip_suffix(&format!("_k{}", args.k)).unwrap_or(name);
         let measure = by_name(plain, mode).ok_or_else(|| {
-            let known: Vec<&str> = of_mode(mode).map(|m| m.properties().name).collect();
+            let names = of_mode(mode).map(|m| m.properties().name);
+            let aliases = of_mode(mode).filter_map(|m| m.properties().alias);
+            let mut known: Vec<&str> = names.chain(aliases).chain(["all"]).collect();
+            known.dedup();
             ExperimentError::Usage(reprsim_experiment::unknown("measure", name, &known))
         })?;
         let new = |m: &&dyn Measure| m.properties().name != measure.properties().name;
@@ -149,7 +164,7 @@ fn measures(args: &CompareArgs) -> Result<Vec<&'static dyn Measure>, ExperimentE
             found.push(measure);
         }
     }
-    Ok(found)
+    Ok(if all { of_mode(mode).collect() } else { found })
 }
 
 /// The rows of a comparison.
@@ -205,9 +220,25 @@ impl<'a> Rows<'a> {
     /// All rows with all their fields.
     fn tidy(&self) -> Table {
         let mut table = Table::new(&[
-            "model_a", "model_b", "layer_a", "layer_b", "scope", "measure", "value", "n", "d_a",
-            "d_b", "null_mean", "p_permutation", "calibrated", "ci_low", "ci_high",
-            "influential_row", "value_without", "undefined", "schema",
+            "model_a",
+            "model_b",
+            "layer_a",
+            "layer_b",
+            "scope",
+            "measure",
+            "value",
+            "n",
+            "d_a",
+            "d_b",
+            "null_mean",
+            "p_permutation",
+            "calibrated",
+            "ci_low",
+            "ci_high",
+            "influential_row",
+            "value_without",
+            "undefined",
+            "schema",
         ]);
         let layers = self.models.set.layers();
         for row in self.all() {
@@ -229,7 +260,7 @@ impl<'a> Rows<'a> {
                 json!(layers[j].width()),
                 json!(row.score.null_mean.or(row.calibration.map(|c| c.null_mean))),
                 json!(row.calibration.map(|c| c.p)),
-                json!(row.calibration.map(|c| c.calibrated)),
+                json!(row.calibration.and_then(|c| c.calibrated)),
                 json!(interval.map(|i| i.low)),
                 json!(interval.map(|i| i.high)),
                 json!(influence.map(|(row, _)| row)),
@@ -262,7 +293,10 @@ impl<'a> Rows<'a> {
         let many = rows.len() > SHOWN;
         let mut table = Table::new(&fields);
         let layers = self.models.set.layers();
-        for row in rows.iter().filter(|r| r.best || !many) {
+        for row in rows
+            .iter()
+            .filter(|r| r.best || !many || r.couple.pairs.len() == 1)
+        {
             let (i, j) = row.couple.pairs[row.at];
             let mut cells = Vec::new();
             if self.couples.len() > 1 {
@@ -283,7 +317,7 @@ impl<'a> Rows<'a> {
                 let mean = row.score.null_mean.or(row.calibration.map(|c| c.null_mean));
                 cells.push(json!(mean));
                 cells.push(json!(row.calibration.map(|c| c.p)));
-                cells.push(json!(row.calibration.map(|c| c.calibrated)));
+                cells.push(json!(row.calibration.and_then(|c| c.calibrated)));
             }
             if intervals {
                 let interval = (row.couple.intervals.as_ref())
@@ -294,7 +328,7 @@ impl<'a> Rows<'a> {
                 }));
             }
             if question.leverage {
-                let influence = row.couple.influence[row.measure][row.at].filter(|_| !row.best);
+                let influence = row.couple.influence[row.measure][row.at];
                 cells.push(influence.map_or(Value::Null, |(sample, value)| {
                     json!(format!("{value:.4} (row {sample})"))
                 }));
@@ -306,7 +340,7 @@ impl<'a> Rows<'a> {
         let mut note = format!("\n{n} samples, computed on {device}");
         if null {
             note += &format!(
-                "; chance and p from {} permutations (seed {})",
+                "; p from {} permutations (seed {}), chance over all where it is known exactly",
                 question.permutations, question.seed
             );
         }
@@ -325,14 +359,17 @@ impl<'a> Rows<'a> {
         let set = &self.models.set;
         let names = |model: usize| -> Vec<String> {
             let numbers = set.of_model(model);
-            numbers.iter().map(|i| set.layers()[*i].name.clone()).collect()
+            numbers
+                .iter()
+                .map(|i| set.layers()[*i].name.clone())
+                .collect()
         };
         let mut panels = Vec::new();
         for couple in self.couples {
             let (a, b) = (&self.models.names[couple.a], &self.models.names[couple.b]);
             for (m, scores) in couple.scores.iter().enumerate() {
                 panels.push(Panel {
-                    title: format!("{a} × {b}"),
+                    title: format!("{a} (rows) × {b} (columns)"),
                     measure: self.name(m),
                     rows: names(couple.a),
                     columns: names(couple.b),

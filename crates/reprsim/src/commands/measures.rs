@@ -11,10 +11,29 @@ use crate::table::Table;
 
 pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
     let mut table = Table::new(match format {
-        Format::Table => &["name", "mode", "range", "symmetric", "invariant to", "chance"],
+        Format::Table => &[
+            "name",
+            "mode",
+            "range",
+            "symmetric",
+            "invariant to",
+            "chance",
+        ],
         Format::Csv | Format::Json => &[
-            "name", "alias", "title", "mode", "estimator", "direction", "lowest", "highest",
-            "symmetric", "invariant_to", "chance", "samples", "uses_k", "reference",
+            "name",
+            "alias",
+            "title",
+            "mode",
+            "estimator",
+            "direction",
+            "lowest",
+            "highest",
+            "symmetric",
+            "invariant_to",
+            "chance",
+            "samples",
+            "uses_k",
+            "reference",
         ],
     });
     for measure in REGISTRY {
@@ -75,7 +94,9 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
     }
     table.print(format)?;
     if format == Format::Table {
-        say("\nLarger is more alike, always. Names of measures with neighbours end in _kK in results.");
+        say(
+            "\nLarger is more alike, always. Names of measures with neighbours end in _kK in results.",
+        );
         say("Formulas, and when to use which: docs/measures.md. References:");
         let mut seen = Vec::new();
         for reference in (REGISTRY.iter()).flat_map(|m| m.properties().reference.split("; ")) {

@@ -1,9 +1,9 @@
 //! Linear CKA as published: after clamping and normalising rows, with 1e-6 in the
 //! denominator.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::KernelPair;
 

@@ -4,8 +4,8 @@
 //! The published column is too large by about a factor of four in the distance, an
 //! error of its program; these are the right distances.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::neighbor_lists::{edit_distance, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

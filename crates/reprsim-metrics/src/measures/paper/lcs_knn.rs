@@ -4,8 +4,8 @@
 //! Not divided by k, as published. The published column itself is too small by about
 //! a factor of four, an error of its program; these are the right lengths.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::neighbor_lists::{longest_common_subsequence, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

@@ -2,8 +2,8 @@
 //! scaling columns, the mean cosine of the principal angles between the first ten
 //! left singular directions of each layer.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
 use crate::subspace::{Columns, singular_values};
@@ -43,5 +43,7 @@ const DIRECTIONS: usize = 10;
 fn value(pair: &SubspacePair) -> Value {
     let rows = pair.product.nrows().min(DIRECTIONS);
     let columns = pair.product.ncols().min(DIRECTIONS);
-    mean(&singular_values(pair.product.as_ref().submatrix(0, 0, rows, columns)))
+    mean(&singular_values(
+        pair.product.as_ref().submatrix(0, 0, rows, columns),
+    ))
 }

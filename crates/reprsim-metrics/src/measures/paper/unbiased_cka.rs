@@ -1,9 +1,9 @@
 //! Debiased linear CKA as published: after clamping and normalising rows, with 1e-6
 //! added to the geometric mean of the two HSIC_1.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::Value;
 use crate::kernel::Kernel;
+use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::{KernelPair, KernelSums};
 

@@ -1,0 +1,337 @@
+//! `reprsim compare` and `reprsim measures` as their users meet them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+mod common;
+
+use common::{TINY, experiment, reprsim, run, stderr, stdout};
+
+/// A float32 .npy file of `n` samples that share a cause.
+fn npy(path: &Path, shape: &[usize], seed: u32) -> PathBuf {
+    let count: usize = shape.iter().product();
+    let d = count / shape[0];
+    let noise = |i: usize| {
+        let mut x = (i as u32).wrapping_mul(2_654_435_761) ^ seed.wrapping_mul(0x9e37_79b9);
+        x ^= x >> 15;
+        x = x.wrapping_mul(0x85eb_ca6b);
+        x ^= x >> 13;
+        x = x.wrapping_mul(0xc2b2_ae35);
+        f64::from(x ^ (x >> 16)) / f64::from(u32::MAX) - 0.5
+    };
+    let values = (0..count).flat_map(|at| {
+        let (sample, dimension) = (at / d, at % d);
+        let cause = (sample as f64 * 0.7).sin() * (1.0 + dimension as f64).cos();
+        ((cause + noise(at)) as f32).to_le_bytes()
+    });
+    let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    let mut header = format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}",
+        shape.join(", ")
+    );
+    header += &" ".repeat(63 - (10 + header.len()) % 64);
+    header += "\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values);
+    fs::write(path, bytes).unwrap();
+    path.to_path_buf()
+}
+
+fn compare(files: &[&Path], more: &[&str]) -> Output {
+    let mut command = reprsim();
+    command.arg("compare").args(files);
+    command
+        .args(["--device", "cpu"])
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+fn records(output: &Output) -> Vec<serde_json::Value> {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+#[test]
+fn two_matrices_give_a_number_to_trust() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[60, 7], 1);
+    let b = npy(&dir.path().join("b.npy"), &[60, 5], 2);
+    let rows = records(&compare(
+        &[&a, &b],
+        &[
+            "--format",
+            "json",
+            "--null",
+            "99",
+            "--bootstrap",
+            "20",
+            "--leverage",
+        ],
+    ));
+    let names: Vec<&str> = rows
+        .iter()
+        .map(|r| r["measure"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "cka_linear_debiased",
+            "cka_linear_biased",
+            "mutual_knn_cosine_k10"
+        ]
+    );
+    for row in &rows {
+        let number = |field: &str| row[field].as_f64().unwrap();
+        assert_eq!(
+            (&row["model_a"], &row["layer_b"]),
+            (&"a".into(), &"b".into())
+        );
+        assert_eq!(
+            (number("n"), number("d_a"), number("d_b")),
+            (60.0, 7.0, 5.0)
+        );
+        assert!((number("p_permutation") - 0.01).abs() < 1e-12);
+        assert!(number("null_mean") < number("value"));
+        assert!((0.0..1.0).contains(&number("calibrated")));
+        assert!(number("ci_low") < number("value") && number("value") < number("ci_high"));
+    }
+    assert!(rows[0]["influential_row"].is_u64() && rows[2]["influential_row"].is_null());
+
+    // The same seed gives the same bytes, in any number of threads.
+    let csv = |threads: &str| {
+        let mut command = reprsim();
+        command.args([
+            "compare",
+            "--device",
+            "cpu",
+            "--format",
+            "csv",
+            "--measures",
+            "all",
+        ]);
+        let output = command
+            .arg(&a)
+            .arg(&b)
+            .env("RAYON_NUM_THREADS", threads)
+            .output();
+        stdout(&output.unwrap())
+    };
+    assert_eq!(csv("1"), csv("3"));
+    assert_eq!(csv("2").lines().count(), 1 + 19);
+    // For people: a table with the device and the permutations.
+    let table = stdout(&compare(&[&a, &b], &[]));
+    assert!(
+        table.contains("60 samples") && table.contains("p from 200 permutations"),
+        "{table}"
+    );
+}
+
+#[test]
+fn paper_mode_has_the_published_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[50, 6], 1);
+    let b = npy(&dir.path().join("b.npy"), &[50, 6], 2);
+    let rows = records(&compare(
+        &[&a, &b],
+        &["--mode", "paper", "--null", "0", "--format", "json"],
+    ));
+    let mut names: Vec<&str> = rows
+        .iter()
+        .map(|r| r["measure"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "cka",
+            "cknna",
+            "cycle_knn",
+            "edit_distance_knn",
+            "lcs_knn",
+            "mutual_knn",
+            "svcca",
+            "unbiased_cka"
+        ]
+    );
+    assert!(
+        rows.iter()
+            .all(|r| r["p_permutation"].is_null() && r["value"].is_number())
+    );
+    // A published name asks for the exact form where the mode is exact.
+    let rows = records(&compare(
+        &[&a, &b],
+        &[
+            "--measures",
+            "cka,mutual_knn",
+            "--k",
+            "5",
+            "--null",
+            "0",
+            "--format",
+            "json",
+        ],
+    ));
+    assert_eq!(rows[0]["measure"], "cka_linear_biased");
+    assert_eq!(rows[1]["measure"], "mutual_knn_cosine_k5");
+}
+
+#[test]
+fn own_dumps_files_and_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = TINY.replace("[analysis]", "[keep]\nactivations = true\n\n[analysis]");
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    let output = run(&file, &out, &["--cell", "0"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let dump = |name: &str| -> PathBuf {
+        let cell = fs::read_dir(out.join("cells"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
+        cell.path().join("activations").join(name)
+    };
+    let (a, b) = (dump("test.a.safetensors"), dump("test.b.safetensors"));
+    let picture = dir.path().join("layers.png");
+    let vector = dir.path().join("layers.svg");
+    let table = dir.path().join("rows.parquet");
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let rows = records(&compare(
+        &[&a, &b],
+        &[
+            "--format",
+            "json",
+            "--null",
+            "20",
+            "--heatmap",
+            &path(&picture),
+            "--heatmap",
+            &path(&vector),
+            "--out",
+            &path(&table),
+        ],
+    ));
+    // What compare says of the dump is what the run said of the model.
+    let cell: serde_json::Value = {
+        let cell = fs::read_dir(out.join("cells"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
+        let text = fs::read_to_string(cell.path().join("result.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut same = 0;
+    for score in cell["scores"].as_array().unwrap() {
+        if score["probe"] != "test" {
+            continue;
+        }
+        assert!(score["p_permutation"].is_number() && score["calibrated"].is_number());
+        let row = rows.iter().find(|r| {
+            r["scope"] == "pair"
+                && ["layer_a", "layer_b", "measure"]
+                    .iter()
+                    .all(|f| r[f] == score[f])
+        });
+        assert_eq!(row.unwrap()["value"], score["value"]);
+        same += 1;
+    }
+    let pairs = rows.iter().filter(|r| r["scope"] == "pair").count();
+    let maxima = rows.iter().filter(|r| r["scope"] == "maximum").count();
+    assert!(
+        same > 0 && pairs == same && maxima == 3,
+        "{same} {pairs} {maxima}"
+    );
+    assert_eq!(&fs::read(&table).unwrap()[..4], b"PAR1");
+    assert_eq!(&fs::read(&picture).unwrap()[1..4], b"PNG");
+    let svg = fs::read_to_string(&vector).unwrap();
+    assert!(svg.contains("penultimate") && svg.contains("cka_linear_debiased"));
+
+    // Dumps of different probes are of different samples.
+    let refused = compare(&[&a, &dump("plain.b.safetensors")], &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("not of the same samples"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+#[test]
+fn mistakes_are_told_with_their_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[30, 4], 1);
+    let short = npy(&dir.path().join("short.npy"), &[29, 4], 2);
+    let maps = npy(&dir.path().join("maps.npy"), &[30, 2, 3, 3], 3);
+    let pickle = dir.path().join("a.pt");
+    fs::write(&pickle, b"x").unwrap();
+    let cut = dir.path().join("cut.npy");
+    let bytes = fs::read(&a).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() - 1]).unwrap();
+    let missing = dir.path().join("missing.npz");
+    let told = |output: &Output, what: &str| {
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(output));
+        let message = stderr(output);
+        assert!(message.contains(what), "{message}");
+        assert!(!message.contains("panicked"), "{message}");
+    };
+    told(&compare(&[&a, &short], &[]), "29 rows");
+    told(&compare(&[&a, &maps], &[]), "--pool");
+    told(&compare(&[&a, &pickle], &[]), "save_file");
+    told(&compare(&[&a, &cut], &[]), "truncated");
+    told(&compare(&[&a, &missing], &[]), "missing.npz");
+    told(&compare(&[&a], &[]), "2 values required");
+    told(
+        &compare(&[&a, &a], &["--measures", "ckaa"]),
+        "did you mean 'cka",
+    );
+    told(&compare(&[&a, &a], &["--out", "x.xlsx"]), ".parquet");
+    told(&compare(&[&a, &a], &["--heatmap", "x.jpg"]), ".svg");
+    told(&compare(&[&a, &a], &["--pool", "median"]), "flatten");
+    told(&compare(&[&a, &a], &["--k", "0"]), "0");
+    assert!(compare(&[&a, &maps], &["--pool", "mean"]).status.success());
+
+    // Too few samples for k is a reason in the table, not a failure.
+    let output = compare(
+        &[&a, &a],
+        &["--k", "30", "--measures", "all", "--format", "json"],
+    );
+    let rows = records(&output);
+    let knn = rows
+        .iter()
+        .find(|r| r["measure"] == "mutual_knn_cosine_k30")
+        .unwrap();
+    assert!(knn["value"].is_null());
+    assert_eq!(knn["undefined"], "fewer than 31 samples");
+}
+
+#[test]
+fn every_measure_is_listed_and_documented() {
+    let output = reprsim()
+        .args(["measures", "--format", "json"])
+        .output()
+        .unwrap();
+    let rows = records(&output);
+    assert_eq!(rows.len(), 27);
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/measures.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    for row in &rows {
+        let name = row["name"].as_str().unwrap();
+        assert!(
+            docs.contains(&format!("`{name}`")),
+            "docs/measures.md lacks {name}"
+        );
+        assert!(!row["reference"].as_str().unwrap().is_empty());
+    }
+    let table = stdout(&reprsim().arg("measures").output().unwrap());
+    assert!(
+        table.contains("cka_linear_debiased") && table.contains("arXiv"),
+        "{table}"
+    );
+}
