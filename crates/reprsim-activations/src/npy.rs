@@ -58,10 +58,14 @@ impl Header {
         whole.resize(8 + count + text, 0);
         from.read_exact(&mut whole[8 + count..])
             .map_err(|_| "its header is cut off")?;
-        // Its parser descends once for each bracket.
-        let brackets = whole[8 + count..].iter().filter(|b| b"([{".contains(b));
-        if brackets.count() > 16 {
-            return Err("its header is damaged: too many brackets".into());
+        // The time its parser takes doubles with each bracket within another; the
+        // header of a plain array has one brace and one parenthesis.
+        let count = |brackets: &[u8]| {
+            let text = whole[8 + count..].iter();
+            text.filter(|b| brackets.contains(b)).count()
+        };
+        if count(b"{") > 1 || count(b"([") > 6 {
+            return Err("its header is damaged, or that of a structured array".into());
         }
         let header = NpyHeader::from_reader(Cursor::new(&whole))
             .map_err(|e| format!("its header is damaged: {e}"))?;

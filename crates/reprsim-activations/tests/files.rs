@@ -281,7 +281,7 @@ fn npy_files_that_lie_are_refused() {
     );
     says(&npy("<f4", false, "(1000000000, 3)", &data), "truncated");
     says(&npy("<f4", false, "(2, -3)", &data), "damaged");
-    says(&npy("<f4", false, &"(".repeat(30_000), &data), "brackets");
+    says(&npy("<f4", false, &"(".repeat(30_000), &data), "structured");
     says(b"PK\x03\x04 not an array at all", "does not begin");
     let mut long = sound.clone();
     long[6] = 2;

@@ -36,7 +36,7 @@ const NUMBERS: [&str; 7] = [
 const INTEGERS: [&str; 5] = ["n", "d_a", "d_b", "influential_row", "schema"];
 
 /// Rows that a person is shown; programs get all of them.
-const SHOWN: usize = 60;
+const SHOWN: usize = 100;
 
 /// Pixels a unit of a PNG figure.
 const PNG_SCALE: f32 = 2.0;
