@@ -107,7 +107,7 @@ impl Array {
     }
 
     /// The same array with the last axis running fastest, in memory.
-    pub fn from_fortran(mut self) -> Result<Self, String> {
+    pub fn into_c_order(mut self) -> Result<Self, String> {
         let bytes = self.element.bytes();
         let count: usize = self.shape.iter().product();
         let mut turned = vec![0u8; count * bytes];

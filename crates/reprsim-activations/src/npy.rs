@@ -121,7 +121,7 @@ impl Header {
         };
         match self.kind {
             Kind::Float(element) => Ok(Found::Layer(match self.fortran {
-                true => array(element).from_fortran()?,
+                true => array(element).into_c_order()?,
                 false => array(element),
             })),
             Kind::Integer { bytes, signed } if name == ARRAY => Ok(Found::Integers(Integers {

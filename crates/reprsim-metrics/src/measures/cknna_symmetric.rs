@@ -26,7 +26,7 @@ static PROPERTIES: Properties = Properties {
     range: (Bound::Number(-1.0), Bound::Number(1.0)),
     symmetric: true,
     invariances: Invariances::ANGLES,
-    chance: "near 0",
+    chance: "about k / n",
     samples: 4,
     uses_k: true,
     reference: "Huh et al. 2024, arXiv 2405.07987",
