@@ -632,9 +632,10 @@ pub(crate) fn exact_null_mean(
     pair: &KernelPair,
     formula: impl Fn(&KernelPair) -> Value,
 ) -> Option<f64> {
-    formula(&KernelPair {
+    let mean = formula(&KernelPair {
         cross: pair.cross.expected(),
         ..*pair
-    })
-    .ok()
+    });
+    // What rounding leaves of zero is zero.
+    mean.ok().map(|v| if v.abs() < 1e-12 { 0.0 } else { v })
 }
