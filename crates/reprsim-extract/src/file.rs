@@ -1,16 +1,16 @@
-//! Activation files: safetensors, one f32 tensor `[n, d]` a layer, with the
-//! sample-id hash, the pooling and the order of the layers as metadata.
+//! Activation files, which `reprsim-activations` reads: safetensors, one f32
+//! tensor `[n, d]` a layer, with the sample-id hash, the pooling and the order of
+//! the layers as metadata.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_data::write_whole;
 use reprsim_models::Pooling;
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
-use crate::activations::{LayerActivation, ProbeActivations};
+use crate::activations::ProbeActivations;
 use crate::error::ExtractError;
 
 const SCHEMA: &str = "1";
@@ -58,59 +58,6 @@ pub fn write_activations(
     info.insert("layers".into(), order.join(","));
     let bytes = safetensors::serialize(views, Some(info)).map_err(|e| error(e.to_string()))?;
     write_whole(path, &bytes).map_err(|e| error(e.to_string()))
-}
-
-/// Reads an activation file that [`write_activations`] wrote.
-///
-/// # Errors
-/// [`ExtractError::File`] if the file is damaged, of another schema, or holds
-/// anything but f32 matrices.
-pub fn read_activations(path: &Path, device: &Device) -> Result<ProbeActivations, ExtractError> {
-    let error = |reason: String| ExtractError::File {
-        path: path.to_path_buf(),
-        reason,
-    };
-    let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| error(e.to_string()))?;
-    let info = header.metadata().clone().unwrap_or_default();
-    let get = |key: &str| {
-        info.get(key)
-            .cloned()
-            .ok_or_else(|| error(format!("its metadata lacks '{key}'")))
-    };
-    if get("reprsim_schema")? != SCHEMA {
-        return Err(error(format!(
-            "schema version {}; this program reads {SCHEMA}",
-            get("reprsim_schema")?
-        )));
-    }
-    let pooling = match get("pooling")?.as_str() {
-        "mean" => Pooling::Mean,
-        "flatten" => Pooling::Flatten,
-        other => return Err(error(format!("unknown pooling '{other}'"))),
-    };
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| error(e.to_string()))?;
-    let mut layers = Vec::new();
-    for name in get("layers")?.split(',').filter(|n| !n.is_empty()) {
-        let view = tensors.tensor(name).map_err(|e| error(e.to_string()))?;
-        let (Dtype::F32, &[n, d]) = (view.dtype(), view.shape()) else {
-            return Err(error(format!("'{name}' is not a matrix of f32")));
-        };
-        let values: Vec<f32> = view
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
-        layers.push(LayerActivation {
-            name: name.to_string(),
-            values: Tensor::from_data(TensorData::new(values, [n, d]), device),
-        });
-    }
-    Ok(ProbeActivations {
-        ids_sha256: get("sample_ids_sha256")?,
-        pooling,
-        layers,
-    })
 }
 
 fn pooling_name(pooling: Pooling) -> &'static str {

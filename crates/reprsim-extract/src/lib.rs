@@ -1,4 +1,4 @@
-//! Activations of a model over a probe set, and the files that hold them.
+//! Activations of a model over a probe set, and the files that keep them.
 
 mod activations;
 mod error;
@@ -6,4 +6,4 @@ mod file;
 
 pub use activations::{LayerActivation, ProbeActivations, extract};
 pub use error::ExtractError;
-pub use file::{read_activations, write_activations};
+pub use file::write_activations;
