@@ -95,7 +95,7 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
     table.print(format)?;
     if format == Format::Table {
         say(
-            "\nLarger is more alike, always. Names of measures with neighbours end in _kK in results.",
+            "\nLarger is more alike, always. In results, names of exact measures with neighbours end in _kK.",
         );
         say("Formulas, and when to use which: docs/measures.md. References:");
         let mut seen = Vec::new();
