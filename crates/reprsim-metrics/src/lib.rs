@@ -35,7 +35,7 @@ pub use influence::LeaveOneOut;
 pub use intervals::Interval;
 pub use kernel::Kernel;
 pub use layer::Layer;
-pub use measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+pub use measure::{Bound, Definition, Formula, Invariances, Measure, Mode, Properties};
 pub use measures::{REGISTRY, by_name, find, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;

@@ -11,7 +11,7 @@ use crate::subspace::Columns;
 /// alike, always.
 pub trait Measure: Send + Sync {
     /// What is known of it.
-    fn properties(&self) -> &'static Properties;
+    fn properties(&self) -> &Properties;
 
     /// How it is computed from terms that its family shares.
     fn formula(&self) -> Formula;
@@ -39,6 +39,31 @@ pub trait Measure: Send + Sync {
     /// The exact mean over all permutations where it depends on n and k alone.
     fn chance(&self, _n: usize, _k: usize) -> Option<f64> {
         None
+    }
+}
+
+/// A measure that is all said by its properties and its formula.
+pub struct Definition {
+    /// What is known of it.
+    pub properties: Properties,
+    /// How it is computed.
+    pub formula: Formula,
+    /// The exact mean over all permutations for n samples and k neighbours, where
+    /// it depends on nothing else.
+    pub chance: Option<fn(usize, usize) -> Option<f64>>,
+}
+
+impl Measure for Definition {
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn formula(&self) -> Formula {
+        self.formula
+    }
+
+    fn chance(&self, n: usize, k: usize) -> Option<f64> {
+        self.chance.and_then(|chance| chance(n, k))
     }
 }
 

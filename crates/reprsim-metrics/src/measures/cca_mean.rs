@@ -4,39 +4,30 @@
 //! times d.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
 use crate::subspace::{Columns, singular_values};
 
 /// See the module.
-#[derive(Debug)]
-pub struct CcaMean;
-
-static PROPERTIES: Properties = Properties {
-    name: "cca_mean",
-    alias: None,
-    title: "mean canonical correlation",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::LINEAR,
-    chance: "grows with d / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Hotelling 1936; Raghu et al. 2017, arXiv 1706.05806",
+pub static CCA_MEAN: Definition = Definition {
+    properties: Properties {
+        name: "cca_mean",
+        alias: None,
+        title: "mean canonical correlation",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::LINEAR,
+        chance: "grows with d / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Hotelling 1936; Raghu et al. 2017, arXiv 1706.05806",
+    },
+    formula: Formula::Subspace(Columns::Centred, value),
+    chance: None,
 };
-
-impl Measure for CcaMean {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Subspace(Columns::Centred, value)
-    }
-}
 
 fn value(pair: &SubspacePair) -> Value {
     mean(&singular_values(pair.product.as_ref()))

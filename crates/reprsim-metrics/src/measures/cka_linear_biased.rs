@@ -3,38 +3,29 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio;
 use crate::pair::KernelPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct CkaLinearBiased;
-
-static PROPERTIES: Properties = Properties {
-    name: "cka_linear_biased",
-    alias: Some("cka"),
-    title: "linear CKA",
-    mode: Mode::Exact,
-    estimator: "biased (HSIC_0)",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SIMILARITY,
-    chance: "grows with d / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Kornblith et al. 2019, arXiv 1905.00414",
+pub static CKA_LINEAR_BIASED: Definition = Definition {
+    properties: Properties {
+        name: "cka_linear_biased",
+        alias: Some("cka"),
+        title: "linear CKA",
+        mode: Mode::Exact,
+        estimator: "biased (HSIC_0)",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SIMILARITY,
+        chance: "grows with d / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Kornblith et al. 2019, arXiv 1905.00414",
+    },
+    formula: Formula::Kernel(Kernel::Linear, value),
+    chance: None,
 };
-
-impl Measure for CkaLinearBiased {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::Linear, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     ratio(pair.cross.hsic0(), pair.a.hsic0(), pair.b.hsic0())

@@ -4,38 +4,29 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
 use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
-#[derive(Debug)]
-pub struct CkaLinearDebiased;
-
-static PROPERTIES: Properties = Properties {
-    name: "cka_linear_debiased",
-    alias: Some("unbiased_cka"),
-    title: "linear CKA, debiased",
-    mode: Mode::Exact,
-    estimator: "debiased (HSIC_1)",
-    range: (Bound::None, Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SIMILARITY,
-    chance: "0",
-    samples: 4,
-    uses_k: false,
-    reference: "Song et al. 2012, JMLR 13, eq. 5; Nguyen et al. 2021, arXiv 2010.15327",
+pub static CKA_LINEAR_DEBIASED: Definition = Definition {
+    properties: Properties {
+        name: "cka_linear_debiased",
+        alias: Some("unbiased_cka"),
+        title: "linear CKA, debiased",
+        mode: Mode::Exact,
+        estimator: "debiased (HSIC_1)",
+        range: (Bound::None, Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SIMILARITY,
+        chance: "0",
+        samples: 4,
+        uses_k: false,
+        reference: "Song et al. 2012, JMLR 13, eq. 5; Nguyen et al. 2021, arXiv 2010.15327",
+    },
+    formula: Formula::Kernel(Kernel::Linear, value),
+    chance: None,
 };
-
-impl Measure for CkaLinearDebiased {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::Linear, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     ratio_of(pair, KernelSums::hsic1)

@@ -4,38 +4,29 @@
 //! it.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
 use crate::minibatch::MinibatchSums;
 
 /// See the module.
-#[derive(Debug)]
-pub struct CkaLinearMinibatch;
-
-static PROPERTIES: Properties = Properties {
-    name: "cka_linear_minibatch",
-    alias: None,
-    title: "linear CKA over minibatches of 256",
-    mode: Mode::Exact,
-    estimator: "debiased (ratio of summed HSIC_1)",
-    range: (Bound::None, Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SIMILARITY,
-    chance: "0",
-    samples: 4,
-    uses_k: false,
-    reference: "Nguyen et al. 2021, arXiv 2010.15327",
+pub static CKA_LINEAR_MINIBATCH: Definition = Definition {
+    properties: Properties {
+        name: "cka_linear_minibatch",
+        alias: None,
+        title: "linear CKA over minibatches of 256",
+        mode: Mode::Exact,
+        estimator: "debiased (ratio of summed HSIC_1)",
+        range: (Bound::None, Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SIMILARITY,
+        chance: "0",
+        samples: 4,
+        uses_k: false,
+        reference: "Nguyen et al. 2021, arXiv 2010.15327",
+    },
+    formula: Formula::Minibatch(value),
+    chance: None,
 };
-
-impl Measure for CkaLinearMinibatch {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Minibatch(value)
-    }
-}
 
 fn value(sums: &MinibatchSums) -> Value {
     ratio_of_differences(sums.cross, [sums.a, sums.b])

@@ -9,39 +9,30 @@
 //! independently: a layer's similarity with itself exceeds 1.
 
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
 use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};
 
 /// See the module.
-#[derive(Debug)]
-pub struct CkaLinearRowColumn;
-
-static PROPERTIES: Properties = Properties {
-    name: "cka_linear_row_column",
-    alias: None,
-    title: "linear CKA, row and column corrected",
-    mode: Mode::Exact,
-    estimator: "HSIC_1 over different columns",
-    range: (Bound::None, Bound::None),
-    symmetric: true,
-    invariances: Invariances::AXES,
-    chance: "0",
-    samples: 4,
-    uses_k: false,
-    reference: "Chun et al. 2025, arXiv 2502.15104",
+pub static CKA_LINEAR_ROW_COLUMN: Definition = Definition {
+    properties: Properties {
+        name: "cka_linear_row_column",
+        alias: None,
+        title: "linear CKA, row and column corrected",
+        mode: Mode::Exact,
+        estimator: "HSIC_1 over different columns",
+        range: (Bound::None, Bound::None),
+        symmetric: true,
+        invariances: Invariances::AXES,
+        chance: "0",
+        samples: 4,
+        uses_k: false,
+        reference: "Chun et al. 2025, arXiv 2502.15104",
+    },
+    formula: Formula::Kernel(Kernel::Linear, value),
+    chance: None,
 };
-
-impl Measure for CkaLinearRowColumn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::Linear, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     if pair.columns.iter().any(|(_, columns)| *columns < 2.0) {

@@ -3,38 +3,29 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
 use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
-#[derive(Debug)]
-pub struct CkaRbfMedianDebiased;
-
-static PROPERTIES: Properties = Properties {
-    name: "cka_rbf_median_debiased",
-    alias: None,
-    title: "Gaussian CKA, debiased",
-    mode: Mode::Exact,
-    estimator: "debiased (HSIC_1)",
-    range: (Bound::None, Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SIMILARITY,
-    chance: "0",
-    samples: 4,
-    uses_k: false,
-    reference: "Kornblith et al. 2019, arXiv 1905.00414, section 3 (bandwidth: the median distance)",
+pub static CKA_RBF_MEDIAN_DEBIASED: Definition = Definition {
+    properties: Properties {
+        name: "cka_rbf_median_debiased",
+        alias: None,
+        title: "Gaussian CKA, debiased",
+        mode: Mode::Exact,
+        estimator: "debiased (HSIC_1)",
+        range: (Bound::None, Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SIMILARITY,
+        chance: "0",
+        samples: 4,
+        uses_k: false,
+        reference: "Kornblith et al. 2019, arXiv 1905.00414, section 3 (bandwidth: the median distance)",
+    },
+    formula: Formula::Kernel(Kernel::GaussianMedian, value),
+    chance: None,
 };
-
-impl Measure for CkaRbfMedianDebiased {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::GaussianMedian, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     ratio_of(pair, KernelSums::hsic1)

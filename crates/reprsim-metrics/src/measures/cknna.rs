@@ -7,40 +7,31 @@
 //! second. For k = n - 1 it is the debiased linear CKA.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::both;
 use crate::measures::ratio;
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct Cknna;
-
-static PROPERTIES: Properties = Properties {
-    name: "cknna_linear",
-    alias: Some("cknna"),
-    title: "kernel alignment on mutual neighbours",
-    mode: Mode::Exact,
-    estimator: "debiased (U-centred)",
-    range: (Bound::Number(-1.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::ANGLES,
-    chance: "about k / n",
-    samples: 4,
-    uses_k: true,
-    reference: "Huh et al. 2024, arXiv 2405.07987",
+pub static CKNNA: Definition = Definition {
+    properties: Properties {
+        name: "cknna_linear",
+        alias: Some("cknna"),
+        title: "kernel alignment on mutual neighbours",
+        mode: Mode::Exact,
+        estimator: "debiased (U-centred)",
+        range: (Bound::Number(-1.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::ANGLES,
+        chance: "about k / n",
+        samples: 4,
+        uses_k: true,
+        reference: "Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::Cosine, true, value),
+    chance: None,
 };
-
-impl Measure for Cknna {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::Cosine, true, value)
-    }
-}
 
 fn value(pair: &NeighborPair) -> Value {
     let squares = |kernel: &[f64]| kernel.iter().map(|v| v * v).sum::<f64>();

@@ -5,7 +5,7 @@
 //! where only one does; here every pair counts once. For k = n - 1 it is the
 //! debiased linear CKA.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use rayon::prelude::*;
 
 use crate::Value;
@@ -14,33 +14,24 @@ use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct CknnaSymmetric;
-
-static PROPERTIES: Properties = Properties {
-    name: "cknna_symmetric",
-    alias: None,
-    title: "kernel alignment on mutual neighbours, undirected",
-    mode: Mode::Exact,
-    estimator: "debiased (U-centred)",
-    range: (Bound::Number(-1.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::ANGLES,
-    chance: "about k / n",
-    samples: 4,
-    uses_k: true,
-    reference: "Huh et al. 2024, arXiv 2405.07987",
+pub static CKNNA_SYMMETRIC: Definition = Definition {
+    properties: Properties {
+        name: "cknna_symmetric",
+        alias: None,
+        title: "kernel alignment on mutual neighbours, undirected",
+        mode: Mode::Exact,
+        estimator: "debiased (U-centred)",
+        range: (Bound::Number(-1.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::ANGLES,
+        chance: "about k / n",
+        samples: 4,
+        uses_k: true,
+        reference: "Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::Cosine, true, value),
+    chance: None,
 };
-
-impl Measure for CknnaSymmetric {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::Cosine, true, value)
-    }
-}
 
 fn value(pair: &NeighborPair) -> Value {
     let (a, b) = (

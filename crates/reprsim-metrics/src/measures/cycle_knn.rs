@@ -2,40 +2,31 @@
 //! any of their k nearest neighbours in the second layer. Not symmetric.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{mean_of, returns};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct CycleKnn;
-
-static PROPERTIES: Properties = Properties {
-    name: "cycle_knn_cosine",
-    alias: Some("cycle_knn"),
-    title: "cycle over k nearest neighbours",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: false,
-    invariances: Invariances::ANGLES,
-    chance: "about 1 - exp(-k^2 / n)",
-    samples: 2,
-    uses_k: true,
-    reference: "Huh et al. 2024, arXiv 2405.07987",
+pub static CYCLE_KNN: Definition = Definition {
+    properties: Properties {
+        name: "cycle_knn_cosine",
+        alias: Some("cycle_knn"),
+        title: "cycle over k nearest neighbours",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: false,
+        invariances: Invariances::ANGLES,
+        chance: "about 1 - exp(-k^2 / n)",
+        samples: 2,
+        uses_k: true,
+        reference: "Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::Cosine, false, value),
+    chance: None,
 };
 
-impl Measure for CycleKnn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::Cosine, false, value)
-    }
-}
-
-fn value(pair: &NeighborPair) -> Value {
+pub(super) fn value(pair: &NeighborPair) -> Value {
     Ok(mean_of(pair, returns))
 }

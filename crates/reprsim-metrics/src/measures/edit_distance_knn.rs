@@ -2,40 +2,31 @@
 //! nearest neighbours as a share of k, averaged over samples.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{edit_distance, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct EditDistanceKnn;
-
-static PROPERTIES: Properties = Properties {
-    name: "edit_distance_knn_cosine",
-    alias: Some("edit_distance_knn"),
-    title: "edit similarity of neighbours",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::ANGLES,
-    chance: "about 1 / n",
-    samples: 2,
-    uses_k: true,
-    reference: "Huh et al. 2024, arXiv 2405.07987",
+pub static EDIT_DISTANCE_KNN: Definition = Definition {
+    properties: Properties {
+        name: "edit_distance_knn_cosine",
+        alias: Some("edit_distance_knn"),
+        title: "edit similarity of neighbours",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::ANGLES,
+        chance: "about 1 / n",
+        samples: 2,
+        uses_k: true,
+        reference: "Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::Cosine, false, value),
+    chance: None,
 };
 
-impl Measure for EditDistanceKnn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::Cosine, false, value)
-    }
-}
-
-fn value(pair: &NeighborPair) -> Value {
+pub(super) fn value(pair: &NeighborPair) -> Value {
     Ok(1.0 - mean_of(pair, edit_distance) / pair.k as f64)
 }

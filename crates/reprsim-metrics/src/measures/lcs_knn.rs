@@ -2,39 +2,30 @@
 //! neighbours, as a share of k, averaged over samples.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{longest_common_subsequence, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct LcsKnn;
-
-static PROPERTIES: Properties = Properties {
-    name: "lcs_knn_cosine",
-    alias: Some("lcs_knn"),
-    title: "longest common subsequence of neighbours",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::ANGLES,
-    chance: "about k / n",
-    samples: 2,
-    uses_k: true,
-    reference: "Huh et al. 2024, arXiv 2405.07987",
+pub static LCS_KNN: Definition = Definition {
+    properties: Properties {
+        name: "lcs_knn_cosine",
+        alias: Some("lcs_knn"),
+        title: "longest common subsequence of neighbours",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::ANGLES,
+        chance: "about k / n",
+        samples: 2,
+        uses_k: true,
+        reference: "Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::Cosine, false, value),
+    chance: None,
 };
-
-impl Measure for LcsKnn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::Cosine, false, value)
-    }
-}
 
 fn value(pair: &NeighborPair) -> Value {
     Ok(mean_of(pair, longest_common_subsequence) / pair.k as f64)

@@ -3,38 +3,29 @@
 //! columns. Not symmetric, and 1 whenever d_a >= n - 1.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 
 /// See the module.
-#[derive(Debug)]
-pub struct LinearRegression;
-
-static PROPERTIES: Properties = Properties {
-    name: "linear_regression_r2_b_from_a",
-    alias: None,
-    title: "R2 of predicting b linearly from a",
-    mode: Mode::Exact,
-    estimator: "in-sample",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: false,
-    invariances: Invariances::SIMILARITY,
-    chance: "d_a / (n - 1)",
-    samples: 2,
-    uses_k: false,
-    reference: "Kornblith et al. 2019, arXiv 1905.00414, section 5",
+pub static LINEAR_REGRESSION: Definition = Definition {
+    properties: Properties {
+        name: "linear_regression_r2_b_from_a",
+        alias: None,
+        title: "R2 of predicting b linearly from a",
+        mode: Mode::Exact,
+        estimator: "in-sample",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: false,
+        invariances: Invariances::SIMILARITY,
+        chance: "d_a / (n - 1)",
+        samples: 2,
+        uses_k: false,
+        reference: "Kornblith et al. 2019, arXiv 1905.00414, section 5",
+    },
+    formula: Formula::Subspace(Columns::Centred, value),
+    chance: None,
 };
-
-impl Measure for LinearRegression {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Subspace(Columns::Centred, value)
-    }
-}
 
 fn value(pair: &SubspacePair) -> Value {
     let squares = |s: &[f64]| s.iter().map(|v| v * v).sum::<f64>();

@@ -2,44 +2,35 @@
 //! between the two layers, averaged over samples.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{common, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct MutualKnn;
-
-static PROPERTIES: Properties = Properties {
-    name: "mutual_knn_cosine",
-    alias: Some("mutual_knn"),
-    title: "mutual k nearest neighbours",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::ANGLES,
-    chance: "k / (n - 1)",
-    samples: 2,
-    uses_k: true,
-    reference: "Huh et al. 2024, arXiv 2405.07987",
+pub static MUTUAL_KNN: Definition = Definition {
+    properties: Properties {
+        name: "mutual_knn_cosine",
+        alias: Some("mutual_knn"),
+        title: "mutual k nearest neighbours",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::ANGLES,
+        chance: "k / (n - 1)",
+        samples: 2,
+        uses_k: true,
+        reference: "Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::Cosine, false, value),
+    chance: Some(chance),
 };
 
-impl Measure for MutualKnn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::Cosine, false, value)
-    }
-
-    fn chance(&self, n: usize, k: usize) -> Option<f64> {
-        (n > 1).then(|| k as f64 / (n as f64 - 1.0))
-    }
+pub(super) fn chance(n: usize, k: usize) -> Option<f64> {
+    (n > 1).then(|| k as f64 / (n as f64 - 1.0))
 }
 
-fn value(pair: &NeighborPair) -> Value {
+pub(super) fn value(pair: &NeighborPair) -> Value {
     Ok(mean_of(pair, common) / pair.k as f64)
 }

@@ -2,7 +2,7 @@
 //! of the Frobenius norms, columns centred. The cosine of the angular shape distance
 //! of Williams et al. (2021).
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use faer::Mat;
 
 use crate::Value;
@@ -10,33 +10,24 @@ use crate::pair::SubspacePair;
 use crate::subspace::{Columns, singular_values};
 
 /// See the module.
-#[derive(Debug)]
-pub struct Procrustes;
-
-static PROPERTIES: Properties = Properties {
-    name: "procrustes_similarity",
-    alias: Some("procrustes"),
-    title: "Procrustes similarity",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SIMILARITY,
-    chance: "grows with d / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Ding, Denain, Steinhardt 2021, arXiv 2108.01661; Williams et al. 2021, arXiv 2110.14739",
+pub static PROCRUSTES: Definition = Definition {
+    properties: Properties {
+        name: "procrustes_similarity",
+        alias: Some("procrustes"),
+        title: "Procrustes similarity",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SIMILARITY,
+        chance: "grows with d / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Ding, Denain, Steinhardt 2021, arXiv 2108.01661; Williams et al. 2021, arXiv 2110.14739",
+    },
+    formula: Formula::Subspace(Columns::Centred, value),
+    chance: None,
 };
-
-impl Measure for Procrustes {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Subspace(Columns::Centred, value)
-    }
-}
 
 fn value(pair: &SubspacePair) -> Value {
     // A'B = V_a (S_a U_a'U_b S_b) V_b': the same singular values.

@@ -3,39 +3,30 @@
 //! the absolute inner products. Not symmetric, and for that sum not invariant to
 //! rotation.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 use crate::{Undefined, Value};
 
 /// See the module.
-#[derive(Debug)]
-pub struct Pwcca;
-
-static PROPERTIES: Properties = Properties {
-    name: "pwcca",
-    alias: None,
-    title: "projection-weighted CCA",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: false,
-    invariances: Invariances::AXES,
-    chance: "grows with d / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Morcos, Raghu, Bengio 2018, arXiv 1806.05759",
+pub static PWCCA: Definition = Definition {
+    properties: Properties {
+        name: "pwcca",
+        alias: None,
+        title: "projection-weighted CCA",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: false,
+        invariances: Invariances::AXES,
+        chance: "grows with d / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Morcos, Raghu, Bengio 2018, arXiv 1806.05759",
+    },
+    formula: Formula::Subspace(Columns::Centred, value),
+    chance: None,
 };
-
-impl Measure for Pwcca {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Subspace(Columns::Centred, value)
-    }
-}
 
 fn value(pair: &SubspacePair) -> Value {
     let Ok(svd) = pair.product.as_ref().thin_svd() else {

@@ -4,38 +4,29 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
 use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
-#[derive(Debug)]
-pub struct RsaCorrelationPearson;
-
-static PROPERTIES: Properties = Properties {
-    name: "rsa_correlation_pearson",
-    alias: None,
-    title: "RSA, correlation distance, Pearson",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(-1.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SCALE,
-    chance: "0",
-    samples: 3,
-    uses_k: false,
-    reference: "Kriegeskorte, Mur, Bandettini 2008, doi 10.3389/neuro.06.004.2008",
+pub static RSA_CORRELATION_PEARSON: Definition = Definition {
+    properties: Properties {
+        name: "rsa_correlation_pearson",
+        alias: None,
+        title: "RSA, correlation distance, Pearson",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(-1.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SCALE,
+        chance: "0",
+        samples: 3,
+        uses_k: false,
+        reference: "Kriegeskorte, Mur, Bandettini 2008, doi 10.3389/neuro.06.004.2008",
+    },
+    formula: Formula::Kernel(Kernel::Correlation, value),
+    chance: None,
 };
-
-impl Measure for RsaCorrelationPearson {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::Correlation, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     ratio_of(pair, KernelSums::covariance)

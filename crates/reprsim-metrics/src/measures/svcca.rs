@@ -3,39 +3,30 @@
 //! values).
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
 use crate::subspace::{Columns, singular_values};
 
 /// See the module.
-#[derive(Debug)]
-pub struct Svcca;
-
-static PROPERTIES: Properties = Properties {
-    name: "svcca_var99_mean",
-    alias: Some("svcca"),
-    title: "singular vector CCA, 99 % of variance",
-    mode: Mode::Exact,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SIMILARITY,
-    chance: "grows with d / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Raghu et al. 2017, arXiv 1706.05806",
+pub static SVCCA: Definition = Definition {
+    properties: Properties {
+        name: "svcca_var99_mean",
+        alias: Some("svcca"),
+        title: "singular vector CCA, 99 % of variance",
+        mode: Mode::Exact,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SIMILARITY,
+        chance: "grows with d / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Raghu et al. 2017, arXiv 1706.05806",
+    },
+    formula: Formula::Subspace(Columns::Centred, value),
+    chance: None,
 };
-
-impl Measure for Svcca {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Subspace(Columns::Centred, value)
-    }
-}
 
 /// Share of the variance that is kept.
 const VARIANCE: f64 = 0.99;

@@ -3,38 +3,29 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::KernelPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct PaperCka;
-
-static PROPERTIES: Properties = Properties {
-    name: "cka",
-    alias: None,
-    title: "linear CKA",
-    mode: Mode::Paper,
-    estimator: "biased (HSIC_0)",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SCALE,
-    chance: "grows with d / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Li et al. 2025, arXiv 2505.13899; Kornblith et al. 2019, arXiv 1905.00414",
+pub static PAPER_CKA: Definition = Definition {
+    properties: Properties {
+        name: "cka",
+        alias: None,
+        title: "linear CKA",
+        mode: Mode::Paper,
+        estimator: "biased (HSIC_0)",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SCALE,
+        chance: "grows with d / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Li et al. 2025, arXiv 2505.13899; Kornblith et al. 2019, arXiv 1905.00414",
+    },
+    formula: Formula::Kernel(Kernel::ClampedLinear, value),
+    chance: None,
 };
-
-impl Measure for PaperCka {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::ClampedLinear, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     ratio_with_epsilon(pair.cross.hsic0(), pair.a.hsic0(), pair.b.hsic0())

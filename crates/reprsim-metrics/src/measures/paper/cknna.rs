@@ -6,7 +6,7 @@
 //! term keeps only pairs of samples that list each other, and its last term mixes
 //! row sums with column sums: swapping the layers changes the value a little.
 
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use rayon::prelude::*;
 
 use crate::Value;
@@ -16,33 +16,24 @@ use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct PaperCknna;
-
-static PROPERTIES: Properties = Properties {
-    name: "cknna",
-    alias: None,
-    title: "kernel alignment on mutual neighbours",
-    mode: Mode::Paper,
-    estimator: "debiased (HSIC_1 of masked kernels)",
-    range: (Bound::None, Bound::None),
-    symmetric: false,
-    invariances: Invariances::SCALE,
-    chance: "near 0",
-    samples: 4,
-    uses_k: true,
-    reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+pub static PAPER_CKNNA: Definition = Definition {
+    properties: Properties {
+        name: "cknna",
+        alias: None,
+        title: "kernel alignment on mutual neighbours",
+        mode: Mode::Paper,
+        estimator: "debiased (HSIC_1 of masked kernels)",
+        range: (Bound::None, Bound::None),
+        symmetric: false,
+        invariances: Invariances::SCALE,
+        chance: "near 0",
+        samples: 4,
+        uses_k: true,
+        reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::ClampedCosine, true, value),
+    chance: None,
 };
-
-impl Measure for PaperCknna {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::ClampedCosine, true, value)
-    }
-}
 
 fn value(pair: &NeighborPair) -> Value {
     let n = pair.a.len() / pair.k;

@@ -5,39 +5,30 @@
 //! a factor of four, an error of its program; these are the right lengths.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{longest_common_subsequence, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct PaperLcsKnn;
-
-static PROPERTIES: Properties = Properties {
-    name: "lcs_knn",
-    alias: None,
-    title: "longest common subsequence of neighbours",
-    mode: Mode::Paper,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::K),
-    symmetric: true,
-    invariances: Invariances::SCALE,
-    chance: "about k^2 / n",
-    samples: 2,
-    uses_k: true,
-    reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+pub static PAPER_LCS_KNN: Definition = Definition {
+    properties: Properties {
+        name: "lcs_knn",
+        alias: None,
+        title: "longest common subsequence of neighbours",
+        mode: Mode::Paper,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::K),
+        symmetric: true,
+        invariances: Invariances::SCALE,
+        chance: "about k^2 / n",
+        samples: 2,
+        uses_k: true,
+        reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::ClampedCosine, false, value),
+    chance: None,
 };
-
-impl Measure for PaperLcsKnn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::ClampedCosine, false, value)
-    }
-}
 
 fn value(pair: &NeighborPair) -> Value {
     Ok(mean_of(pair, longest_common_subsequence))

@@ -1,45 +1,26 @@
 //! The share of its k nearest neighbours by cosine that a sample has in common
 //! between the two layers, averaged over samples, after the published preprocessing.
 
-use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
-use crate::measures::neighbor_lists::{common, mean_of};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measures::mutual_knn::{chance, value};
 use crate::neighbors::Space;
-use crate::pair::NeighborPair;
 
 /// See the module.
-#[derive(Debug)]
-pub struct PaperMutualKnn;
-
-static PROPERTIES: Properties = Properties {
-    name: "mutual_knn",
-    alias: None,
-    title: "mutual k nearest neighbours",
-    mode: Mode::Paper,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SCALE,
-    chance: "k / (n - 1)",
-    samples: 2,
-    uses_k: true,
-    reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+pub static PAPER_MUTUAL_KNN: Definition = Definition {
+    properties: Properties {
+        name: "mutual_knn",
+        alias: None,
+        title: "mutual k nearest neighbours",
+        mode: Mode::Paper,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SCALE,
+        chance: "k / (n - 1)",
+        samples: 2,
+        uses_k: true,
+        reference: "Li et al. 2025, arXiv 2505.13899; Huh et al. 2024, arXiv 2405.07987",
+    },
+    formula: Formula::Neighbors(Space::ClampedCosine, false, value),
+    chance: Some(chance),
 };
-
-impl Measure for PaperMutualKnn {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Neighbors(Space::ClampedCosine, false, value)
-    }
-
-    fn chance(&self, n: usize, k: usize) -> Option<f64> {
-        (n > 1).then(|| k as f64 / (n as f64 - 1.0))
-    }
-}
-
-fn value(pair: &NeighborPair) -> Value {
-    Ok(mean_of(pair, common) / pair.k as f64)
-}

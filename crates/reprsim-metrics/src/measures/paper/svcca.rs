@@ -3,39 +3,30 @@
 //! left singular directions of each layer.
 
 use crate::Value;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
 use crate::subspace::{Columns, singular_values};
 
 /// See the module.
-#[derive(Debug)]
-pub struct PaperSvcca;
-
-static PROPERTIES: Properties = Properties {
-    name: "svcca",
-    alias: None,
-    title: "singular vector CCA, ten directions",
-    mode: Mode::Paper,
-    estimator: "plain",
-    range: (Bound::Number(0.0), Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SCALE,
-    chance: "grows with 10 / n",
-    samples: 2,
-    uses_k: false,
-    reference: "Li et al. 2025, arXiv 2505.13899; Raghu et al. 2017, arXiv 1706.05806",
+pub static PAPER_SVCCA: Definition = Definition {
+    properties: Properties {
+        name: "svcca",
+        alias: None,
+        title: "singular vector CCA, ten directions",
+        mode: Mode::Paper,
+        estimator: "plain",
+        range: (Bound::Number(0.0), Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SCALE,
+        chance: "grows with 10 / n",
+        samples: 2,
+        uses_k: false,
+        reference: "Li et al. 2025, arXiv 2505.13899; Raghu et al. 2017, arXiv 1706.05806",
+    },
+    formula: Formula::Subspace(Columns::ClampedScaled, value),
+    chance: None,
 };
-
-impl Measure for PaperSvcca {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Subspace(Columns::ClampedScaled, value)
-    }
-}
 
 /// Directions kept.
 const DIRECTIONS: usize = 10;

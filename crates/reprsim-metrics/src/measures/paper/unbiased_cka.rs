@@ -3,38 +3,29 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Formula, Invariances, Measure, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::{KernelPair, KernelSums};
 
 /// See the module.
-#[derive(Debug)]
-pub struct PaperUnbiasedCka;
-
-static PROPERTIES: Properties = Properties {
-    name: "unbiased_cka",
-    alias: None,
-    title: "linear CKA, debiased",
-    mode: Mode::Paper,
-    estimator: "debiased (HSIC_1)",
-    range: (Bound::None, Bound::Number(1.0)),
-    symmetric: true,
-    invariances: Invariances::SCALE,
-    chance: "0",
-    samples: 4,
-    uses_k: false,
-    reference: "Li et al. 2025, arXiv 2505.13899; Song et al. 2012, JMLR 13, eq. 5; Nguyen et al. 2021, arXiv 2010.15327",
+pub static PAPER_UNBIASED_CKA: Definition = Definition {
+    properties: Properties {
+        name: "unbiased_cka",
+        alias: None,
+        title: "linear CKA, debiased",
+        mode: Mode::Paper,
+        estimator: "debiased (HSIC_1)",
+        range: (Bound::None, Bound::Number(1.0)),
+        symmetric: true,
+        invariances: Invariances::SCALE,
+        chance: "0",
+        samples: 4,
+        uses_k: false,
+        reference: "Li et al. 2025, arXiv 2505.13899; Song et al. 2012, JMLR 13, eq. 5; Nguyen et al. 2021, arXiv 2010.15327",
+    },
+    formula: Formula::Kernel(Kernel::ClampedLinear, value),
+    chance: None,
 };
-
-impl Measure for PaperUnbiasedCka {
-    fn properties(&self) -> &'static Properties {
-        &PROPERTIES
-    }
-
-    fn formula(&self) -> Formula {
-        Formula::Kernel(Kernel::ClampedLinear, value)
-    }
-}
 
 fn value(pair: &KernelPair) -> Value {
     let hsic1 = |sums: &KernelSums| sums.hsic1() / (sums.n * (sums.n - 3.0));
