@@ -149,6 +149,11 @@ fn checkpoints_return_the_same_model(device: &Device, _: f64) {
             classes: 8,
         };
         let loaded = load_checkpoint(&path, &model, shape, device).unwrap();
+        // Every parameter and statistic comes back to the last bit.
+        let again = dir.path().join("again.safetensors");
+        save_checkpoint(&loaded, &again, &[("model", "a")]).unwrap();
+        let bytes = |path: &std::path::Path| std::fs::read(path).unwrap();
+        assert!(bytes(&path) == bytes(&again), "{}", model.name());
         let run = |network| {
             extract(network, &samples, "ids", Pooling::Flatten, 64)
                 .layers
@@ -156,7 +161,21 @@ fn checkpoints_return_the_same_model(device: &Device, _: f64) {
                 .map(|l| l.values.into_data().iter::<f32>().collect::<Vec<_>>())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(run(&network), run(&loaded), "{}", model.name());
+        // The same weights need not give the same last bit: while one thread tunes
+        // a kernel for a shape, cubecl lets the others run another candidate.
+        for (x, y) in run(&network).iter().zip(run(&loaded)) {
+            assert_eq!(x.len(), y.len());
+            let largest = x.iter().fold(1f32, |m, v| m.max(v.abs()));
+            let off = x
+                .iter()
+                .zip(&y)
+                .fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+            assert!(
+                off <= 1e-5 * largest,
+                "{}: {off} of {largest}",
+                model.name()
+            );
+        }
         let other = ModelConfig::Mlp { hidden: vec![9] };
         assert!(load_checkpoint(&path, &other, shape, device).is_err());
     }

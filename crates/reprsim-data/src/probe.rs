@@ -16,6 +16,9 @@ pub enum ProbeClasses {
     /// Only these classes: the paper's own class-overlap probes, whose size and
     /// classes vary from cell to cell.
     Only(BTreeSet<u32>),
+    /// Only these classes, with equally many samples of each (the first classes one
+    /// more where the number does not divide).
+    Equally(BTreeSet<u32>),
 }
 
 /// A fixed set of held-out samples.
@@ -39,16 +42,40 @@ pub fn draw_probe(
     samples: Option<usize>,
     rng: &mut impl Rng,
 ) -> Result<Probe, DataError> {
+    let members = |allowed: &BTreeSet<u32>| -> Result<Vec<Vec<u32>>, DataError> {
+        let (labels, _) = dataset.joint_label(&dataset.label)?;
+        let of = |class: u32| {
+            (0..dataset.len() as u32)
+                .filter(|&i| labels[i as usize] == class)
+                .collect()
+        };
+        Ok(allowed.iter().map(|&class| of(class)).collect())
+    };
     let mut indices: Vec<u32> = match classes {
         ProbeClasses::All => (0..dataset.len() as u32).collect(),
-        ProbeClasses::Only(allowed) => {
-            let (labels, _) = dataset.joint_label(&dataset.label)?;
-            (0..dataset.len() as u32)
-                .filter(|&i| allowed.contains(&labels[i as usize]))
-                .collect()
+        ProbeClasses::Only(allowed) => members(allowed)?.concat(),
+        ProbeClasses::Equally(allowed) => {
+            let mut classes = members(allowed)?;
+            let count = classes.len().max(1);
+            let smallest = classes.iter().map(Vec::len).min().unwrap_or(0);
+            let wanted = samples.unwrap_or(smallest * count);
+            for (place, class) in classes.iter_mut().enumerate() {
+                let share = wanted / count + usize::from(place < wanted % count);
+                if share > class.len() {
+                    return Err(DataError::Probe(format!(
+                        "a probe of {wanted} samples in {count} classes needs {share} of each; a \
+                         class of the test part of '{}' has {}",
+                        dataset.name,
+                        class.len()
+                    )));
+                }
+                class.shuffle(rng);
+                class.truncate(share);
+            }
+            classes.concat()
         }
     };
-    if let Some(wanted) = samples {
+    if let (Some(wanted), false) = (samples, matches!(classes, ProbeClasses::Equally(_))) {
         if wanted > indices.len() && *classes == ProbeClasses::All {
             return Err(DataError::Probe(format!(
                 "a probe of {wanted} samples cannot be drawn: the test part of '{}' has {}",
@@ -56,6 +83,7 @@ pub fn draw_probe(
                 indices.len()
             )));
         }
+        indices.sort_unstable();
         indices.shuffle(rng);
         indices.truncate(wanted);
     }
@@ -111,6 +139,24 @@ mod tests {
         let none = ProbeClasses::Only(BTreeSet::new());
         let empty = draw_probe(&set, &none, Some(10), &mut Stream::new(0).rng()).unwrap();
         assert!(empty.indices.is_empty());
+    }
+
+    #[test]
+    fn matched_probes_have_equally_many_of_each_class() {
+        let set = generate(&Settings::default(), Part::Test, 800, 0).unwrap();
+        let (labels, _) = set.joint_label(&set.label).unwrap();
+        let classes = ProbeClasses::Equally([1, 5, 7].into());
+        let probe = draw_probe(&set, &classes, Some(10), &mut Stream::new(0).rng()).unwrap();
+        let of = |class| {
+            (probe
+                .indices
+                .iter()
+                .filter(|&&i| labels[i as usize] == class))
+            .count()
+        };
+        assert_eq!([of(1), of(5), of(7)], [4, 3, 3]);
+        let many = draw_probe(&set, &classes, Some(900), &mut Stream::new(0).rng());
+        assert!(many.unwrap_err().to_string().contains("needs 300 of each"));
     }
 
     #[test]

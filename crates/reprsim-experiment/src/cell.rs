@@ -3,14 +3,11 @@
 use std::path::Path;
 
 use rand::RngExt;
-use reprsim_data::split::{
-    ClassSplit, DataSplit, Labelling, ModelSamples, PairSplit, Reached, TaskSplit, split_classes,
-    split_data, split_tasks,
-};
+use reprsim_data::split::{Labelling, ModelSamples, Reached};
 use reprsim_data::{Probe, Stream};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
 use reprsim_metrics::{Layer, Options, Permutations, Set};
-use reprsim_models::{ModelShape, Network, Pooling};
+use reprsim_models::{ModelConfig, ModelShape, Network, Objective, Pooling};
 use reprsim_train::{
     DeviceSamples, Epoch, TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train,
     write_epochs,
@@ -19,7 +16,7 @@ use serde::Serialize;
 
 use crate::ExperimentError;
 use crate::context::Context;
-use crate::experiment::{Axis, AxisKind};
+use crate::experiment::{AxisKind, Point, Sweep};
 use crate::plan::Cell;
 use crate::results::{CellResult, ModelResult, RESULT_SCHEMA, Score};
 use crate::store::write_json;
@@ -34,8 +31,8 @@ struct SplitRecord<'a> {
     cell: &'a str,
     /// The random stream the split was drawn from.
     stream: String,
-    axis: Option<AxisKind>,
-    level: Option<f64>,
+    sweep: Option<String>,
+    point: Option<&'a Point>,
     samples_per_model: usize,
     classes_per_model: usize,
     /// Counted from the indices and labels.
@@ -62,17 +59,17 @@ pub(crate) fn run_cell(
 ) -> Result<CellResult, ExperimentError> {
     let experiment = &context.experiment;
     let stream = cell.stream(experiment);
-    let axis = axis_of(context, cell);
-    let pair = split(context, cell)?;
-    let reached = axis.map(|_| pair.reached());
+    let sweep = cell.sweep(experiment);
+    let pair = context.training.split(experiment, cell)?;
+    let reached = sweep.map(|_| pair.reached());
     write_json(
         &directory.join("split.json"),
         &SplitRecord {
-            schema: 1,
+            schema: 2,
             cell: &cell.hash,
             stream: stream.child("split").id(),
-            axis: axis.map(|a| a.kind),
-            level: cell.level().map(|(_, level)| level),
+            sweep: sweep.map(Sweep::name),
+            point: cell.point().map(|(_, point)| point),
             samples_per_model: pair.a.indices.len(),
             classes_per_model: pair.a.classes,
             overlap_reached: reached,
@@ -87,13 +84,15 @@ pub(crate) fn run_cell(
         },
     )?;
 
-    let trained = axis.is_some();
+    let trained = sweep.is_some();
+    let config = cell.model(experiment);
     let mut model = |name: &'static str, samples: &ModelSamples| {
         let job = ModelJob {
             context,
             cell,
             name,
             samples,
+            config: &config,
             stream: stream.child(name),
             trained,
         };
@@ -102,12 +101,13 @@ pub(crate) fn run_cell(
     let (network_a, epochs_a) = model("a", &pair.a)?;
     let (network_b, epochs_b) = model("b", &pair.b)?;
 
-    let class_sets = axis
-        .filter(|a| a.kind == AxisKind::Class)
+    let class_sets = sweep
+        .filter(|s| s.has(AxisKind::Class))
         .and_then(|_| pair.class_sets());
     let mut scores = Vec::new();
     for prepared in &context.probes {
-        let Some((probe, samples)) = context.probe_for(prepared, class_sets.as_ref())? else {
+        let Some((probe, samples)) = context.probe_for(prepared, class_sets.as_ref(), &stream)?
+        else {
             continue;
         };
         if probe.indices.is_empty() {
@@ -132,7 +132,7 @@ pub(crate) fn run_cell(
                     ("model", name),
                     ("cell", cell.hash.as_str()),
                     ("probe", prepared.config.name.as_str()),
-                    ("architecture", experiment.model.name()),
+                    ("architecture", config.name()),
                 ];
                 write_activations(activations, &file, &info)?;
             }
@@ -143,8 +143,8 @@ pub(crate) fn run_cell(
     let result = |network: &Network, samples: &ModelSamples, epochs: &[Epoch]| {
         Ok::<_, ExperimentError>(ModelResult {
             train_loss: epochs.last().map(|e| e.loss),
-            train_accuracy: epochs.last().map(|e| e.accuracy),
-            test_accuracy: match trained {
+            train_accuracy: epochs.last().and_then(|e| e.accuracy),
+            test_accuracy: match trained && config.objective() == Objective::Classify {
                 true => accuracy(context, network, samples)?,
                 false => None,
             },
@@ -164,69 +164,12 @@ pub(crate) fn run_cell(
     })
 }
 
-/// The cell's training samples. An untrained pair sees none, but its heads are
-/// as wide as those of the data axis.
-pub(crate) fn split(context: &Context, cell: &Cell) -> Result<PairSplit, ExperimentError> {
-    let mut rng = cell.stream(&context.experiment).child("split").rng();
-    let axis = axis_of(context, cell);
-    let level = cell.level().map(|(_, level)| level);
-    let per_model = context.experiment.dataset.train_per_model;
-    let (Some(axis), Some(overlap)) = (axis, level) else {
-        let model = ModelSamples {
-            indices: vec![],
-            labels: vec![],
-            classes: context.classes.len(),
-            labelling: Labelling::Classes((0..context.classes.len() as u32).collect()),
-        };
-        return Ok(PairSplit {
-            a: model.clone(),
-            b: model,
-        });
-    };
-    let pair = match axis.kind {
-        AxisKind::Data => split_data(
-            &DataSplit {
-                labels: &context.labels,
-                classes: &context.classes,
-                per_model,
-                overlap,
-            },
-            &mut rng,
-        ),
-        AxisKind::Class => split_classes(
-            &ClassSplit {
-                labels: &context.labels,
-                classes: &context.classes,
-                per_model,
-                overlap,
-            },
-            &mut rng,
-        ),
-        AxisKind::Task => split_tasks(
-            &TaskSplit {
-                dataset: &context.train,
-                factors: &axis.factors,
-                factors_per_task: axis.factors_per_task,
-                per_model,
-                overlap,
-            },
-            &mut rng,
-        ),
-    };
-    Ok(pair?)
-}
-
-/// The axis that the cell is a level of.
-fn axis_of<'a>(context: &'a Context, cell: &Cell) -> Option<&'a Axis> {
-    let (kind, _) = cell.level()?;
-    context.experiment.axes.iter().find(|a| a.kind == kind)
-}
-
 struct ModelJob<'a> {
     context: &'a Context,
     cell: &'a Cell,
     name: &'static str,
     samples: &'a ModelSamples,
+    config: &'a ModelConfig,
     stream: Stream,
     trained: bool,
 }
@@ -246,8 +189,7 @@ impl ModelJob<'_> {
         let checkpoint = directory.join(format!("{}.safetensors", self.name));
         let history = directory.join(format!("{}.train.jsonl", self.name));
         if self.trained && checkpoint.exists() {
-            let network =
-                load_checkpoint(&checkpoint, &experiment.model, shape, &self.context.device);
+            let network = load_checkpoint(&checkpoint, self.config, shape, &self.context.device);
             // A damaged checkpoint is trained anew.
             if let (Ok(network), Ok(epochs)) = (network, read_epochs(&history))
                 && epochs.len() == experiment.training.epochs
@@ -271,7 +213,7 @@ impl ModelJob<'_> {
         let mut epochs = Vec::new();
         let trained = train(
             self.name,
-            &experiment.model,
+            self.config,
             &TrainingSet {
                 samples: &self.context.train_samples,
                 indices,
@@ -296,7 +238,7 @@ impl ModelJob<'_> {
             let info = [
                 ("cell", self.cell.hash.as_str()),
                 ("model", self.name),
-                ("architecture", experiment.model.name()),
+                ("architecture", self.config.name()),
             ];
             save_checkpoint(&network, &checkpoint, &info)?;
         }

@@ -1,13 +1,17 @@
 //! What all cells of an experiment share: data on the device, probes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn::tensor::Device;
-use reprsim_data::{Dataset, Part, Probe, ProbeClasses, Stream, draw_probe, open};
+use rand::seq::SliceRandom;
+use reprsim_data::{Dataset, Part, Probe, ProbeClasses, SampleShape, Stream, draw_probe, open};
+use reprsim_models::Objective;
 use reprsim_train::{DeviceSamples, Normalization};
 
 use crate::ExperimentError;
 use crate::experiment::{Experiment, ProbeConfig, ProbeKind};
+use crate::split::TrainingData;
 
 /// The largest number of samples at which accuracy is measured.
 const ACCURACY_SAMPLES: usize = 2000;
@@ -16,14 +20,9 @@ pub(crate) struct Context {
     pub experiment: Experiment,
     pub device: Device,
     pub device_name: String,
-    /// The training part.
-    pub train: Dataset,
-    /// The same on the device; cells pick rows of it.
+    pub training: TrainingData,
+    /// The training part on the device; cells pick rows of it.
     pub train_samples: DeviceSamples,
-    /// The class of each training sample under the experiment's label.
-    pub labels: Vec<u32>,
-    /// Names of those classes.
-    pub classes: Vec<String>,
     /// The held-out part.
     pub test: Dataset,
     pub normalization: Normalization,
@@ -46,12 +45,12 @@ impl Context {
         cache: &Path,
     ) -> Result<Self, ExperimentError> {
         let spec = experiment.dataset.spec(experiment.root_seed);
-        let train = open(&spec, Part::Train, cache)?;
+        let training = TrainingData::open(experiment, cache)?;
         let test = open(&spec, Part::Test, cache)?;
-        let normalization = Normalization::of(&train);
-        let train_samples = DeviceSamples::new(&train, None, &normalization, device);
-        let (labels, _) = train.joint_label(&train.label)?;
-        let classes = class_names(&train)?;
+        let normalization = normalization(experiment, &training.dataset);
+        let train_samples = DeviceSamples::new(&training.dataset, None, &normalization, device);
+        let fits = experiment.model.check_input(train_samples.shape());
+        fits.map_err(|e| ExperimentError::Usage(e.to_string()))?;
         let root = Stream::new(experiment.root_seed).child("probe");
         let mut probes = Vec::new();
         for config in &experiment.probes {
@@ -79,10 +78,8 @@ impl Context {
             experiment: experiment.clone(),
             device: device.clone(),
             device_name: device_name.to_string(),
-            train,
+            training,
             train_samples,
-            labels,
-            classes,
             test,
             normalization,
             probes,
@@ -91,14 +88,13 @@ impl Context {
     }
 
     /// The probe's samples for a pair whose models know `class_sets` (common,
-    /// of one model only); `None` where the probe does not apply.
+    /// of one model only) and whose cell draws from `stream`; `None` where the probe
+    /// does not apply.
     pub fn probe_for(
         &self,
         prepared: &PreparedProbe,
-        class_sets: Option<&(
-            std::collections::BTreeSet<u32>,
-            std::collections::BTreeSet<u32>,
-        )>,
+        class_sets: Option<&(BTreeSet<u32>, BTreeSet<u32>)>,
+        stream: &Stream,
     ) -> Result<Option<(Probe, DeviceSamples)>, ExperimentError> {
         if let Some(fixed) = &prepared.fixed {
             return Ok(Some(fixed.clone()));
@@ -106,20 +102,29 @@ impl Context {
         let Some((common, one_model)) = class_sets else {
             return Ok(None);
         };
-        let classes = match prepared.config.kind {
+        let config = &prepared.config;
+        let from = match config.kind {
             ProbeKind::CommonClasses => common,
             _ => one_model,
         };
-        let mut rng = Stream::new(self.experiment.root_seed)
-            .child("probe")
-            .child(&prepared.config.name)
-            .rng();
-        let probe = draw_probe(
-            &self.test,
-            &ProbeClasses::Only(classes.clone()),
-            prepared.config.samples,
-            &mut rng,
-        )?;
+        let (classes, mut rng) = match config.classes {
+            None => {
+                let root = Stream::new(self.experiment.root_seed).child("probe");
+                (
+                    ProbeClasses::Only(from.clone()),
+                    root.child(&config.name).rng(),
+                )
+            }
+            Some(count) if from.len() < count => return Ok(None),
+            Some(count) => {
+                let mut rng = stream.child("probe").child(&config.name).rng();
+                let mut drawn: Vec<u32> = from.iter().copied().collect();
+                drawn.shuffle(&mut rng);
+                drawn.truncate(count);
+                (ProbeClasses::Equally(drawn.into_iter().collect()), rng)
+            }
+        };
+        let probe = draw_probe(&self.test, &classes, config.samples, &mut rng)?;
         let samples = DeviceSamples::new(
             &self.test,
             Some(&probe.indices),
@@ -127,6 +132,20 @@ impl Context {
             &self.device,
         );
         Ok(Some((probe, samples)))
+    }
+}
+
+/// What images are normalised with: what the file says, else the training part's
+/// statistics; an autoencoder sees them on the 0..1 scale that it reconstructs.
+pub(crate) fn normalization(experiment: &Experiment, train: &Dataset) -> Normalization {
+    match (&experiment.dataset.normalization, train.shape) {
+        (Some(given), _) => given.clone(),
+        (None, SampleShape::Image { channels, .. })
+            if experiment.model.objective() == Objective::Reconstruct =>
+        {
+            Normalization::identity(channels)
+        }
+        _ => Normalization::of(train),
     }
 }
 
@@ -144,30 +163,10 @@ fn probe_dataset(
     let mut spec = experiment.dataset.spec(experiment.root_seed);
     if let Some(name) = &config.dataset {
         spec.name.clone_from(name);
+        spec.path = None;
     }
     spec.built_in.label = vec![];
     spec.built_in.preset = config.preset;
     let dataset = open(&spec, Part::Test, cache)?;
     Ok(dataset.reshaped(test.shape)?)
-}
-
-/// Names of the classes of the data set's label.
-fn class_names(dataset: &Dataset) -> Result<Vec<String>, ExperimentError> {
-    let mut names = vec![String::new()];
-    for factor in &dataset.label {
-        let classes = &dataset.factor(factor)?.classes;
-        names = names
-            .iter()
-            .flat_map(|head| {
-                classes.iter().map(move |class| {
-                    if head.is_empty() {
-                        class.clone()
-                    } else {
-                        format!("{head}_{class}")
-                    }
-                })
-            })
-            .collect();
-    }
-    Ok(names)
 }

@@ -2,47 +2,57 @@
 
 use std::path::Path;
 
-use reprsim_data::{Part, Stream, open};
-use reprsim_train::{DeviceSamples, Normalization, TrainingSet, train};
+use reprsim_data::Stream;
+use reprsim_train::{DeviceSamples, TrainingSet, train};
 
 use crate::ExperimentError;
+use crate::context::normalization;
 use crate::device::Chosen;
-use crate::experiment::AxisKind;
 use crate::plan::Plan;
 use crate::run::threads_per_job;
+use crate::split::TrainingData;
 
-/// Samples that one model is trained on, and the classes of its head, for each
-/// axis of the plan.
+/// What one model of a sweep is trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingSize {
+    /// The sweep's name.
+    pub sweep: String,
+    /// Samples of one model.
+    pub samples: usize,
+    /// Classes of its head, the fewest and the most of the sweep.
+    pub classes: (usize, usize),
+}
+
+/// What one model is trained on, for each sweep of the plan.
 ///
 /// # Errors
-/// Those of opening the data set.
-pub fn training_sizes(
-    plan: &Plan,
-    cache: &Path,
-) -> Result<Vec<(AxisKind, usize, usize)>, ExperimentError> {
-    let e = &plan.experiment;
-    let train = open(&e.dataset.spec(e.root_seed), Part::Train, cache)?;
-    let (labels, classes) = train.joint_label(&train.label)?;
-    let mut counts = vec![0usize; classes];
-    labels.iter().for_each(|&l| counts[l as usize] += 1);
-    e.axes
-        .iter()
-        .map(|axis| {
-            let (samples, classes) = match axis.kind {
-                AxisKind::Data => (counts.iter().map(|c| c / 2).sum(), classes),
-                AxisKind::Class => (train.len() / 2, classes / 2),
-                AxisKind::Task => {
-                    let first = &axis.factors[..axis.factors_per_task];
-                    (train.len(), train.joint_label(first)?.1)
-                }
-            };
-            Ok((
-                axis.kind,
-                e.dataset.train_per_model.unwrap_or(samples),
-                classes,
-            ))
-        })
-        .collect()
+/// Those of opening the data set and of splitting it.
+pub fn training_sizes(plan: &Plan, cache: &Path) -> Result<Vec<TrainingSize>, ExperimentError> {
+    let training = TrainingData::open(&plan.experiment, cache)?;
+    let mut sizes: Vec<TrainingSize> = Vec::new();
+    for cell in &plan.cells {
+        let Some(sweep) = cell.sweep(&plan.experiment) else {
+            continue;
+        };
+        if cell.seed > 0 {
+            continue; // every seed has the same points
+        }
+        let pair = training.split(&plan.experiment, cell)?;
+        let classes = [pair.a.classes, pair.b.classes];
+        let (low, high) = (classes[0].min(classes[1]), classes[0].max(classes[1]));
+        match sizes.iter_mut().find(|s| s.sweep == sweep.name()) {
+            Some(size) => {
+                size.samples = size.samples.max(pair.a.indices.len());
+                size.classes = (size.classes.0.min(low), size.classes.1.max(high));
+            }
+            None => sizes.push(TrainingSize {
+                sweep: sweep.name(),
+                samples: pair.a.indices.len(),
+                classes: (low, high),
+            }),
+        }
+    }
+    Ok(sizes)
 }
 
 /// Seconds of the training of the whole plan with `jobs` at once, measured on
@@ -57,11 +67,12 @@ pub fn training_seconds(
     cache: &Path,
 ) -> Result<f64, ExperimentError> {
     let e = &plan.experiment;
-    let train_set = open(&e.dataset.spec(e.root_seed), Part::Train, cache)?;
-    let (labels, classes) = train_set.joint_label(&train_set.label)?;
-    let normalization = Normalization::of(&train_set);
+    let training = TrainingData::open(e, cache)?;
+    let train_set = &training.dataset;
+    let (labels, classes) = (&training.labels, training.classes.len());
+    let normalization = normalization(e, train_set);
     let few: Vec<u32> = (0..(6 * e.training.batch).min(train_set.len()) as u32).collect();
-    let samples = DeviceSamples::new(&train_set, Some(&few), &normalization, &chosen.device);
+    let samples = DeviceSamples::new(train_set, Some(&few), &normalization, &chosen.device);
     let mut config = e.training.clone();
     config.epochs = 2;
     let mut rate = 0.0;
@@ -89,12 +100,12 @@ pub fn training_seconds(
     }
     let samples: usize = training_sizes(plan, cache)?
         .iter()
-        .map(|&(axis, samples, _)| {
+        .map(|size| {
             let cells = plan
                 .cells
                 .iter()
-                .filter(|c| c.level().is_some_and(|(a, _)| a == axis));
-            2 * cells.count() * samples * e.training.epochs
+                .filter(|c| c.sweep(e).is_some_and(|s| s.name() == size.sweep));
+            2 * cells.count() * size.samples * e.training.epochs
         })
         .sum();
     Ok(samples as f64 / rate.max(1e-9) / jobs.max(1) as f64)

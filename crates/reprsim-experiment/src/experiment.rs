@@ -1,10 +1,12 @@
 //! A resolved experiment: every default filled in, every name checked.
 
+use std::path::PathBuf;
+
 use reprsim_data::DatasetSpec;
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_metrics::Measure;
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::TrainingConfig;
+use reprsim_train::{Normalization, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 /// An experiment as it will be run.
@@ -29,7 +31,7 @@ pub struct Experiment {
     /// The training.
     pub training: TrainingConfig,
     /// What is swept.
-    pub axes: Vec<Axis>,
+    pub sweeps: Vec<Sweep>,
     /// What the models are compared on.
     pub probes: Vec<ProbeConfig>,
     /// How spatial layers become vectors.
@@ -54,7 +56,7 @@ pub enum Pairing {
 }
 
 /// The data set of an experiment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetConfig {
     /// Its name.
     pub name: String,
@@ -69,6 +71,14 @@ pub struct DatasetConfig {
     /// Samples each model is trained on; absent: half of every class (data
     /// axis), all of its classes (class axis), all samples (task axis).
     pub train_per_model: Option<usize>,
+    /// The folder of class folders, for the data set `folder`.
+    pub path: Option<PathBuf>,
+    /// Side to which images are resampled; absent: their own.
+    pub size: Option<usize>,
+    /// Whether colour becomes grey.
+    pub grayscale: bool,
+    /// What images are normalised with; absent: the training part's statistics.
+    pub normalization: Option<Normalization>,
 }
 
 impl DatasetConfig {
@@ -83,11 +93,14 @@ impl DatasetConfig {
             },
             train_samples: self.train_samples,
             seed: root_seed,
+            path: self.path.clone(),
+            size: self.size,
+            grayscale: self.grayscale,
         }
     }
 }
 
-/// The kinds of overlap.
+/// What a sweep varies: an overlap of the two models, or the size of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AxisKind {
@@ -95,13 +108,30 @@ pub enum AxisKind {
     Data,
     /// Shared classes and their samples.
     Class,
-    /// Same samples, shared label factors.
+    /// Same samples, shared label factors, tasks of equal size.
     Task,
+    /// Same samples, tasks that are listed pair by pair; the level is the number of
+    /// label factors that both tasks hold.
+    Partition,
+    /// Same items, shared drawings of them.
+    Style,
+    /// The model's width.
+    Width,
+    /// The model's depth.
+    Depth,
 }
 
 impl AxisKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Data, Self::Class, Self::Task];
+    pub const ALL: [Self; 7] = [
+        Self::Data,
+        Self::Class,
+        Self::Task,
+        Self::Partition,
+        Self::Style,
+        Self::Width,
+        Self::Depth,
+    ];
 
     /// The name in files.
     pub fn name(self) -> &'static str {
@@ -109,21 +139,121 @@ impl AxisKind {
             Self::Data => "data",
             Self::Class => "class",
             Self::Task => "task",
+            Self::Partition => "partition",
+            Self::Style => "style",
+            Self::Width => "width",
+            Self::Depth => "depth",
         }
+    }
+
+    /// Whether its levels are overlaps in 0..=1.
+    pub fn is_overlap(self) -> bool {
+        matches!(self, Self::Data | Self::Class | Self::Task | Self::Style)
     }
 }
 
-/// One sweep.
+/// A one-axis sweep (`[[axis]]`), or a factorial design (`[[grid]]`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Axis {
-    /// What overlaps.
-    pub kind: AxisKind,
-    /// The overlaps, ascending.
-    pub levels: Vec<f64>,
-    /// Task axis: the factors tasks are made of.
+pub struct Sweep {
+    /// What is crossed; one axis for an `[[axis]]`.
+    pub axes: Vec<Axis>,
+    /// Task axis: the factors tasks are made of. Style axis: the factor that says
+    /// what is drawn and the one that says how.
     pub factors: Vec<String>,
     /// Task axis: factors in one model's task.
     pub factors_per_task: usize,
+    /// Partition axis: the tasks of models a and b, as lists of factors.
+    pub pairs: Vec<[Vec<String>; 2]>,
+}
+
+impl Sweep {
+    /// Its name, such as `data` or `data x task`.
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.axes.iter().map(|a| a.kind.name()).collect();
+        names.join(" x ")
+    }
+
+    /// Whether one of its axes is of this kind.
+    pub fn has(&self, kind: AxisKind) -> bool {
+        self.axes.iter().any(|a| a.kind == kind)
+    }
+
+    /// All points, the last axis fastest. To an overlap axis that does not list
+    /// overlap 1 that level is added, unlisted: the ceiling.
+    pub fn points(&self) -> Vec<Point> {
+        if self.has(AxisKind::Partition) {
+            return self
+                .pairs
+                .iter()
+                .enumerate()
+                .map(|(index, [a, b])| Point {
+                    levels: vec![(
+                        AxisKind::Partition,
+                        a.iter().filter(|f| b.contains(f)).count() as f64,
+                    )],
+                    pair: Some(index),
+                    listed: true,
+                })
+                .collect();
+        }
+        let mut points = vec![Point {
+            levels: vec![],
+            pair: None,
+            listed: true,
+        }];
+        for axis in &self.axes {
+            points = points
+                .iter()
+                .flat_map(|point| {
+                    axis.levels.iter().map(|&level| {
+                        let mut point = point.clone();
+                        point.levels.push((axis.kind, level));
+                        point
+                    })
+                })
+                .collect();
+        }
+        if let [axis] = self.axes.as_slice()
+            && axis.kind.is_overlap()
+            && !axis.levels.contains(&1.0)
+        {
+            points.push(Point {
+                levels: vec![(axis.kind, 1.0)],
+                pair: None,
+                listed: false,
+            });
+        }
+        points
+    }
+}
+
+/// One axis of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// What it varies.
+    pub kind: AxisKind,
+    /// Its levels, ascending.
+    pub levels: Vec<f64>,
+}
+
+/// A point of a sweep: a level of each axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The level of each axis, in the sweep's order.
+    pub levels: Vec<(AxisKind, f64)>,
+    /// Partition axis: which of its pairs.
+    pub pair: Option<usize>,
+    /// Whether the experiment file lists it; an added ceiling is shown but not
+    /// fitted.
+    pub listed: bool,
+}
+
+impl Point {
+    /// The level on an axis of this kind.
+    pub fn level(&self, kind: AxisKind) -> Option<f64> {
+        let found = self.levels.iter().find(|(k, _)| *k == kind);
+        found.map(|(_, level)| *level)
+    }
 }
 
 /// Which samples a probe holds.
@@ -152,6 +282,17 @@ pub struct ProbeConfig {
     pub preset: Preset,
     /// Number of samples; absent: all (and always a cap for varying probes).
     pub samples: Option<usize>,
+    /// Number of classes, drawn for each cell from those the kind names, with
+    /// equally many samples each: size and classes are then matched over levels.
+    /// Cells with fewer such classes go without the probe.
+    pub classes: Option<usize>,
+}
+
+impl ProbeConfig {
+    /// Whether the number or the classes of its samples move with the overlap.
+    pub fn varies(&self) -> bool {
+        self.kind != ProbeKind::Fixed && self.classes.is_none()
+    }
 }
 
 /// What is measured and which result was declared to count.

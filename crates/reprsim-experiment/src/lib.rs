@@ -16,13 +16,14 @@ mod file;
 mod plan;
 pub mod results;
 pub mod run;
+mod split;
 pub mod store;
 pub mod summary;
 
 pub use error::ExperimentError;
 pub use experiment::{
-    AnalysisConfig, Axis, AxisKind, DatasetConfig, Experiment, Keep, Pairing, Primary, ProbeConfig,
-    ProbeKind,
+    AnalysisConfig, Axis, AxisKind, DatasetConfig, Experiment, Keep, Pairing, Point, Primary,
+    ProbeConfig, ProbeKind, Sweep,
 };
 pub use file::{read_experiment, unknown};
 pub use plan::{Cell, CellRole, Plan};

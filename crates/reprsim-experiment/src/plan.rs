@@ -3,34 +3,31 @@
 use std::path::Path;
 
 use reprsim_data::Stream;
+use reprsim_models::ModelConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ExperimentError;
-use crate::experiment::{Axis, AxisKind, Experiment, Pairing};
+use crate::experiment::{AxisKind, Experiment, Pairing, Point, Sweep};
 
 /// Version of what determines a cell; part of every cell's hash.
-const CELL_SCHEMA: u32 = 1;
+const CELL_SCHEMA: u32 = 2;
 
 /// Version of the layout of `plan.json`.
-const PLAN_SCHEMA: u32 = 1;
+const PLAN_SCHEMA: u32 = 2;
 
 /// Why a cell is in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum CellRole {
     /// Two untrained models: the floor.
     Untrained,
-    /// A level of an axis.
-    Level {
-        /// The axis.
-        axis: AxisKind,
-        /// Its overlap.
-        level: f64,
-        /// Whether the experiment file lists the level. Overlap 1 (same data,
-        /// other seed: the ceiling) is added where it does not; such a cell is
-        /// shown but not fitted.
-        listed: bool,
+    /// A point of a sweep.
+    Point {
+        /// The sweep's place in the experiment.
+        sweep: usize,
+        /// The point.
+        point: Point,
     },
 }
 
@@ -53,33 +50,72 @@ impl Cell {
         format!("{:04}-{}", self.index, self.hash)
     }
 
-    /// The axis and level, if it has one.
-    pub fn level(&self) -> Option<(AxisKind, f64)> {
-        match self.role {
+    /// The sweep's place and the point, if it has one.
+    pub fn point(&self) -> Option<(usize, &Point)> {
+        match &self.role {
             CellRole::Untrained => None,
-            CellRole::Level { axis, level, .. } => Some((axis, level)),
+            CellRole::Point { sweep, point } => Some((*sweep, point)),
         }
+    }
+
+    /// The sweep that the cell is a point of.
+    pub fn sweep<'a>(&self, experiment: &'a Experiment) -> Option<&'a Sweep> {
+        experiment.sweeps.get(self.point()?.0)
     }
 
     /// A short description, such as `data 0.5, seed 2`.
     pub fn label(&self) -> String {
-        match self.level() {
-            None => format!("untrained, seed {}", self.seed),
-            Some((axis, level)) => format!("{} {level}, seed {}", axis.name(), self.seed),
+        let Some((_, point)) = self.point() else {
+            return format!("untrained, seed {}", self.seed);
+        };
+        let levels: Vec<String> = point
+            .levels
+            .iter()
+            .map(|(kind, level)| format!("{} {level}", kind.name()))
+            .collect();
+        let pair = point
+            .pair
+            .map_or(String::new(), |pair| format!(" (pair {})", pair + 1));
+        format!("{}{pair}, seed {}", levels.join(", "), self.seed)
+    }
+
+    /// The architecture at this cell's point.
+    pub fn model(&self, experiment: &Experiment) -> ModelConfig {
+        let mut model = experiment.model.clone();
+        if let Some((_, point)) = self.point() {
+            for &(kind, level) in &point.levels {
+                match kind {
+                    AxisKind::Width => model = model.with_width(level as usize),
+                    AxisKind::Depth => model = model.with_depth(level as usize).unwrap_or(model),
+                    _ => {}
+                }
+            }
         }
+        model
     }
 
     /// The root of the cell's random streams.
     pub(crate) fn stream(&self, experiment: &Experiment) -> Stream {
         let root = Stream::new(experiment.root_seed).child("cell");
-        let axis = match self.level() {
-            None => root.child("untrained"),
-            Some((axis, level)) => match experiment.pairing {
-                Pairing::Independent => root.child(axis.name()).child(format!("level {level}")),
-                Pairing::Nested => root.child(axis.name()),
-            },
+        let stream = match (self.point(), self.sweep(experiment)) {
+            (Some((_, point)), Some(sweep)) => {
+                let of_sweep = root.child(sweep.name());
+                match experiment.pairing {
+                    Pairing::Nested => of_sweep,
+                    Pairing::Independent => {
+                        let levels: Vec<String> =
+                            point.levels.iter().map(|l| l.1.to_string()).collect();
+                        let of_point = of_sweep.child(format!("level {}", levels.join(" x ")));
+                        match point.pair {
+                            Some(pair) => of_point.child(format!("pair {pair}")),
+                            None => of_point,
+                        }
+                    }
+                }
+            }
+            _ => root.child("untrained"),
         };
-        axis.child(format!("seed {}", self.seed))
+        stream.child(format!("seed {}", self.seed))
     }
 }
 
@@ -103,46 +139,39 @@ struct Determinants<'a> {
     root_seed: u64,
     pairing: Pairing,
     dataset: &'a crate::experiment::DatasetConfig,
-    model: &'a reprsim_models::ModelConfig,
+    model: ModelConfig,
     training: Option<&'a reprsim_train::TrainingConfig>,
+    sweep: Option<String>,
     factors: &'a [String],
     factors_per_task: usize,
-    axis: Option<AxisKind>,
-    level: Option<f64>,
+    tasks: Option<&'a [Vec<String>; 2]>,
+    levels: &'a [(AxisKind, f64)],
     seed: usize,
 }
 
 impl Plan {
-    /// Expands `experiment`. Cells are ordered by axis, then seed, then level,
+    /// Expands `experiment`. Cells are ordered by sweep, then seed, then point,
     /// so that an interrupted run holds whole repetitions; the untrained pairs
     /// come first.
     pub fn new(experiment: &Experiment) -> Self {
         let mut cells = Vec::new();
-        let mut push = |role: CellRole, axis: Option<&Axis>, seed: usize| {
-            let hash = hash(experiment, role, axis, seed);
-            cells.push(Cell {
+        let mut push = |role: CellRole, seed: usize| {
+            let mut cell = Cell {
                 index: cells.len(),
                 seed,
                 role,
-                hash,
-            });
+                hash: String::new(),
+            };
+            cell.hash = hash(experiment, &cell);
+            cells.push(cell);
         };
         for seed in 0..experiment.seeds {
-            push(CellRole::Untrained, None, seed);
+            push(CellRole::Untrained, seed);
         }
-        for axis in &experiment.axes {
-            let mut levels: Vec<(f64, bool)> = axis.levels.iter().map(|&l| (l, true)).collect();
-            if !axis.levels.contains(&1.0) {
-                levels.push((1.0, false));
-            }
+        for (sweep, design) in experiment.sweeps.iter().enumerate() {
             for seed in 0..experiment.seeds {
-                for &(level, listed) in &levels {
-                    let role = CellRole::Level {
-                        axis: axis.kind,
-                        level,
-                        listed,
-                    };
-                    push(role, Some(axis), seed);
+                for point in design.points() {
+                    push(CellRole::Point { sweep, point }, seed);
                 }
             }
         }
@@ -171,7 +200,7 @@ impl Plan {
 
     /// Number of models that are trained.
     pub fn models_to_train(&self) -> usize {
-        2 * self.cells.iter().filter(|c| c.level().is_some()).count()
+        2 * self.cells.iter().filter(|c| c.point().is_some()).count()
     }
 
     /// Reads the plan that a run directory holds.
@@ -203,23 +232,23 @@ impl Plan {
     }
 }
 
-fn hash(experiment: &Experiment, role: CellRole, axis: Option<&Axis>, seed: usize) -> String {
-    let (kind, level) = match role {
-        CellRole::Untrained => (None, None),
-        CellRole::Level { axis, level, .. } => (Some(axis), Some(level)),
-    };
+fn hash(experiment: &Experiment, cell: &Cell) -> String {
+    let (sweep, point) = (cell.sweep(experiment), cell.point().map(|(_, p)| p));
     let what = Determinants {
         schema: CELL_SCHEMA,
         root_seed: experiment.root_seed,
         pairing: experiment.pairing,
         dataset: &experiment.dataset,
-        model: &experiment.model,
-        training: axis.map(|_| &experiment.training),
-        factors: axis.map_or(&[], |a| &a.factors),
-        factors_per_task: axis.map_or(0, |a| a.factors_per_task),
-        axis: kind,
-        level,
-        seed,
+        model: cell.model(experiment),
+        training: sweep.map(|_| &experiment.training),
+        sweep: sweep.map(Sweep::name),
+        factors: sweep.map_or(&[], |s| &s.factors),
+        factors_per_task: sweep.map_or(0, |s| s.factors_per_task),
+        tasks: point
+            .and_then(|p| p.pair)
+            .and_then(|pair| sweep?.pairs.get(pair)),
+        levels: point.map_or(&[], |p| &p.levels),
+        seed: cell.seed,
     };
     digest(&serde_json::to_vec(&what).unwrap_or_default())
 }

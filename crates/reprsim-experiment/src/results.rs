@@ -5,12 +5,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
-use crate::experiment::AxisKind;
-use crate::plan::{Cell, CellRole};
+use crate::experiment::{AxisKind, Experiment, Sweep};
+use crate::plan::Cell;
 use crate::store::write_text;
 
 /// Version of the layout of `result.json`.
-pub(crate) const RESULT_SCHEMA: u32 = 2;
+pub(crate) const RESULT_SCHEMA: u32 = 3;
 
 /// One similarity: a pair of layers, a probe, a measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,14 +80,19 @@ pub struct CellResult {
     pub scores: Vec<Score>,
 }
 
-const HEADER: [&str; 23] = [
+const HEADER: [&str; 28] = [
     "experiment",
     "cell",
     "seed",
-    "axis",
+    "sweep",
     "data",
     "class",
     "task",
+    "partition",
+    "style",
+    "width",
+    "depth",
+    "pair",
     "role",
     "samples_shared",
     "labels_shared",
@@ -112,7 +117,7 @@ const HEADER: [&str; 23] = [
 /// [`ExperimentError::Store`].
 pub fn write_csv(
     path: &Path,
-    experiment: &str,
+    experiment: &Experiment,
     results: &[(Cell, CellResult)],
 ) -> Result<(), ExperimentError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -120,29 +125,32 @@ pub fn write_csv(
     writer.write_record(HEADER).map_err(say)?;
     let optional = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
     for (cell, result) in results {
-        let axis = cell
-            .level()
-            .map(|(axis, _)| axis.name())
-            .unwrap_or_default();
-        let level = |kind: AxisKind| match cell.level() {
-            Some((axis, level)) if axis == kind => level.to_string(),
-            _ => String::new(),
-        };
-        let role = match cell.role {
-            CellRole::Untrained => "untrained",
-            CellRole::Level { listed: true, .. } => "level",
-            CellRole::Level { listed: false, .. } => "ceiling",
+        let sweep = cell.sweep(experiment).map(Sweep::name).unwrap_or_default();
+        let point = cell.point().map(|(_, point)| point);
+        let level = |kind: AxisKind| optional(point.and_then(|p| p.level(kind)));
+        // Which of the listed pairs of tasks, from 1.
+        let pair = point.and_then(|p| p.pair);
+        let pair = pair.map(|i| (i + 1).to_string()).unwrap_or_default();
+        let role = match point {
+            None => "untrained",
+            Some(point) if point.listed => "level",
+            Some(_) => "ceiling",
         };
         for score in &result.scores {
             writer
                 .write_record([
-                    experiment,
+                    &experiment.name,
                     &cell.index.to_string(),
                     &cell.seed.to_string(),
-                    axis,
+                    &sweep,
                     &level(AxisKind::Data),
                     &level(AxisKind::Class),
                     &level(AxisKind::Task),
+                    &level(AxisKind::Partition),
+                    &level(AxisKind::Style),
+                    &level(AxisKind::Width),
+                    &level(AxisKind::Depth),
+                    &pair,
                     role,
                     &optional(result.samples_shared),
                     &optional(result.labels_shared),
@@ -158,7 +166,7 @@ pub fn write_csv(
                     &optional(score.p_permutation),
                     &optional(score.calibrated),
                     score.undefined.as_deref().unwrap_or_default(),
-                    "2",
+                    "3",
                 ])
                 .map_err(say)?;
         }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 pub use reprsim_train::Epoch;
 
 use crate::ExperimentError;
-use crate::cell::{run_cell, split};
+use crate::cell::run_cell;
 use crate::context::Context;
 use crate::device::{Chosen, cores};
 use crate::plan::{Cell, Plan};
@@ -73,7 +73,7 @@ pub fn run(
     // touched: a mistyped file must not replace the plan of a finished run.
     let context = Context::new(&plan.experiment, &chosen.device, &chosen.name, cache)?;
     for cell in plan.cells.iter().filter(|c| share.holds(c.index)) {
-        split(&context, cell)?;
+        context.training.split(&plan.experiment, cell)?;
     }
     let store = Store::open(root, plan, share)?;
     let measuring = plan.measuring_hash();

@@ -1,13 +1,13 @@
 //! A small convolutional network.
 
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, Linear};
 use burn::tensor::activation::relu;
 use rand::Rng;
 
 use crate::feature::{Activations, Feature, Input, Pooling};
-use crate::{Init, ModelShape};
+use crate::{BatchNorm, Init, ModelShape};
 
 /// Names of the layers.
 pub(crate) const LAYERS: [&str; 4] = ["conv1", "conv2", "penultimate", "logits"];

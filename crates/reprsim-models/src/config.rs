@@ -19,6 +19,53 @@ pub enum ModelConfig {
         /// times as many.
         width: usize,
     },
+    /// A residual network of basic blocks.
+    Resnet {
+        /// 18 or 34 layers.
+        depth: usize,
+        /// Channels of the first stage, 64 as published.
+        width: usize,
+        /// What precedes the stages.
+        stem: Stem,
+    },
+    /// A vision transformer.
+    Vit {
+        /// Length of a token's vector.
+        width: usize,
+        /// Number of blocks.
+        depth: usize,
+        /// Attention heads; they divide the width.
+        heads: usize,
+        /// Side of a patch; it divides the image's sides.
+        patch: usize,
+    },
+    /// A convolutional variational autoencoder.
+    Vae {
+        /// Channels of the first convolution.
+        width: usize,
+        /// Length of the latent vector.
+        latent: usize,
+    },
+}
+
+/// How a residual network begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stem {
+    /// A 7x7 stride-2 convolution and 3x3 stride-2 max pooling, as torchvision.
+    Stock,
+    /// A 3x3 convolution without pooling, for images of 32 pixels.
+    #[default]
+    Cifar,
+}
+
+/// What a model learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// The class of a sample, from its logits.
+    Classify,
+    /// The sample itself, through a latent vector.
+    Reconstruct,
 }
 
 /// What a model takes in and how many outputs it has.
@@ -26,7 +73,7 @@ pub enum ModelConfig {
 pub struct ModelShape {
     /// Channels, height and width of an input image.
     pub input: [usize; 3],
-    /// Width of the head.
+    /// Width of the head; of no effect where there is none.
     pub classes: usize,
 }
 
@@ -41,16 +88,54 @@ impl ModelConfig {
         match self {
             Self::Mlp { .. } => "mlp",
             Self::Cnn { .. } => "cnn",
+            Self::Resnet { .. } => "resnet",
+            Self::Vit { .. } => "vit",
+            Self::Vae { .. } => "vae",
         }
     }
 
     /// Names of the layers that a forward pass returns, input side first. The
-    /// layer before the head is called `penultimate` in every architecture, the
+    /// layer before the head is called `penultimate` in every classifier, the
     /// last is `logits`.
     pub fn layer_names(&self) -> Vec<&'static str> {
         match self {
             Self::Mlp { hidden } => crate::mlp::layer_names(hidden.len()),
             Self::Cnn { .. } => crate::cnn::LAYERS.to_vec(),
+            Self::Resnet { .. } => crate::resnet::LAYERS.to_vec(),
+            Self::Vit { depth, .. } => crate::vit::layer_names(*depth),
+            Self::Vae { .. } => crate::vae::LAYERS.to_vec(),
+        }
+    }
+
+    /// The same architecture with another width (of all hidden layers of an mlp).
+    pub fn with_width(&self, to: usize) -> Self {
+        let mut model = self.clone();
+        match &mut model {
+            Self::Cnn { width }
+            | Self::Resnet { width, .. }
+            | Self::Vit { width, .. }
+            | Self::Vae { width, .. } => *width = to,
+            Self::Mlp { hidden } => hidden.iter_mut().for_each(|width| *width = to),
+        }
+        model
+    }
+
+    /// The same architecture with another depth; `None` where it has none.
+    pub fn with_depth(&self, to: usize) -> Option<Self> {
+        let mut model = self.clone();
+        match &mut model {
+            Self::Resnet { depth, .. } | Self::Vit { depth, .. } => *depth = to,
+            Self::Mlp { hidden } => hidden.resize(to, hidden.last().copied().unwrap_or(1)),
+            Self::Cnn { .. } | Self::Vae { .. } => return None,
+        }
+        Some(model)
+    }
+
+    /// What the model learns.
+    pub fn objective(&self) -> Objective {
+        match self {
+            Self::Vae { .. } => Objective::Reconstruct,
+            _ => Objective::Classify,
         }
     }
 
@@ -59,25 +144,76 @@ impl ModelConfig {
     /// # Errors
     /// [`ModelError`] with what is wrong and what is accepted.
     pub fn check(&self) -> Result<(), ModelError> {
+        let fail = |reason: String| Err(ModelError(reason));
         match self {
             Self::Mlp { hidden } => {
                 if hidden.is_empty() || hidden.len() > crate::mlp::DEEPEST {
-                    return Err(ModelError(format!(
+                    return fail(format!(
                         "an mlp has 1 to {} hidden layers, not {}",
                         crate::mlp::DEEPEST,
                         hidden.len()
-                    )));
+                    ));
                 }
                 if hidden.contains(&0) {
-                    return Err(ModelError("a hidden layer of width 0".into()));
+                    return fail("a hidden layer of width 0".into());
                 }
             }
-            Self::Cnn { width } => {
-                if *width == 0 {
-                    return Err(ModelError("a cnn of width 0".into()));
+            Self::Cnn { width } | Self::Resnet { width, .. } if *width == 0 => {
+                return fail(format!("a {} of width 0", self.name()));
+            }
+            Self::Cnn { .. } => {}
+            Self::Resnet { depth, .. } => {
+                if crate::resnet::blocks(*depth).is_none() {
+                    return fail(format!("a resnet has a depth of 18 or 34, not {depth}"));
+                }
+            }
+            Self::Vit {
+                width,
+                depth,
+                heads,
+                patch,
+            } => {
+                if *depth == 0 || *depth > crate::vit::DEEPEST {
+                    return fail(format!(
+                        "a vit has 1 to {} blocks, not {depth}",
+                        crate::vit::DEEPEST
+                    ));
+                }
+                if *width == 0 || *heads == 0 || width % heads != 0 {
+                    return fail(format!(
+                        "a vit of width {width} with {heads} heads: heads must divide the width"
+                    ));
+                }
+                if *patch == 0 {
+                    return fail("a patch of 0 pixels".into());
+                }
+            }
+            Self::Vae { width, latent } => {
+                if *width == 0 || *latent == 0 {
+                    return fail("a vae needs a width and a latent vector of at least 1".into());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Checks the sizes against the images that go in.
+    ///
+    /// # Errors
+    /// [`ModelError`] with what is wrong and what is accepted.
+    pub fn check_input(&self, [_, height, width]: [usize; 3]) -> Result<(), ModelError> {
+        let step = match self {
+            Self::Vit { patch, .. } => *patch,
+            Self::Vae { .. } => 4,
+            _ => 1,
+        };
+        if height % step == 0 && width % step == 0 {
+            return Ok(());
+        }
+        Err(ModelError(format!(
+            "a {} needs images with sides divisible by {step}; these are {height}x{width}\n  \
+             set size under [dataset]",
+            self.name()
+        )))
     }
 }

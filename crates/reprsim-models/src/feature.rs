@@ -19,13 +19,15 @@ pub enum Feature {
     Vector(Tensor<2>),
     /// One map a channel, `[n, channels, height, width]`.
     Map(Tensor<4>),
+    /// One vector a position, `[n, positions, d]`.
+    Tokens(Tensor<3>),
 }
 
-/// How a spatial activation becomes one vector a sample.
+/// How an activation with positions becomes one vector a sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
-    /// The mean over positions: `[n, c, h, w]` to `[n, c]`.
+    /// The mean over positions: `[n, c, h, w]` to `[n, c]`, `[n, t, d]` to `[n, d]`.
     #[default]
     Mean,
     /// Every position its own dimension: `[n, c, h, w]` to `[n, c h w]`.
@@ -42,6 +44,8 @@ impl Feature {
                 let [n, c, h, w] = map.dims();
                 map.reshape([n, c, h * w]).mean_dim(2).reshape([n, c])
             }
+            (Self::Tokens(tokens), Pooling::Flatten) => tokens.flatten(1, 2),
+            (Self::Tokens(tokens), Pooling::Mean) => tokens.mean_dim(1).flatten(1, 2),
         }
     }
 }
@@ -49,6 +53,15 @@ impl Feature {
 /// All named layers of a model for one batch, input side first.
 #[derive(Clone, Debug)]
 pub struct Activations {
-    /// Name and activation of each layer; the last is the model's output.
+    /// Name and activation of each layer.
     pub layers: Vec<(&'static str, Feature)>,
+}
+
+impl Activations {
+    /// The last layer as `[n, d]`: the logits of a classifier.
+    pub fn into_output(mut self) -> Option<Tensor<2>> {
+        self.layers
+            .pop()
+            .map(|(_, output)| output.pooled(Pooling::Flatten))
+    }
 }

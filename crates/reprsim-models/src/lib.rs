@@ -4,16 +4,24 @@
 //! of the caller's, so that a model starts from the same weights on every
 //! device.
 
+mod batch_norm;
 mod cnn;
 mod config;
 mod feature;
 mod init;
 mod mlp;
 mod network;
+mod resnet;
+mod vae;
+mod vit;
 
+pub use batch_norm::BatchNorm;
 pub use cnn::Cnn;
-pub use config::{ModelConfig, ModelError, ModelShape};
+pub use config::{ModelConfig, ModelError, ModelShape, Objective, Stem};
 pub use feature::{Activations, Feature, Input, Pooling};
 pub use init::Init;
 pub use mlp::Mlp;
 pub use network::Network;
+pub use resnet::{BasicBlock, ResNet};
+pub use vae::{Reconstruction, Vae};
+pub use vit::{Block, Vit};

@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
-use crate::feature::{Activations, Input, Pooling};
-use crate::{Cnn, Init, Mlp, ModelConfig, ModelError, ModelShape};
+use crate::feature::{Activations, Input};
+use crate::vit::VitSize;
+use crate::{Cnn, Init, Mlp, ModelConfig, ModelError, ModelShape, ResNet, Vae, Vit};
 
 /// A model of any architecture.
 #[derive(Module, Debug)]
@@ -18,6 +19,12 @@ pub enum Network {
     Mlp(Mlp),
     /// See [`Cnn`].
     Cnn(Cnn),
+    /// See [`ResNet`].
+    ResNet(ResNet),
+    /// See [`Vit`].
+    Vit(Vit),
+    /// See [`Vae`].
+    Vae(Vae),
 }
 
 impl Network {
@@ -32,10 +39,29 @@ impl Network {
         device: &Device,
     ) -> Result<Self, ModelError> {
         config.check()?;
-        let mut init = Init::new(device, rng);
-        Ok(match config {
-            ModelConfig::Mlp { hidden } => Self::Mlp(Mlp::new(hidden, shape, &mut init)),
-            ModelConfig::Cnn { width } => Self::Cnn(Cnn::new(*width, shape, &mut init)),
+        config.check_input(shape.input)?;
+        let init = &mut Init::new(device, rng);
+        Ok(match *config {
+            ModelConfig::Mlp { ref hidden } => Self::Mlp(Mlp::new(hidden, shape, init)),
+            ModelConfig::Cnn { width } => Self::Cnn(Cnn::new(width, shape, init)),
+            ModelConfig::Resnet { depth, width, stem } => {
+                Self::ResNet(ResNet::new(depth, width, stem, shape, init))
+            }
+            ModelConfig::Vit {
+                width,
+                depth,
+                heads,
+                patch,
+            } => {
+                let size = VitSize {
+                    width,
+                    depth,
+                    heads,
+                    patch,
+                };
+                Self::Vit(Vit::new(size, shape, init))
+            }
+            ModelConfig::Vae { width, latent } => Self::Vae(Vae::new(width, latent, shape, init)),
         })
     }
 
@@ -44,15 +70,16 @@ impl Network {
         match self {
             Self::Mlp(model) => model.forward(input),
             Self::Cnn(model) => model.forward(input),
+            Self::ResNet(model) => model.forward(input),
+            Self::Vit(model) => model.forward(input),
+            Self::Vae(model) => model.forward(input),
         }
     }
 
-    /// The output alone, `[n, classes]`.
+    /// The last layer alone, `[n, classes]` in a classifier.
     pub fn forward(&self, input: Input) -> Tensor<2> {
-        let mut layers = self.activations(input).layers;
-        let (_, output) = layers
-            .pop()
-            .expect("every architecture has an output layer");
-        output.pooled(Pooling::Flatten)
+        self.activations(input)
+            .into_output()
+            .expect("every architecture has an output layer")
     }
 }

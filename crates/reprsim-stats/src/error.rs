@@ -8,10 +8,10 @@ pub enum StatsError {
     #[error("the inputs have different lengths")]
     LengthsDiffer,
     /// Too few points for the number of parameters.
-    #[error("too few points: a line with errors needs at least 3")]
+    #[error("too few points: errors need one more point than coefficients")]
     TooFewPoints,
     /// All x are the same.
-    #[error("all points are at one level")]
+    #[error("all points are at one level, or the levels move together")]
     OneLevel,
     /// A value is NaN or infinite.
     #[error("a value is not finite")]

@@ -1,27 +1,10 @@
 //! A straight line by ordinary least squares, with classical or cluster-robust
 //! errors.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::error::StatsError;
-
-/// How the error of the slope was computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Errors {
-    /// Independent points of equal variance; t with n - 2 degrees of freedom.
-    Classical,
-    /// Points correlated within clusters: the sandwich estimator with the
-    /// small-sample factor `G/(G-1) (n-1)/(n-2)` (CR1), t with G - 1 degrees of
-    /// freedom (Liang and Zeger 1986; Cameron and Miller 2015, eq. 11-12).
-    ClusterRobust {
-        /// Number of clusters G.
-        clusters: usize,
-    },
-}
+use crate::linear::{Errors, fit_linear};
 
 /// `y = intercept + slope x`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,76 +37,18 @@ pub struct LineFit {
 /// [`StatsError`] for fewer than 3 points, a single level of x, non-finite
 /// values, unequal lengths or fewer than 2 clusters.
 pub fn fit_line(x: &[f64], y: &[f64], clusters: Option<&[u64]>) -> Result<LineFit, StatsError> {
-    let n = x.len();
-    if y.len() != n || clusters.is_some_and(|c| c.len() != n) {
-        return Err(StatsError::LengthsDiffer);
-    }
-    if n < 3 {
-        return Err(StatsError::TooFewPoints);
-    }
-    if x.iter().chain(y).any(|v| !v.is_finite()) {
-        return Err(StatsError::NonFinite);
-    }
-    let nf = n as f64;
-    let mean_x = x.iter().sum::<f64>() / nf;
-    let mean_y = y.iter().sum::<f64>() / nf;
-    let dx: Vec<f64> = x.iter().map(|v| v - mean_x).collect();
-    let sxx: f64 = dx.iter().map(|v| v * v).sum();
-    if sxx <= 0.0 {
-        return Err(StatsError::OneLevel);
-    }
-    let sxy: f64 = dx.iter().zip(y).map(|(d, v)| d * (v - mean_y)).sum();
-    let slope = sxy / sxx;
-    let intercept = mean_y - slope * mean_x;
-    let residuals: Vec<f64> = dx
-        .iter()
-        .zip(y)
-        .map(|(d, v)| (v - mean_y) - slope * d)
-        .collect();
-    let rss: f64 = residuals.iter().map(|r| r * r).sum();
-    let tss: f64 = y.iter().map(|v| (v - mean_y) * (v - mean_y)).sum();
-
-    let (variance, df, errors) = match clusters {
-        None => (rss / (nf - 2.0) / sxx, nf - 2.0, Errors::Classical),
-        Some(ids) => {
-            let mut scores: BTreeMap<u64, f64> = BTreeMap::new();
-            for ((id, d), r) in ids.iter().zip(&dx).zip(&residuals) {
-                *scores.entry(*id).or_default() += d * r;
-            }
-            let g = scores.len();
-            if g < 2 {
-                return Err(StatsError::TooFewClusters);
-            }
-            let gf = g as f64;
-            let meat: f64 = scores.values().map(|s| s * s).sum();
-            let correction = gf / (gf - 1.0) * (nf - 1.0) / (nf - 2.0);
-            (
-                correction * meat / (sxx * sxx),
-                gf - 1.0,
-                Errors::ClusterRobust { clusters: g },
-            )
-        }
-    };
-    let stderr = variance.sqrt();
-    let t = StudentsT::new(0.0, 1.0, df).map_err(|_| StatsError::TooFewPoints)?;
-    let half = t.inverse_cdf(0.975) * stderr;
-    let p_value = if stderr > 0.0 {
-        2.0 * t.cdf(-(slope / stderr).abs())
-    } else if slope == 0.0 {
-        1.0
-    } else {
-        0.0
-    };
+    let fit = fit_linear(&[x.to_vec()], y, clusters)?;
+    let term = fit.terms[0];
     Ok(LineFit {
-        slope,
-        intercept,
-        stderr,
-        ci_low: slope - half,
-        ci_high: slope + half,
-        p_value,
-        r_squared: if tss > 0.0 { 1.0 - rss / tss } else { 1.0 },
-        n,
-        errors,
+        slope: term.coefficient,
+        intercept: fit.intercept,
+        stderr: term.stderr,
+        ci_low: term.ci_low,
+        ci_high: term.ci_high,
+        p_value: term.p_value,
+        r_squared: fit.r_squared,
+        n: fit.n,
+        errors: fit.errors,
     })
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use burn_store::{
-    BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
+    BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore,
+    SafetensorsStore,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -45,8 +46,9 @@ pub fn save_checkpoint(
     write_whole(path, &bytes).map_err(|e| error(e.to_string()))
 }
 
-/// Reads a checkpoint into a model of the given architecture, ready for
-/// inference on `device`.
+/// Reads a checkpoint (`.safetensors`, or `.pth` and `.pt` as PyTorch saves a state
+/// dict) into a model of the given architecture on `device`: ready for inference,
+/// or for training on a device with automatic differentiation.
 ///
 /// # Errors
 /// [`TrainError::Checkpoint`] if the file cannot be read or does not fit the
@@ -63,13 +65,20 @@ pub fn load_checkpoint(
     };
     // The initial weights are all replaced; any stream will do.
     let mut network = Network::new(model, shape, &mut ChaCha8Rng::seed_from_u64(0), device)?;
-    let mut store = SafetensorsStore::from_file(path)
-        .with_from_adapter(PyTorchToBurnAdapter)
-        .skip_enum_variants(true)
-        .allow_partial(false);
-    let result = network
-        .load_from(&mut store)
-        .map_err(|e| error(e.to_string()))?;
+    // A file of PyTorch's own (`torch.save(model.state_dict())`) is known by its
+    // extension, everything else is safetensors.
+    let extension = path.extension().and_then(|e| e.to_str());
+    let result = if matches!(extension, Some("pth" | "pt")) {
+        let mut store = PytorchStore::from_file(path).allow_partial(false);
+        network.load_from(&mut store).map_err(|e| e.to_string())
+    } else {
+        let mut store = SafetensorsStore::from_file(path)
+            .with_from_adapter(PyTorchToBurnAdapter)
+            .skip_enum_variants(true)
+            .allow_partial(false);
+        network.load_from(&mut store).map_err(|e| e.to_string())
+    }
+    .map_err(error)?;
     if let Some(missing) = result.missing.first() {
         return Err(error(format!("it lacks the tensor '{}'", missing.0)));
     }

@@ -2,14 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augmentation;
+
 /// Training settings, the same for both models of a pair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
     /// Passes over the training set.
     pub epochs: usize,
-    /// Samples a step. A last, shorter batch is dropped.
+    /// Samples a step.
     pub batch: usize,
+    /// Whether a last, shorter batch of an epoch is left out.
+    pub drop_last: bool,
     /// The optimiser.
     pub optimizer: OptimizerConfig,
     /// How the learning rate moves, per step.
@@ -18,6 +22,12 @@ pub struct TrainingConfig {
     /// Share of the target spread evenly over the classes, in 0..1.
     #[serde(default)]
     pub label_smoothing: f64,
+    /// Random changes of the training images, in the order in which they are made.
+    #[serde(default)]
+    pub augment: Vec<Augmentation>,
+    /// The colour that translation and cutout bring in, on the 0..255 scale.
+    #[serde(default)]
+    pub fill: Vec<f32>,
 }
 
 /// The optimiser and its settings.
@@ -36,6 +46,15 @@ pub enum OptimizerConfig {
         #[serde(default)]
         weight_decay: f64,
     },
+    /// Adam (Kingma and Ba 2015), the weight decay added to the gradient as an L2
+    /// penalty, as PyTorch's `Adam` does.
+    Adam {
+        /// Peak learning rate.
+        lr: f64,
+        /// Weight decay.
+        #[serde(default)]
+        weight_decay: f64,
+    },
     /// AdamW with decoupled weight decay (Loshchilov and Hutter 2019).
     AdamW {
         /// Peak learning rate.
@@ -50,7 +69,7 @@ impl OptimizerConfig {
     /// The peak learning rate.
     pub fn lr(&self) -> f64 {
         match *self {
-            Self::Sgd { lr, .. } | Self::AdamW { lr, .. } => lr,
+            Self::Sgd { lr, .. } | Self::Adam { lr, .. } | Self::AdamW { lr, .. } => lr,
         }
     }
 }

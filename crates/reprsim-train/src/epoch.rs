@@ -5,17 +5,22 @@ use std::path::Path;
 use reprsim_data::write_whole;
 use serde::{Deserialize, Serialize};
 
+/// Version of the layout of a line.
+pub(crate) const EPOCH_SCHEMA: u32 = 2;
+
 /// What an epoch did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
+    /// Version of the layout of this line.
+    pub schema: u32,
     /// The epoch, from 1.
     pub epoch: usize,
     /// Optimiser steps since the start.
     pub step: usize,
-    /// Mean training loss over the epoch.
+    /// Mean training loss of a sample over the epoch.
     pub loss: f64,
-    /// Training accuracy over the epoch, in 0..=1.
-    pub accuracy: f64,
+    /// Training accuracy over the epoch, in 0..=1; none for an autoencoder.
+    pub accuracy: Option<f64>,
     /// Learning rate of the last step.
     pub lr: f64,
     /// Samples a second.

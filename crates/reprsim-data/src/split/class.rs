@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
 use super::round::{is_reachable, levels_text, round_half_even};
+use super::share::share;
 use crate::DataError;
 
 /// A class-overlap split to make.
@@ -20,6 +21,9 @@ pub struct ClassSplit<'a> {
     pub per_model: Option<usize>,
     /// Overlap f in 0..=1, one of [`reachable_class_levels`].
     pub overlap: f64,
+    /// Share of a common class's samples that both models see; 1 in the published
+    /// design, less where class and data overlap are crossed.
+    pub samples_overlap: f64,
 }
 
 /// The overlaps that `classes` classes can give: c / k for c in 0..=k with
@@ -31,8 +35,9 @@ pub fn reachable_class_levels(classes: usize) -> Vec<f64> {
 
 /// Gives each model k = C / 2 classes, f k of them common, and equally many
 /// samples of each, so that both models always see the same number. Common classes
-/// get the same new labels 0..c in both models and the same samples; private
-/// classes get labels c..k in each model's own order.
+/// get the same new labels 0..c in both models and, of their samples, the share
+/// `samples_overlap` (ties to even); private classes get labels c..k in each
+/// model's own order.
 ///
 /// # Errors
 /// [`DataError::Split`] if f is not reachable (the message lists what is), there
@@ -62,41 +67,52 @@ pub fn split_classes(split: &ClassSplit<'_>, rng: &mut impl Rng) -> Result<PairS
     order.shuffle(rng);
     let smallest = members.iter().map(Vec::len).min().unwrap_or(0);
     let per_model = split.per_model.unwrap_or(k * smallest);
-    // Every class is thinned before it is dealt out, so that a common class
-    // gives both models the same samples.
+    let mut model_a = Vec::new();
+    let mut model_b = Vec::new();
     for (rank, &class) in order[..2 * k - common].iter().enumerate() {
+        // A private class has the place in its model that a common one would have.
         let place = if rank < k { rank } else { rank - (k - common) };
         let wanted = per_model / k + usize::from(place < per_model % k);
-        if wanted == 0 || wanted > members[class].len() {
-            return Err(DataError::Split(format!(
-                "class '{}' has {} training samples; {per_model} a model with {k} classes a model \
-                 needs {}\n  change train_per_model or take a larger training set",
+        let pool = &mut members[class];
+        let overlap = match rank < common {
+            true => split.samples_overlap,
+            false => 1.0,
+        };
+        let available = pool.len();
+        pool.shuffle(rng);
+        let (of_a, of_b) = share(pool, wanted, overlap).map_err(|needed| {
+            DataError::Split(format!(
+                "class '{}' has {available} training samples; {per_model} a model with {k} classes \
+                 a model needs {needed}\n  change train_per_model or take a larger training set",
                 split.classes[class],
-                members[class].len(),
-                wanted.max(1)
-            )));
+            ))
+        })?;
+        if rank < k {
+            model_a.push((class, of_a));
         }
-        members[class].shuffle(rng);
-        members[class].truncate(wanted);
+        if rank < common || rank >= k {
+            model_b.push((class, of_b));
+        }
     }
-    let model = |own: &[usize]| {
-        let classes: Vec<usize> = order[..common].iter().chain(own).copied().collect();
+    let model = |classes: Vec<(usize, Vec<u32>)>| {
         let mut indices = Vec::new();
         let mut labels = Vec::new();
-        for (new_label, &class) in classes.iter().enumerate() {
-            indices.extend(&members[class]);
-            labels.extend(std::iter::repeat_n(new_label as u32, members[class].len()));
+        let mut known = Vec::new();
+        for (new_label, (class, samples)) in classes.into_iter().enumerate() {
+            labels.extend(std::iter::repeat_n(new_label as u32, samples.len()));
+            indices.extend(samples);
+            known.push(class as u32);
         }
         ModelSamples {
             indices,
             labels,
             classes: k,
-            labelling: Labelling::Classes(classes.iter().map(|&c| c as u32).collect()),
+            labelling: Labelling::Classes(known),
         }
     };
     Ok(PairSplit {
-        a: model(&order[common..k]),
-        b: model(&order[k..2 * k - common]),
+        a: model(model_a),
+        b: model(model_b),
     })
 }
 
@@ -130,6 +146,7 @@ mod tests {
             let split = ClassSplit {
                 labels: &labels, classes: &names, per_model,
                 overlap: common as f64 / k as f64,
+                samples_overlap: 1.0,
             };
             let pair = split_classes(&split, &mut Stream::new(seed).rng()).unwrap();
             prop_assert_eq!(&pair, &split_classes(&split, &mut Stream::new(seed).rng()).unwrap());
@@ -170,10 +187,33 @@ mod tests {
                 classes: &names,
                 per_model: None,
                 overlap,
+                samples_overlap: 1.0,
             };
             let pair = split_classes(&split, &mut Stream::new(seed).rng()).unwrap();
             assert_eq!((pair.a.indices.len(), pair.b.indices.len()), (30, 30));
             assert!((pair.reached().samples - overlap).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn class_and_image_overlap_are_separate() {
+        let labels: Vec<u32> = (0..400).map(|i| i % 10).collect();
+        let names = names(10);
+        for (common, images) in [(5, 0.0), (2, 0.5), (4, 0.25), (0, 0.5)] {
+            let split = ClassSplit {
+                labels: &labels,
+                classes: &names,
+                per_model: Some(100),
+                overlap: f64::from(common) / 5.0,
+                samples_overlap: images,
+            };
+            let pair = split_classes(&split, &mut Stream::new(3).rng()).unwrap();
+            let reached = pair.reached();
+            assert!((reached.labels - split.overlap).abs() < 1e-12);
+            assert!((reached.samples - split.overlap * images).abs() < 1e-12);
+            assert_eq!(pair.a.labels, pair.b.labels, "equally many of each label");
+            let distinct: BTreeSet<_> = pair.b.indices.iter().collect();
+            assert_eq!(distinct.len(), 100);
         }
     }
 
@@ -186,6 +226,7 @@ mod tests {
             classes: &names,
             per_model: None,
             overlap: 0.5,
+            samples_overlap: 1.0,
         };
         let error = split_classes(&split, &mut Stream::new(0).rng()).unwrap_err();
         assert!(

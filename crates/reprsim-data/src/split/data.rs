@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
-use super::round::round_half_even;
+use super::share::share;
 use crate::DataError;
 
 /// A data-overlap split to make.
@@ -43,28 +43,17 @@ pub fn split_data(split: &DataSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit
             None => available / 2,
             Some(total) => total / classes + usize::from(class < total % classes),
         };
-        let shared = round_half_even(split.overlap * n as f64);
-        let needed = 2 * n - shared;
-        if n == 0 || needed > available {
-            return Err(DataError::Split(format!(
-                "class '{}' has {available} training samples; {n} a model at data overlap {} \
-                 needs {}\n  lower train_per_model or take a larger training set",
-                split.classes[class],
-                split.overlap,
-                needed.max(2),
-            )));
-        }
         indices.shuffle(rng);
+        let (of_a, of_b) = share(&indices, n, split.overlap).map_err(|needed| {
+            DataError::Split(format!(
+                "class '{}' has {available} training samples; {n} a model at data overlap {} \
+                 needs {needed}\n  lower train_per_model or take a larger training set",
+                split.classes[class], split.overlap,
+            ))
+        })?;
         let label = class as u32;
-        let (common, rest) = indices.split_at(shared);
-        let (only_a, rest) = rest.split_at(n - shared);
-        let only_b = &rest[..n - shared];
-        for &i in common {
-            a.push((i, label));
-            b.push((i, label));
-        }
-        a.extend(only_a.iter().map(|&i| (i, label)));
-        b.extend(only_b.iter().map(|&i| (i, label)));
+        a.extend(of_a.into_iter().map(|i| (i, label)));
+        b.extend(of_b.into_iter().map(|i| (i, label)));
     }
     let model = |samples: Vec<(u32, u32)>| {
         let (indices, labels) = samples.into_iter().unzip();
@@ -87,6 +76,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::round::round_half_even;
     use super::*;
     use crate::Stream;
 

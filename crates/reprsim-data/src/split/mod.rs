@@ -9,10 +9,13 @@ mod class;
 mod data;
 mod pair;
 mod round;
+mod share;
+mod style;
 mod task;
 
 pub use class::{ClassSplit, reachable_class_levels, split_classes};
 pub use data::{DataSplit, split_data};
 pub use pair::{Labelling, ModelSamples, PairSplit, Reached};
 pub use round::{is_reachable, levels_text};
-pub use task::{TaskSplit, reachable_task_levels, split_tasks};
+pub use style::{StyleSplit, split_styles};
+pub use task::{PartitionSplit, TaskSplit, reachable_task_levels, split_partition, split_tasks};

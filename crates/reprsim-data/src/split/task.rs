@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
 use super::round::{is_reachable, levels_text, round_half_even};
+use super::share::share;
 use crate::{DataError, Dataset};
 
 /// A task-overlap split to make.
@@ -21,6 +22,19 @@ pub struct TaskSplit<'a> {
     pub per_model: Option<usize>,
     /// Overlap f in 0..=1, one of [`reachable_task_levels`].
     pub overlap: f64,
+    /// Share of the samples that both models see; 1 where the task alone varies.
+    pub samples_overlap: f64,
+}
+
+/// Two given tasks, not of equal size.
+#[derive(Clone, Debug)]
+pub struct PartitionSplit<'a> {
+    /// The training part.
+    pub dataset: &'a Dataset,
+    /// The factors of each model's task.
+    pub tasks: &'a [Vec<String>; 2],
+    /// Samples per model, the same for both; `None` takes all.
+    pub per_model: Option<usize>,
 }
 
 /// The overlaps that tasks of `per_task` out of `factors` factors can have:
@@ -33,8 +47,8 @@ pub fn reachable_task_levels(factors: usize, per_task: usize) -> Vec<f64> {
 }
 
 /// Draws each model's task: `factors_per_task` factors, f of them common. Both
-/// models see the same samples; a label is the combination of its task's
-/// factors.
+/// models see the share `samples_overlap` of their samples in common; a label is the
+/// combination of its task's factors.
 ///
 /// # Errors
 /// [`DataError::Split`] if f is not reachable or the factors differ in their
@@ -87,29 +101,62 @@ pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut impl Rng) -> Result<PairSpli
     let task_a = task(&order[common..m]);
     let task_b = task(&order[m..2 * m - common]);
 
-    let mut indices: Vec<u32> = (0..split.dataset.len() as u32).collect();
-    if let Some(n) = split.per_model {
-        if n == 0 || n > indices.len() {
-            return Err(DataError::Split(format!(
-                "train_per_model = {n}, but the training set has {} samples",
-                indices.len()
-            )));
-        }
-        indices.shuffle(rng);
-        indices.truncate(n);
+    label_pair(
+        split.dataset,
+        &[task_a, task_b],
+        split.per_model,
+        split.samples_overlap,
+        rng,
+    )
+}
+
+/// Gives both models the same samples, labelled by each model's own factors (the
+/// paper's partitions, whose tasks differ in size).
+///
+/// # Errors
+/// [`DataError::Split`] for a task without factors or too few samples;
+/// [`DataError::UnknownFactor`] for a factor that does not exist.
+pub fn split_partition(
+    split: &PartitionSplit<'_>,
+    rng: &mut impl Rng,
+) -> Result<PairSplit, DataError> {
+    if split.tasks.iter().any(Vec::is_empty) {
+        return Err(DataError::Split("a task without factors".into()));
     }
-    let model = |task: Vec<String>| -> Result<ModelSamples, DataError> {
-        let (joint, classes) = split.dataset.joint_label(&task)?;
+    label_pair(split.dataset, split.tasks, split.per_model, 1.0, rng)
+}
+
+fn label_pair(
+    dataset: &Dataset,
+    tasks: &[Vec<String>; 2],
+    per_model: Option<usize>,
+    overlap: f64,
+    rng: &mut impl Rng,
+) -> Result<PairSplit, DataError> {
+    let mut pool: Vec<u32> = (0..dataset.len() as u32).collect();
+    let available = pool.len();
+    let n = per_model.unwrap_or(available);
+    if n < available || overlap < 1.0 {
+        pool.shuffle(rng);
+    }
+    let (mut a, mut b) = share(&pool, n, overlap).map_err(|needed| {
+        DataError::Split(format!(
+            "{n} samples a model at data overlap {overlap} need {needed}; the training set has \
+             {available}\n  lower train_per_model or take a larger training set"
+        ))
+    })?;
+    let mut model = |indices: &mut Vec<u32>, task: &[String]| -> Result<ModelSamples, DataError> {
+        let (joint, classes) = dataset.joint_label(task)?;
         Ok(ModelSamples {
             labels: indices.iter().map(|&i| joint[i as usize]).collect(),
-            indices: indices.clone(),
+            indices: std::mem::take(indices),
             classes,
-            labelling: Labelling::Factors(task),
+            labelling: Labelling::Factors(task.to_vec()),
         })
     };
     Ok(PairSplit {
-        a: model(task_a)?,
-        b: model(task_b)?,
+        a: model(&mut a, &tasks[0])?,
+        b: model(&mut b, &tasks[1])?,
     })
 }
 
@@ -153,7 +200,7 @@ mod tests {
             let names = names(factors);
             let split = TaskSplit {
                 dataset: &dataset, factors: &names, factors_per_task: m,
-                per_model: Some(40), overlap,
+                per_model: Some(40), overlap, samples_overlap: 1.0,
             };
             let pair = split_tasks(&split, &mut Stream::new(seed).rng()).unwrap();
             prop_assert_eq!(&pair, &split_tasks(&split, &mut Stream::new(seed).rng()).unwrap());
@@ -184,6 +231,7 @@ mod tests {
             factors_per_task: 2,
             per_model: None,
             overlap: 0.0,
+            samples_overlap: 1.0,
         };
         let error = split_tasks(&split, &mut Stream::new(0).rng()).unwrap_err();
         assert!(error.to_string().contains("factor_classes = 8"), "{error}");
@@ -199,8 +247,53 @@ mod tests {
             factors_per_task: 2,
             per_model: None,
             overlap: 0.0,
+            samples_overlap: 1.0,
         };
         let error = split_tasks(&split, &mut Stream::new(0).rng()).unwrap_err();
         assert!(error.to_string().contains("reachable: 0.5, 1"), "{error}");
+    }
+
+    #[test]
+    fn task_and_sample_overlap_are_separate() {
+        let dataset = pool(4);
+        let names = names(4);
+        for (overlap, samples_overlap) in [(0.0, 0.5), (0.5, 0.0), (1.0, 1.0)] {
+            let split = TaskSplit {
+                dataset: &dataset,
+                factors: &names,
+                factors_per_task: 2,
+                per_model: Some(20),
+                overlap,
+                samples_overlap,
+            };
+            let pair = split_tasks(&split, &mut Stream::new(5).rng()).unwrap();
+            let reached = pair.reached();
+            assert_eq!(
+                (reached.labels, reached.samples),
+                (overlap, samples_overlap)
+            );
+            let labels = pair.b.labelling.labels(&dataset).unwrap();
+            for (&i, &l) in pair.b.indices.iter().zip(&pair.b.labels) {
+                assert_eq!(labels[i as usize], Some(l));
+            }
+        }
+    }
+
+    #[test]
+    fn partitions_keep_the_listed_tasks() {
+        let dataset = pool(0);
+        let tasks = [
+            vec!["shape".to_string()],
+            vec!["digit".to_string(), "shape".to_string()],
+        ];
+        let split = PartitionSplit {
+            dataset: &dataset,
+            tasks: &tasks,
+            per_model: None,
+        };
+        let pair = split_partition(&split, &mut Stream::new(0).rng()).unwrap();
+        assert_eq!((pair.a.classes, pair.b.classes), (8, 80));
+        assert_eq!(pair.a.indices, pair.b.indices);
+        assert_eq!(pair.a.indices.len(), dataset.len());
     }
 }

@@ -1,0 +1,57 @@
+//! Batch normalisation with PyTorch's running statistics.
+
+use burn::module::{Module, Param, RunningState};
+use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::{Device, Tensor};
+
+const EPSILON: f64 = 1e-5;
+const MOMENTUM: f64 = 0.1;
+
+/// Batch normalisation (Ioffe and Szegedy 2015) of `[n, channels, ...]`.
+///
+/// Differs from burn's own in one thing: the running variance is the unbiased one
+/// (divided by m - 1 for m values a channel), as PyTorch keeps it, so that a model
+/// trained here answers there as it does here. On a device with automatic
+/// differentiation it normalises with the batch, else with the running statistics.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    gamma: Param<Tensor<1>>,
+    beta: Param<Tensor<1>>,
+    running_mean: RunningState<Tensor<1>>,
+    running_var: RunningState<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// Starts at the identity.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            gamma: Param::from_tensor(Tensor::ones([channels], device)),
+            beta: Param::from_tensor(Tensor::zeros([channels], device)),
+            running_mean: RunningState::new(Tensor::zeros([channels], device)),
+            running_var: RunningState::new(Tensor::ones([channels], device)),
+        }
+    }
+
+    /// The input normalised, scaled and shifted, channel by channel.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let device = input.device();
+        let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        if !device.is_autodiff() {
+            let mean = self.running_mean.value().to_device(&device);
+            let variance = self.running_var.value().to_device(&device);
+            return batch_norm(input, gamma, beta, mean, variance, EPSILON);
+        }
+        let dims = input.dims();
+        let values = dims.iter().product::<usize>() / dims[1];
+        let unbiased = values as f64 / (values.max(2) - 1) as f64;
+        let result = batch_norm_train(input, gamma, beta, EPSILON);
+        let mix = |state: &RunningState<Tensor<1>>, new: Tensor<1>, scale: f64| {
+            let old = state.value_sync().to_device(&device);
+            let mixed = old.mul_scalar(1.0 - MOMENTUM) + new.detach().mul_scalar(MOMENTUM * scale);
+            state.update(mixed.detach());
+        };
+        mix(&self.running_mean, result.mean, 1.0);
+        mix(&self.running_var, result.variance, unbiased);
+        result.output
+    }
+}
