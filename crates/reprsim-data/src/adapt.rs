@@ -9,7 +9,8 @@ use crate::{DataError, Dataset, SampleShape, Samples};
 
 impl Dataset {
     /// The same samples in another image shape: grey becomes equal channels,
-    /// colour becomes its mean, and sizes are resampled (triangle filter).
+    /// colour becomes its luma (see [`luma`]), and sizes are resampled (triangle
+    /// filter).
     ///
     /// # Errors
     /// [`DataError::Setting`] for a number of channels other than 1 and 3.
@@ -17,60 +18,81 @@ impl Dataset {
         if self.shape == target {
             return Ok(self.clone());
         }
-        let (
-            SampleShape::Image {
-                channels: from_channels,
-                height: from_height,
-                width: from_width,
-            },
-            SampleShape::Image {
-                channels,
-                height,
-                width,
-            },
-        ) = (self.shape, target);
-        if ![1, 3].contains(&from_channels) || ![1, 3].contains(&channels) {
-            return Err(DataError::Setting {
-                dataset: self.name.clone(),
-                reason: format!("{from_channels} channels cannot become {channels}"),
-            });
-        }
-        let plane = from_height * from_width;
-        let resize = |values: Vec<u8>| -> Vec<u8> {
-            if (from_height, from_width) == (height, width) {
-                return values;
-            }
-            let image: GrayImage =
-                ImageBuffer::<Luma<u8>, _>::from_raw(from_width as u32, from_height as u32, values)
-                    .unwrap_or_default();
-            imageops::resize(&image, width as u32, height as u32, FilterType::Triangle).into_raw()
-        };
-        let mut bytes = vec![0u8; self.len() * target.len()];
-        bytes
-            .par_chunks_exact_mut(target.len())
-            .enumerate()
-            .for_each(|(index, out)| {
-                let sample = self.bytes(index);
-                let planes: Vec<Vec<u8>> = if from_channels == 3 && channels == 1 {
-                    let mean = (0..plane).map(|i| {
-                        let sum: u16 = (0..3).map(|c| u16::from(sample[c * plane + i])).sum();
-                        (sum / 3) as u8
-                    });
-                    vec![mean.collect()]
-                } else {
-                    sample.chunks_exact(plane).map(<[u8]>::to_vec).collect()
-                };
-                let planes: Vec<Vec<u8>> = planes.into_iter().map(resize).collect();
-                for (c, out) in out.chunks_exact_mut(height * width).enumerate() {
-                    out.copy_from_slice(&planes[c.min(planes.len() - 1)]);
-                }
-            });
+        let Samples::Bytes(bytes) = &self.samples;
+        let bytes = reshape(bytes, self.shape, target, &self.name)?;
         Ok(Dataset {
             shape: target,
-            samples: Samples::Bytes(bytes),
+            samples: Samples::Bytes(bytes.into()),
             ..self.clone()
         })
     }
+}
+
+/// What [`Dataset::reshaped`] does, for samples that have no name yet.
+pub(crate) fn reshape(
+    bytes: &[u8],
+    from: SampleShape,
+    target: SampleShape,
+    dataset: &str,
+) -> Result<Vec<u8>, DataError> {
+    let (
+        SampleShape::Image {
+            channels: from_channels,
+            height: from_height,
+            width: from_width,
+        },
+        SampleShape::Image {
+            channels,
+            height,
+            width,
+        },
+    ) = (from, target);
+    if ![1, 3].contains(&from_channels) || ![1, 3].contains(&channels) {
+        return Err(DataError::Setting {
+            dataset: dataset.to_string(),
+            reason: format!("{from_channels} channels cannot become {channels}"),
+        });
+    }
+    let plane = from_height * from_width;
+    let mut out = vec![0u8; bytes.len() / from.len() * target.len()];
+    out.par_chunks_exact_mut(target.len())
+        .zip(bytes.par_chunks_exact(from.len()))
+        .for_each(|(out, sample)| {
+            let planes: Vec<Vec<u8>> = if from_channels == 3 && channels == 1 {
+                let grey =
+                    (0..plane).map(|i| luma(sample[i], sample[plane + i], sample[2 * plane + i]));
+                vec![grey.collect()]
+            } else {
+                sample.chunks_exact(plane).map(<[u8]>::to_vec).collect()
+            };
+            let planes: Vec<Vec<u8>> = planes
+                .into_iter()
+                .map(|values| resize(values, (from_height, from_width), (height, width)))
+                .collect();
+            for (c, out) in out.chunks_exact_mut(height * width).enumerate() {
+                out.copy_from_slice(&planes[c.min(planes.len() - 1)]);
+            }
+        });
+    Ok(out)
+}
+
+/// The luma of ITU-R 601 in the whole-number arithmetic of Pillow's mode `L`,
+/// which is what torchvision's `Grayscale` gives for images of bytes.
+pub(crate) fn luma(red: u8, green: u8, blue: u8) -> u8 {
+    let sum = 19595 * u32::from(red) + 38470 * u32::from(green) + 7471 * u32::from(blue);
+    ((sum + 0x8000) >> 16) as u8
+}
+
+/// One channel resampled from one (height, width) to another, with the triangle
+/// filter; as it is where the sizes agree.
+pub(crate) fn resize(values: Vec<u8>, from: (usize, usize), to: (usize, usize)) -> Vec<u8> {
+    if from == to {
+        return values;
+    }
+    let image: GrayImage =
+        ImageBuffer::<Luma<u8>, _>::from_raw(from.1 as u32, from.0 as u32, values)
+            .unwrap_or_default();
+    imageops::resize(&image, to.1 as u32, to.0 as u32, FilterType::Triangle).into_raw()
 }
 
 #[cfg(test)]
@@ -97,5 +119,24 @@ mod tests {
             "grey becomes equal channels"
         );
         assert_eq!(back.factors, set.factors);
+    }
+
+    #[test]
+    fn luma_is_that_of_pillow() {
+        // Image.new("RGB", (1, 1), c).convert("L").getpixel((0, 0))
+        let pillow = [
+            ((255, 0, 0), 76),
+            ((0, 255, 0), 150),
+            ((0, 0, 255), 29),
+            ((10, 200, 30), 124),
+            ((255, 255, 255), 255),
+            ((1, 1, 1), 1),
+        ];
+        for ((r, g, b), grey) in pillow {
+            assert_eq!(luma(r, g, b), grey, "{r} {g} {b}");
+        }
+        for v in 0..=255 {
+            assert_eq!(luma(v, v, v), v, "grey stays as it is");
+        }
     }
 }

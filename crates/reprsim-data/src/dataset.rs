@@ -1,6 +1,14 @@
 //! A data set in memory: samples, and one or more label factors.
 
-use crate::DataError;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{Bytes, DataError};
+
+/// Values summed in 32 bits at a time: 255 squared times this fits.
+const SUMMED_AT_ONCE: usize = 1 << 16;
 
 /// Which part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +67,7 @@ impl SampleShape {
 #[non_exhaustive]
 pub enum Samples {
     /// 8-bit values.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
 }
 
 /// One label factor: a name, its classes, and the class of each sample.
@@ -73,7 +81,16 @@ pub struct Factor {
     pub values: Vec<u16>,
 }
 
-/// A part of a data set, held in memory.
+/// A file of a data set that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The file, relative to the data set's folder.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+/// A part of a data set, in memory or mapped into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     /// The data set's name.
@@ -90,6 +107,8 @@ pub struct Dataset {
     pub factors: Vec<Factor>,
     /// The factors whose product is the data set's own class label.
     pub label: Vec<String>,
+    /// Files that were left out, for a folder of images; empty for other sets.
+    pub skipped: Vec<Skipped>,
 }
 
 impl Dataset {
@@ -170,15 +189,30 @@ impl Dataset {
         } = self.shape;
         let Samples::Bytes(bytes) = &self.samples;
         let plane = height * width;
-        let mut sums = vec![(0u64, 0u64); channels];
-        for sample in bytes.chunks_exact(channels * plane) {
-            for (sum, values) in sums.iter_mut().zip(sample.chunks_exact(plane)) {
-                for &v in values {
-                    sum.0 += u64::from(v);
-                    sum.1 += u64::from(v) * u64::from(v);
-                }
-            }
-        }
+        // Sums of whole numbers: the same in any order, so on any number of cores.
+        let sums = bytes
+            .par_chunks_exact(channels * plane)
+            .fold(
+                || vec![(0u64, 0u64); channels],
+                |mut sums, sample| {
+                    for (sum, values) in sums.iter_mut().zip(sample.chunks_exact(plane)) {
+                        let (s, ss) = sum_and_squares(values);
+                        sum.0 += s;
+                        sum.1 += ss;
+                    }
+                    sums
+                },
+            )
+            .reduce(
+                || vec![(0, 0); channels],
+                |mut left, right| {
+                    for (l, r) in left.iter_mut().zip(right) {
+                        l.0 += r.0;
+                        l.1 += r.1;
+                    }
+                    left
+                },
+            );
         let count = (self.len() * plane).max(1) as f64;
         sums.iter()
             .map(|&(s, ss)| {
@@ -195,5 +229,56 @@ impl Dataset {
                 )
             })
             .unzip()
+    }
+}
+
+/// Sum and sum of squares; in 32 bits within a stretch, which the compiler turns
+/// into vector instructions.
+fn sum_and_squares(values: &[u8]) -> (u64, u64) {
+    let mut total = (0u64, 0u64);
+    for stretch in values.chunks(SUMMED_AT_ONCE) {
+        let (mut sum, mut squares) = (0u32, 0u32);
+        for &v in stretch {
+            sum += u32::from(v);
+            squares += u32::from(v) * u32::from(v);
+        }
+        total.0 += u64::from(sum);
+        total.1 += u64::from(squares);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_do_not_overflow() {
+        let values = vec![255u8; 3 * SUMMED_AT_ONCE + 5];
+        let n = values.len() as u64;
+        assert_eq!(sum_and_squares(&values), (255 * n, 255 * 255 * n));
+    }
+
+    #[test]
+    fn statistics_are_those_of_each_channel() {
+        let set = Dataset {
+            name: "x".into(),
+            identity: "x".into(),
+            part: Part::Train,
+            shape: SampleShape::Image {
+                channels: 3,
+                height: 1,
+                width: 2,
+            },
+            samples: Samples::Bytes(vec![0, 255, 7, 7, 0, 0, 255, 0, 7, 7, 0, 51].into()),
+            factors: vec![],
+            label: vec![],
+            skipped: vec![],
+        };
+        let (mean, std) = set.channel_statistics();
+        assert!((mean[0] - 0.5).abs() < 1e-12 && (std[0] - 0.5).abs() < 1e-12);
+        assert!((mean[1] - 7.0 / 255.0).abs() < 1e-12);
+        assert_eq!(std[1], 1.0, "a constant channel is not scaled");
+        assert!((mean[2] - 0.05).abs() < 1e-12);
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with data, in words a user can act on.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// An error of the data crate.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +97,28 @@ impl DataError {
             self,
             Self::Io { .. } | Self::Damaged { .. } | Self::Fetch { .. }
         )
+    }
+
+    pub(crate) fn damaged(
+        path: impl Into<PathBuf>,
+        offset: u64,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self::Damaged {
+            path: path.into(),
+            offset,
+            reason: reason.into(),
+        }
+    }
+
+    /// An error while reading: the operating system's own, or one that a decoder
+    /// made up because the content is not what it should be.
+    pub(crate) fn reading(path: &Path, offset: u64, error: io::Error) -> Self {
+        if error.raw_os_error().is_some() {
+            Self::io(path, error)
+        } else {
+            Self::damaged(path, offset, error.to_string())
+        }
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {

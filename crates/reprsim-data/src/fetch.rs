@@ -9,10 +9,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 
+use crate::DataError;
 use crate::card::{Card, CardFile, Source};
-use crate::{DataError, write_whole};
+use crate::checksum::{copy_and_sum, sum_of_file};
+use crate::whole::temporary_beside;
 
 /// Progress of a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +56,15 @@ pub fn fetch(
     fs::create_dir_all(&dir).map_err(|e| DataError::io(&dir, e))?;
     for file in &card.files {
         let target = dir.join(&file.name);
-        if checksum_is(&target, &file.sha256) {
+        if is_right(&target, file) {
             event(FetchEvent::Present(&file.name));
             continue;
         }
         let mut attempts = String::new();
         let mut done = false;
-        for source in &card.sources {
+        for source in card.sources.iter().filter(|s| may_have(s, file)) {
             let (label, got) = from_source(source, file, &dir, event);
-            match got.and_then(|packed| unpack(&packed, file, &target)) {
+            match got.and_then(|came| accept(&came, file, &target)) {
                 Ok(()) => {
                     event(FetchEvent::Done(&file.name));
                     done = true;
@@ -87,20 +88,58 @@ pub fn fetch(
     Ok(())
 }
 
-/// Gets the (possibly compressed) file from one source; returns the source's
-/// name for messages and the path of what was got.
+/// Whether a source can have a file: a package that is itself the file has no
+/// other.
+fn may_have(source: &Source, file: &CardFile) -> bool {
+    match source {
+        Source::Npm {
+            package,
+            version,
+            path: None,
+            ..
+        } => file.name == format!("{package}-{version}.tgz"),
+        _ => true,
+    }
+}
+
+/// What came from a source.
+struct Came {
+    path: PathBuf,
+    /// The source hands the file out compressed.
+    gzip: bool,
+    /// Ours to rename or remove; the files of an unpacked package are left for
+    /// the others of the data set.
+    ours: bool,
+}
+
+impl Came {
+    fn from_package(work: &Path, path: &str, file: &CardFile, suffix: &str) -> Self {
+        Self {
+            path: work.join(path).join(format!("{}{suffix}", file.name)),
+            gzip: suffix == ".gz",
+            ours: false,
+        }
+    }
+}
+
+/// Gets the file from one source; returns the source's name for messages and
+/// what came.
 fn from_source(
     source: &Source,
     file: &CardFile,
     dir: &Path,
     event: &mut dyn FnMut(FetchEvent<'_>),
-) -> (String, Result<PathBuf, String>) {
+) -> (String, Result<Came, String>) {
     match source {
         Source::Url { base, suffix } => {
             let url = format!("{}/{}{suffix}", base.trim_end_matches('/'), file.name);
             event(FetchEvent::Trying(&file.name, url.clone()));
             let part = dir.join(format!("{}{suffix}.part", file.name));
-            let got = download(&url, &part, event).map(|()| part);
+            let got = download(&url, &part, file, event).map(|()| Came {
+                path: part,
+                gzip: suffix == ".gz",
+                ours: true,
+            });
             (url, got)
         }
         Source::Npm {
@@ -112,14 +151,20 @@ fn from_source(
             let label = format!("npm package {package} {version}");
             event(FetchEvent::Trying(&file.name, label.clone()));
             let name = format!("{package}-{version}");
-            let got = unpacked_package(dir, &name, |work| {
+            let pack = |work: &Path| {
                 command(
                     Command::new("npm")
                         .args(["pack", "--silent"])
                         .arg(format!("{package}@{version}"))
                         .current_dir(work),
                 )?;
-                let archive = first_with_extension(work, "tgz")?;
+                first_with_extension(work, "tgz")
+            };
+            let Some(path) = path else {
+                return (label, whole_package(dir, file, pack));
+            };
+            let got = unpacked_package(dir, &name, |work| {
+                let archive = pack(work)?;
                 command(
                     Command::new("tar")
                         .arg("-xzf")
@@ -127,7 +172,7 @@ fn from_source(
                         .current_dir(work),
                 )
             })
-            .map(|work| work.join(path).join(format!("{}{suffix}", file.name)));
+            .map(|work| Came::from_package(&work, path, file, suffix));
             (label, got)
         }
         Source::Debian {
@@ -160,10 +205,31 @@ fn from_source(
                         .current_dir(work),
                 )
             })
-            .map(|work| work.join(path).join(format!("{}{suffix}", file.name)));
+            .map(|work| Came::from_package(&work, path, file, suffix));
             (label, got)
         }
     }
+}
+
+/// Fetches a package that is itself the file, as `NAME.part`.
+fn whole_package(
+    dir: &Path,
+    file: &CardFile,
+    pack: impl FnOnce(&Path) -> Result<PathBuf, String>,
+) -> Result<Came, String> {
+    let say = |e: std::io::Error| format!("{}: {e}", dir.display());
+    // A folder of its own: the program writes where it runs.
+    let work = tempfile::Builder::new()
+        .prefix(".package")
+        .tempdir_in(dir)
+        .map_err(say)?;
+    let path = dir.join(format!("{}.part", file.name));
+    fs::rename(pack(work.path())?, &path).map_err(say)?;
+    Ok(Came {
+        path,
+        gzip: false,
+        ours: true,
+    })
 }
 
 /// Unpacks a package once and keeps it for the other files of the data set.
@@ -213,11 +279,19 @@ fn first_with_extension(dir: &Path, extension: &str) -> Result<PathBuf, String> 
 }
 
 /// Downloads `url` to `part`, going on where an earlier try broke off.
-fn download(url: &str, part: &Path, event: &mut dyn FnMut(FetchEvent<'_>)) -> Result<(), String> {
+fn download(
+    url: &str,
+    part: &Path,
+    wanted: &CardFile,
+    event: &mut dyn FnMut(FetchEvent<'_>),
+) -> Result<(), String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(15)))
         .timeout_recv_response(Some(Duration::from_secs(60)))
         .http_status_as_error(false)
+        // The file as it lies on the server: compression on the way would
+        // unpack archives and count bytes that are not those of the file.
+        .accept_encoding("identity")
         .build()
         .into();
     let have = fs::metadata(part).map_or(0, |m| m.len());
@@ -260,6 +334,12 @@ fn download(url: &str, part: &Path, event: &mut dyn FnMut(FetchEvent<'_>)) -> Re
         }
         file.write_all(&buffer[..n]).map_err(say)?;
         here += n as u64;
+        if here > wanted.bytes.max(1 << 20) * 2 {
+            return Err(format!(
+                "the server sends more than twice the {} bytes of the file",
+                wanted.bytes
+            ));
+        }
         event(FetchEvent::Bytes(here, total));
     }
     if total.is_some_and(|t| here < t) {
@@ -270,67 +350,64 @@ fn download(url: &str, part: &Path, event: &mut dyn FnMut(FetchEvent<'_>)) -> Re
     Ok(())
 }
 
-/// Unpacks `packed` (gzip or raw), checks size and checksum, and only then
-/// gives it its final name.
-fn unpack(packed: &Path, file: &CardFile, target: &Path) -> Result<(), String> {
-    let say = |e: std::io::Error| format!("{}: {e}", packed.display());
-    let mut source = File::open(packed).map_err(say)?;
-    let mut magic = [0u8; 2];
-    let is_gzip = source.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-    let source = File::open(packed).map_err(say)?;
-    let reader: Box<dyn Read> = if is_gzip {
-        Box::new(MultiGzDecoder::new(source))
+/// Checks size and checksum of what came, unpacked if need be, and only then
+/// gives it its final name. A file of gigabytes streams through.
+fn accept(came: &Came, file: &CardFile, target: &Path) -> Result<(), String> {
+    let path = &came.path;
+    let say = |e: std::io::Error| format!("{}: {e}", path.display());
+    // Where the card's file is compressed itself there is nothing to unpack.
+    let packed = came.gzip && starts_as_gzip(path).map_err(say)?;
+    let checked = if came.ours && !packed {
+        sum_of_file(path)
+            .map_err(say)
+            .and_then(|sum| right(sum, file))
+            .and_then(|()| fs::rename(path, target).map_err(say))
     } else {
-        Box::new(source)
-    };
-    let mut content = Vec::new();
-    let wrong = |reason: String| {
-        // A wrong or damaged download must not be resumed.
-        if packed.extension().is_some_and(|e| e == "part") {
-            let _ = fs::remove_file(packed);
+        let mut source: Box<dyn Read> = Box::new(File::open(path).map_err(say)?);
+        if packed {
+            source = Box::new(MultiGzDecoder::new(source));
         }
-        reason
+        let mut temporary = temporary_beside(target).map_err(say)?;
+        // One byte more than promised tells a file that goes on.
+        copy_and_sum(&mut source.take(file.bytes + 1), &mut temporary)
+            .map_err(|e| format!("what came is damaged: {e}"))
+            .and_then(|sum| right(sum, file))
+            .and_then(|()| {
+                temporary
+                    .persist(target)
+                    .map(drop)
+                    .map_err(|e| say(e.error))
+            })
     };
-    reader
-        .take(file.bytes + 1)
-        .read_to_end(&mut content)
-        .map_err(|e| wrong(format!("what came is damaged: {e}")))?;
-    if content.len() as u64 != file.bytes {
-        return Err(wrong(format!(
-            "what came is not the file: {} bytes or more instead of {}",
-            content.len(),
+    // Right, it is not needed any more; wrong, it must not be resumed.
+    if came.ours && path.exists() {
+        let _ = fs::remove_file(path);
+    }
+    checked
+}
+
+fn right((size, sum): (u64, String), file: &CardFile) -> Result<(), String> {
+    if size != file.bytes {
+        let more = if size > file.bytes { " or more" } else { "" };
+        return Err(format!(
+            "what came is not the file: {size} bytes{more} instead of {}",
             file.bytes
-        )));
+        ));
     }
-    let sum = hex(&Sha256::digest(&content));
     if sum != file.sha256 {
-        return Err(wrong(format!("wrong checksum {sum}")));
-    }
-    write_whole(target, &content).map_err(say)?;
-    if packed.extension().is_some_and(|e| e == "part") {
-        let _ = fs::remove_file(packed);
+        return Err(format!("wrong checksum {sum}"));
     }
     Ok(())
 }
 
-fn checksum_is(path: &Path, expected: &str) -> bool {
-    let Ok(mut file) = File::open(path) else {
-        return false;
-    };
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => hash.update(&buffer[..n]),
-            Err(_) => return false,
-        }
-    }
-    hex(&hash.finalize()) == expected
+fn starts_as_gzip(path: &Path) -> std::io::Result<bool> {
+    let mut magic = [0u8; 2];
+    let got = File::open(path)?.read_exact(&mut magic);
+    Ok(got.is_ok() && magic == [0x1f, 0x8b])
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn is_right(path: &Path, file: &CardFile) -> bool {
+    sum_of_file(path).is_ok_and(|sum| right(sum, file).is_ok())
 }
 
 #[cfg(test)]
@@ -339,6 +416,8 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::card::CardFormat;
+    use crate::checksum::sha256;
 
     /// Serves `body` at every path; honours Range; sends at most `cut` bytes of
     /// the first answer while promising all of it.
@@ -385,12 +464,16 @@ mod tests {
             homepage: String::new(),
             licence: String::new(),
             citation: String::new(),
-            format: "idx".into(),
+            format: CardFormat::Idx,
+            train: 1,
+            test: 1,
             classes: vec![],
+            card_factors: vec![],
+            label: vec![],
             files: vec![CardFile {
                 name: "data".into(),
                 bytes: content.len() as u64,
-                sha256: hex(&Sha256::digest(content)),
+                sha256: sha256(content),
             }],
             sources: vec![Source::Url {
                 base,
@@ -476,5 +559,50 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("http://127.0.0.1:9/data"), "{error}");
+    }
+
+    #[test]
+    fn an_archive_is_kept_as_it_came() {
+        let archive = gzip(&noise(200_000));
+        let cache = tempfile::tempdir().unwrap();
+        let card = card(
+            server(archive.clone(), Some(archive.len() / 2)),
+            "",
+            &archive,
+        );
+        let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("broke off"), "{error}");
+        fetch(&card, cache.path(), &mut |_| {}).unwrap();
+        assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), archive);
+    }
+
+    #[test]
+    fn a_wrong_download_is_not_resumed() {
+        let content = noise(5000);
+        let cache = tempfile::tempdir().unwrap();
+        let longer = [content.clone(), vec![1]].concat();
+        for wrong in [longer, content[..4000].to_vec()] {
+            let card = card(server(wrong, None), "", &content);
+            let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err();
+            assert!(error.to_string().contains("not the file"), "{error}");
+            assert_eq!(fs::read_dir(cache.path().join("tiny")).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_package_that_is_the_file_has_no_other() {
+        let source = Source::Npm {
+            package: "p".into(),
+            version: "1.0.0".into(),
+            path: None,
+            suffix: String::new(),
+        };
+        let file = |name: &str| CardFile {
+            name: name.into(),
+            bytes: 1,
+            sha256: String::new(),
+        };
+        assert!(may_have(&source, &file("p-1.0.0.tgz")));
+        assert!(!may_have(&source, &file("q-1.0.0.tgz")));
     }
 }

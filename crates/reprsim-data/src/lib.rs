@@ -6,7 +6,10 @@
 //! labels, and a [`Probe`] fixes the held-out samples both are compared on.
 
 mod adapt;
+mod array_file;
+mod bytes;
 mod card;
+mod checksum;
 pub mod color_shape_digit;
 mod dataset;
 mod error;
@@ -15,16 +18,20 @@ mod idx;
 mod open;
 pub mod preview;
 mod probe;
+mod readers;
+mod spec;
 pub mod split;
 mod stream;
 mod whole;
 
-pub use card::{Card, CardFile, Source, cards, find_card};
-pub use dataset::{Dataset, Factor, Part, SampleShape, Samples};
+pub use bytes::Bytes;
+pub use card::{Card, CardFactor, CardFile, CardFormat, Source, cards, find_card};
+pub use dataset::{Dataset, Factor, Part, SampleShape, Samples, Skipped};
 pub use error::DataError;
 pub use fetch::{FetchEvent, default_cache, fetch};
 pub use idx::{IdxArray, read_idx};
-pub use open::{DatasetSpec, dataset_names, open, part_len};
+pub use open::{FOLDER, dataset_names, open};
 pub use probe::{Probe, ProbeClasses, draw_probe};
+pub use spec::{DatasetSpec, factors_of, label_of, part_len};
 pub use stream::Stream;
 pub use whole::write_whole;

@@ -1,57 +1,43 @@
 //! Opens a data set by name, built-in or from files.
+//!
+//! What was read from files is kept beside them as an array file, which opens in
+//! no time and which all runs on a machine share. It only saves time: where it
+//! is missing, old, damaged or cannot be written, the originals are read.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::card::{Card, cards, find_card};
-use crate::color_shape_digit::{self, Settings};
-use crate::idx::read_idx;
-use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples};
+use crate::adapt::reshape;
+use crate::array_file::{self, Origin, Unusable};
+use crate::card::{Card, CardFormat, cards, find_card};
+use crate::checksum::sha256;
+use crate::color_shape_digit;
+use crate::readers::{RawPart, cifar, emoji, folder, mnist, svhn, tiny_imagenet};
+use crate::spec::{DatasetSpec, label_of, part_len};
+use crate::{DataError, Dataset, Part, SampleShape, Samples};
 
-/// Samples of the built-in data set when nothing else is asked.
-const BUILT_IN_TRAIN: usize = 16_000;
-const BUILT_IN_TEST: usize = 8_000;
+/// The name of the data set that is any folder of class folders of images.
+pub const FOLDER: &str = folder::NAME;
 
-/// Which data set, and how.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DatasetSpec {
-    /// Its name.
-    pub name: String,
-    /// Settings of the built-in images; ignored by data sets from files.
-    pub built_in: Settings,
-    /// Size of the generated training part, if generated.
-    pub train_samples: Option<usize>,
-    /// Seed of the generated images, if generated.
-    pub seed: u64,
-}
-
-/// Samples in a part of a data set, known without opening it.
-///
-/// # Errors
-/// [`DataError::UnknownDataset`].
-pub fn part_len(spec: &DatasetSpec, part: Part) -> Result<usize, DataError> {
-    if spec.name == color_shape_digit::NAME {
-        return Ok(match part {
-            Part::Train => spec.train_samples.unwrap_or(BUILT_IN_TRAIN),
-            Part::Test => BUILT_IN_TEST,
-        });
-    }
-    let prefix = idx_prefix(part);
-    let labels = format!("{prefix}-labels-idx1-ubyte");
-    let card = find_card(&spec.name)?;
-    let bytes = card
-        .files
-        .iter()
-        .find(|f| f.name == labels)
-        .map_or(0, |f| f.bytes);
-    // A magic number, one dimension, then one byte a label.
-    Ok(bytes.saturating_sub(8) as usize)
-}
+/// Counts up when a reader gives other samples for the same files, which makes
+/// array files of before stale.
+const READER_VERSION: u32 = 1;
 
 /// Names of all data sets: the built-in first.
 pub fn dataset_names() -> Vec<&'static str> {
-    std::iter::once(color_shape_digit::NAME)
-        .chain(cards().iter().map(|c| c.name.as_str()))
-        .collect()
+    let mut names: Vec<&str> = cards().iter().map(|c| c.name.as_str()).collect();
+    names.push(FOLDER);
+    names.sort_unstable();
+    names.insert(0, color_shape_digit::NAME);
+    names
+}
+
+/// The card of a data set from files, or an error that lists all data sets.
+pub(crate) fn card_of(name: &str) -> Result<&'static Card, DataError> {
+    find_card(name).map_err(|_| DataError::UnknownDataset {
+        name: name.to_string(),
+        known: dataset_names().join(", "),
+    })
 }
 
 /// Opens one part of a data set; files are looked for in `cache/NAME/`.
@@ -59,97 +45,208 @@ pub fn dataset_names() -> Vec<&'static str> {
 /// # Errors
 /// [`DataError::UnknownDataset`], [`DataError::NotFetched`] with the command
 /// that fetches it, [`DataError::Damaged`] for a file that is not as its format
-/// says, and the built-in data set's own errors.
+/// says, [`DataError::Setting`] for settings that do not fit the data set, and
+/// the built-in data set's own errors.
 pub fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, DataError> {
-    if spec.name == color_shape_digit::NAME {
-        let count = part_len(spec, part)?;
-        return color_shape_digit::generate(&spec.built_in, part, count, spec.seed);
+    spec.check()?;
+    match spec.name.as_str() {
+        color_shape_digit::NAME => {
+            let count = part_len(spec, part)?;
+            let dataset = color_shape_digit::generate(&spec.built_in, part, count, spec.seed)?;
+            let mut dataset = dataset.reshaped(wanted_shape(spec, dataset.shape))?;
+            dataset.identity.push_str(&spec.suffix());
+            Ok(dataset)
+        }
+        FOLDER => open_folder(spec, part, cache),
+        name => open_card(spec, card_of(name)?, part, &cache.join(name)),
     }
-    let card = find_card(&spec.name).map_err(|_| DataError::UnknownDataset {
-        name: spec.name.clone(),
-        known: dataset_names().join(", "),
+}
+
+fn open_folder(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, DataError> {
+    let listing = spec.listing()?;
+    // One place for each folder, so that a changed folder replaces its array.
+    let place = spec.path.as_deref().unwrap_or(Path::new("."));
+    let place = fs::canonicalize(place).map_err(|e| DataError::io(place, e))?;
+    let place = sha256(place.as_os_str().as_encoded_bytes());
+    let dir = cache.join(FOLDER).join(&place[..16]);
+    let key = key(spec, part, &[listing.state()]);
+    let raw = through_cache(&array_path(spec, part, &dir), &key, &[], || {
+        reshaped(folder::read(&listing, part, spec.size)?, spec)
     })?;
-    open_idx(card, part, cache)
+    let identity = format!("{FOLDER} {}", listing.fingerprint());
+    finish(spec, part, identity, raw)
 }
 
-fn idx_prefix(part: Part) -> &'static str {
-    match part {
-        Part::Train => "train",
-        Part::Test => "t10k",
-    }
+fn open_card(
+    spec: &DatasetSpec,
+    card: &Card,
+    part: Part,
+    dir: &Path,
+) -> Result<Dataset, DataError> {
+    let mut decides: Vec<String> = card
+        .files
+        .iter()
+        .map(|f| format!("{} {} {}", f.name, f.bytes, f.sha256))
+        .collect();
+    decides.push(card.classes.join("\n"));
+    decides.push(format!("{} {}", card.train, card.test));
+    let key = key(spec, part, &decides);
+    // Without the originals what was read of them will do.
+    let files = originals(card, part, dir).unwrap_or_default();
+    let raw = through_cache(&array_path(spec, part, dir), &key, &files, || {
+        let files = originals(card, part, dir)?;
+        let raw = match card.format {
+            CardFormat::Idx => mnist::read(card, part, dir),
+            CardFormat::Cifar => cifar::read(card, part, &files[0]),
+            CardFormat::Svhn => svhn::read(card, part, &files[0]),
+            CardFormat::TinyImagenet => tiny_imagenet::read(card, part, &files[0]),
+            CardFormat::Emoji => emoji::read(card, part, &files),
+        };
+        reshaped(raw?, spec)
+    })?;
+    finish(spec, part, card.name.clone(), raw)
 }
 
-fn open_idx(card: &Card, part: Part, cache: &Path) -> Result<Dataset, DataError> {
-    let prefix = idx_prefix(part);
-    let dir = cache.join(&card.name);
-    // Compressed files, as the authors hand them out, are read as they are.
-    let find = |name: String| {
-        let raw = dir.join(&name);
-        let packed = dir.join(format!("{name}.gz"));
-        match (raw.exists(), packed.exists()) {
-            (false, true) => Ok(packed),
-            (true, _) => Ok(raw),
-            (false, false) => Err(DataError::NotFetched {
-                name: card.name.clone(),
-                path: raw,
-            }),
+/// The files a part is read from; at least one.
+fn originals(card: &Card, part: Part, dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let names: Vec<&str> = match card.format {
+        CardFormat::Idx => return mnist::files(card, part, dir),
+        CardFormat::Svhn => vec![svhn::file_name(part)],
+        CardFormat::Cifar | CardFormat::TinyImagenet | CardFormat::Emoji => {
+            card.files.iter().map(|f| f.name.as_str()).collect()
         }
     };
-    let images_path = find(format!("{prefix}-images-idx3-ubyte"))?;
-    let labels_path = find(format!("{prefix}-labels-idx1-ubyte"))?;
-    let images = read_idx(&images_path)?;
-    let labels = read_idx(&labels_path)?;
-    let damaged = |path: &Path, offset: u64, reason: String| DataError::Damaged {
-        path: path.to_path_buf(),
-        offset,
-        reason,
+    names
+        .into_iter()
+        .map(|name| {
+            let path = dir.join(name);
+            match path.exists() {
+                true => Ok(path),
+                false => Err(DataError::NotFetched {
+                    name: card.name.clone(),
+                    path,
+                }),
+            }
+        })
+        .collect()
+}
+
+/// Everything that decides what an array file holds.
+fn key(spec: &DatasetSpec, part: Part, decides: &[String]) -> String {
+    sha256(format!(
+        "reader {READER_VERSION}\n{}\n{}\n{}\n{}",
+        spec.name,
+        part.name(),
+        spec.suffix(),
+        decides.join("\n")
+    ))
+}
+
+fn array_path(spec: &DatasetSpec, part: Part, dir: &Path) -> PathBuf {
+    let suffix = spec.suffix().replace(' ', "-");
+    dir.join(format!("{}{suffix}.safetensors", part.name()))
+}
+
+/// The array file at `path` if it is usable; else what `read` gives, kept there.
+fn through_cache(
+    path: &Path,
+    key: &str,
+    files: &[PathBuf],
+    read: impl FnOnce() -> Result<RawPart, DataError>,
+) -> Result<RawPart, DataError> {
+    let origin = Origin { key, files };
+    let why = match array_file::read(path, &origin) {
+        Ok(part) => return Ok(part),
+        Err(why) => why,
     };
-    let &[count, height, width] = images.dims.as_slice() else {
-        return Err(damaged(
-            &images_path,
-            3,
-            format!("{} dimensions; images have 3", images.dims.len()),
-        ));
-    };
-    if labels.dims != [count] {
-        return Err(damaged(
-            &labels_path,
-            4,
-            format!("labels of size {:?} for {count} images", labels.dims),
-        ));
-    }
-    if let Some(i) = labels
-        .values
-        .iter()
-        .position(|&l| usize::from(l) >= card.classes.len())
-    {
-        return Err(damaged(
-            &labels_path,
-            8 + i as u64,
-            format!(
-                "label {} is out of range: there are {} classes",
-                labels.values[i],
-                card.classes.len()
-            ),
-        ));
-    }
-    Ok(Dataset {
-        name: card.name.clone(),
-        identity: card.name.clone(),
-        part,
-        shape: SampleShape::Image {
-            channels: 1,
-            height,
-            width,
-        },
-        samples: Samples::Bytes(images.values),
-        factors: vec![Factor {
-            name: "class".into(),
-            classes: card.classes.clone(),
-            values: labels.values.iter().map(|&l| u16::from(l)).collect(),
-        }],
-        label: vec!["class".into()],
+    let part = read().map_err(|error| originals_gone(path, why, error))?;
+    // Two processes that build at once write the same under their own temporary
+    // names. A read-only or full disk is no reason not to go on.
+    let written = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| array_file::write(path, &part, &origin));
+    Ok(match written {
+        // Memory that all runs share instead of memory of our own.
+        Ok(()) => array_file::read(path, &origin).unwrap_or(part),
+        Err(_) => part,
     })
+}
+
+/// If there was an array file, says what is wrong with it too.
+fn originals_gone(path: &Path, why: Unusable, error: DataError) -> DataError {
+    let DataError::NotFetched {
+        name,
+        path: missing,
+    } = &error
+    else {
+        return error;
+    };
+    let (offset, reason) = match why {
+        Unusable::Absent => return error,
+        Unusable::Stale => (
+            0,
+            "made from other files or by another version of the program".to_string(),
+        ),
+        Unusable::Damaged { offset, reason } => (offset, reason),
+    };
+    DataError::damaged(
+        path,
+        offset,
+        format!(
+            "{reason}, and it cannot be made again because {} is missing; \
+             run: reprsim data fetch {name}",
+            missing.display()
+        ),
+    )
+}
+
+fn wanted_shape(spec: &DatasetSpec, native: SampleShape) -> SampleShape {
+    let SampleShape::Image {
+        channels,
+        height,
+        width,
+    } = native;
+    SampleShape::Image {
+        channels: if spec.grayscale { 1 } else { channels },
+        height: spec.size.unwrap_or(height),
+        width: spec.size.unwrap_or(width),
+    }
+}
+
+fn reshaped(part: RawPart, spec: &DatasetSpec) -> Result<RawPart, DataError> {
+    let shape = wanted_shape(spec, part.shape);
+    if shape == part.shape {
+        return Ok(part);
+    }
+    Ok(RawPart {
+        samples: reshape(&part.samples, part.shape, shape, &spec.name)?.into(),
+        shape,
+        ..part
+    })
+}
+
+fn finish(
+    spec: &DatasetSpec,
+    part: Part,
+    mut identity: String,
+    raw: RawPart,
+) -> Result<Dataset, DataError> {
+    identity.push_str(&spec.suffix());
+    let dataset = Dataset {
+        name: spec.name.clone(),
+        identity,
+        part,
+        shape: raw.shape,
+        samples: Samples::Bytes(raw.samples),
+        factors: raw.factors,
+        label: label_of(spec)?,
+        skipped: raw.skipped,
+    };
+    for name in &dataset.label {
+        dataset.factor(name)?;
+    }
+    Ok(dataset)
 }
 
 #[cfg(test)]
@@ -223,5 +320,187 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("run: reprsim data fetch mnist"), "{error}");
+    }
+
+    #[test]
+    fn the_second_opening_is_of_the_array() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        let first = open(&spec(), Part::Test, dir.path()).unwrap();
+        assert!(dir.path().join("mnist/test.safetensors").exists());
+        // The originals are needed no more.
+        for entry in fs::read_dir(dir.path().join("mnist")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none() {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        assert_eq!(open(&spec(), Part::Test, dir.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn other_originals_are_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        open(&spec(), Part::Test, dir.path()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fill(dir.path(), &[1, 2, 3]);
+        let set = open(&spec(), Part::Test, dir.path()).unwrap();
+        assert_eq!(set.factors[0].values, [1, 2, 3]);
+    }
+
+    /// Another file under the name: `sound` has the old one mapped.
+    fn replace(path: &Path, bytes: &[u8]) {
+        crate::write_whole(path, bytes).unwrap();
+    }
+
+    /// Every way to damage an array file: it is made again, and without the
+    /// originals an error says what to do.
+    #[test]
+    fn a_damaged_array_is_made_again_or_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        let sound = open(&spec(), Part::Test, dir.path()).unwrap();
+        let array = dir.path().join("mnist/test.safetensors");
+        let bytes = fs::read(&array).unwrap();
+        let originals = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+        let kept = tempfile::tempdir().unwrap();
+        for name in originals {
+            fs::copy(dir.path().join("mnist").join(name), kept.path().join(name)).unwrap();
+        }
+        let mut variants = vec![vec![], vec![0; 100], [&bytes[..], &[0]].concat()];
+        for cut in (0..bytes.len()).step_by(37) {
+            variants.push(bytes[..cut].to_vec());
+        }
+        for at in (0..bytes.len()).step_by(11) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            variants.push(flipped);
+        }
+        for variant in variants {
+            replace(&array, &variant);
+            assert_eq!(open(&spec(), Part::Test, dir.path()).unwrap(), sound);
+            replace(&array, &variant);
+            for name in originals {
+                fs::remove_file(dir.path().join("mnist").join(name)).unwrap();
+            }
+            // A flip in a name of the header that nothing depends on is harmless.
+            match open(&spec(), Part::Test, dir.path()) {
+                Ok(set) => assert_eq!(set, sound),
+                Err(error) => {
+                    assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+                    let error = error.to_string();
+                    assert!(error.contains("test.safetensors"), "{error}");
+                    assert!(error.contains("run: reprsim data fetch mnist"), "{error}");
+                }
+            }
+            for name in originals {
+                fs::copy(kept.path().join(name), dir.path().join("mnist").join(name)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn settings_have_arrays_and_ids_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        let plain = open(&spec(), Part::Test, dir.path()).unwrap();
+        assert_eq!(plain.sample_id(2), "mnist/test/2");
+        let sized = DatasetSpec {
+            size: Some(5),
+            grayscale: true,
+            ..spec()
+        };
+        let set = open(&sized, Part::Test, dir.path()).unwrap();
+        assert_eq!(set.shape.len(), 25);
+        assert_eq!(set.sample_id(2), "mnist size 5 grayscale/test/2");
+        assert_eq!(open(&sized, Part::Test, dir.path()).unwrap(), set);
+        assert_eq!(open(&spec(), Part::Test, dir.path()).unwrap(), plain);
+        let built_in = DatasetSpec {
+            name: color_shape_digit::NAME.into(),
+            train_samples: Some(3),
+            ..sized
+        };
+        let set = open(&built_in, Part::Train, dir.path()).unwrap();
+        assert_eq!(set.shape.len(), 25);
+        assert!(set.identity.ends_with("size 5 grayscale"));
+    }
+
+    #[test]
+    fn processes_that_build_at_once_agree() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        let sets: Vec<Dataset> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| open(&spec(), Part::Test, dir.path()).unwrap()))
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(sets.windows(2).all(|w| w[0] == w[1]));
+        let left = fs::read_dir(dir.path().join("mnist")).unwrap().count();
+        assert_eq!(left, 5, "four originals and one array");
+    }
+
+    fn picture(path: &Path, value: u8) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_pixel(4, 4, image::Rgb([value; 3]))
+            .save(path)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_read_again_when_it_changes() {
+        let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        picture(&dir.path().join("train/a/1.png"), 1);
+        picture(&dir.path().join("train/b/2.png"), 2);
+        picture(&dir.path().join("test/b/3.png"), 3);
+        fs::write(dir.path().join("train/b/x.png"), "odd").unwrap();
+        let spec = DatasetSpec {
+            name: FOLDER.into(),
+            path: Some(dir.path().into()),
+            ..DatasetSpec::default()
+        };
+        let set = open(&spec, Part::Train, cache.path()).unwrap();
+        assert_eq!((set.len(), set.skipped.len()), (2, 1));
+        assert_eq!(part_len(&spec, Part::Train).unwrap(), 3, "by their names");
+        let again = open(&spec, Part::Train, cache.path()).unwrap();
+        assert_eq!(again, set, "with what was left out");
+        picture(&dir.path().join("train/b/x.png"), 9);
+        let changed = open(&spec, Part::Train, cache.path()).unwrap();
+        assert_eq!((changed.len(), changed.skipped.len()), (3, 0));
+        assert_ne!(changed.sample_id(0), set.sample_id(0));
+        let arrays = fs::read_dir(cache.path().join(FOLDER)).unwrap().count();
+        assert_eq!(arrays, 1, "the old array is replaced");
+        let spec = DatasetSpec {
+            size: Some(2),
+            grayscale: true,
+            ..spec
+        };
+        let small = open(&spec, Part::Test, cache.path()).unwrap();
+        assert_eq!(small.bytes(0), [3; 4]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_cache_that_cannot_be_written_is_done_without() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        // A folder under the array's name stops even an administrator.
+        fs::create_dir_all(dir.path().join("mnist/test.safetensors/x")).unwrap();
+        fs::set_permissions(dir.path().join("mnist"), fs::Permissions::from_mode(0o555)).unwrap();
+        let set = open(&spec(), Part::Test, dir.path());
+        fs::set_permissions(dir.path().join("mnist"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(set.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn the_label_can_be_chosen() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        let mut spec = spec();
+        spec.built_in.label = vec!["colour".into()];
+        let error = open(&spec, Part::Test, dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::UnknownFactor { .. }), "{error}");
     }
 }

@@ -145,9 +145,10 @@ pub fn generate(
             height: SIDE,
             width: SIDE,
         },
-        samples: Samples::Bytes(bytes),
+        samples: Samples::Bytes(bytes.into()),
         factors,
         label: label.clone(),
+        skipped: vec![],
     };
     for name in &label {
         dataset.factor(name)?;

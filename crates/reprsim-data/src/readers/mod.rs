@@ -1,0 +1,15 @@
+//! Readers of data sets, one a format, each of the files as they are handed out.
+
+pub(crate) mod cifar;
+pub(crate) mod emoji;
+pub(crate) mod folder;
+pub(crate) mod listing;
+mod mat;
+pub(crate) mod mnist;
+mod picture;
+mod raw;
+pub(crate) mod svhn;
+mod tarball;
+pub(crate) mod tiny_imagenet;
+
+pub(crate) use raw::RawPart;

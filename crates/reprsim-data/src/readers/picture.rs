@@ -1,0 +1,135 @@
+//! PNG and JPEG pictures as planes of bytes.
+//!
+//! Pixels of a JPEG may differ by a few levels from those of other decoders: the
+//! format leaves rounding and the scaling up of colour to them.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+/// Wider or higher is no sample of a data set.
+const LARGEST_SIDE: u32 = 16_384;
+const LARGEST_ALLOCATION: u64 = 1 << 30;
+
+/// What the header of a picture says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub width: usize,
+    pub height: usize,
+    /// No colour.
+    pub grey: bool,
+}
+
+fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| e.to_string())?;
+    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
+        return Err("not a PNG or JPEG image".into());
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LARGEST_SIDE);
+    limits.max_image_height = Some(LARGEST_SIDE);
+    limits.max_alloc = Some(LARGEST_ALLOCATION);
+    reader.limits(limits);
+    Ok(reader)
+}
+
+/// Size and kind of a picture, from its header.
+pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
+    let decoder = reader(bytes)?.into_decoder().map_err(|e| e.to_string())?;
+    let (width, height) = decoder.dimensions();
+    Ok(Head {
+        width: width as usize,
+        height: height as usize,
+        grey: !decoder.color_type().has_color(),
+    })
+}
+
+/// A whole picture.
+pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+    reader(bytes)?.decode().map_err(|e| e.to_string())
+}
+
+/// The picture channel by channel, row by row: 1 channel (of a grey picture) or
+/// 3. What is transparent is on white.
+pub(super) fn planes(picture: &DynamicImage, channels: usize) -> Vec<u8> {
+    let pixels = (picture.width() * picture.height()) as usize;
+    let mut planes = vec![0u8; channels * pixels];
+    let mut put = |index: usize, colour: [u8; 3]| {
+        for (channel, value) in colour.into_iter().take(channels).enumerate() {
+            planes[channel * pixels + index] = value;
+        }
+    };
+    if picture.color().has_alpha() {
+        for (index, pixel) in picture.to_rgba8().pixels().enumerate() {
+            let [r, g, b, alpha] = pixel.0;
+            put(index, [r, g, b].map(|v| on_white(v, alpha)));
+        }
+    } else {
+        for (index, pixel) in picture.to_rgb8().pixels().enumerate() {
+            put(index, pixel.0);
+        }
+    }
+    planes
+}
+
+fn on_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}
+
+/// Encodes pictures for the tests of the readers.
+#[cfg(test)]
+pub(super) fn encode(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayImage, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+
+    use super::*;
+
+    #[test]
+    fn transparency_is_on_white() {
+        assert_eq!((on_white(7, 255), on_white(7, 0)), (7, 255));
+        assert_eq!(on_white(0, 128), 127);
+        let mut picture = RgbaImage::new(2, 1);
+        picture.put_pixel(0, 0, Rgba([10, 20, 30, 255]));
+        let picture = DynamicImage::from(picture);
+        assert_eq!(planes(&picture, 3), [10, 255, 20, 255, 30, 255]);
+        let grey = image::GrayAlphaImage::from_pixel(1, 1, LumaA([9, 0]));
+        assert_eq!(planes(&grey.into(), 1), [255]);
+    }
+
+    #[test]
+    fn grey_and_colour_are_told_apart() {
+        let grey = DynamicImage::from(GrayImage::from_pixel(9, 5, Luma([40])));
+        let colour = DynamicImage::from(RgbImage::from_pixel(9, 5, Rgb([40; 3])));
+        for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+            let (grey, colour) = (encode(&grey, format), encode(&colour, format));
+            let expected = Head {
+                width: 9,
+                height: 5,
+                grey: true,
+            };
+            assert_eq!(head(&grey).unwrap(), expected);
+            assert!(!head(&colour).unwrap().grey);
+            assert_eq!(planes(&decode(&grey).unwrap(), 3), vec![40; 135]);
+        }
+    }
+
+    #[test]
+    fn damaged_pictures_are_errors() {
+        let picture = DynamicImage::from(RgbImage::from_fn(40, 40, |x, y| {
+            Rgb([(x * y) as u8, x as u8, (y * 3) as u8])
+        }));
+        let png = encode(&picture, ImageFormat::Png);
+        assert!(decode(&png[..png.len() / 2]).is_err());
+        assert!(decode(&encode(&picture, ImageFormat::Jpeg)[..30]).is_err());
+        assert!(decode(b"GIF89a").is_err() && decode(b"").is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! Members of a `.tar.gz` read straight from the archive.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::rc::Rc;
+
+use flate2::read::GzDecoder;
+use tar::Archive;
+
+use crate::DataError;
+
+/// Counts what was read of the archive, to say where it is damaged.
+struct Counted<R> {
+    inner: R,
+    read: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.read.set(self.read.get() + n as u64);
+        Ok(n)
+    }
+}
+
+/// Contents of the members for which `largest` gives a size; one that is larger
+/// is refused before it is read. The whole archive is read, so that its own
+/// checksum is checked.
+pub(super) fn members(
+    path: &Path,
+    largest: impl Fn(&str) -> Option<u64>,
+) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
+    let file = File::open(path).map_err(|e| DataError::io(path, e))?;
+    let read = Rc::new(Cell::new(0));
+    let unpacked = GzDecoder::new(Counted {
+        inner: BufReader::with_capacity(1 << 16, file),
+        read: Rc::clone(&read),
+    });
+    let mut archive = Archive::new(unpacked);
+    let failed = |e| DataError::reading(path, read.get(), e);
+    let mut found = BTreeMap::new();
+    for entry in archive.entries().map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.path().map_err(failed)?.to_string_lossy().into_owned();
+        let Some(largest) = largest(&name).filter(|_| entry.header().entry_type().is_file()) else {
+            continue;
+        };
+        let size = entry.size();
+        if size > largest {
+            return Err(DataError::damaged(
+                path,
+                read.get(),
+                format!("{name} says it holds {size} bytes; at most {largest} are plausible"),
+            ));
+        }
+        let mut content = Vec::new();
+        entry.take(size).read_to_end(&mut content).map_err(failed)?;
+        if content.len() as u64 != size {
+            return Err(DataError::damaged(
+                path,
+                read.get(),
+                format!("truncated: {name} holds {} of {size} bytes", content.len()),
+            ));
+        }
+        if found.insert(name.clone(), content).is_some() {
+            return Err(DataError::damaged(
+                path,
+                read.get(),
+                format!("{name} is there twice"),
+            ));
+        }
+    }
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(failed)?;
+    Ok(found)
+}
+
+/// Takes a member that has to be there.
+pub(super) fn take(
+    members: &mut BTreeMap<String, Vec<u8>>,
+    path: &Path,
+    name: &str,
+) -> Result<Vec<u8>, DataError> {
+    members
+        .remove(name)
+        .ok_or_else(|| DataError::damaged(path, 0, format!("the archive has no {name}")))
+}
+
+/// Writes archives for the tests of the readers.
+#[cfg(test)]
+pub(super) fn write(path: &Path, members: &[(&str, Vec<u8>)]) {
+    let file = File::create(path).unwrap();
+    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    let mut archive = tar::Builder::new(packed);
+    for (name, content) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive
+            .append_data(&mut header, name, content.as_slice())
+            .unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn noise(n: u32) -> Vec<u8> {
+        (0..n)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect()
+    }
+
+    #[test]
+    fn every_cut_and_flip_is_refused_or_harmless() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tgz");
+        write(&path, &[("x/a", noise(3000)), ("x/b", vec![7; 10])]);
+        let whole = fs::read(&path).unwrap();
+        let expected = members(&path, |_| Some(4000)).unwrap();
+        assert_eq!(expected["x/a"], noise(3000));
+        for cut in (0..whole.len()).step_by(7) {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let error = members(&path, |_| Some(4000)).unwrap_err();
+            assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        }
+        for at in (10..whole.len()).step_by(5) {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            fs::write(&path, &flipped).unwrap();
+            match members(&path, |_| Some(4000)) {
+                Ok(got) => assert_eq!(got, expected, "byte {at}"),
+                Err(error) => assert!(matches!(error, DataError::Damaged { .. }), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn oversized_and_doubled_members_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tgz");
+        write(&path, &[("a", noise(100))]);
+        let error = members(&path, |_| Some(99)).unwrap_err().to_string();
+        assert!(error.contains("at most 99"), "{error}");
+        assert!(members(&path, |_| None).unwrap().is_empty());
+        write(&path, &[("a", vec![1]), ("a", vec![2])]);
+        let error = members(&path, |_| Some(99)).unwrap_err().to_string();
+        assert!(error.contains("twice"), "{error}");
+    }
+}
