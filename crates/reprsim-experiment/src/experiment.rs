@@ -288,7 +288,33 @@ pub struct ProbeConfig {
     pub classes: Option<usize>,
 }
 
+impl Experiment {
+    /// Names of all layers, those that only some depths of a sweep have included.
+    pub fn layer_names(&self) -> Vec<&'static str> {
+        let depths = self
+            .sweeps
+            .iter()
+            .flat_map(|s| &s.axes)
+            .filter(|a| a.kind == AxisKind::Depth)
+            .flat_map(|a| &a.levels);
+        let mut names = self.model.layer_names();
+        for model in depths.filter_map(|&depth| self.model.with_depth(depth as usize)) {
+            for name in model.layer_names() {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+}
+
 impl ProbeConfig {
+    /// Whether it is of the classes that models of a class sweep know.
+    pub fn by_classes(&self) -> bool {
+        self.kind != ProbeKind::Fixed
+    }
+
     /// Whether the number or the classes of its samples move with the overlap.
     pub fn varies(&self) -> bool {
         self.kind != ProbeKind::Fixed && self.classes.is_none()

@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use reprsim_report::{
-    AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, LevelSummary, Reference, Report, Verdict,
-    render,
+    AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection,
+    LevelSummary, Reference, Report, Verdict, render,
 };
 use reprsim_stats::mean;
 
 use crate::ExperimentError;
-use crate::analysis::{Analysis, Effect, analyze};
-use crate::experiment::{AxisKind, Experiment, Pairing};
+use crate::analysis::{Analysis, Effect, GridPoint, analyze};
+use crate::experiment::{AxisKind, Experiment, Pairing, Sweep};
 use crate::plan::{Cell, Plan};
 use crate::results::{CellResult, write_csv};
 use crate::store::{finished, write_json, write_text};
@@ -40,7 +40,7 @@ pub fn merge(root: &Path, plan: &Plan) -> Result<Merged, ExperimentError> {
         )));
     }
     let csv = root.join("results.csv");
-    write_csv(&csv, &plan.experiment.name, &results)?;
+    write_csv(&csv, &plan.experiment, &results)?;
     let analysis = analyze(&plan.experiment, plan.cells.len(), &results);
     write_json(&root.join("analysis.json"), &analysis)?;
     let table = std::fs::read_to_string(&csv).map_err(|e| ExperimentError::store(&csv, e))?;
@@ -78,9 +78,17 @@ fn report(
         ),
         warnings,
         axes: experiment
-            .axes
+            .sweeps
             .iter()
-            .map(|axis| section(experiment, axis.kind, results, analysis))
+            .enumerate()
+            .filter(|(_, sweep)| sweep.axes.len() == 1)
+            .map(|(index, sweep)| section(index, sweep, results, analysis))
+            .collect(),
+        grids: experiment
+            .sweeps
+            .iter()
+            .filter(|sweep| sweep.axes.len() > 1)
+            .map(|sweep| grid_section(sweep, analysis))
             .collect(),
         effects: analysis.effects.iter().map(effect_row).collect(),
         facts: facts(plan, results),
@@ -89,31 +97,88 @@ fn report(
     }
 }
 
+/// What the level of an axis is called over a figure.
+fn title(kind: AxisKind) -> String {
+    match kind {
+        AxisKind::Partition => "shared factors".into(),
+        AxisKind::Width | AxisKind::Depth => kind.name().into(),
+        _ => format!("{} overlap", kind.name()),
+    }
+}
+
+fn verdict(slope: Option<f64>, p_value: Option<f64>) -> Verdict {
+    match (slope, p_value) {
+        (Some(slope), Some(p)) if p < 0.05 && slope > 0.0 => Verdict::Rises,
+        (Some(_), Some(p)) if p < 0.05 => Verdict::Falls,
+        _ => Verdict::Undecided,
+    }
+}
+
+fn forest_row(effect: &Effect) -> ForestRow {
+    ForestRow {
+        layer: effect.layer.clone(),
+        probe: effect.probe.clone(),
+        slope: effect.slope,
+        interval: effect.ci_low.zip(effect.ci_high),
+        primary: effect.primary,
+        probe_varies: effect.probe_varies,
+    }
+}
+
+fn references(effect: &Effect) -> Vec<Reference> {
+    [
+        ("untrained pair", effect.floor),
+        ("overlap 1", effect.ceiling),
+        ("chance", effect.chance),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| {
+        value.map(|value| Reference {
+            name: name.into(),
+            value,
+        })
+    })
+    .collect()
+}
+
+fn y_label(effect: &Effect) -> String {
+    format!("{} ({}, {})", effect.measure, effect.layer, effect.probe)
+}
+
 fn section(
-    experiment: &Experiment,
-    axis: AxisKind,
+    index: usize,
+    sweep: &Sweep,
     results: &[(Cell, CellResult)],
     analysis: &Analysis,
 ) -> AxisSection {
-    let of_axis: Vec<&Effect> = analysis.effects.iter().filter(|e| e.axis == axis).collect();
+    let (kind, name) = (sweep.axes[0].kind, sweep.name());
+    let of_axis: Vec<&Effect> = (analysis.effects.iter())
+        .filter(|e| e.sweep == name)
+        .collect();
     let Some(primary) = of_axis.iter().find(|e| e.primary) else {
         return AxisSection {
-            name: axis.name().into(),
+            name,
+            title: title(kind),
             ..AxisSection::default()
         };
     };
-    let fit = fit_of(primary);
-    let verdict = match fit {
-        Some(fit) if fit.p_value < 0.05 && fit.slope > 0.0 => Verdict::Rises,
-        Some(fit) if fit.p_value < 0.05 => Verdict::Falls,
-        _ => Verdict::Undecided,
-    };
+    let verdict = verdict(primary.slope, primary.p_value);
+    let levels = &sweep.axes[0].levels;
+    let ends = (levels.first().copied(), levels.last().copied());
     AxisSection {
-        name: axis.name().into(),
-        explanation: explanation(experiment, axis),
-        sentence: sentence(axis, primary, verdict),
+        title: title(kind),
+        range: match kind.is_overlap() {
+            true => (0.0, 1.0),
+            false => (ends.0.unwrap_or(0.0), ends.1.unwrap_or(1.0)),
+        },
+        slope_label: match kind {
+            AxisKind::Partition => "change of similarity per shared factor".into(),
+            _ => "change of similarity from overlap 0 to 1".into(),
+        },
+        explanation: explanation(sweep, kind),
+        sentence: sentence(kind, primary, verdict),
         verdict,
-        y_label: format!("{} ({}, {})", primary.measure, primary.layer, primary.probe),
+        y_label: y_label(primary),
         points: primary.points.iter().map(|p| (p.0, p.1)).collect(),
         levels: primary
             .levels
@@ -125,33 +190,138 @@ fn section(
                 sd: l.sd,
             })
             .collect(),
-        fit,
-        references: [
-            ("untrained pair", primary.floor),
-            ("overlap 1", primary.ceiling),
-            ("chance", primary.chance),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| {
-            value.map(|value| Reference {
-                name: name.into(),
-                value,
-            })
-        })
-        .collect(),
+        fit: fit_of(primary),
+        references: references(primary),
         layers: of_axis
             .iter()
             .filter(|e| e.measure == primary.measure)
-            .map(|e| ForestRow {
-                layer: e.layer.clone(),
-                probe: e.probe.clone(),
-                slope: e.slope,
-                interval: e.ci_low.zip(e.ci_high),
-                primary: e.primary,
-                probe_varies: e.probe_varies,
+            .map(|e| forest_row(e))
+            .collect(),
+        accuracy: accuracy(index, primary, results),
+        name,
+    }
+}
+
+/// A factorial design: what its figure and tables say.
+fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
+    let name = sweep.name();
+    let effects: Vec<&Effect> = (analysis.effects.iter())
+        .filter(|e| e.sweep == name)
+        .collect();
+    let primary: Vec<&Effect> = effects.iter().copied().filter(|e| e.primary).collect();
+    let (Some(first), Some(grid)) = (
+        primary.first(),
+        analysis.grids.iter().find(|g| g.sweep == name),
+    ) else {
+        return GridSection {
+            name,
+            ..GridSection::default()
+        };
+    };
+    let summary = |level: f64, point: &GridPoint| LevelSummary {
+        level,
+        n: point.n,
+        mean: point.mean,
+        sd: point.sd,
+    };
+    let (x, y) = (sweep.axes[0].kind, sweep.axes[1].kind);
+    // One line for each combination of levels of the axes after the first.
+    let mut lines: Vec<GridLine> = Vec::new();
+    for point in &grid.points {
+        let label: Vec<String> = grid.axes[1..]
+            .iter()
+            .zip(&point.levels[1..])
+            .map(|(kind, level)| format!("{} {level}", kind.name()))
+            .collect();
+        let label = label.join(", ");
+        let entry = summary(point.levels[0], point);
+        match lines.iter_mut().find(|l| l.label == label) {
+            Some(line) => line.points.push(entry),
+            None => lines.push(GridLine {
+                label,
+                points: vec![entry],
+            }),
+        }
+    }
+    let explained: Vec<String> = sweep
+        .axes
+        .iter()
+        .map(|axis| explanation(sweep, axis.kind))
+        .collect();
+    GridSection {
+        explanation: format!(
+            "{} Every level of {} is crossed with every level of {}. A coefficient is the change of \
+             similarity from level 0 to 1 (for width and depth, for each doubling), averaged over the \
+             levels of the other axes; that of an interaction is how much one such change grows as the \
+             other level goes from 0 to 1.",
+            explained.join(" "),
+            title(x),
+            title(y)
+        ),
+        answers: primary
+            .iter()
+            .map(|effect| {
+                let verdict = verdict(effect.slope, effect.p_value);
+                GridAnswer {
+                    term: effect.axis.clone(),
+                    slope: effect.slope,
+                    verdict,
+                    sentence: term_sentence(effect, verdict),
+                }
             })
             .collect(),
-        accuracy: accuracy(axis, primary, results),
+        y_label: y_label(first),
+        x_label: title(x),
+        lines,
+        references: references(first),
+        terms: primary
+            .iter()
+            .map(|term| {
+                let rows = effects
+                    .iter()
+                    .filter(|e| e.axis == term.axis && e.measure == term.measure)
+                    .map(|e| forest_row(e));
+                (term.axis.clone(), rows.collect())
+            })
+            .collect(),
+        axes: grid.axes.iter().map(|kind| kind.name().into()).collect(),
+        points: grid
+            .points
+            .iter()
+            .map(|point| (point.levels.clone(), summary(point.levels[0], point)))
+            .collect(),
+        name,
+    }
+}
+
+fn term_sentence(effect: &Effect, verdict: Verdict) -> String {
+    let (Some(slope), Some(low), Some(high), Some(p)) =
+        (effect.slope, effect.ci_low, effect.ci_high, effect.p_value)
+    else {
+        return effect.undefined.clone().unwrap_or_default();
+    };
+    let interaction = effect.axis.contains(" x ");
+    let words = match (interaction, verdict) {
+        (false, Verdict::Rises) => "More of it makes the models more alike",
+        (false, Verdict::Falls) => "More of it makes the models less alike",
+        (false, Verdict::Undecided) => "No effect can be told from zero",
+        (true, Verdict::Rises) => "Each strengthens the other's effect",
+        (true, Verdict::Falls) => "Each weakens the other's effect",
+        (true, Verdict::Undecided) => "The two add up: no interaction can be told from zero",
+    };
+    format!(
+        "{words}: {slope:+.3} (95 % interval {low:.3} to {high:.3}, {}, {} pairs).",
+        p_text(p),
+        effect.n
+    )
+    .replace('-', "−")
+}
+
+fn p_text(p: f64) -> String {
+    if p < 0.0001 {
+        "p < 0.0001".to_string()
+    } else {
+        format!("p = {p:.4}")
     }
 }
 
@@ -165,57 +335,107 @@ fn fit_of(effect: &Effect) -> Option<Fit> {
     })
 }
 
-fn explanation(experiment: &Experiment, axis: AxisKind) -> String {
-    match axis {
+fn explanation(sweep: &Sweep, kind: AxisKind) -> String {
+    let factors = sweep.factors.join(", ");
+    match kind {
+        AxisKind::Data if sweep.has(AxisKind::Class) => {
+            "Of the samples of a common class the given share are the same for both models.".into()
+        }
+        AxisKind::Data if sweep.has(AxisKind::Task) => {
+            "The two models see training sets of equal size, of which the given share are the same \
+             samples."
+                .into()
+        }
         AxisKind::Data => {
             "The two models learn the same classes from training sets of equal size, of \
                            which the given share are the same samples."
+                .into()
+        }
+        AxisKind::Class if sweep.has(AxisKind::Data) => {
+            "Each model learns half of the classes; the given share of them are common to both."
                 .into()
         }
         AxisKind::Class => "Each model learns half of the classes; the given share of them, with \
                             their samples, are common to both. Task and data move together."
             .into(),
         AxisKind::Task => {
-            let axis = experiment.axes.iter().find(|a| a.kind == axis);
-            let factors = axis.map(|a| a.factors.join(", ")).unwrap_or_default();
-            let m = axis.map_or(0, |a| a.factors_per_task);
+            let samples = match sweep.has(AxisKind::Data) {
+                true => "",
+                false => "Both models see the same samples. ",
+            };
             format!(
-                "Both models see the same samples. Each learns a task of {m} label factor(s) drawn \
-                 from {factors}; the given share of the factors is common to both."
+                "{samples}Each learns a task of {} label factor(s) drawn from {factors}; the given \
+                 share of the factors is common to both.",
+                sweep.factors_per_task
             )
         }
+        AxisKind::Partition => {
+            let tasks: Vec<String> = sweep
+                .pairs
+                .iter()
+                .map(|[a, b]| format!("{} / {}", a.join("+"), b.join("+")))
+                .collect();
+            format!(
+                "Both models see the same samples and learn two listed tasks, which differ in size: \
+                 {}. The level is the number of label factors that both tasks hold; the size of the \
+                 tasks moves with it.",
+                tasks.join("; ")
+            )
+        }
+        AxisKind::Style => format!(
+            "Both models see the same items, one drawing of each; of the given share of them the same \
+             drawing, of the others drawings in two styles ({factors})."
+        ),
+        AxisKind::Width => "The width of both models varies.".into(),
+        AxisKind::Depth => "The depth of both models varies.".into(),
     }
 }
 
-fn sentence(axis: AxisKind, effect: &Effect, verdict: Verdict) -> String {
+fn sentence(kind: AxisKind, effect: &Effect, verdict: Verdict) -> String {
     let Some(fit) = fit_of(effect) else {
         return effect
             .undefined
             .clone()
             .unwrap_or_else(|| "No line could be fitted.".into());
     };
-    let direction = match verdict {
-        Verdict::Rises => format!("More {} overlap makes the models more alike", axis.name()),
-        Verdict::Falls => format!("More {} overlap makes the models less alike", axis.name()),
-        Verdict::Undecided => format!("No effect of {} overlap can be told from zero", axis.name()),
+    let what = match kind {
+        AxisKind::Partition => "shared factors".into(),
+        kind => title(kind),
     };
-    let p = if fit.p_value < 0.0001 {
-        "p < 0.0001".to_string()
-    } else {
-        format!("p = {:.4}", fit.p_value)
+    let direction = match verdict {
+        Verdict::Rises => format!("More {what} make the models more alike"),
+        Verdict::Falls => format!("More {what} make the models less alike"),
+        Verdict::Undecided => format!("No effect of {what} can be told from zero"),
+    };
+    let direction = match kind {
+        AxisKind::Partition => direction,
+        _ => direction.replacen(" make ", " makes ", 1),
+    };
+    let step = match kind {
+        AxisKind::Partition => "with each shared factor",
+        _ => "from overlap 0 to 1",
     };
     format!(
-        "{direction}: from overlap 0 to 1 similarity changes by {:+.3} (95 % interval {:.3} to {:.3}, \
-         {p}, {} pairs).",
-        fit.slope, fit.ci_low, fit.ci_high, effect.n
+        "{direction}: {step} similarity changes by {:+.3} (95 % interval {:.3} to {:.3}, {}, {} \
+         pairs).",
+        fit.slope,
+        fit.ci_low,
+        fit.ci_high,
+        p_text(fit.p_value),
+        effect.n
     )
     .replace('-', "−")
 }
 
-fn accuracy(axis: AxisKind, primary: &Effect, results: &[(Cell, CellResult)]) -> Vec<AccuracyRow> {
+fn accuracy(sweep: usize, primary: &Effect, results: &[(Cell, CellResult)]) -> Vec<AccuracyRow> {
+    let level_of = |cell: &Cell| {
+        cell.point()
+            .filter(|(of, _)| *of == sweep)
+            .map(|(_, point)| point.levels[0].1)
+    };
     let mut levels: Vec<f64> = results
         .iter()
-        .filter_map(|(cell, _)| cell.level().filter(|(a, _)| *a == axis).map(|(_, l)| l))
+        .filter_map(|(cell, _)| level_of(cell))
         .collect();
     levels.sort_by(f64::total_cmp);
     levels.dedup();
@@ -224,7 +444,7 @@ fn accuracy(axis: AxisKind, primary: &Effect, results: &[(Cell, CellResult)]) ->
         .map(|level| {
             let pairs: Vec<&CellResult> = results
                 .iter()
-                .filter(|(cell, _)| cell.level() == Some((axis, level)))
+                .filter(|(cell, _)| level_of(cell) == Some(level))
                 .map(|(_, result)| result)
                 .collect();
             let both = |get: fn(&crate::results::ModelResult) -> Option<f64>| {
@@ -251,7 +471,8 @@ fn accuracy(axis: AxisKind, primary: &Effect, results: &[(Cell, CellResult)]) ->
 
 fn effect_row(effect: &Effect) -> EffectRow {
     EffectRow {
-        axis: effect.axis.name().into(),
+        sweep: effect.sweep.clone(),
+        axis: effect.axis.clone(),
         probe: effect.probe.clone(),
         layer: effect.layer.clone(),
         measure: effect.measure.clone(),

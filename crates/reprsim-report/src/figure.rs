@@ -5,15 +5,17 @@ use maud::{Markup, html};
 use crate::report::{AxisSection, Fit};
 use crate::scale::{Scale, padded_range, tick_text, ticks};
 
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 150.0;
-const TOP: f64 = 16.0;
-const BOTTOM: f64 = 52.0;
+pub(crate) const WIDTH: f64 = 560.0;
+pub(crate) const HEIGHT: f64 = 360.0;
+pub(crate) const LEFT: f64 = 64.0;
+pub(crate) const RIGHT: f64 = 150.0;
+pub(crate) const TOP: f64 = 16.0;
+pub(crate) const BOTTOM: f64 = 52.0;
 
 /// Draws the axis as SVG.
 pub(crate) fn draw(section: &AxisSection) -> Markup {
+    let (low, high) = section.range;
+    let margin = 0.06 * (high - low).max(1e-9);
     // The slope's interval turns about the mean point.
     let n = section.points.len().max(1) as f64;
     let mean_x = section.points.iter().map(|p| p.0).sum::<f64>() / n;
@@ -21,7 +23,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
         fit.intercept + fit.slope * mean_x + slope * (level - mean_x)
     };
     let ends = section.fit.iter().flat_map(|fit| {
-        [fit.ci_low, fit.ci_high].map(|slope| [turned(fit, slope, 0.0), turned(fit, slope, 1.0)])
+        [fit.ci_low, fit.ci_high].map(|slope| [turned(fit, slope, low), turned(fit, slope, high)])
     });
     let heights = section
         .points
@@ -34,21 +36,21 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
         }))
         .chain(ends.flatten());
     let range = padded_range(heights);
-    let x = Scale::new((-0.06, 1.06), (LEFT, WIDTH - RIGHT));
+    let x = Scale::new((low - margin, high + margin), (LEFT, WIDTH - RIGHT));
     let y = Scale::new(range, (HEIGHT - BOTTOM, TOP));
-    let (plot_left, plot_right) = (x.at(-0.06), x.at(1.06));
+    let (plot_left, plot_right) = (x.at(low - margin), x.at(high + margin));
     let line = section.fit.map(|fit| {
         let end = |level: f64| y.at(fit.intercept + fit.slope * level);
-        (x.at(0.0), end(0.0), x.at(1.0), end(1.0))
+        (x.at(low), end(low), x.at(high), end(high))
     });
     let band = section.fit.map(|fit| {
         [
-            (fit.ci_low, 0.0),
+            (fit.ci_low, low),
             (fit.slope, mean_x),
-            (fit.ci_low, 1.0),
-            (fit.ci_high, 1.0),
+            (fit.ci_low, high),
+            (fit.ci_high, high),
             (fit.slope, mean_x),
-            (fit.ci_high, 0.0),
+            (fit.ci_high, low),
         ]
         .map(|(slope, level)| format!("{},{}", x.at(level), y.at(turned(&fit, slope, level))))
         .join(" ")
@@ -59,7 +61,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
     );
     html! {
         svg class={ "figure " (section.name) } viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
-            aria-label={ (section.y_label) " against " (section.name) " overlap" } {
+            aria-label={ (section.y_label) " against " (section.title) } {
             @for tick in ticks(range, 6) {
                 line class="grid" x1=(plot_left) x2=(plot_right) y1=(y.at(tick)) y2=(y.at(tick)) {}
                 text class="tick" x=(plot_left - 8.0) y=(y.at(tick) + 4.0) text-anchor="end" { (tick_text(tick)) }
@@ -71,7 +73,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
             }
             line class="axis" x1=(plot_left) x2=(plot_right) y1=(HEIGHT - BOTTOM) y2=(HEIGHT - BOTTOM) {}
             text class="label" x=((plot_left + plot_right) / 2.0) y=(HEIGHT - 10.0) text-anchor="middle" {
-                (section.name) " overlap"
+                (section.title)
             }
             text class="label" transform={ "translate(16 " ((TOP + HEIGHT - BOTTOM) / 2.0) ") rotate(-90)" }
                 text-anchor="middle" { (section.y_label) }
@@ -97,7 +99,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
             @for (i, point) in section.points.iter().enumerate() {
                 // A small fixed shift, so that equal values stay visible.
                 circle class="point" cx=(x.at(point.0) + [-4.0, 0.0, 4.0][i % 3]) cy=(y.at(point.1)) r="4" {
-                    title { "overlap " (tick_text(point.0)) ": " (format!("{:.4}", point.1)) }
+                    title { (section.title) " " (tick_text(point.0)) ": " (format!("{:.4}", point.1)) }
                 }
             }
         }
@@ -105,7 +107,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
 }
 
 /// Moves label heights apart so that none overlap, keeping their order.
-fn spaced(heights: Vec<f64>, gap: f64) -> Vec<f64> {
+pub(crate) fn spaced(heights: Vec<f64>, gap: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..heights.len()).collect();
     order.sort_by(|&a, &b| heights[a].total_cmp(&heights[b]));
     let mut out = heights;

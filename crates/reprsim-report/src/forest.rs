@@ -11,8 +11,9 @@ const RIGHT: f64 = 20.0;
 const ROW: f64 = 22.0;
 const BOTTOM: f64 = 44.0;
 
-/// Draws the rows as SVG, or nothing if there is none.
-pub(crate) fn draw(axis: &str, rows: &[ForestRow]) -> Markup {
+/// Draws the rows as SVG, or nothing if there is none; `axis` names the colour and
+/// `label` says what a slope is.
+pub(crate) fn draw(axis: &str, label: &str, rows: &[ForestRow]) -> Markup {
     if rows.is_empty() {
         return html! {};
     }
@@ -27,14 +28,14 @@ pub(crate) fn draw(axis: &str, rows: &[ForestRow]) -> Markup {
     let floor = height - BOTTOM + 4.0;
     html! {
         svg class={ "forest " (axis) } viewBox={ "0 0 " (WIDTH) " " (height) } role="img"
-            aria-label={ "slopes of similarity on " (axis) " overlap by layer and probe" } {
+            aria-label={ (label) ", by layer and probe" } {
             @for tick in ticks(range, 5) {
                 line class="grid" x1=(x.at(tick)) x2=(x.at(tick)) y1="0" y2=(floor) {}
                 text class="tick" x=(x.at(tick)) y=(floor + 16.0) text-anchor="middle" { (tick_text(tick)) }
             }
             line class="zero" x1=(x.at(0.0)) x2=(x.at(0.0)) y1="0" y2=(floor) {}
             text class="label" x=((LEFT + WIDTH - RIGHT) / 2.0) y=(height - 6.0) text-anchor="middle" {
-                "change of similarity from overlap 0 to 1"
+                (label)
             }
             @for (i, row) in rows.iter().enumerate() {
                 @let y = ROW * i as f64 + ROW / 2.0;

@@ -6,6 +6,7 @@ mod figure;
 mod forest;
 mod format;
 mod heatmap;
+mod interaction;
 mod page;
 mod png;
 mod report;
@@ -16,5 +17,6 @@ pub use heatmap::{Panel, heatmap};
 pub use page::render;
 pub use png::{PngError, png};
 pub use report::{
-    AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, LevelSummary, Reference, Report, Verdict,
+    AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection,
+    LevelSummary, Reference, Report, Verdict,
 };

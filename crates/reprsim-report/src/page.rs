@@ -3,9 +3,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::format::{interval, number, p_value, percent, signed};
-use crate::report::{AxisSection, Report, Verdict};
+use crate::report::{AxisSection, GridAnswer, GridSection, Report, Verdict};
 use crate::scale::tick_text;
-use crate::{figure, forest};
+use crate::{figure, forest, interaction};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -25,9 +25,13 @@ pub fn render(report: &Report) -> String {
                 h1 { (report.title) }
                 p.lead { (report.description) }
                 @for warning in &report.warnings { p.warning { (warning) } }
-                div.answers { @for axis in &report.axes { (answer(axis)) } }
+                div.answers {
+                    @for axis in &report.axes { (answer(axis)) }
+                    @for grid in &report.grids { @for term in &grid.answers { (grid_answer(grid, term)) } }
+                }
                 p.note { (report.primary) }
                 @for axis in &report.axes { (section(axis)) }
+                @for grid in &report.grids { (grid_section(grid)) }
                 h2 { "All effects" }
                 p.note {
                     "One line a layer, probe and measure; the layer pairs across layers are in the table below it. "
@@ -51,16 +55,66 @@ pub fn render(report: &Report) -> String {
 }
 
 fn answer(axis: &AxisSection) -> Markup {
-    let headline = match (axis.fit, axis.verdict) {
-        (Some(fit), Verdict::Undecided) => format!("{} (not significant)", signed(fit.slope)),
-        (Some(fit), _) => signed(fit.slope),
-        (None, _) => "no fit".into(),
-    };
+    let headline = headline(axis.fit.map(|f| f.slope), axis.verdict);
     html! {
         div class={ "answer " (axis.name) } {
-            span.axis-name { (capitalized(&axis.name)) " overlap" }
+            span.axis-name { (capitalized(&axis.title)) }
             b { (headline) }
             span { (axis.sentence) }
+        }
+    }
+}
+
+fn headline(slope: Option<f64>, verdict: Verdict) -> String {
+    match (slope, verdict) {
+        (Some(slope), Verdict::Undecided) => format!("{} (not significant)", signed(slope)),
+        (Some(slope), _) => signed(slope),
+        (None, _) => "no fit".into(),
+    }
+}
+
+fn grid_answer(grid: &GridSection, answer: &GridAnswer) -> Markup {
+    html! {
+        div class="answer design" {
+            span.axis-name { (capitalized(&answer.term)) " in " (grid.name) }
+            b { (headline(answer.slope, answer.verdict)) }
+            span { (answer.sentence) }
+        }
+    }
+}
+
+fn grid_section(grid: &GridSection) -> Markup {
+    html! {
+        section class="design" {
+            h2 { (capitalized(&grid.name)) }
+            p { (grid.explanation) }
+            div.columns {
+                div {
+                    (interaction::draw(grid))
+                    p.note {
+                        "Points and bars: mean and standard deviation over pairs. Parallel lines would "
+                        "mean that the two add up. Dashed: references."
+                    }
+                    div.scroll { table {
+                        thead { tr {
+                            @for axis in &grid.axes { th { (axis) } }
+                            th { "pairs" } th { "similarity" } th { "sd" }
+                        } }
+                        tbody { @for (levels, summary) in &grid.points { tr {
+                            @for level in levels { td { (tick_text(*level)) } }
+                            td { (summary.n) }
+                            td { (number(Some(summary.mean))) }
+                            td { (number(summary.sd)) }
+                        } } }
+                    } }
+                }
+                div {
+                    @for (term, rows) in &grid.terms {
+                        h3 { (capitalized(term)) ", layer by layer" }
+                        (forest::draw("design", &format!("coefficient of {term}"), rows))
+                    }
+                }
+            }
         }
     }
 }
@@ -68,7 +122,7 @@ fn answer(axis: &AxisSection) -> Markup {
 fn section(axis: &AxisSection) -> Markup {
     html! {
         section class=(axis.name) {
-            h2 { (capitalized(&axis.name)) " overlap" }
+            h2 { (capitalized(&axis.title)) }
             p { (axis.explanation) }
             div.columns {
                 div {
@@ -80,10 +134,10 @@ fn section(axis: &AxisSection) -> Markup {
                 }
                 div {
                     h3 { "Layer by layer" }
-                    (forest::draw(&axis.name, &axis.layers))
+                    (forest::draw(&axis.name, &axis.slope_label, &axis.layers))
                     h3 { "Accuracy beside similarity" }
                     div.scroll { table {
-                        thead { tr { th { "overlap" } th { "training" } th { "held-out" } th { "similarity" } } }
+                        thead { tr { th { (axis.title) } th { "training" } th { "held-out" } th { "similarity" } } }
                         tbody { @for row in &axis.accuracy { tr {
                             td { (tick_text(row.level)) }
                             td { (percent(row.train)) }
@@ -107,7 +161,7 @@ fn effects(report: &Report) -> Markup {
             } }
             tbody { @for row in &report.effects {
                 tr class=(if row.primary { "primary" } else { "" }) {
-                    td.text { (row.axis) }
+                    td.text { (row.axis) @if row.axis != row.sweep { " in " (row.sweep) } }
                     td.text { (row.probe) @if row.probe_varies { " †" } }
                     td.text { (row.layer) }
                     td.text { (row.measure) }
@@ -152,7 +206,7 @@ fn percent_encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Fit, LevelSummary, Reference};
+    use crate::report::{Fit, GridLine, LevelSummary, Reference};
 
     #[test]
     fn a_page_is_self_contained_and_escaped() {
@@ -161,6 +215,8 @@ mod tests {
             csv: Some(("results.csv".into(), "a,b\n1,2\n".into())),
             axes: vec![AxisSection {
                 name: "data".into(),
+                title: "data overlap".into(),
+                range: (0.0, 1.0),
                 y_label: "similarity".into(),
                 points: vec![(0.0, 0.2), (1.0, 0.4)],
                 levels: vec![LevelSummary {
@@ -183,9 +239,25 @@ mod tests {
                 verdict: Verdict::Rises,
                 ..AxisSection::default()
             }],
+            grids: vec![GridSection {
+                name: "data x task".into(),
+                lines: vec![GridLine {
+                    label: "task 0.5".into(),
+                    points: [0.0, 1.0]
+                        .map(|level| LevelSummary {
+                            level,
+                            n: 2,
+                            mean: level,
+                            sd: Some(0.1),
+                        })
+                        .into(),
+                }],
+                ..GridSection::default()
+            }],
             ..Report::default()
         };
         let page = render(&report);
+        assert!(page.contains("task 0.5") && page.contains("Data x task"));
         assert!(!page.contains("<script>"), "text is escaped");
         assert!(page.contains("+0.200"));
         assert!(page.contains("a,b%0A1,2%0A"));

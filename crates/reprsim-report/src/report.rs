@@ -11,8 +11,10 @@ pub struct Report {
     pub primary: String,
     /// A warning shown at the top, such as missing cells.
     pub warnings: Vec<String>,
-    /// One section an axis.
+    /// One section a single-axis sweep.
     pub axes: Vec<AxisSection>,
+    /// One section a factorial design.
+    pub grids: Vec<GridSection>,
     /// All effects.
     pub effects: Vec<EffectRow>,
     /// What was run, on what: name and value.
@@ -38,8 +40,14 @@ pub enum Verdict {
 /// One axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AxisSection {
-    /// `data`, `class` or `task`.
+    /// `data`, `class`, `task`, ...: also the name of its colour.
     pub name: String,
+    /// What it is called over a figure, such as `data overlap`.
+    pub title: String,
+    /// The lowest and the highest level.
+    pub range: (f64, f64),
+    /// What a slope is, such as `change of similarity from overlap 0 to 1`.
+    pub slope_label: String,
     /// What overlaps, in words.
     pub explanation: String,
     /// The answer in one sentence.
@@ -60,6 +68,53 @@ pub struct AxisSection {
     pub layers: Vec<ForestRow>,
     /// Accuracy beside similarity, a row a level.
     pub accuracy: Vec<AccuracyRow>,
+}
+
+/// One factorial design.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GridSection {
+    /// The sweep's name, such as `data x task`.
+    pub name: String,
+    /// What is crossed, in words.
+    pub explanation: String,
+    /// The answers: term, slope if there is one, and a sentence.
+    pub answers: Vec<GridAnswer>,
+    /// Label of the vertical axis.
+    pub y_label: String,
+    /// Label of the horizontal axis.
+    pub x_label: String,
+    /// A line for each level of the second axis, over those of the first.
+    pub lines: Vec<GridLine>,
+    /// Horizontal reference lines.
+    pub references: Vec<Reference>,
+    /// For each term its slopes, layer by layer, by the primary measure.
+    pub terms: Vec<(String, Vec<ForestRow>)>,
+    /// Means at all points: names of the axes, then a row a point.
+    pub axes: Vec<String>,
+    /// Levels, pairs, mean and spread.
+    pub points: Vec<(Vec<f64>, LevelSummary)>,
+}
+
+/// What a term of a grid comes to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GridAnswer {
+    /// The term.
+    pub term: String,
+    /// Its coefficient, if it could be fitted.
+    pub slope: Option<f64>,
+    /// Its direction.
+    pub verdict: Verdict,
+    /// In one sentence.
+    pub sentence: String,
+}
+
+/// A line of a grid's figure.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GridLine {
+    /// Such as `task 0.5`.
+    pub label: String,
+    /// Mean and spread at each level of the first axis.
+    pub points: Vec<LevelSummary>,
 }
 
 /// Mean and spread at a level.
@@ -132,7 +187,9 @@ pub struct AccuracyRow {
 /// A line of the table of all effects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EffectRow {
-    /// Axis.
+    /// The sweep.
+    pub sweep: String,
+    /// The axis or interaction; the sweep's own name where it has one axis.
     pub axis: String,
     /// Probe.
     pub probe: String,

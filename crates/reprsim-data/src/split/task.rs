@@ -145,7 +145,7 @@ fn label_pair(
              {available}\n  lower train_per_model or take a larger training set"
         ))
     })?;
-    let mut model = |indices: &mut Vec<u32>, task: &[String]| -> Result<ModelSamples, DataError> {
+    let model = |indices: &mut Vec<u32>, task: &[String]| -> Result<ModelSamples, DataError> {
         let (joint, classes) = dataset.joint_label(task)?;
         Ok(ModelSamples {
             labels: indices.iter().map(|&i| joint[i as usize]).collect(),

@@ -29,6 +29,7 @@ pub(crate) fn report(run: &Path, format: Format) -> anyhow::Result<ExitCode> {
 /// Prints the effects: the primary ones for people, all of them for programs.
 pub(crate) fn print_effects(analysis: &Analysis, format: Format) -> std::io::Result<()> {
     let mut table = Table::new(&[
+        "sweep",
         "axis",
         "probe",
         "layer",
@@ -48,7 +49,8 @@ pub(crate) fn print_effects(analysis: &Analysis, format: Format) -> std::io::Res
             continue;
         }
         table.push(vec![
-            json!(effect.axis.name()),
+            json!(effect.sweep),
+            json!(effect.axis),
             json!(effect.probe),
             json!(effect.layer),
             json!(effect.measure),

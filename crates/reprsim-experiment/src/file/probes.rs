@@ -1,0 +1,101 @@
+//! The `[[probe]]` sections.
+
+use reprsim_data::{Part, color_shape_digit, dataset_names, part_len};
+use toml::Spanned;
+
+use super::raw::RawProbe;
+use super::reader::Reader;
+use crate::ExperimentError;
+use crate::experiment::{DatasetConfig, ProbeConfig, ProbeKind};
+
+impl Reader<'_> {
+    pub(super) fn probes(
+        &self,
+        raw: &Spanned<Vec<RawProbe>>,
+        dataset: &DatasetConfig,
+    ) -> Result<Vec<ProbeConfig>, ExperimentError> {
+        let mut probes: Vec<ProbeConfig> = Vec::new();
+        for probe in raw.get_ref() {
+            let name = probe.name.get_ref().clone();
+            self.file_name(&probe.name)?;
+            if probes.iter().any(|p| p.name == name) {
+                return Err(self.at(&probe.name, format!("a second probe '{name}'")));
+            }
+            let kind = match &probe.kind {
+                None => ProbeKind::Fixed,
+                Some(text) => self.pick(
+                    "probe kind",
+                    text,
+                    &[
+                        ("fixed", ProbeKind::Fixed),
+                        ("common-classes", ProbeKind::CommonClasses),
+                        ("one-model-classes", ProbeKind::OneModelClasses),
+                    ],
+                )?,
+            };
+            if let Some(other) = &probe.dataset {
+                let names = dataset_names();
+                let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
+                self.pick("data set", other, &known)?;
+            }
+            if let (Some(classes), true) = (&probe.classes, kind == ProbeKind::Fixed) {
+                return Err(self.at(classes, "'classes' is a setting of probes by classes only"));
+            }
+            let foreign = probe.dataset.as_ref().or(probe.preset.as_ref());
+            if let (Some(value), true) = (foreign, kind != ProbeKind::Fixed) {
+                return Err(self.at(
+                    value,
+                    "a probe by classes is of the experiment's own data set and preset",
+                ));
+            }
+            let source = probe
+                .dataset
+                .as_ref()
+                .map_or(&dataset.name, |d| d.get_ref());
+            if let (Some(preset), true) = (&probe.preset, source != color_shape_digit::NAME) {
+                return Err(self.at(
+                    preset,
+                    format!("'preset' is a setting of {} only", color_shape_digit::NAME),
+                ));
+            }
+            if let Some(samples) = &probe.samples
+                && *samples.get_ref() < 4
+            {
+                return Err(self.at(samples, "a probe needs at least 4 samples"));
+            }
+            if let (Some(samples), ProbeKind::Fixed) = (&probe.samples, kind) {
+                let mut spec = dataset.spec(0);
+                spec.name.clone_from(source);
+                if source != &dataset.name {
+                    spec.path = None;
+                }
+                let there =
+                    part_len(&spec, Part::Test).map_err(|e| self.at(samples, e.to_string()))?;
+                if *samples.get_ref() > there {
+                    return Err(self.at(
+                        samples,
+                        format!(
+                            "samples = {}: the test part of {source} has {there}",
+                            samples.get_ref()
+                        ),
+                    ));
+                }
+            }
+            probes.push(ProbeConfig {
+                name,
+                kind,
+                dataset: probe.dataset.as_ref().map(|d| d.get_ref().clone()),
+                preset: match &probe.preset {
+                    Some(_) => self.preset(probe.preset.as_ref())?,
+                    None => dataset.preset,
+                },
+                samples: probe.samples.as_ref().map(|s| *s.get_ref()),
+                classes: match &probe.classes {
+                    Some(classes) => Some(self.positive("classes", classes)?),
+                    None => None,
+                },
+            });
+        }
+        Ok(probes)
+    }
+}

@@ -1,0 +1,161 @@
+//! The `[training]` section.
+
+use reprsim_train::{Augmentation, OptimizerConfig, ScheduleConfig, TrainingConfig};
+use toml::Spanned;
+
+use super::raw::{RawAugmentation, RawTraining};
+use super::reader::Reader;
+use crate::ExperimentError;
+
+impl Reader<'_> {
+    pub(super) fn training(&self, raw: &RawTraining) -> Result<TrainingConfig, ExperimentError> {
+        let lr = self.within("lr", &raw.optimizer.lr, 0.0, f64::INFINITY)?;
+        if lr == 0.0 {
+            return Err(self.at(&raw.optimizer.lr, "lr = 0: nothing would be learned"));
+        }
+        let optional = |what: &str, value: &Option<Spanned<f64>>, high: f64| {
+            value
+                .as_ref()
+                .map_or(Ok(0.0), |v| self.within(what, v, 0.0, high))
+        };
+        let weight_decay = optional("weight_decay", &raw.optimizer.weight_decay, f64::INFINITY)?;
+        let momentum = optional("momentum", &raw.optimizer.momentum, 1.0)?;
+        let known = [("sgd", 0), ("adam", 1), ("adamw", 2)];
+        let kind = self.pick("optimizer", &raw.optimizer.name, &known)?;
+        if let (Some(value), true) = (&raw.optimizer.momentum, kind != 0) {
+            return Err(self.at(value, "'momentum' is a setting of sgd only"));
+        }
+        let optimizer = match kind {
+            0 => OptimizerConfig::Sgd {
+                lr,
+                momentum,
+                weight_decay,
+            },
+            1 => OptimizerConfig::Adam { lr, weight_decay },
+            _ => OptimizerConfig::AdamW { lr, weight_decay },
+        };
+        let augment = raw
+            .augment
+            .iter()
+            .map(|step| self.augmentation(step))
+            .collect::<Result<Vec<_>, _>>()?;
+        let fill = match &raw.fill {
+            None => vec![],
+            Some(fill) => {
+                let colour = fill.get_ref();
+                let inside = colour.iter().all(|v| (0.0..=255.0).contains(v));
+                if ![1, 3].contains(&colour.len()) || !inside {
+                    return Err(self.at(fill, "fill needs 1 or 3 values between 0 and 255"));
+                }
+                colour.clone()
+            }
+        };
+        let schedule = match &raw.schedule {
+            None => ScheduleConfig::Constant,
+            Some(raw) => {
+                let known = [("constant", 0), ("triangular", 1), ("cosine", 2)];
+                let kind = self.pick("schedule", &raw.name, &known)?;
+                if let (Some(value), true) = (&raw.peak, kind != 1) {
+                    return Err(
+                        self.at(value, "'peak' is a setting of the triangular schedule only")
+                    );
+                }
+                if let (Some(value), true) = (&raw.warmup, kind != 2) {
+                    return Err(self.at(value, "'warmup' is a setting of the cosine schedule only"));
+                }
+                match kind {
+                    0 => ScheduleConfig::Constant,
+                    1 => ScheduleConfig::Triangular {
+                        peak: raw
+                            .peak
+                            .as_ref()
+                            .map_or(Ok(0.2), |v| self.within("peak", v, 0.0, 1.0))?,
+                    },
+                    _ => ScheduleConfig::Cosine {
+                        warmup: optional("warmup", &raw.warmup, 1.0)?,
+                    },
+                }
+            }
+        };
+        Ok(TrainingConfig {
+            epochs: self.positive("epochs", &raw.epochs)?,
+            batch: self.positive("batch", &raw.batch)?,
+            optimizer,
+            schedule,
+            label_smoothing: optional("label_smoothing", &raw.label_smoothing, 0.999)?,
+            drop_last: raw.drop_last.unwrap_or(true),
+            augment,
+            fill,
+        })
+    }
+
+    fn augmentation(
+        &self,
+        step: &Spanned<RawAugmentation>,
+    ) -> Result<Augmentation, ExperimentError> {
+        let raw = step.get_ref();
+        let names = [
+            "flip",
+            "brightness",
+            "contrast",
+            "saturation",
+            "translate",
+            "cutout",
+        ];
+        let known: Vec<(&str, &str)> = names.iter().map(|n| (*n, *n)).collect();
+        let name = self.pick("augmentation", &raw.name, &known)?;
+        let colour = ["brightness", "contrast", "saturation"].contains(&name);
+        let misplaced = [
+            (
+                raw.magnitude.as_ref().map(|v| v.span()),
+                "magnitude",
+                colour,
+            ),
+            (
+                raw.pixels.as_ref().map(|v| v.span()),
+                "pixels",
+                name == "translate",
+            ),
+            (
+                raw.side.as_ref().map(|v| v.span()),
+                "side",
+                name == "cutout",
+            ),
+        ];
+        for (place, key, belongs) in misplaced {
+            match (place, belongs) {
+                (Some(span), false) => {
+                    return Err(self.error(span.start, format!("{name} has no '{key}'")));
+                }
+                (None, true) => return Err(self.at(step, format!("{name} needs '{key}'"))),
+                _ => {}
+            }
+        }
+        let p = match &raw.p {
+            Some(p) => self.within("p", p, 0.0, 1.0)?,
+            None if name == "flip" => 0.5,
+            None => 1.0,
+        };
+        let magnitude = match &raw.magnitude {
+            Some(v) => self.within("magnitude", v, 0.0, f64::INFINITY)?,
+            None => 0.0,
+        };
+        let size = |what: &str, value: &Option<Spanned<usize>>| {
+            value.as_ref().map_or(Ok(0), |v| self.positive(what, v))
+        };
+        Ok(match name {
+            "flip" => Augmentation::Flip { p },
+            "brightness" => Augmentation::Brightness { magnitude, p },
+            "contrast" => Augmentation::Contrast { magnitude, p },
+            "saturation" => Augmentation::Saturation { magnitude, p },
+            "translate" => Augmentation::Translate {
+                pixels: size("pixels", &raw.pixels)?,
+                p,
+            },
+            _ => Augmentation::Cutout {
+                side: size("side", &raw.side)?,
+                p,
+            },
+        })
+    }
+}
