@@ -9,7 +9,7 @@ use crate::{DataError, Dataset, SampleShape, Samples};
 
 impl Dataset {
     /// The same samples in another image shape: grey becomes equal channels,
-    /// colour becomes its luma (see [`luma`]), and sizes are resampled (triangle
+    /// colour becomes its luma (ITU-R 601, as Pillow), and sizes are resampled (triangle
     /// filter).
     ///
     /// # Errors

@@ -11,12 +11,15 @@ use memmap2::Mmap;
 /// Read-only bytes shared by all clones: a vector, or part of a file mapped
 /// into memory, which all processes on a machine share.
 #[derive(Clone)]
-pub struct Bytes(Store);
+pub struct Bytes {
+    store: Store,
+    range: Range<usize>,
+}
 
 #[derive(Clone)]
 enum Store {
     Memory(Arc<Vec<u8>>),
-    Mapped(Arc<Mmap>, Range<usize>),
+    Mapped(Arc<Mmap>),
 }
 
 impl Bytes {
@@ -29,8 +32,10 @@ impl Bytes {
                       written in place"
         )]
         let map = unsafe { Mmap::map(file) }?;
-        let len = map.len();
-        Ok(Self(Store::Mapped(Arc::new(map), 0..len)))
+        Ok(Self {
+            range: 0..map.len(),
+            store: Store::Mapped(Arc::new(map)),
+        })
     }
 
     /// The bytes in `range`, not copied; `None` if it is out of range.
@@ -38,13 +43,11 @@ impl Bytes {
         if range.start > range.end || range.end > self.len() {
             return None;
         }
-        Some(Self(match &self.0 {
-            Store::Memory(bytes) => Store::Memory(Arc::new(bytes[range].to_vec())),
-            Store::Mapped(map, whole) => Store::Mapped(
-                Arc::clone(map),
-                whole.start + range.start..whole.start + range.end,
-            ),
-        }))
+        let start = self.range.start;
+        Some(Self {
+            store: self.store.clone(),
+            range: start + range.start..start + range.end,
+        })
     }
 }
 
@@ -52,16 +55,19 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match &self.0 {
-            Store::Memory(bytes) => bytes,
-            Store::Mapped(map, range) => &map[range.clone()],
+        match &self.store {
+            Store::Memory(bytes) => &bytes[self.range.clone()],
+            Store::Mapped(map) => &map[self.range.clone()],
         }
     }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Store::Memory(Arc::new(bytes)))
+        Self {
+            range: 0..bytes.len(),
+            store: Store::Memory(Arc::new(bytes)),
+        }
     }
 }
 

@@ -605,4 +605,31 @@ mod tests {
         assert!(may_have(&source, &file("p-1.0.0.tgz")));
         assert!(!may_have(&source, &file("q-1.0.0.tgz")));
     }
+
+    #[test]
+    fn a_package_that_is_the_file_is_checked_and_leaves_nothing_else() {
+        let content = gzip(&noise(5000));
+        let dir = tempfile::tempdir().unwrap();
+        let file = CardFile {
+            name: "p-1.0.0.tgz".into(),
+            bytes: content.len() as u64,
+            sha256: sha256(&content),
+        };
+        let target = dir.path().join(&file.name);
+        for wrong in [true, false] {
+            let came = whole_package(dir.path(), &file, |work| {
+                let path = work.join("whatever.tgz");
+                let mut sent = content.clone();
+                sent[20] ^= u8::from(wrong);
+                fs::write(&path, sent).map_err(|e| e.to_string())?;
+                Ok(path)
+            });
+            assert_eq!(accept(&came.unwrap(), &file, &target).is_err(), wrong);
+            assert_eq!(target.exists(), !wrong);
+            let left = fs::read_dir(dir.path()).unwrap().count();
+            assert_eq!(left, usize::from(!wrong));
+        }
+        let failed = whole_package(dir.path(), &file, |_| Err("no network".into()));
+        assert!(failed.is_err_and(|e| e == "no network"));
+    }
 }

@@ -401,6 +401,27 @@ mod tests {
     }
 
     #[test]
+    fn an_old_array_without_originals_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        open(&spec(), Part::Test, dir.path()).unwrap();
+        let dir = dir.path().join("mnist");
+        fs::rename(dir.join("test.safetensors"), dir.join("train.safetensors")).unwrap();
+        fs::remove_file(dir.join("train-images-idx3-ubyte")).unwrap();
+        let error = open(&spec(), Part::Train, dir.parent().unwrap()).unwrap_err();
+        assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        let error = error.to_string();
+        assert!(
+            error.contains("train.safetensors: made from other files"),
+            "{error}"
+        );
+        assert!(
+            error.contains("train-images-idx3-ubyte is missing"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn settings_have_arrays_and_ids_of_their_own() {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path(), &[0, 9, 4]);

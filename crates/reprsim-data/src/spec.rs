@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::card::find_card;
 use crate::color_shape_digit::{self, Settings, generate};
 use crate::open::{FOLDER, card_of};
 use crate::readers::listing::{self, Listing};
@@ -137,7 +136,7 @@ pub fn label_of(spec: &DatasetSpec) -> Result<Vec<String>, DataError> {
     match spec.name.as_str() {
         color_shape_digit::NAME => Ok(vec!["shape".into(), "digit".into()]),
         FOLDER => Ok(vec!["class".into()]),
-        name => Ok(find_card(name).or_else(|_| card_of(name))?.label.clone()),
+        name => Ok(card_of(name)?.label.clone()),
     }
 }
 

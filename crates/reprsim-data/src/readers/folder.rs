@@ -2,7 +2,8 @@
 //!
 //! Images are resampled to a square (without keeping the ratio of their sides),
 //! and are in colour unless all are grey. A file that cannot be used is left out
-//! and listed, not fatal.
+//! and listed, not fatal: what its name or header shows is listed with both
+//! parts, damage further down with the part it is in.
 
 use std::fs;
 
@@ -31,7 +32,7 @@ pub(crate) fn read(
     let heads: Vec<(&Entry, Result<Head, String>)> = listing
         .entries
         .par_iter()
-        .map(|entry| (entry, content(entry).and_then(|b| picture::head(&b))))
+        .map(|entry| (entry, content(entry).and_then(|b| whole_head(&b))))
         .collect();
     let mut skipped = listing.skipped.clone();
     let mut skip = |entry: &Entry, reason: &String| {
@@ -112,6 +113,12 @@ pub(crate) fn read(
 
 fn content(entry: &Entry) -> Result<Vec<u8>, String> {
     fs::read(&entry.path).map_err(|e| format!("cannot be read: {e}"))
+}
+
+fn whole_head(bytes: &[u8]) -> Result<Head, String> {
+    let head = picture::head(bytes)?;
+    picture::check_end(bytes)?;
+    Ok(head)
 }
 
 fn image(entry: &Entry, channels: usize, to: (usize, usize)) -> Result<Vec<u8>, String> {
@@ -198,13 +205,23 @@ mod tests {
         let bytes = fs::read(&cut).unwrap();
         fs::write(&cut, &bytes[..45]).unwrap();
         fs::write(dir.path().join("train/b/text.png"), "no image").unwrap();
+        save(dir.path(), "train/b/cut.jpg", &colour(8, 8, 1));
+        let cut = dir.path().join("train/b/cut.jpg");
+        let bytes = fs::read(&cut).unwrap();
+        fs::write(&cut, &bytes[..bytes.len() - 3]).unwrap();
         fs::write(dir.path().join("train/b/empty.jpg"), "").unwrap();
         let part = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap();
         assert_eq!(part.factors[0].values, [0, 1]);
         let skipped: Vec<_> = part.skipped.iter().map(|s| s.path.clone()).collect();
-        let expected = ["train/a/cut.png", "train/b/empty.jpg", "train/b/text.png"];
+        let expected = [
+            "train/a/cut.png",
+            "train/b/cut.jpg",
+            "train/b/empty.jpg",
+            "train/b/text.png",
+        ];
         assert_eq!(skipped, expected.map(std::path::PathBuf::from));
-        assert!(part.skipped[2].reason.contains("not a PNG or JPEG"));
+        assert!(part.skipped[1].reason.contains("truncated"));
+        assert!(part.skipped[3].reason.contains("not a PNG or JPEG"));
     }
 
     #[test]

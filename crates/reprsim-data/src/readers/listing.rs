@@ -5,7 +5,7 @@
 //! chosen by a hash of the path, so that it stays where files are added or the
 //! folder is moved. Folders inside a class folder belong to the class.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -134,9 +134,10 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
         .into_iter()
         .map(|f| Entry {
             class: classes.binary_search(&f.class).unwrap_or(0) as u16,
-            part: f.part.unwrap_or(match held_out.contains_key(&f.relative) {
-                true => Part::Test,
-                false => Part::Train,
+            part: f.part.unwrap_or(if held_out.contains(&f.relative) {
+                Part::Test
+            } else {
+                Part::Train
             }),
             relative: f.relative,
             path: f.path,
@@ -155,7 +156,7 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
 }
 
 /// Paths of a fifth of each class, rounded down, by the hash of the path.
-fn fifth(found: &[Found]) -> BTreeMap<String, ()> {
+fn fifth(found: &[Found]) -> BTreeSet<String> {
     let mut classes: BTreeMap<&str, Vec<(String, &str)>> = BTreeMap::new();
     for file in found {
         classes
@@ -168,7 +169,7 @@ fn fifth(found: &[Found]) -> BTreeMap<String, ()> {
         .flat_map(|mut files| {
             files.sort_unstable();
             files.truncate(files.len() / HELD_OUT);
-            files.into_iter().map(|(_, path)| (path.to_string(), ()))
+            files.into_iter().map(|(_, path)| path.to_string())
         })
         .collect()
 }

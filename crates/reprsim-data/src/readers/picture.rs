@@ -46,6 +46,36 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
     })
 }
 
+/// Refuses a JPEG that is cut off: the decoder would fill up what is missing.
+/// (Archives vouch for their members with checksums.)
+pub(super) fn check_end(bytes: &[u8]) -> Result<(), String> {
+    const START: [u8; 2] = [0xff, 0xd8];
+    const END: [u8; 2] = [0xff, 0xd9];
+    const SCAN: u8 = 0xda;
+    if !bytes.starts_with(&START) {
+        return Ok(());
+    }
+    // Segments, one of which may hold a small picture with an end of its own.
+    let mut at = 2;
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        if marker == SCAN {
+            let ends = bytes[at..].windows(2).any(|pair| pair == END);
+            return if ends {
+                Ok(())
+            } else {
+                Err("truncated: the JPEG has no end".into())
+            };
+        }
+        // Fill bytes before a marker have no length.
+        at += if marker == 0xff {
+            1
+        } else {
+            2 + usize::from(u16::from_be_bytes([high, low]))
+        };
+    }
+    Err(format!("no JPEG segment at byte {at}"))
+}
+
 /// A whole picture.
 pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
     reader(bytes)?.decode().map_err(|e| e.to_string())
@@ -120,6 +150,25 @@ mod tests {
             assert!(!head(&colour).unwrap().grey);
             assert_eq!(planes(&decode(&grey).unwrap(), 3), vec![40; 135]);
         }
+    }
+
+    #[test]
+    fn a_cut_jpeg_is_told() {
+        let picture = DynamicImage::from(RgbImage::from_fn(40, 40, |x, y| {
+            Rgb([(x * y) as u8, x as u8, (y * 3) as u8])
+        }));
+        let jpeg = encode(&picture, ImageFormat::Jpeg);
+        assert!(check_end(&jpeg).is_ok());
+        // Some programs add bytes after the end, or fill up before a marker.
+        assert!(check_end(&[&jpeg[..], &[0; 9]].concat()).is_ok());
+        assert!(check_end(&[&jpeg[..2], &[0xff], &jpeg[2..]].concat()).is_ok());
+        for cut in 2..jpeg.len() - 1 {
+            assert!(check_end(&jpeg[..cut]).is_err(), "{cut}");
+        }
+        assert!(check_end(&encode(&picture, ImageFormat::Png)).is_ok());
+        // A preview inside has an end, the picture itself has none.
+        let preview = [&[0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0][..], &jpeg[2..300]].concat();
+        assert!(check_end(&[&jpeg[..2], &preview[..]].concat()).is_err());
     }
 
     #[test]

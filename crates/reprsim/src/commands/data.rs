@@ -8,13 +8,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_data::{
-    DatasetSpec, FetchEvent, Part, Stream, cards, default_cache, fetch, find_card, open, preview,
+    DataError, Dataset, DatasetSpec, FOLDER, FetchEvent, Part, Stream, cards, dataset_names,
+    default_cache, fetch, find_card, open, preview,
 };
 use serde_json::json;
 
 use crate::args::{DataCommand, Format};
 use crate::commands::say;
 use crate::table::Table;
+
+/// Files of a folder that could not be used are named up to so many.
+const SKIPPED_SHOWN: usize = 10;
+/// Side of the pictures of a folder whose images differ in size.
+const FOLDER_SIDE: usize = 64;
 
 pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
     match command {
@@ -61,6 +67,12 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
             json!(card.licence),
         ]);
     }
+    table.push(vec![
+        json!(FOLDER),
+        json!("by its path"),
+        json!("any folder that holds one folder of PNG or JPEG images per class"),
+        json!("its own"),
+    ]);
     table.print(format)
 }
 
@@ -71,7 +83,7 @@ fn write_preview(
     preset: &str,
     cache: &Path,
 ) -> anyhow::Result<()> {
-    let spec = DatasetSpec {
+    let mut spec = DatasetSpec {
         name: name.to_string(),
         built_in: Settings {
             preset: Preset::ALL
@@ -80,10 +92,15 @@ fn write_preview(
                 .map_or(Preset::Plain, |(_, preset)| *preset),
             ..Settings::default()
         },
-        train_samples: None,
-        seed: 0,
+        ..DatasetSpec::default()
     };
-    let dataset = open(&spec, Part::Test, cache)?;
+    // Anything else that is a folder is shown as one.
+    if !dataset_names().contains(&name) && Path::new(name).is_dir() {
+        spec.name = FOLDER.to_string();
+        spec.path = Some(name.into());
+    }
+    let dataset = open_to_show(spec, cache)?;
+    say_skipped(&dataset);
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
@@ -96,6 +113,32 @@ fn write_preview(
         out.display()
     ));
     Ok(())
+}
+
+/// Opens the test part; images of a folder that differ in size become squares.
+fn open_to_show(mut spec: DatasetSpec, cache: &Path) -> Result<Dataset, DataError> {
+    match open(&spec, Part::Test, cache) {
+        Err(DataError::Setting { .. }) if spec.path.is_some() => {
+            spec.size = Some(FOLDER_SIDE);
+            open(&spec, Part::Test, cache)
+        }
+        result => result,
+    }
+}
+
+/// Names the files of a folder that were left out.
+fn say_skipped(dataset: &Dataset) {
+    let skipped = &dataset.skipped;
+    if skipped.is_empty() {
+        return;
+    }
+    say(&format!("{} files are left out:", skipped.len()));
+    for file in skipped.iter().take(SKIPPED_SHOWN) {
+        say(&format!("  {}: {}", file.path.display(), file.reason));
+    }
+    if skipped.len() > SKIPPED_SHOWN {
+        say(&format!("  and {} more", skipped.len() - SKIPPED_SHOWN));
+    }
 }
 
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
