@@ -11,10 +11,10 @@ use burn::tensor::Device;
 use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, Part, Stream};
 use reprsim_extract::extract;
-use reprsim_models::{ModelConfig, Pooling};
+use reprsim_models::{ModelConfig, Pooling, Stem};
 use reprsim_train::{
-    DeviceSamples, Normalization, OptimizerConfig, ScheduleConfig, TrainingConfig, TrainingSet,
-    load_checkpoint, save_checkpoint, train,
+    Augmentation, DeviceSamples, Normalization, OptimizerConfig, ScheduleConfig, TrainingConfig,
+    TrainingSet, load_checkpoint, save_checkpoint, train,
 };
 
 #[macro_use]
@@ -75,7 +75,17 @@ fn training() -> TrainingConfig {
             weight_decay: 5e-4,
         },
         schedule: ScheduleConfig::Triangular { peak: 0.5 },
+        drop_last: true,
         label_smoothing: 0.1,
+        augment: vec![
+            Augmentation::Flip { p: 0.5 },
+            Augmentation::Saturation {
+                magnitude: 0.3,
+                p: 0.5,
+            },
+            Augmentation::Translate { pixels: 2, p: 1.0 },
+        ],
+        fill: vec![200.0],
     }
 }
 
@@ -86,6 +96,21 @@ fn training_agrees_with_the_cpu(device: &Device, _: f64) {
     for model in [
         ModelConfig::Cnn { width: 2 },
         ModelConfig::Mlp { hidden: vec![8, 6] },
+        ModelConfig::Resnet {
+            depth: 18,
+            width: 2,
+            stem: Stem::Stock,
+        },
+        ModelConfig::Vit {
+            width: 8,
+            depth: 1,
+            heads: 2,
+            patch: 7,
+        },
+        ModelConfig::Vae {
+            width: 2,
+            latent: 3,
+        },
     ] {
         let run = |device: &Device| {
             let samples = task.samples(device);

@@ -58,7 +58,7 @@ fn from_experiment_file_to_report() {
     let csv = fs::read_to_string(out.join("results.csv")).unwrap();
     let header = csv.lines().next().unwrap();
     assert!(
-        header.starts_with("experiment,cell,seed,axis,data,class,task"),
+        header.starts_with("experiment,cell,seed,sweep,data,class,task"),
         "{header}"
     );
     assert!(!csv.contains("NaN") && !csv.contains(",-1,"));
@@ -68,7 +68,7 @@ fn from_experiment_file_to_report() {
         .flatten()
         .map(|e| fs::read_to_string(e.path().join("split.json")).unwrap())
         .map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap())
-        .find(|s| s["axis"] == "data" && s["level"] == 0.5)
+        .find(|s| s["point"]["levels"] == serde_json::json!([["data", 0.5]]))
         .unwrap();
     assert_eq!(split["overlap_reached"]["samples"], 0.5);
     assert_eq!(split["samples_per_model"], 64);

@@ -22,7 +22,7 @@ use crate::results::{CellResult, ModelResult, RESULT_SCHEMA, Score};
 use crate::store::write_json;
 
 /// Samples in one forward pass when extracting.
-const EXTRACT_BATCH: usize = 500;
+pub(crate) const EXTRACT_BATCH: usize = 500;
 
 /// What `split.json` records.
 #[derive(Serialize)]

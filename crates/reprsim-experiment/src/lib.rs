@@ -12,6 +12,7 @@ pub mod device;
 mod error;
 pub mod estimate;
 mod experiment;
+mod extraction;
 mod file;
 mod plan;
 pub mod results;
@@ -25,5 +26,6 @@ pub use experiment::{
     AnalysisConfig, Axis, AxisKind, DatasetConfig, Experiment, Keep, Pairing, Point, Primary,
     ProbeConfig, ProbeKind, Sweep,
 };
+pub use extraction::extract_probes;
 pub use file::{read_experiment, unknown};
 pub use plan::{Cell, CellRole, Plan};

@@ -78,6 +78,16 @@ Examples:
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Write a checkpoint's layer activations on the probes of an experiment.
+    #[command(after_help = "\
+Examples:
+  reprsim extract experiments/quick.toml runs/quick/cells/0003-.../a.safetensors --out a
+  reprsim extract experiments/paper/cifar10.toml resnet18.pth --out torch
+
+A checkpoint is a .safetensors of a run, or a state dict as PyTorch saves it (.pth,
+.pt): a torchvision ResNet-18 or ResNet-34 fits a model of name \"resnet\". `reprsim
+compare` reads what is written.")]
+    Extract(ExtractArgs),
     /// Compare layer activations that any tool wrote.
     #[command(after_help = "\
 Examples:
@@ -110,6 +120,26 @@ Example:
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExtractArgs {
+    /// The experiment file: its model, its data set's normalisation, its probes.
+    pub experiment: PathBuf,
+    /// The checkpoint.
+    pub checkpoint: PathBuf,
+    /// The folder for the activations, a file a probe.
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Classes of the checkpoint's head [default: those of the experiment's label].
+    #[arg(long)]
+    pub classes: Option<usize>,
+    /// Where to compute; overrides the file's `device`.
+    #[arg(long, value_parser = NAMES)]
+    pub device: Option<String>,
+    /// Where data sets are kept [default: $REPRSIM_DATA or the user's cache].
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -115,9 +115,12 @@ impl Observer for Progress {
             if let Some(bar) = state.jobs.get(&job) {
                 let offset = if model == "a" { 0 } else { self.epochs };
                 bar.set_position(offset + epoch.epoch as u64);
+                let accuracy = epoch
+                    .accuracy
+                    .map_or(String::new(), |a| format!("acc {a:.2}  "));
                 bar.set_message(format!(
-                    "model {model} epoch {}/{}  loss {:.3}  acc {:.2}  {:.0} images/s",
-                    epoch.epoch, self.epochs, epoch.loss, epoch.accuracy, epoch.samples_per_s
+                    "model {model} epoch {}/{}  loss {:.3}  {accuracy}{:.0} images/s",
+                    epoch.epoch, self.epochs, epoch.loss, epoch.samples_per_s
                 ));
             }
         });
@@ -128,7 +131,7 @@ impl Observer for Progress {
             state.done += 1;
             let elapsed = state.started.map_or(Duration::ZERO, |s| s.elapsed());
             // Untrained pairs come first and take no time: they tell nothing.
-            state.trained += usize::from(cell.level().is_some());
+            state.trained += usize::from(cell.point().is_some());
             let left = match state.trained {
                 0 => "time left not known yet".to_string(),
                 trained => {

@@ -4,6 +4,7 @@ mod compare;
 mod completions;
 mod data;
 mod devices;
+mod extract;
 mod measures;
 mod plan;
 mod report;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Data(command) => data::data(command),
         Command::Devices { format } => devices::devices(format),
         Command::Report { run, format } => report::report(&run, format),
+        Command::Extract(args) => extract::extract(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),

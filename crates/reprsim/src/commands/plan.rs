@@ -7,7 +7,7 @@ use reprsim_data::default_cache;
 use reprsim_experiment::device::{Chosen, choose};
 use reprsim_experiment::estimate::{training_seconds, training_sizes};
 use reprsim_experiment::run::default_jobs;
-use reprsim_experiment::{CellRole, Plan, read_experiment};
+use reprsim_experiment::{CellRole, Plan, Sweep, read_experiment};
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
@@ -16,7 +16,7 @@ use crate::table::Table;
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
-    let experiment = read_experiment(&args.experiment, &cache)?;
+    let experiment = read_experiment(&args.experiment)?;
     let chosen = choose(args.device.as_deref().unwrap_or(&experiment.device))?;
     let plan = Plan::new(&experiment);
     let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
@@ -35,8 +35,8 @@ pub(crate) fn show(
     let sizes = training_sizes(plan, cache)?;
     let mut table = Table::new(&[
         "cell",
-        "axis",
-        "level",
+        "sweep",
+        "point",
         "seed",
         "role",
         "samples_per_model",
@@ -44,21 +44,32 @@ pub(crate) fn show(
         "hash",
     ]);
     for cell in &plan.cells {
-        let size = cell
-            .level()
-            .and_then(|(axis, _)| sizes.iter().find(|(a, ..)| *a == axis));
+        let sweep = cell.sweep(&plan.experiment).map(Sweep::name);
+        let size = sizes
+            .iter()
+            .find(|s| sweep.as_deref() == Some(s.sweep.as_str()));
+        let point = cell.point().map(|(_, point)| {
+            let levels: Vec<String> = point.levels.iter().map(|l| l.1.to_string()).collect();
+            match point.pair {
+                Some(pair) => format!("{} (pair {})", levels.join(" x "), pair + 1),
+                None => levels.join(" x "),
+            }
+        });
         table.push(vec![
             json!(cell.index),
-            json!(cell.level().map(|(axis, _)| axis.name())),
-            json!(cell.level().map(|(_, level)| level)),
+            json!(sweep),
+            json!(point),
             json!(cell.seed),
-            json!(match cell.role {
+            json!(match &cell.role {
                 CellRole::Untrained => "floor",
-                CellRole::Level { listed: true, .. } => "level",
-                CellRole::Level { listed: false, .. } => "ceiling",
+                CellRole::Point { point, .. } if point.listed => "level",
+                CellRole::Point { .. } => "ceiling",
             }),
-            json!(size.map_or(0, |s| s.1)),
-            json!(size.map(|s| s.2)),
+            json!(size.map_or(0, |s| s.samples)),
+            json!(size.map(|s| match s.classes {
+                (low, high) if low == high => low.to_string(),
+                (low, high) => format!("{low} to {high}"),
+            })),
             json!(cell.hash),
         ]);
     }

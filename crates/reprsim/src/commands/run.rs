@@ -19,7 +19,7 @@ use crate::progress::Progress;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
-    let experiment = read_experiment(&args.experiment, &cache)?;
+    let experiment = read_experiment(&args.experiment)?;
     let plan = Plan::new(&experiment);
     let share = match (args.cell, args.shard) {
         (Some(cell), _) if cell >= plan.cells.len() => {
