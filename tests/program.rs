@@ -312,7 +312,7 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         (
             "width = 2",
             "hidden = [8]",
-            &["'hidden' is a setting of the mlp only"],
+            &["'hidden' is a setting of mlp only"],
         ),
         (
             "name = \"tiny\"",
@@ -346,6 +346,56 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
             "probe = \"common\"",
             &["the same samples at every level"],
         ),
+        (
+            "label_smoothing = 0.1",
+            "augment = [{ name = \"flop\" }]",
+            &["unknown augmentation 'flop'", "did you mean 'flip'"],
+        ),
+        (
+            "label_smoothing = 0.1",
+            "augment = [{ name = \"cutout\" }]",
+            &["cutout needs 'side'"],
+        ),
+        (
+            "label_smoothing = 0.1",
+            "augment = [{ name = \"flip\", pixels = 2 }]",
+            &["flip has no 'pixels'"],
+        ),
+        (
+            "name = \"cnn\"\nwidth = 2",
+            "name = \"resnet\"\ndepth = 19",
+            &["a depth of 18 or 34, not 19"],
+        ),
+        (
+            "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+            "[[grid]]\ndata = [0, 1]",
+            &["a grid crosses two or more axes"],
+        ),
+        (
+            "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+            "[[grid]]\nclass = [0, 1]\ndata = [0, 1]",
+            &["class overlap 0 has no common classes"],
+        ),
+        (
+            "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+            "[[grid]]\nclass = [0.5, 1]\ntask = [0, 1]",
+            &["cannot cross class x task"],
+        ),
+        (
+            "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+            "[[axis]]\nkind = \"partition\"\npairs = [[\"shape\", \"shape+colour\"]]",
+            &["unknown label factor 'colour'", "did you mean 'color'"],
+        ),
+        (
+            "kind = \"common-classes\"",
+            "classes = 2",
+            &["a setting of probes by classes only"],
+        ),
+        (
+            "train_samples = 400",
+            "path = \"pictures\"",
+            &["'path' is a setting of folder only"],
+        ),
     ];
     for (old, new, expected) in cases {
         let text = TINY.replacen(old, new, 1);
@@ -364,6 +414,220 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         }
         assert!(!out.exists(), "{new}: refused before any work");
         assert!(!message.contains("panicked"), "{message}");
+    }
+}
+
+/// A factorial design of every kind of sweep, on a residual network, with
+/// augmentation and matched probes.
+#[test]
+fn grids_partitions_and_model_sizes_run_to_their_report() {
+    let sweeps = r#"
+[[grid]]
+data = [0, 1]
+task = [0, 1]
+factors = ["shape", "digit"]
+factors_per_task = 1
+
+[[grid]]
+class = [0.5, 1]
+data = [0, 1]
+
+[[grid]]
+task = [0, 1]
+width = [2, 4]
+factors = ["shape", "digit"]
+factors_per_task = 1
+
+[[axis]]
+kind = "partition"
+pairs = [["shape", "digit"], ["shape", "shape+digit"], ["shape+digit", "shape+digit"]]
+
+[[axis]]
+kind = "class"
+levels = [0, 1]
+
+[[probe]]
+name = "matched"
+kind = "common-classes"
+classes = 1
+samples = 40
+
+[[probe]]"#;
+    let start = TINY.find("[[axis]]").unwrap();
+    let end = TINY.find("[[probe]]").unwrap();
+    let text = format!(
+        "{}{sweeps}{}",
+        &TINY[..start],
+        &TINY[end + "[[probe]]".len()..]
+    )
+    .replace("seeds = 1", "seeds = 2")
+    .replace("name = \"cnn\"", "name = \"resnet\"\nstem = \"stock\"")
+    .replace(
+        "label_smoothing = 0.1",
+        "augment = [{ name = \"flip\" }, { name = \"translate\", pixels = 2 }]\nfill = [9, 9, 9]",
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    let output = run(&file, &out, &["--format", "json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let effects: Vec<serde_json::Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    let terms = |sweep: &str| -> Vec<String> {
+        effects
+            .iter()
+            .filter(|e| e["sweep"] == sweep && e["primary"] == true)
+            .map(|e| e["axis"].as_str().unwrap().to_string())
+            .collect()
+    };
+    assert_eq!(terms("data x task"), ["data", "task", "data x task"]);
+    assert_eq!(terms("class x data"), ["class", "data", "class x data"]);
+    assert_eq!(terms("task x width"), ["task", "width", "task x width"]);
+    assert_eq!(terms("partition"), ["partition"]);
+    let defined = |e: &&serde_json::Value| e["primary"] == true && e["slope"].is_number();
+    assert_eq!(effects.iter().filter(defined).count(), 11);
+
+    // What was crossed is what the splits hold.
+    let splits: Vec<serde_json::Value> = fs::read_dir(out.join("cells"))
+        .unwrap()
+        .flatten()
+        .map(|e| fs::read_to_string(e.path().join("split.json")).unwrap())
+        .map(|text| serde_json::from_str(&text).unwrap())
+        .collect();
+    for split in &splits {
+        let Some(levels) = split["point"]["levels"].as_array() else {
+            continue;
+        };
+        let level = |name: &str| {
+            let found = levels.iter().find(|l| l[0] == name);
+            found.map(|l| l[1].as_f64().unwrap())
+        };
+        let reached = &split["overlap_reached"];
+        match (split["sweep"].as_str().unwrap(), level("data")) {
+            ("data x task", Some(data)) => {
+                assert_eq!(reached["samples"], data);
+                assert_eq!(reached["labels"], level("task").unwrap());
+            }
+            ("class x data", Some(data)) => {
+                assert_eq!(reached["samples"], data * level("class").unwrap());
+            }
+            ("partition", _) => assert_eq!(reached["samples"], 1.0),
+            _ => {}
+        }
+    }
+    // Widths differ, matched probes have as many samples at every level.
+    let csv = fs::read_to_string(out.join("results.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let column = |name: &str| header.iter().position(|h| h == name).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let widths: std::collections::BTreeSet<(String, String)> = rows
+        .iter()
+        .filter(|r| &r[column("layer_a")] == "penultimate" && !r[column("width")].is_empty())
+        .map(|r| (r[column("width")].to_string(), r[column("d_a")].to_string()))
+        .collect();
+    assert_eq!(
+        widths.into_iter().collect::<Vec<_>>(),
+        [("2".into(), "16".into()), ("4".into(), "32".into())]
+    );
+    let matched: Vec<_> = rows
+        .iter()
+        .filter(|r| &r[column("probe")] == "matched")
+        .collect();
+    assert!(!matched.is_empty());
+    assert!(matched.iter().all(|r| &r[column("n")] == "40"));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    for part in ["Data x task", "Class x data", "Shared factors", "task 0"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+/// An autoencoder has no labels and no accuracy; its latent means are a layer.
+#[test]
+fn autoencoders_and_transformers_run() {
+    let dir = tempfile::tempdir().unwrap();
+    for (model, layer) in [
+        ("name = \"vae\"\nwidth = 2\nlatent = 4", "mu"),
+        (
+            "name = \"vit\"\nwidth = 8\ndepth = 2\nheads = 2",
+            "penultimate",
+        ),
+    ] {
+        let start = TINY.find("[[axis]]\nkind = \"class\"").unwrap();
+        let end = TINY.find("[[probe]]").unwrap();
+        let text = format!("{}{}", &TINY[..start], &TINY[end..])
+            .replace("name = \"cnn\"\nwidth = 2", model)
+            .replace("layer = \"penultimate\"", &format!("layer = \"{layer}\""))
+            .replace(
+                "name = \"sgd\", lr = 0.1, momentum = 0.9",
+                "name = \"adam\", lr = 0.001",
+            );
+        let file = experiment(dir.path(), &text);
+        let out = dir.path().join(layer);
+        let output = run(&file, &out, &[]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let csv = fs::read_to_string(out.join("results.csv")).unwrap();
+        assert!(csv.contains(&format!(",{layer},{layer},cka_linear_debiased,")));
+    }
+}
+
+/// A checkpoint of a run gives the activations that the run kept.
+#[test]
+fn extract_gives_the_activations_of_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!("{TINY}\n[keep]\nactivations = true\n");
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &["--cell", "1"]).status.success());
+    let cell = fs::read_dir(out.join("cells")).unwrap().next().unwrap();
+    let cell = cell.unwrap().path();
+    let extracted = dir.path().join("again");
+    let output = reprsim()
+        .args(["extract", "--device", "cpu", "--classes", "4"])
+        .arg(&file)
+        .arg(cell.join("a.safetensors"))
+        .arg("--out")
+        .arg(&extracted)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let layer = |path: &std::path::Path| {
+        let bytes = fs::read(path).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        file.tensor("penultimate").unwrap().data().to_vec()
+    };
+    assert_eq!(
+        layer(&cell.join("activations/test.a.safetensors")),
+        layer(&extracted.join("test.safetensors"))
+    );
+}
+
+/// Every experiment that comes with the program can be read, and each at full size
+/// has a small sibling.
+#[test]
+fn the_experiments_can_be_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let names = |folder: &std::path::Path| -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .filter(|n| n.ends_with(".toml"))
+            .collect();
+        names.sort();
+        names
+    };
+    let paper = names(&folder.join("paper"));
+    assert!(paper.len() >= 20);
+    for name in &paper {
+        let path = folder.join("paper").join(name);
+        let read = reprsim_experiment::read_experiment(&path).unwrap();
+        assert_eq!(format!("{}.toml", read.name), *name);
+        assert!(
+            read.name.ends_with("-small") || paper.contains(&format!("{}-small.toml", read.name))
+        );
+    }
+    for name in names(&folder) {
+        reprsim_experiment::read_experiment(&folder.join(name)).unwrap();
     }
 }
 
