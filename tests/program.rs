@@ -536,7 +536,7 @@ samples = 40
     assert!(!matched.is_empty());
     assert!(matched.iter().all(|r| &r[column("n")] == "40"));
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    for part in ["Data x task", "Class x data", "Shared factors", "task 0"] {
+    for part in ["Data × task", "Class × data", "Shared factors", "task 0"] {
         assert!(page.contains(part), "{part}");
     }
 }

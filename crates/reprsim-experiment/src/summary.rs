@@ -214,7 +214,7 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
         analysis.grids.iter().find(|g| g.sweep == name),
     ) else {
         return GridSection {
-            name,
+            name: shown(&name),
             ..GridSection::default()
         };
     };
@@ -263,7 +263,7 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
             .map(|effect| {
                 let verdict = verdict(effect.slope, effect.p_value);
                 GridAnswer {
-                    term: effect.axis.clone(),
+                    term: term_title(effect),
                     slope: effect.slope,
                     verdict,
                     sentence: term_sentence(effect, verdict),
@@ -281,7 +281,7 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
                     .iter()
                     .filter(|e| e.axis == term.axis && e.measure == term.measure)
                     .map(|e| forest_row(e));
-                (term.axis.clone(), rows.collect())
+                (term_title(term), rows.collect())
             })
             .collect(),
         axes: grid.axes.iter().map(|kind| kind.name().into()).collect(),
@@ -290,7 +290,24 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
             .iter()
             .map(|point| (point.levels.clone(), summary(point.levels[0], point)))
             .collect(),
-        name,
+        name: shown(&name),
+    }
+}
+
+/// Between the axes of a sweep or an interaction.
+const CROSS: &str = " x ";
+
+/// A name as it is shown.
+fn shown(name: &str) -> String {
+    name.replace(CROSS, " × ")
+}
+
+/// What a term of a grid is called.
+fn term_title(effect: &Effect) -> String {
+    let kind = AxisKind::ALL.iter().find(|k| k.name() == effect.axis);
+    match kind {
+        Some(kind) => title(*kind),
+        None => format!("interaction of {}", effect.axis.replace(CROSS, " and ")),
     }
 }
 
@@ -300,14 +317,14 @@ fn term_sentence(effect: &Effect, verdict: Verdict) -> String {
     else {
         return effect.undefined.clone().unwrap_or_default();
     };
-    let interaction = effect.axis.contains(" x ");
-    let words = match (interaction, verdict) {
-        (false, Verdict::Rises) => "More of it makes the models more alike",
-        (false, Verdict::Falls) => "More of it makes the models less alike",
-        (false, Verdict::Undecided) => "No effect can be told from zero",
-        (true, Verdict::Rises) => "Each strengthens the other's effect",
-        (true, Verdict::Falls) => "Each weakens the other's effect",
-        (true, Verdict::Undecided) => "The two add up: no interaction can be told from zero",
+    let what = term_title(effect).to_lowercase();
+    let words = match (effect.axis.contains(CROSS), verdict) {
+        (false, Verdict::Rises) => format!("More {what} makes the models more alike"),
+        (false, Verdict::Falls) => format!("More {what} makes the models less alike"),
+        (false, Verdict::Undecided) => format!("No effect of {what} can be told from zero"),
+        (true, Verdict::Rises) => "Each strengthens the other's effect".into(),
+        (true, Verdict::Falls) => "Each weakens the other's effect".into(),
+        (true, Verdict::Undecided) => "No interaction can be told from zero".into(),
     };
     format!(
         "{words}: {slope:+.3} (95 % interval {low:.3} to {high:.3}, {}, {} pairs).",
@@ -471,8 +488,8 @@ fn accuracy(sweep: usize, primary: &Effect, results: &[(Cell, CellResult)]) -> V
 
 fn effect_row(effect: &Effect) -> EffectRow {
     EffectRow {
-        sweep: effect.sweep.clone(),
-        axis: effect.axis.clone(),
+        sweep: shown(&effect.sweep),
+        axis: shown(&effect.axis),
         probe: effect.probe.clone(),
         layer: effect.layer.clone(),
         measure: effect.measure.clone(),

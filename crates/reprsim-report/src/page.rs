@@ -27,14 +27,14 @@ pub fn render(report: &Report) -> String {
                 @for warning in &report.warnings { p.warning { (warning) } }
                 div.answers {
                     @for axis in &report.axes { (answer(axis)) }
-                    @for grid in &report.grids { @for term in &grid.answers { (grid_answer(grid, term)) } }
+                    @for grid in &report.grids { @for term in &grid.answers { (grid_answer(term)) } }
                 }
                 p.note { (report.primary) }
                 @for axis in &report.axes { (section(axis)) }
                 @for grid in &report.grids { (grid_section(grid)) }
                 h2 { "All effects" }
                 p.note {
-                    "One line a layer, probe and measure; the layer pairs across layers are in the table below it. "
+                    "One line a layer, probe and measure; layer pairs across layers are in the table to download. "
                     "Bold: declared as primary before the run. † The probe's samples change with the "
                     "overlap, as in the paper; its slope mixes the effect with the change of probe."
                 }
@@ -73,10 +73,10 @@ fn headline(slope: Option<f64>, verdict: Verdict) -> String {
     }
 }
 
-fn grid_answer(grid: &GridSection, answer: &GridAnswer) -> Markup {
+fn grid_answer(answer: &GridAnswer) -> Markup {
     html! {
         div class="answer design" {
-            span.axis-name { (capitalized(&answer.term)) " in " (grid.name) }
+            span.axis-name { (capitalized(&answer.term)) }
             b { (headline(answer.slope, answer.verdict)) }
             span { (answer.sentence) }
         }
@@ -111,7 +111,7 @@ fn grid_section(grid: &GridSection) -> Markup {
                 div {
                     @for (term, rows) in &grid.terms {
                         h3 { (capitalized(term)) ", layer by layer" }
-                        (forest::draw("design", &format!("coefficient of {term}"), rows))
+                        (forest::draw("design", "change of similarity from level 0 to 1", rows))
                     }
                 }
             }

@@ -45,3 +45,65 @@ impl OptimizerConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::nn::{Initializer, LinearConfig};
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    /// One weight after three steps whose gradients (before decay) are 1, -2 and 0.5.
+    fn three_steps(config: &OptimizerConfig) -> f64 {
+        let device = Device::flex().autodiff();
+        let mut layer = LinearConfig::new(1, 1)
+            .with_bias(false)
+            .with_initializer(Initializer::Constant { value: 0.5 })
+            .init(&device);
+        let mut optimizer = config.build();
+        for gradient in [1.0f32, -2.0, 0.5] {
+            let input = Tensor::<2>::from_data([[gradient]], &device);
+            let gradients = layer.forward(input).sum().backward();
+            let gradients = GradientsParams::from_grads(gradients, &layer);
+            layer = optimizer.step(config.lr(), layer, gradients);
+        }
+        let weight = layer.valid().weight.val().into_data();
+        weight.iter::<f64>().next().unwrap()
+    }
+
+    /// Against torch 2.15, `SGD`, `Adam` and `AdamW` with these settings: momentum
+    /// without dampening, decay as a penalty or decoupled.
+    #[test]
+    fn steps_are_those_of_torch() {
+        let cases = [
+            (
+                OptimizerConfig::Sgd {
+                    lr: 0.1,
+                    momentum: 0.9,
+                    weight_decay: 0.01,
+                },
+                0.556_377_35,
+            ),
+            (
+                OptimizerConfig::Adam {
+                    lr: 0.01,
+                    weight_decay: 0.1,
+                },
+                0.494_376_15,
+            ),
+            (
+                OptimizerConfig::AdamW {
+                    lr: 0.01,
+                    weight_decay: 0.1,
+                },
+                0.493_545_80,
+            ),
+        ];
+        for (config, expected) in cases {
+            let weight = three_steps(&config);
+            assert!((weight - expected).abs() < 1e-6, "{config:?}: {weight}");
+        }
+    }
+}
