@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, Part, Stream};
 use reprsim_extract::extract;
-use reprsim_models::{ModelConfig, Objective, Pooling, Stem};
+use reprsim_models::{ModelConfig, Network, Objective, Pooling, Stem};
 use reprsim_train::{
     Augmentation, DeviceSamples, Normalization, OptimizerConfig, ScheduleConfig, TrainingConfig,
     TrainingSet, load_checkpoint, save_checkpoint, train,
@@ -24,6 +24,7 @@ mod devices;
 use devices::{close, cpu};
 
 on_every_device!(
+    activations_agree_with_the_cpu,
     training_agrees_with_the_cpu,
     checkpoints_return_the_same_model,
 );
@@ -88,13 +89,11 @@ fn training() -> TrainingConfig {
     }
 }
 
-/// The same training, from the same weights and in the same order, gives the same
-/// model within the device's arithmetic.
-fn training_agrees_with_the_cpu(device: &Device, _: f64) {
-    let task = ShapeTask::new(64);
-    for model in [
-        ModelConfig::Cnn { width: 2 },
+/// One small model of each architecture.
+fn architectures() -> [ModelConfig; 5] {
+    [
         ModelConfig::Mlp { hidden: vec![8, 6] },
+        ModelConfig::Cnn { width: 2 },
         ModelConfig::Resnet {
             depth: 18,
             width: 2,
@@ -102,10 +101,88 @@ fn training_agrees_with_the_cpu(device: &Device, _: f64) {
         },
         ModelConfig::Vit {
             width: 8,
-            depth: 1,
+            depth: 2,
             heads: 2,
             patch: 7,
         },
+        ModelConfig::Vae {
+            width: 2,
+            latent: 3,
+        },
+    ]
+}
+
+/// The same weights give the same layers on every device, for every architecture.
+fn activations_agree_with_the_cpu(device: &Device, _: f64) {
+    let task = ShapeTask::new(8);
+    for model in architectures() {
+        let run = |device: &Device| {
+            let samples = task.samples(device, &model);
+            let shape = reprsim_models::ModelShape {
+                input: samples.shape(),
+                classes: 8,
+            };
+            let mut weights = Stream::new(5).rng();
+            let network = Network::new(&model, shape, &mut weights, device).unwrap();
+            extract(&network, &samples, "ids", Pooling::Mean, 8).layers
+        };
+        let layers = run(device);
+        let names: Vec<&str> = layers.iter().map(|l| l.name.as_str()).collect();
+        assert_eq!(names, model.layer_names());
+        for (ours, theirs) in layers.into_iter().zip(run(&cpu())) {
+            let (ours, name) = (ours.values.into_data(), ours.name);
+            let theirs = theirs.values.into_data();
+            let largest = theirs.iter::<f64>().fold(0f64, |m, v| m.max(v.abs()));
+            for (a, b) in ours.iter::<f64>().zip(theirs.iter::<f64>()) {
+                assert!(
+                    (a - b).abs() <= 1e-4 * largest,
+                    "{} {name}: {a} is not {b}",
+                    model.name()
+                );
+            }
+        }
+    }
+}
+
+/// Every architecture learns its few samples.
+#[test]
+fn every_architecture_learns() {
+    let task = ShapeTask::new(64);
+    let device = cpu();
+    for model in architectures() {
+        let config = TrainingConfig {
+            epochs: 30,
+            optimizer: OptimizerConfig::Adam {
+                lr: 0.01,
+                weight_decay: 0.0,
+            },
+            augment: vec![],
+            ..training()
+        };
+        let samples = task.samples(&device, &model);
+        let mut losses = Vec::new();
+        train(
+            "a",
+            &model,
+            &task.training_set(&samples),
+            &config,
+            &Stream::new(3),
+            &device,
+            &mut |e| losses.push(e.loss),
+        )
+        .unwrap();
+        let (first, last) = (losses[0], losses[losses.len() - 1]);
+        assert!(last < 0.9 * first, "{}: {first} to {last}", model.name());
+    }
+}
+
+/// The same training, from the same weights and in the same order, gives the same
+/// model within the device's arithmetic.
+fn training_agrees_with_the_cpu(device: &Device, _: f64) {
+    let task = ShapeTask::new(64);
+    for model in [
+        ModelConfig::Cnn { width: 2 },
+        ModelConfig::Mlp { hidden: vec![8, 6] },
         ModelConfig::Vae {
             width: 2,
             latent: 3,

@@ -21,7 +21,7 @@ use crate::readers::RawPart;
 use crate::whole::temporary_beside;
 use crate::{Bytes, Factor, SampleShape, Skipped};
 
-const FORMAT: &str = "reprsim data set 1";
+const FORMAT: &str = "reprsim data set 2";
 const SAMPLES: &str = "samples";
 
 /// Why an array file cannot be used.
@@ -75,6 +75,8 @@ struct FactorHead {
 #[derive(Serialize, Deserialize)]
 struct Description {
     key: String,
+    /// That of the samples, so that the checksum covers it.
+    shape: [usize; 4],
     originals: Vec<Original>,
     factors: Vec<FactorHead>,
     skipped: Vec<Skipped>,
@@ -82,8 +84,16 @@ struct Description {
 
 /// Writes `part` under its final name, whole.
 pub(crate) fn write(path: &Path, part: &RawPart, origin: &Origin<'_>) -> io::Result<()> {
+    let SampleShape::Image {
+        channels,
+        height,
+        width,
+    } = part.shape;
+    let count = part.samples.len() / part.shape.len().max(1);
+    let shape = [count, channels, height, width];
     let description = serde_json::to_string(&Description {
         key: origin.key.into(),
+        shape,
         originals: origin
             .files
             .iter()
@@ -99,12 +109,6 @@ pub(crate) fn write(path: &Path, part: &RawPart, origin: &Origin<'_>) -> io::Res
             .collect(),
         skipped: part.skipped.clone(),
     })?;
-    let SampleShape::Image {
-        channels,
-        height,
-        width,
-    } = part.shape;
-    let count = part.samples.len() / part.shape.len().max(1);
     // The 16-bit factors first: every tensor is aligned to its values.
     let mut tensors = Vec::new();
     let mut end = 0;
@@ -124,7 +128,7 @@ pub(crate) fn write(path: &Path, part: &RawPart, origin: &Origin<'_>) -> io::Res
         SAMPLES.to_string(),
         TensorInfo {
             dtype: Dtype::U8,
-            shape: vec![count, channels, height, width],
+            shape: shape.to_vec(),
             data_offsets: (end, end + part.samples.len()),
         },
     ));
@@ -208,9 +212,10 @@ pub(crate) fn read(path: &Path, origin: &Origin<'_>) -> Result<RawPart, Unusable
         Ok((data, info.shape.clone()))
     };
     let (samples, shape) = tensor(SAMPLES, Dtype::U8)?;
-    let &[count, channels, height, width] = shape.as_slice() else {
+    let [count, channels, height, width] = description.shape;
+    if shape != description.shape {
         return Err(damaged(8, format!("samples of shape {shape:?}")));
-    };
+    }
     let mut factors = Vec::new();
     for FactorHead { name, classes } in description.factors {
         let (data, shape) = tensor(&tensor_name(&name), Dtype::U16)?;

@@ -335,6 +335,8 @@ fn download(
         file.write_all(&buffer[..n]).map_err(say)?;
         here += n as u64;
         if here > wanted.bytes.max(1 << 20) * 2 {
+            // Whatever this is, going on with it would not make it the file.
+            let _ = fs::remove_file(part);
             return Err(format!(
                 "the server sends more than twice the {} bytes of the file",
                 wanted.bytes

@@ -32,6 +32,6 @@ pub use fetch::{FetchEvent, default_cache, fetch};
 pub use idx::{IdxArray, read_idx};
 pub use open::{FOLDER, dataset_names, open};
 pub use probe::{Probe, ProbeClasses, draw_probe};
-pub use spec::{DatasetSpec, factors_of, label_of, part_len};
+pub use spec::{DatasetSpec, content_of, factors_of, label_of, part_len};
 pub use stream::Stream;
 pub use whole::write_whole;

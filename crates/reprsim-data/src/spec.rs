@@ -124,6 +124,19 @@ pub fn factors_of(spec: &DatasetSpec) -> Result<Vec<(String, usize)>, DataError>
     }
 }
 
+/// What names the content of a folder on any machine: the paths and sizes of its
+/// images. Nothing for data sets whose name says it all.
+///
+/// # Errors
+/// As [`part_len`].
+pub fn content_of(spec: &DatasetSpec) -> Result<Option<String>, DataError> {
+    spec.check()?;
+    match spec.name.as_str() {
+        FOLDER => Ok(Some(spec.listing()?.fingerprint())),
+        _ => Ok(None),
+    }
+}
+
 /// The factors whose product is the class label: those that were asked for, else
 /// the data set's own.
 ///

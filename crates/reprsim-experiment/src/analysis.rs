@@ -36,7 +36,7 @@ pub struct Effect {
     /// Slope of similarity on the level: on overlap 0 to 1, on the number of shared
     /// factors of a partition, on doublings of width and depth. In a grid, the
     /// average over the levels of the other axes; of an interaction, the change of
-    /// one slope as the other level goes from 0 to 1. Absent where nothing can be
+    /// one slope as the other level goes from 0 to 1, or doubles. Absent where nothing can be
     /// fitted.
     pub slope: Option<f64>,
     /// Its standard error.
@@ -127,7 +127,8 @@ pub fn analyze(
             }
             for measure in &experiment.analysis.full_names() {
                 for layer in experiment.layer_names() {
-                    let series = Series::collect(results, index, &probe.name, layer, measure);
+                    let series =
+                        Series::collect(results, (index, sweep), &probe.name, layer, measure);
                     let primary = &experiment.analysis.primary;
                     let what = What {
                         sweep,
@@ -192,8 +193,8 @@ struct Series {
 
 struct Value {
     point: Point,
-    /// The level of a single axis as it was really reached.
-    reached: f64,
+    /// The level of each axis as it was really reached.
+    reached: Vec<f64>,
     value: f64,
     seed: usize,
 }
@@ -201,12 +202,14 @@ struct Value {
 impl Series {
     fn collect(
         results: &[(Cell, CellResult)],
-        sweep: usize,
+        (sweep, design): (usize, &Sweep),
         probe: &str,
         layer: &str,
         measure: &str,
     ) -> Self {
         let mut series = Self::default();
+        // Untrained pairs are of the experiment's own model: no floor for others.
+        let sized = design.has(AxisKind::Width) || design.has(AxisKind::Depth);
         for (cell, result) in results {
             let Some(score) = result.scores.iter().find(|s| {
                 s.probe == probe && s.measure == measure && s.layer_a == layer && s.layer_b == layer
@@ -215,6 +218,7 @@ impl Series {
             };
             let Some(value) = score.value else { continue };
             match &cell.role {
+                CellRole::Untrained if sized => {}
                 CellRole::Untrained => series.floor.push(value),
                 CellRole::Point { sweep: of, point } if *of == sweep => {
                     series.chance.extend(score.null_mean);
@@ -248,7 +252,7 @@ impl Series {
         let terms = match single {
             true => vec![(
                 what.sweep.name(),
-                self.listed.iter().map(|v| v.reached).collect(),
+                self.listed.iter().map(|v| v.reached[0]).collect(),
             )],
             false => self.terms(what.sweep),
         };
@@ -300,7 +304,7 @@ impl Series {
                 true => self
                     .listed
                     .iter()
-                    .map(|v| (v.reached, v.value, v.seed))
+                    .map(|v| (v.reached[0], v.value, v.seed))
                     .collect(),
                 false => vec![],
             },
@@ -317,7 +321,8 @@ impl Series {
         let centred: Vec<(&str, Vec<f64>)> = sweep
             .axes
             .iter()
-            .map(|axis| {
+            .enumerate()
+            .map(|(place, axis)| {
                 let scale = |level: f64| match axis.kind.is_overlap() {
                     true => level,
                     false => level.log2(),
@@ -327,7 +332,7 @@ impl Series {
                 let column = self
                     .listed
                     .iter()
-                    .map(|v| scale(v.point.level(axis.kind).unwrap_or(0.0)) - middle)
+                    .map(|v| scale(v.reached[place]) - middle)
                     .collect();
                 (axis.kind.name(), column)
             })
@@ -368,13 +373,21 @@ impl Series {
     }
 }
 
-/// The overlap that a single axis really reached.
-fn reached(point: &Point, result: &CellResult) -> f64 {
-    let (kind, level) = point.levels[0];
-    match kind {
-        AxisKind::Data | AxisKind::Style => result.samples_shared,
-        AxisKind::Class | AxisKind::Task => result.labels_shared,
-        AxisKind::Partition | AxisKind::Width | AxisKind::Depth => None,
-    }
-    .unwrap_or(level)
+/// The level of each axis as it was really reached, counted from the split.
+fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
+    let class = point.level(AxisKind::Class).and(result.labels_shared);
+    let of = |&(kind, level): &(AxisKind, f64)| {
+        let counted = match kind {
+            // Within common classes, which are the only ones that share samples.
+            AxisKind::Data if class.is_some() => result
+                .samples_shared
+                .zip(class.filter(|&c| c > 0.0))
+                .map(|(samples, class)| samples / class),
+            AxisKind::Data | AxisKind::Style => result.samples_shared,
+            AxisKind::Class | AxisKind::Task => result.labels_shared,
+            AxisKind::Partition | AxisKind::Width | AxisKind::Depth => None,
+        };
+        counted.unwrap_or(level)
+    };
+    point.levels.iter().map(of).collect()
 }

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use rand::RngExt;
+use reprsim_data::Stream;
 use reprsim_data::split::{Labelling, ModelSamples, Reached};
-use reprsim_data::{Probe, Stream};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
 use reprsim_metrics::{Layer, Options, Permutations, Set};
-use reprsim_models::{ModelConfig, ModelShape, Network, Objective, Pooling};
+use reprsim_models::{ModelConfig, ModelShape, Network, Objective};
 use reprsim_train::{
-    DeviceSamples, Epoch, TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train,
-    write_epochs,
+    Epoch, TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train, write_epochs,
 };
 use serde::Serialize;
 
@@ -297,36 +296,27 @@ fn measure(
     Ok(())
 }
 
-/// Accuracy on held-out samples of the classes the model knows; `None` if there
+/// Accuracy on the held-out samples of the classes the model knows; `None` if there
 /// are none.
 fn accuracy(
     context: &Context,
     network: &Network,
     samples: &ModelSamples,
 ) -> Result<Option<f64>, ExperimentError> {
-    let (probe, device_samples): &(Probe, DeviceSamples) = &context.accuracy;
     let labels = samples.labelling.labels(&context.test)?;
-    let activations = extract(
-        network,
-        device_samples,
-        &probe.ids_sha256,
-        Pooling::Mean,
-        EXTRACT_BATCH,
-    );
-    let Some(logits) = activations.layers.last() else {
-        return Ok(None);
-    };
-    let predicted = logits
-        .values
-        .clone()
-        .argmax(1)
-        .try_into_data()
-        .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
     let (mut known, mut right) = (0usize, 0usize);
-    for (&index, prediction) in probe.indices.iter().zip(predicted.iter::<i64>()) {
-        if let Some(label) = labels[index as usize] {
-            known += 1;
-            right += usize::from(i64::from(label) == prediction);
+    for start in (0..labels.len()).step_by(EXTRACT_BATCH) {
+        let end = (start + EXTRACT_BATCH).min(labels.len());
+        let predicted = network
+            .forward(context.test_samples.slice(start, end))
+            .argmax(1)
+            .try_into_data()
+            .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
+        for (label, prediction) in labels[start..end].iter().zip(predicted.iter::<i64>()) {
+            if let Some(label) = label {
+                known += 1;
+                right += usize::from(i64::from(*label) == prediction);
+            }
         }
     }
     Ok((known > 0).then(|| right as f64 / known as f64))

@@ -7,14 +7,11 @@ use burn::tensor::Device;
 use rand::seq::SliceRandom;
 use reprsim_data::{Dataset, Part, Probe, ProbeClasses, SampleShape, Stream, draw_probe, open};
 use reprsim_models::Objective;
-use reprsim_train::{DeviceSamples, Normalization};
+use reprsim_train::{Augmentation, DeviceSamples, Normalization};
 
 use crate::ExperimentError;
 use crate::experiment::{Experiment, ProbeConfig, ProbeKind};
 use crate::split::TrainingData;
-
-/// The largest number of samples at which accuracy is measured.
-const ACCURACY_SAMPLES: usize = 2000;
 
 pub(crate) struct Context {
     pub experiment: Experiment,
@@ -27,8 +24,8 @@ pub(crate) struct Context {
     pub test: Dataset,
     pub normalization: Normalization,
     pub probes: Vec<PreparedProbe>,
-    /// Held-out samples on which accuracies are measured.
-    pub accuracy: (Probe, DeviceSamples),
+    /// The held-out part on the device, on which accuracies are measured.
+    pub test_samples: DeviceSamples,
 }
 
 /// A probe; a fixed one is already on the device.
@@ -47,10 +44,10 @@ impl Context {
         let spec = experiment.dataset.spec(experiment.root_seed);
         let training = TrainingData::open(experiment, cache)?;
         let test = open(&spec, Part::Test, cache)?;
-        let normalization = normalization(experiment, &training.dataset);
+        let normalization = normalization(experiment, &training.dataset)?;
         let train_samples = DeviceSamples::new(&training.dataset, None, &normalization, device);
-        let fits = experiment.model.check_input(train_samples.shape());
-        fits.map_err(|e| ExperimentError::Usage(e.to_string()))?;
+        check_images(experiment, train_samples.shape())?;
+        check_matched_probes(experiment, &test)?;
         let root = Stream::new(experiment.root_seed).child("probe");
         let mut probes = Vec::new();
         for config in &experiment.probes {
@@ -70,10 +67,7 @@ impl Context {
                 fixed,
             });
         }
-        let mut rng = root.child("accuracy").rng();
-        let count = ACCURACY_SAMPLES.min(test.len());
-        let probe = draw_probe(&test, &ProbeClasses::All, Some(count), &mut rng)?;
-        let samples = DeviceSamples::new(&test, Some(&probe.indices), &normalization, device);
+        let test_samples = DeviceSamples::new(&test, None, &normalization, device);
         Ok(Self {
             experiment: experiment.clone(),
             device: device.clone(),
@@ -83,7 +77,7 @@ impl Context {
             test,
             normalization,
             probes,
-            accuracy: (probe, samples),
+            test_samples,
         })
     }
 
@@ -137,16 +131,82 @@ impl Context {
 
 /// What images are normalised with: what the file says, else the training part's
 /// statistics; an autoencoder sees them on the 0..1 scale that it reconstructs.
-pub(crate) fn normalization(experiment: &Experiment, train: &Dataset) -> Normalization {
-    match (&experiment.dataset.normalization, train.shape) {
-        (Some(given), _) => given.clone(),
-        (None, SampleShape::Image { channels, .. })
-            if experiment.model.objective() == Objective::Reconstruct =>
-        {
-            Normalization::identity(channels)
+///
+/// # Errors
+/// [`ExperimentError::Usage`] if the file gives it for another number of channels.
+pub(crate) fn normalization(
+    experiment: &Experiment,
+    train: &Dataset,
+) -> Result<Normalization, ExperimentError> {
+    let SampleShape::Image { channels, .. } = train.shape else {
+        return Ok(Normalization::of(train));
+    };
+    match &experiment.dataset.normalization {
+        Some(given) if given.mean.len() != channels => Err(ExperimentError::Usage(format!(
+            "normalization has {} values a statistic, the images of '{}' have {channels} channels",
+            given.mean.len(),
+            train.name
+        ))),
+        Some(given) => Ok(given.clone()),
+        None if experiment.model.objective() == Objective::Reconstruct => {
+            Ok(Normalization::identity(channels))
         }
-        _ => Normalization::of(train),
+        None => Ok(Normalization::of(train)),
     }
+}
+
+/// Refuses models and augmentations that the images cannot have.
+fn check_images(experiment: &Experiment, shape: [usize; 3]) -> Result<(), ExperimentError> {
+    let usage = |reason: String| Err(ExperimentError::Usage(reason));
+    if let Err(error) = experiment.model.check_input(shape) {
+        return usage(error.to_string());
+    }
+    let [channels, height, width] = shape;
+    let side = height.min(width);
+    for step in &experiment.training.augment {
+        match *step {
+            Augmentation::Translate { pixels, .. } if pixels >= side => {
+                return usage(format!(
+                    "translate by {pixels} pixels: the images are {height}x{width}"
+                ));
+            }
+            Augmentation::Cutout { side: cut, .. } if cut >= side => {
+                return usage(format!(
+                    "a cutout of {cut} pixels: the images are {height}x{width}"
+                ));
+            }
+            _ => {}
+        }
+    }
+    let fill = experiment.training.fill.len();
+    if fill > channels {
+        return usage(format!(
+            "fill has {fill} values, the images have {channels} channel"
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses matched probes that some class of the test part is too small for: found
+/// before anything is trained, whichever classes a cell will draw.
+fn check_matched_probes(experiment: &Experiment, test: &Dataset) -> Result<(), ExperimentError> {
+    let (labels, classes) = test.joint_label(&test.label)?;
+    let mut counts = vec![0usize; classes];
+    labels.iter().for_each(|&l| counts[l as usize] += 1);
+    let smallest = counts.into_iter().min().unwrap_or(0);
+    for probe in &experiment.probes {
+        if let (Some(classes), Some(samples)) = (probe.classes, probe.samples)
+            && samples.div_ceil(classes) > smallest
+        {
+            return Err(ExperimentError::Usage(format!(
+                "probe '{}': {samples} samples in {classes} classes need {} of each, the smallest \
+                 class of the test part has {smallest}\n  lower samples",
+                probe.name,
+                samples.div_ceil(classes)
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The data set a fixed probe is drawn from, in the training data's shape.
@@ -163,7 +223,9 @@ fn probe_dataset(
     let mut spec = experiment.dataset.spec(experiment.root_seed);
     if let Some(name) = &config.dataset {
         spec.name.clone_from(name);
-        spec.path = None;
+        if *name != experiment.dataset.name {
+            spec.path = None;
+        }
     }
     spec.built_in.label = vec![];
     spec.built_in.preset = config.preset;

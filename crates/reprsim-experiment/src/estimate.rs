@@ -70,7 +70,7 @@ pub fn training_seconds(
     let training = TrainingData::open(e, cache)?;
     let train_set = &training.dataset;
     let (labels, classes) = (&training.labels, training.classes.len());
-    let normalization = normalization(e, train_set);
+    let normalization = normalization(e, train_set)?;
     let few: Vec<u32> = (0..(6 * e.training.batch).min(train_set.len()) as u32).collect();
     let samples = DeviceSamples::new(train_set, Some(&few), &normalization, &chosen.device);
     let mut config = e.training.clone();

@@ -73,6 +73,8 @@ pub struct DatasetConfig {
     pub train_per_model: Option<usize>,
     /// The folder of class folders, for the data set `folder`.
     pub path: Option<PathBuf>,
+    /// What names the content of that folder, wherever it is.
+    pub content: Option<String>,
     /// Side to which images are resampled; absent: their own.
     pub size: Option<usize>,
     /// Whether colour becomes grey.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ExperimentError;
-use crate::experiment::{AxisKind, Experiment, Pairing, Point, Sweep};
+use crate::experiment::{AxisKind, DatasetConfig, Experiment, Pairing, Point, Sweep};
 
 /// Version of what determines a cell; part of every cell's hash.
 const CELL_SCHEMA: u32 = 2;
@@ -106,8 +106,10 @@ impl Cell {
                         let levels: Vec<String> =
                             point.levels.iter().map(|l| l.1.to_string()).collect();
                         let of_point = of_sweep.child(format!("level {}", levels.join(" x ")));
-                        match point.pair {
-                            Some(pair) => of_point.child(format!("pair {pair}")),
+                        match point.pair.and_then(|pair| sweep.pairs.get(pair)) {
+                            Some([a, b]) => {
+                                of_point.child(format!("{} | {}", a.join("+"), b.join("+")))
+                            }
                             None => of_point,
                         }
                     }
@@ -138,7 +140,7 @@ struct Determinants<'a> {
     schema: u32,
     root_seed: u64,
     pairing: Pairing,
-    dataset: &'a crate::experiment::DatasetConfig,
+    dataset: DatasetConfig,
     model: ModelConfig,
     training: Option<&'a reprsim_train::TrainingConfig>,
     sweep: Option<String>,
@@ -238,7 +240,11 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
         schema: CELL_SCHEMA,
         root_seed: experiment.root_seed,
         pairing: experiment.pairing,
-        dataset: &experiment.dataset,
+        // Where a folder is does not matter, what it holds does.
+        dataset: DatasetConfig {
+            path: None,
+            ..experiment.dataset.clone()
+        },
         model: cell.model(experiment),
         training: sweep.map(|_| &experiment.training),
         sweep: sweep.map(Sweep::name),

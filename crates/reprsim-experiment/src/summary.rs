@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reprsim_report::{
     AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection,
-    LevelSummary, Reference, Report, Verdict, render,
+    GridTerm, LevelSummary, Reference, Report, Verdict, render,
 };
 use reprsim_stats::mean;
 
@@ -224,7 +224,7 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
         mean: point.mean,
         sd: point.sd,
     };
-    let (x, y) = (sweep.axes[0].kind, sweep.axes[1].kind);
+    let x = sweep.axes[0].kind;
     // One line for each combination of levels of the axes after the first.
     let mut lines: Vec<GridLine> = Vec::new();
     for point in &grid.points {
@@ -250,13 +250,12 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
         .collect();
     GridSection {
         explanation: format!(
-            "{} Every level of {} is crossed with every level of {}. A coefficient is the change of \
-             similarity from level 0 to 1 (for width and depth, for each doubling), averaged over the \
-             levels of the other axes; that of an interaction is how much one such change grows as the \
-             other level goes from 0 to 1.",
+            "{} Every level of {} is crossed with every level of the others. A coefficient is the \
+             change of similarity from level 0 to 1 (for width and depth, for each doubling), averaged \
+             over the levels of the other axes; that of an interaction is how much one such change \
+             grows as the other level goes from 0 to 1, or doubles.",
             explained.join(" "),
-            title(x),
-            title(y)
+            title(x)
         ),
         answers: primary
             .iter()
@@ -281,7 +280,17 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
                     .iter()
                     .filter(|e| e.axis == term.axis && e.measure == term.measure)
                     .map(|e| forest_row(e));
-                (term_title(term), rows.collect())
+                let sized = ["width", "depth"].iter().any(|s| term.axis.contains(s));
+                let label = match (sized, term.axis.contains(CROSS)) {
+                    (true, false) => "change of similarity with each doubling",
+                    (false, false) => "change of similarity from overlap 0 to 1",
+                    (_, true) => "change of one slope with the other level",
+                };
+                GridTerm {
+                    name: term_title(term),
+                    slope_label: label.into(),
+                    rows: rows.collect(),
+                }
             })
             .collect(),
         axes: grid.axes.iter().map(|kind| kind.name().into()).collect(),
@@ -322,8 +331,8 @@ fn term_sentence(effect: &Effect, verdict: Verdict) -> String {
         (false, Verdict::Rises) => format!("More {what} makes the models more alike"),
         (false, Verdict::Falls) => format!("More {what} makes the models less alike"),
         (false, Verdict::Undecided) => format!("No effect of {what} can be told from zero"),
-        (true, Verdict::Rises) => "Each strengthens the other's effect".into(),
-        (true, Verdict::Falls) => "Each weakens the other's effect".into(),
+        (true, Verdict::Rises) => "Each slope rises as the other level rises".into(),
+        (true, Verdict::Falls) => "Each slope falls as the other level rises".into(),
         (true, Verdict::Undecided) => "No interaction can be told from zero".into(),
     };
     format!(
@@ -576,7 +585,8 @@ fn methods(experiment: &Experiment, analysis: &Analysis) -> Vec<String> {
     vec![
         format!(
             "Pairs of models are trained with a controlled overlap of their training data or tasks \
-             and compared on held-out samples that are the same for every pair. {pairing}"
+             and compared on held-out samples: the same for every pair, but for probes of common or \
+             one-model classes. {pairing}"
         ),
         "cka_linear_debiased is linear CKA with the HSIC estimator of Song et al. (2012); its chance \
          level is 0 whatever the layer's width. cka_linear_biased is the form of Kornblith et al. \

@@ -18,5 +18,5 @@ pub use page::render;
 pub use png::{PngError, png};
 pub use report::{
     AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection,
-    LevelSummary, Reference, Report, Verdict,
+    GridTerm, LevelSummary, Reference, Report, Verdict,
 };

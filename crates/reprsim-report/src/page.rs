@@ -109,9 +109,9 @@ fn grid_section(grid: &GridSection) -> Markup {
                     } }
                 }
                 div {
-                    @for (term, rows) in &grid.terms {
-                        h3 { (capitalized(term)) ", layer by layer" }
-                        (forest::draw("design", "change of similarity from level 0 to 1", rows))
+                    @for term in &grid.terms {
+                        h3 { (capitalized(&term.name)) ", layer by layer" }
+                        (forest::draw("design", &term.slope_label, &term.rows))
                     }
                 }
             }

@@ -88,11 +88,22 @@ pub struct GridSection {
     /// Horizontal reference lines.
     pub references: Vec<Reference>,
     /// For each term its slopes, layer by layer, by the primary measure.
-    pub terms: Vec<(String, Vec<ForestRow>)>,
+    pub terms: Vec<GridTerm>,
     /// Means at all points: names of the axes, then a row a point.
     pub axes: Vec<String>,
     /// Levels, pairs, mean and spread.
     pub points: Vec<(Vec<f64>, LevelSummary)>,
+}
+
+/// The slopes of one term of a grid.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GridTerm {
+    /// The term.
+    pub name: String,
+    /// What a slope is.
+    pub slope_label: String,
+    /// Layer by layer.
+    pub rows: Vec<ForestRow>,
 }
 
 /// What a term of a grid comes to.

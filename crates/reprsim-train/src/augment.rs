@@ -85,7 +85,7 @@ impl Augmentation {
 }
 
 /// Applies `steps` in order to images `[n, c, h, w]` on the 0..255 scale; `fill` is
-/// a colour on that scale.
+/// a colour on that scale: a value a channel, one for all of them, or none for black.
 pub fn augment(
     images: Tensor<4>,
     steps: &[Augmentation],
@@ -223,7 +223,7 @@ fn blend(images: Tensor<4>, base: Tensor<4>, factor: Tensor<4>) -> Tensor<4> {
 fn filled(images: Tensor<4>, mask: Tensor<3, burn::tensor::Bool>, fill: &[f32]) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     let colour: Vec<f32> = (0..c)
-        .map(|i| fill.get(i).copied().unwrap_or(0.0))
+        .map(|i| fill.get(i).or(fill.first()).copied().unwrap_or(0.0))
         .collect();
     let colour = TensorData::new(colour, [1, c, 1, 1]);
     let colour = Tensor::<4>::from_data(colour, &images.device()).expand([n, c, h, w]);

@@ -82,7 +82,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   reprsim extract experiments/quick.toml runs/quick/cells/0003-.../a.safetensors --out a
-  reprsim extract experiments/paper/cifar10.toml resnet18.pth --out torch
+  reprsim extract experiments/paper/cifar-10.toml resnet18.pth --out torch
 
 A checkpoint is a .safetensors of a run, or a state dict as PyTorch saves it (.pth,
 .pt): a torchvision ResNet-18 or ResNet-34 fits a model of name \"resnet\". `reprsim

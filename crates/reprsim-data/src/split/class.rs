@@ -73,6 +73,13 @@ pub fn split_classes(split: &ClassSplit<'_>, rng: &mut impl Rng) -> Result<PairS
         // A private class has the place in its model that a common one would have.
         let place = if rank < k { rank } else { rank - (k - common) };
         let wanted = per_model / k + usize::from(place < per_model % k);
+        if wanted == 0 {
+            return Err(DataError::Split(format!(
+                "no sample of class '{}' a model: {k} classes a model need train_per_model of at \
+                 least {k}, and every class a training sample",
+                split.classes[class]
+            )));
+        }
         let pool = &mut members[class];
         let overlap = match rank < common {
             true => split.samples_overlap,

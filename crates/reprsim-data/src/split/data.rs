@@ -43,6 +43,13 @@ pub fn split_data(split: &DataSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit
             None => available / 2,
             Some(total) => total / classes + usize::from(class < total % classes),
         };
+        if n == 0 {
+            return Err(DataError::Split(format!(
+                "no sample of class '{}' a model: {classes} classes need train_per_model of at \
+                 least {classes}, and each class two training samples",
+                split.classes[class]
+            )));
+        }
         indices.shuffle(rng);
         let (of_a, of_b) = share(&indices, n, split.overlap).map_err(|needed| {
             DataError::Split(format!(

@@ -19,7 +19,7 @@ impl Reader<'_> {
     pub(super) fn analysis(
         &self,
         raw: &RawAnalysis,
-        model: &ModelConfig,
+        models: &[ModelConfig],
         probes: &[ProbeConfig],
     ) -> Result<AnalysisConfig, ExperimentError> {
         let known: Vec<(&str, ())> = (REGISTRY.iter())
@@ -66,7 +66,13 @@ impl Reader<'_> {
                 "the primary probe must be the same samples at every level: a probe of kind 'fixed'",
             ));
         }
-        let layers: Vec<(&str, ())> = model.layer_names().iter().map(|l| (*l, ())).collect();
+        // The layers that every model of the experiment has.
+        let mut layers: Vec<(&str, ())> = Vec::new();
+        for name in models.first().map_or(vec![], ModelConfig::layer_names) {
+            if models.iter().all(|m| m.layer_names().contains(&name)) {
+                layers.push((name, ()));
+            }
+        }
         self.pick("layer", &primary.layer, &layers)?;
         Ok(AnalysisConfig {
             primary: Primary {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reprsim_data::color_shape_digit::{self, Preset};
-use reprsim_data::{DataError, FOLDER, dataset_names, factors_of, label_of};
+use reprsim_data::{DataError, FOLDER, content_of, dataset_names, factors_of, label_of};
 use reprsim_train::Normalization;
 use toml::Spanned;
 
@@ -58,16 +58,20 @@ impl Reader<'_> {
             if mean.len() != std.len() || ![1, 3].contains(&mean.len()) {
                 return Err(self.at(given, "normalization needs 1 or 3 means and as many stds"));
             }
-            if std.iter().any(|&s| s.is_nan() || s <= 0.0) {
-                return Err(self.at(given, "a std of normalization must be above 0"));
+            if mean.iter().chain(std).any(|v| !v.is_finite()) || std.iter().any(|&s| s <= 0.0) {
+                return Err(self.at(
+                    given,
+                    "normalization needs finite means and stds above 0, on the 0..1 scale",
+                ));
             }
         }
-        Ok(DatasetConfig {
+        let mut config = DatasetConfig {
             // A path is meant from where the experiment file is.
             path: raw.path.as_ref().map(|path| {
                 let folder = self.path.parent().unwrap_or(Path::new(""));
                 folder.join(path.get_ref())
             }),
+            content: None,
             size: positive("size", &raw.size)?,
             grayscale: raw.grayscale,
             normalization: raw.normalization.as_ref().map(|n| n.get_ref().clone()),
@@ -87,7 +91,10 @@ impl Reader<'_> {
             train_samples: positive("train_samples", &raw.train_samples)?,
             train_per_model: positive("train_per_model", &raw.train_per_model)?,
             name,
-        })
+        };
+        let content = content_of(&config.spec(0));
+        config.content = content.map_err(|e| self.at(&raw.name, e.to_string()))?;
+        Ok(config)
     }
 
     pub(super) fn preset(&self, raw: Option<&Spanned<String>>) -> Result<Preset, ExperimentError> {

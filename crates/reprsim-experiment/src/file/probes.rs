@@ -1,6 +1,6 @@
 //! The `[[probe]]` sections.
 
-use reprsim_data::{Part, color_shape_digit, dataset_names, part_len};
+use reprsim_data::{FOLDER, Part, color_shape_digit, dataset_names, part_len};
 use toml::Spanned;
 
 use super::raw::RawProbe;
@@ -41,6 +41,18 @@ impl Reader<'_> {
             if let (Some(classes), true) = (&probe.classes, kind == ProbeKind::Fixed) {
                 return Err(self.at(classes, "'classes' is a setting of probes by classes only"));
             }
+            if let Some(classes) = &probe.classes {
+                let few = probe
+                    .samples
+                    .as_ref()
+                    .map(|s| *s.get_ref() < *classes.get_ref());
+                if few != Some(false) {
+                    return Err(self.at(
+                        classes,
+                        "a matched probe needs 'samples', at least one for each of its 'classes'",
+                    ));
+                }
+            }
             let foreign = probe.dataset.as_ref().or(probe.preset.as_ref());
             if let (Some(value), true) = (foreign, kind != ProbeKind::Fixed) {
                 return Err(self.at(
@@ -62,6 +74,14 @@ impl Reader<'_> {
                 && *samples.get_ref() < 4
             {
                 return Err(self.at(samples, "a probe needs at least 4 samples"));
+            }
+            if source == FOLDER && dataset.name != FOLDER {
+                return Err(self.at(
+                    &probe.name,
+                    format!(
+                        "a probe can be of a '{FOLDER}' only where the experiment's data set is it"
+                    ),
+                ));
             }
             if let (Some(samples), ProbeKind::Fixed) = (&probe.samples, kind) {
                 let mut spec = dataset.spec(0);

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use reprsim_models::Pooling;
+use reprsim_models::{ModelConfig, Objective, Pooling};
 
 use super::raw::RawFile;
 use super::reader::Reader;
 use super::sweeps::Labels;
 use crate::ExperimentError;
-use crate::experiment::{Experiment, Keep, Pairing};
+use crate::experiment::{AxisKind, Experiment, Keep, Pairing, Sweep};
 
 /// Reads and checks an experiment file. (Whether its data sets are on this
 /// machine is found out when they are opened, before the run directory is
@@ -57,9 +57,20 @@ impl Reader<'_> {
         let (factors, label) = self.factors(&raw.dataset, &dataset)?;
         let labels = Labels { factors, label };
         let sweeps = self.sweeps(&raw, &labels, &model)?;
+        if let (Some(given), Objective::Reconstruct) =
+            (&raw.dataset.normalization, model.objective())
+        {
+            return Err(self.at(
+                given,
+                format!(
+                    "a {} reconstructs images on the 0..1 scale: leave normalization out",
+                    model.name()
+                ),
+            ));
+        }
         self.enough_samples(&raw.dataset, &dataset, &sweeps)?;
         let probes = self.probes(&raw.probe, &dataset)?;
-        let analysis = self.analysis(&raw.analysis, &model, &probes)?;
+        let analysis = self.analysis(&raw.analysis, &models(&model, &sweeps), &probes)?;
         let pooling = match &raw.analysis.pooling {
             None => Pooling::Mean,
             Some(text) => self.pick(
@@ -88,4 +99,15 @@ impl Reader<'_> {
             },
         })
     }
+}
+
+/// The model at every depth that is swept.
+fn models(model: &ModelConfig, sweeps: &[Sweep]) -> Vec<ModelConfig> {
+    let depths = sweeps
+        .iter()
+        .flat_map(|s| &s.axes)
+        .filter(|a| a.kind == AxisKind::Depth)
+        .flat_map(|a| &a.levels);
+    let deeper = depths.filter_map(|&depth| model.with_depth(depth as usize));
+    std::iter::once(model.clone()).chain(deeper).collect()
 }

@@ -365,6 +365,14 @@ impl Reader<'_> {
                 tasks.push(factors);
             }
             if let Ok(tasks) = <[Vec<String>; 2]>::try_from(tasks) {
+                if pairs.contains(&tasks) {
+                    let [a, b] = pair;
+                    let (a, b) = (a.get_ref(), b.get_ref());
+                    return Err(self.at(
+                        &pair[0],
+                        format!("the pair \"{a}\", \"{b}\" is listed twice"),
+                    ));
+                }
                 pairs.push(tasks);
             }
         }
