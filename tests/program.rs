@@ -392,6 +392,31 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
             &["a setting of probes by classes only"],
         ),
         (
+            "label_smoothing = 0.1",
+            "augment = [{ name = \"cutout\", side = 28 }]",
+            &["a cutout of 28 pixels: the images are 28x28"],
+        ),
+        (
+            "train_samples = 400",
+            "train_samples = 400\nnormalization = { mean = [0.5], std = [0.2] }",
+            &["1 values a statistic", "3 channels"],
+        ),
+        (
+            "kind = \"common-classes\"\nsamples = 50",
+            "kind = \"common-classes\"\nclasses = 2",
+            &["a matched probe needs 'samples'"],
+        ),
+        (
+            "kind = \"common-classes\"\nsamples = 50",
+            "kind = \"common-classes\"\nclasses = 1\nsamples = 5000",
+            &["probe 'common'", "5000 of each"],
+        ),
+        (
+            "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+            "[[axis]]\nkind = \"partition\"\npairs = [[\"shape\", \"digit\"], [\"shape\", \"digit\"]]",
+            &["is listed twice"],
+        ),
+        (
             "train_samples = 400",
             "path = \"pictures\"",
             &["'path' is a setting of folder only"],
@@ -599,6 +624,59 @@ fn extract_gives_the_activations_of_the_run() {
         layer(&cell.join("activations/test.a.safetensors")),
         layer(&extracted.join("test.safetensors"))
     );
+}
+
+/// A folder of pictures: a run says what it left out, cells are named by what the
+/// folder holds and not by where it is, and new pictures are trained on anew.
+#[test]
+fn folders_of_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let draw = |folder: &std::path::Path, count: u32| {
+        for class in 0..4u8 {
+            let of_class = folder.join(format!("class{class}"));
+            fs::create_dir_all(&of_class).unwrap();
+            for i in 0..count {
+                let shade = |x: u32, y: u32| image::Rgb([60 * class, (x * i) as u8, (y * 7) as u8]);
+                let picture = image::RgbImage::from_fn(8, 8, shade);
+                picture.save(of_class.join(format!("{i}.png"))).unwrap();
+            }
+        }
+        fs::write(folder.join("class0/notes.txt"), "no picture").unwrap();
+    };
+    let pictures = dir.path().join("pictures");
+    draw(&pictures, 20);
+    let start = TINY.find("[[axis]]\nkind = \"task\"").unwrap();
+    let end = TINY.find("[[probe]]").unwrap();
+    let text = format!("{}{}", &TINY[..start], &TINY[end..])
+        .replace("name = \"color-shape-digit\"\n", "name = \"folder\"\npath = \"pictures\"\n")
+        .replace("preset = \"varied\"\nfactor_classes = 4\nlabel = [\"digit\"]\ntrain_samples = 400\ntrain_per_model = 64", "train_per_model = 16")
+        .replace("samples = 60", "samples = 10")
+        .replace("[[probe]]\nname = \"plain\"\npreset = \"plain\"\nsamples = 50\n", "");
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    let go = |file: &std::path::Path| {
+        let output = reprsim()
+            .args(["run", "--device", "cpu", "--data-dir"])
+            .arg(dir.path().join("cache"))
+            .arg("--out")
+            .arg(&out)
+            .arg(file)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        output
+    };
+    let output = go(&file);
+    assert!(stderr(&output).contains("notes.txt"), "{}", stderr(&output));
+    // The same from elsewhere: nothing to do.
+    let elsewhere = dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(&pictures, elsewhere.join("pictures")).unwrap();
+    let moved = experiment(&elsewhere, &text);
+    assert!(stdout(&go(&moved)).contains("0 cells in"));
+    // Other pictures: other cells.
+    draw(&elsewhere.join("pictures"), 24);
+    assert!(!stdout(&go(&moved)).contains("0 cells in"));
 }
 
 /// Every experiment that comes with the program can be read, and each at full size

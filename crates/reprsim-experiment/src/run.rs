@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use reprsim_data::Skipped;
 pub use reprsim_train::Epoch;
 
 use crate::ExperimentError;
@@ -16,6 +17,8 @@ use crate::store::{Share, Store, lock, write_json};
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
+    /// Files of the data set were left out, and why.
+    fn skipped(&self, files: &[Skipped]);
     /// The run begins; `done` of `total` cells were finished before.
     fn begin(&self, total: usize, done: usize);
     /// A job takes up a cell.
@@ -72,6 +75,13 @@ pub fn run(
     // What is impossible with these data is found before the run directory is
     // touched: a mistyped file must not replace the plan of a finished run.
     let context = Context::new(&plan.experiment, &chosen.device, &chosen.name, cache)?;
+    let (train, test) = (&context.training.dataset, &context.test);
+    let mut skipped = [train.skipped.as_slice(), test.skipped.as_slice()].concat();
+    skipped.sort();
+    skipped.dedup();
+    if !skipped.is_empty() {
+        observer.skipped(&skipped);
+    }
     for cell in plan.cells.iter().filter(|c| share.holds(c.index)) {
         context.training.split(&plan.experiment, cell)?;
     }

@@ -10,10 +10,6 @@ use crate::{Cnn, Init, Mlp, ModelConfig, ModelError, ModelShape, ResNet, Vae, Vi
 
 /// A model of any architecture.
 #[derive(Module, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a handful of models live at once"
-)]
 pub enum Network {
     /// See [`Mlp`].
     Mlp(Mlp),

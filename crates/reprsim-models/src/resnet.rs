@@ -133,7 +133,8 @@ impl ResNet {
         }
     }
 
-    /// All layers of [`LAYERS`].
+    /// All layers: `stem` after its activation and pooling, `layer1` to `layer4`,
+    /// `penultimate` (the last maps averaged over positions) and `logits`.
     pub fn forward(&self, input: Input) -> Activations {
         let Input::Images(images) = input;
         let stem = relu(self.bn1.forward(self.conv1.forward(images)));

@@ -72,7 +72,7 @@ impl Vae {
         [first, second]
     }
 
-    /// The layers of [`LAYERS`]: the maps after ReLU, then the latent means and
+    /// The layers `conv1`, `conv2` (maps after ReLU), `mu` and `logvar`: the latent means and
     /// log-variances.
     pub fn forward(&self, input: Input) -> Activations {
         let Input::Images(images) = input;

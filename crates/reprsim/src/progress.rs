@@ -6,8 +6,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reprsim_data::Skipped;
 use reprsim_experiment::run::Observer;
 use reprsim_experiment::{Cell, ExperimentError};
+
+/// Files that were left out, shown one by one.
+const SKIPPED_SHOWN: usize = 10;
 
 /// Shows how a run goes.
 pub(crate) struct Progress {
@@ -76,6 +80,19 @@ fn say(text: &str) {
 }
 
 impl Observer for Progress {
+    fn skipped(&self, files: &[Skipped]) {
+        for file in files.iter().take(SKIPPED_SHOWN) {
+            say(&format!(
+                "left out: {}: {}",
+                file.path.display(),
+                file.reason
+            ));
+        }
+        if files.len() > SKIPPED_SHOWN {
+            say(&format!("left out: {} files in all", files.len()));
+        }
+    }
+
     fn begin(&self, total: usize, done: usize) {
         self.with(|state| {
             state.total = total;
