@@ -262,7 +262,10 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
             .map(|effect| {
                 let verdict = verdict(effect.slope, effect.p_value);
                 GridAnswer {
-                    term: term_title(effect),
+                    term: match effect.axis.contains(CROSS) {
+                        true => term_title(effect),
+                        false => format!("{} in {}", term_title(effect), shown(&effect.sweep)),
+                    },
                     slope: effect.slope,
                     verdict,
                     sentence: term_sentence(effect, verdict),
