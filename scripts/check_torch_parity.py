@@ -6,8 +6,7 @@
 
 Weights, activations, loss, gradients, one step of SGD, and back: for each case
 the script writes random weights in torchvision's names and a batch,
-runs `cargo run --release --package reprsim-train --example torch_step -- DIR` (or
-PATH DIR), and compares what comes back with torchvision in f64 and in f32. A line
+runs the example `torch_step` of reprsim-train (which it builds, or PATH), and compares what comes back with torchvision in f64 and in f32. A line
 a quantity: the largest difference, the largest one relative to the largest
 magnitude of its tensor, and the same between torch's own f32 and f64, which is
 what the arithmetic allows. Then torchvision loads the checkpoint that the program
@@ -20,6 +19,7 @@ to PyTorch's. Both differences are printed either way.
 import argparse
 import copy
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,13 +34,20 @@ sys.dont_write_bytecode = True
 from train_torch_reference import resnet  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
-CARGO = ["cargo", "run", "--release", "--quiet", "--package", "reprsim-train", "--example", "torch_step", "--"]
+# The whole workspace, so that burn is not built a second time with other features.
+BUILD = ["cargo", "build", "--release", "--quiet", "--workspace", "--example", "torch_step"]
 SAMPLES, CLASSES = 16, 10
 LR, MOMENTUM, DECAY, SMOOTHING = 0.1, 0.9, 5e-4, 0.1
 TOLERANCE = 1e-4
 # Of the weight decay itself, which is small beside the parameters: f32 loses 0.1 %.
 DECAY_TOLERANCE = 1e-2
 STAGES = ["stem", "layer1", "layer2", "layer3", "layer4", "penultimate"]
+
+
+def build() -> Path:
+    subprocess.run(BUILD, cwd=ROOT, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / "release" / "examples" / "torch_step"
 
 
 def case(depth, width, stem, channels, side, ending):
@@ -349,7 +356,7 @@ def main():
     parser.add_argument("--biased-variance", action="store_true", help="expect burn's running variances")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    command = [str(args.program.resolve())] if args.program else CARGO
+    command = [str(args.program.resolve() if args.program else build())]
 
     print(f"PyTorch {torch.__version__}; rel: to the largest magnitude of the tensor; allowed: "
           f"{TOLERANCE:.0e}, of the weight decay {DECAY_TOLERANCE:.0e}")
