@@ -6,7 +6,8 @@
 
 Weights, activations, loss, gradients, one step of SGD, and back: for each case
 the script writes random weights in torchvision's names and a batch,
-runs the example `torch_step` of reprsim-train (which it builds, or PATH), and compares what comes back with torchvision in f64 and in f32. A line
+runs the example `torch_step` of reprsim-train (which it builds, or PATH), and
+compares what comes back with torchvision in f64 and in f32. A line
 a quantity: the largest difference, the largest one relative to the largest
 magnitude of its tensor, and the same between torch's own f32 and f64, which is
 what the arithmetic allows. Then torchvision loads the checkpoint that the program
