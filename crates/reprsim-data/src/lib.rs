@@ -14,7 +14,6 @@ pub mod color_shape_digit;
 mod dataset;
 mod error;
 mod fetch;
-mod idx;
 mod open;
 pub mod preview;
 mod probe;
@@ -29,7 +28,6 @@ pub use card::{Card, CardFactor, CardFile, CardFormat, Source, cards, find_card}
 pub use dataset::{Dataset, Factor, Part, SampleShape, Samples, Skipped};
 pub use error::DataError;
 pub use fetch::{FetchEvent, default_cache, fetch};
-pub use idx::{IdxArray, read_idx};
 pub use open::{FOLDER, dataset_names, open};
 pub use probe::{Probe, ProbeClasses, draw_probe};
 pub use spec::{DatasetSpec, content_of, factors_of, label_of, part_len};

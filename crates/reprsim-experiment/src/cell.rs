@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use burn::tensor::{Int, Tensor};
 use rand::RngExt;
 use reprsim_data::Stream;
 use reprsim_data::split::{Labelling, ModelSamples, Reached};
@@ -304,19 +305,26 @@ fn accuracy(
     samples: &ModelSamples,
 ) -> Result<Option<f64>, ExperimentError> {
     let labels = samples.labelling.labels(&context.test)?;
+    // Predictions stay on the device and are read once.
+    let predicted: Vec<Tensor<2, Int>> = (0..labels.len())
+        .step_by(EXTRACT_BATCH)
+        .map(|start| {
+            let end = (start + EXTRACT_BATCH).min(labels.len());
+            let batch = context.test_samples.slice(start, end);
+            network.forward(batch).argmax(1)
+        })
+        .collect();
+    if predicted.is_empty() {
+        return Ok(None);
+    }
+    let predicted = Tensor::cat(predicted, 0)
+        .try_into_data()
+        .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
     let (mut known, mut right) = (0usize, 0usize);
-    for start in (0..labels.len()).step_by(EXTRACT_BATCH) {
-        let end = (start + EXTRACT_BATCH).min(labels.len());
-        let predicted = network
-            .forward(context.test_samples.slice(start, end))
-            .argmax(1)
-            .try_into_data()
-            .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
-        for (label, prediction) in labels[start..end].iter().zip(predicted.iter::<i64>()) {
-            if let Some(label) = label {
-                known += 1;
-                right += usize::from(i64::from(*label) == prediction);
-            }
+    for (label, prediction) in labels.iter().zip(predicted.iter::<i64>()) {
+        if let Some(label) = label {
+            known += 1;
+            right += usize::from(i64::from(*label) == prediction);
         }
     }
     Ok((known > 0).then(|| right as f64 / known as f64))

@@ -293,14 +293,8 @@ pub struct ProbeConfig {
 impl Experiment {
     /// Names of all layers, those that only some depths of a sweep have included.
     pub fn layer_names(&self) -> Vec<&'static str> {
-        let depths = self
-            .sweeps
-            .iter()
-            .flat_map(|s| &s.axes)
-            .filter(|a| a.kind == AxisKind::Depth)
-            .flat_map(|a| &a.levels);
-        let mut names = self.model.layer_names();
-        for model in depths.filter_map(|&depth| self.model.with_depth(depth as usize)) {
+        let mut names = Vec::new();
+        for model in swept_models(&self.model, &self.sweeps) {
             for name in model.layer_names() {
                 if !names.contains(&name) {
                     names.push(name);
@@ -309,6 +303,17 @@ impl Experiment {
         }
         names
     }
+}
+
+/// The model, and as it is at every depth that is swept.
+pub(crate) fn swept_models(model: &ModelConfig, sweeps: &[Sweep]) -> Vec<ModelConfig> {
+    let depths = sweeps
+        .iter()
+        .flat_map(|s| &s.axes)
+        .filter(|a| a.kind == AxisKind::Depth)
+        .flat_map(|a| &a.levels);
+    let deeper = depths.filter_map(|&depth| model.with_depth(depth as usize));
+    std::iter::once(model.clone()).chain(deeper).collect()
 }
 
 impl ProbeConfig {

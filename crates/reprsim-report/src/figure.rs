@@ -55,6 +55,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
         .map(|(slope, level)| format!("{},{}", x.at(level), y.at(turned(&fit, slope, level))))
         .join(" ")
     });
+    let levels: Vec<f64> = section.levels.iter().map(|l| l.level).collect();
     let labels = spaced(
         section.references.iter().map(|r| y.at(r.value)).collect(),
         15.0,
@@ -62,21 +63,7 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
     html! {
         svg class={ "figure " (section.name) } viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
             aria-label={ (section.y_label) " against " (section.title) } {
-            @for tick in ticks(range, 6) {
-                line class="grid" x1=(plot_left) x2=(plot_right) y1=(y.at(tick)) y2=(y.at(tick)) {}
-                text class="tick" x=(plot_left - 8.0) y=(y.at(tick) + 4.0) text-anchor="end" { (tick_text(tick)) }
-            }
-            @for level in &section.levels {
-                text class="tick" x=(x.at(level.level)) y=(HEIGHT - BOTTOM + 20.0) text-anchor="middle" {
-                    (tick_text(level.level))
-                }
-            }
-            line class="axis" x1=(plot_left) x2=(plot_right) y1=(HEIGHT - BOTTOM) y2=(HEIGHT - BOTTOM) {}
-            text class="label" x=((plot_left + plot_right) / 2.0) y=(HEIGHT - 10.0) text-anchor="middle" {
-                (section.title)
-            }
-            text class="label" transform={ "translate(16 " ((TOP + HEIGHT - BOTTOM) / 2.0) ") rotate(-90)" }
-                text-anchor="middle" { (section.y_label) }
+            (frame(range, y, x, &levels, (plot_left, plot_right), [&section.title, &section.y_label]))
             @for (reference, label) in section.references.iter().zip(labels) {
                 line class="reference" x1=(plot_left) x2=(plot_right)
                     y1=(y.at(reference.value)) y2=(y.at(reference.value)) {}
@@ -103,6 +90,36 @@ pub(crate) fn draw(section: &AxisSection) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Grid lines, ticks, the horizontal axis from `ends.0` to `ends.1` and the labels of
+/// both axes (horizontal first).
+pub(crate) fn frame(
+    range: (f64, f64),
+    y: Scale,
+    x: Scale,
+    levels: &[f64],
+    ends: (f64, f64),
+    labels: [&str; 2],
+) -> Markup {
+    let (left, right) = ends;
+    html! {
+        @for tick in ticks(range, 6) {
+            line class="grid" x1=(left) x2=(right) y1=(y.at(tick)) y2=(y.at(tick)) {}
+            text class="tick" x=(left - 8.0) y=(y.at(tick) + 4.0) text-anchor="end" { (tick_text(tick)) }
+        }
+        @for &level in levels {
+            text class="tick" x=(x.at(level)) y=(HEIGHT - BOTTOM + 20.0) text-anchor="middle" {
+                (tick_text(level))
+            }
+        }
+        line class="axis" x1=(left) x2=(right) y1=(HEIGHT - BOTTOM) y2=(HEIGHT - BOTTOM) {}
+        text class="label" x=((left + right) / 2.0) y=(HEIGHT - 10.0) text-anchor="middle" {
+            (labels[0])
+        }
+        text class="label" transform={ "translate(16 " ((TOP + HEIGHT - BOTTOM) / 2.0) ") rotate(-90)" }
+            text-anchor="middle" { (labels[1]) }
     }
 }
 

@@ -3,9 +3,9 @@
 
 use maud::{Markup, html};
 
-use crate::figure::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, spaced};
+use crate::figure::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, frame, spaced};
 use crate::report::GridSection;
-use crate::scale::{Scale, padded_range, tick_text, ticks};
+use crate::scale::{Scale, padded_range, tick_text};
 
 /// Draws the design as SVG.
 pub(crate) fn draw(section: &GridSection) -> Markup {
@@ -47,21 +47,7 @@ pub(crate) fn draw(section: &GridSection) -> Markup {
     html! {
         svg class="figure grid" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
             aria-label={ (section.y_label) " over " (section.name) } {
-            @for tick in ticks(range, 6) {
-                line class="grid" x1=(left) x2=(right) y1=(y.at(tick)) y2=(y.at(tick)) {}
-                text class="tick" x=(left - 8.0) y=(y.at(tick) + 4.0) text-anchor="end" { (tick_text(tick)) }
-            }
-            @for &level in &levels {
-                text class="tick" x=(x.at(level)) y=(HEIGHT - BOTTOM + 20.0) text-anchor="middle" {
-                    (tick_text(level))
-                }
-            }
-            line class="axis" x1=(left) x2=(right) y1=(HEIGHT - BOTTOM) y2=(HEIGHT - BOTTOM) {}
-            text class="label" x=((left + right) / 2.0) y=(HEIGHT - 10.0) text-anchor="middle" {
-                (section.x_label)
-            }
-            text class="label" transform={ "translate(16 " ((TOP + HEIGHT - BOTTOM) / 2.0) ") rotate(-90)" }
-                text-anchor="middle" { (section.y_label) }
+            (frame(range, y, x, &levels, (left, right), [&section.x_label, &section.y_label]))
             @for reference in &section.references {
                 line class="reference" x1=(left) x2=(right)
                     y1=(y.at(reference.value)) y2=(y.at(reference.value)) {}

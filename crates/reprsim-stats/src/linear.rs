@@ -201,10 +201,21 @@ pub fn fit_linear(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     fn close(a: f64, b: f64, tolerance: f64) {
-        assert!((a - b).abs() <= tolerance * b.abs(), "{a} is not {b}");
+        assert!(
+            (a - b).abs() <= tolerance * b.abs().max(1e-300),
+            "{a} is not {b}"
+        );
+    }
+
+    fn fit_line(x: &[f64], y: &[f64], clusters: Option<&[u64]>) -> Result<LinearFit, StatsError> {
+        fit_linear(&[x.to_vec()], y, clusters)
     }
 
     /// The design and values that `statsmodels` 0.15 was given for the figures
@@ -234,46 +245,71 @@ mod tests {
     #[test]
     fn several_regressors_against_statsmodels() {
         let (columns, y, g) = factorial();
-        let fit = fit_linear(&columns, &y, None).unwrap();
-        let term = fit.terms[0];
-        close(term.coefficient, 0.189_999_999_999_999_97, 1e-8);
-        close(term.stderr, 0.011_394_210_912_917_249, 1e-8);
-        close(term.ci_low, 0.165_561_848_114_647_3, 1e-8);
-        close(term.ci_high, 0.214_438_151_885_352_65, 1e-8);
-        close(term.p_value, 1.244_592_564_986_015_8e-10, 1e-8);
-        let term = fit.terms[1];
-        close(term.coefficient, 0.415_000_000_000_000_2, 1e-8);
-        close(term.stderr, 0.011_394_210_912_917_252, 1e-8);
-        close(term.ci_low, 0.390_561_848_114_647_5, 1e-8);
-        close(term.ci_high, 0.439_438_151_885_352_9, 1e-8);
-        close(term.p_value, 2.851_070_546_096_186e-15, 1e-8);
-        let term = fit.terms[2];
-        close(term.coefficient, 0.159_999_999_999_999_7, 1e-8);
-        close(term.stderr, 0.027_910_002_758_298_95, 1e-8);
-        close(term.ci_low, 0.100_138_997_624_250_92, 1e-8);
-        close(term.ci_high, 0.219_861_002_375_748_46, 1e-8);
-        close(term.p_value, 5.179_076_875_623_571_6e-05, 1e-8);
-        close(fit.intercept, 0.503_888_888_888_888_7, 1e-12);
-        close(fit.r_squared, 0.991_522_788_713_174, 1e-12);
-        let robust = fit_linear(&columns, &y, Some(&g)).unwrap();
-        let term = robust.terms[0];
-        close(term.coefficient, 0.189_999_999_999_999_97, 1e-8);
-        close(term.stderr, 0.018_657_310_580_446_437, 1e-8);
-        close(term.ci_low, 0.142_039_856_320_079_15, 1e-8);
-        close(term.ci_high, 0.237_960_143_679_920_8, 1e-8);
-        close(term.p_value, 0.000_156_649_166_440_453_9, 1e-8);
-        let term = robust.terms[1];
-        close(term.coefficient, 0.415_000_000_000_000_2, 1e-8);
-        close(term.stderr, 0.005_875_133_680_793_659_6, 1e-8);
-        close(term.ci_low, 0.399_897_488_078_216_9, 1e-8);
-        close(term.ci_high, 0.430_102_511_921_783_5, 1e-8);
-        close(term.p_value, 1.077_010_687_461_022_5e-08, 1e-8);
-        let term = robust.terms[2];
-        close(term.coefficient, 0.159_999_999_999_999_7, 1e-8);
-        close(term.stderr, 0.035_193_343_526_460_06, 1e-8);
-        close(term.ci_low, 0.069_532_630_395_572_59, 1e-8);
-        close(term.ci_high, 0.250_467_369_604_426_84, 1e-8);
-        close(term.p_value, 0.006_133_146_975_294_181, 1e-8);
+        // Coefficient, standard error, ends of the interval and p of each term.
+        let check = |fit: &LinearFit, expected: [[f64; 5]; 3]| {
+            for (term, row) in fit.terms.iter().zip(expected) {
+                close(term.coefficient, row[0], 1e-8);
+                close(term.stderr, row[1], 1e-8);
+                close(term.ci_low, row[2], 1e-8);
+                close(term.ci_high, row[3], 1e-8);
+                close(term.p_value, row[4], 1e-8);
+            }
+            assert_eq!(fit.terms.len(), 3);
+            close(fit.intercept, 0.503_888_888_888_888_7, 1e-12);
+            close(fit.r_squared, 0.991_522_788_713_174, 1e-12);
+        };
+        check(
+            &fit_linear(&columns, &y, None).unwrap(),
+            [
+                [
+                    0.189_999_999_999_999_97,
+                    0.011_394_210_912_917_249,
+                    0.165_561_848_114_647_3,
+                    0.214_438_151_885_352_65,
+                    1.244_592_564_986_015_8e-10,
+                ],
+                [
+                    0.415_000_000_000_000_2,
+                    0.011_394_210_912_917_252,
+                    0.390_561_848_114_647_5,
+                    0.439_438_151_885_352_9,
+                    2.851_070_546_096_186e-15,
+                ],
+                [
+                    0.159_999_999_999_999_7,
+                    0.027_910_002_758_298_95,
+                    0.100_138_997_624_250_92,
+                    0.219_861_002_375_748_46,
+                    5.179_076_875_623_571_6e-05,
+                ],
+            ],
+        );
+        check(
+            &fit_linear(&columns, &y, Some(&g)).unwrap(),
+            [
+                [
+                    0.189_999_999_999_999_97,
+                    0.018_657_310_580_446_437,
+                    0.142_039_856_320_079_15,
+                    0.237_960_143_679_920_8,
+                    0.000_156_649_166_440_453_9,
+                ],
+                [
+                    0.415_000_000_000_000_2,
+                    0.005_875_133_680_793_659_6,
+                    0.399_897_488_078_216_9,
+                    0.430_102_511_921_783_5,
+                    1.077_010_687_461_022_5e-08,
+                ],
+                [
+                    0.159_999_999_999_999_7,
+                    0.035_193_343_526_460_06,
+                    0.069_532_630_395_572_59,
+                    0.250_467_369_604_426_84,
+                    0.006_133_146_975_294_181,
+                ],
+            ],
+        );
     }
 
     #[test]
@@ -282,5 +318,157 @@ mod tests {
         let doubled = columns[0].iter().map(|v| 2.0 * v + 1.0).collect();
         columns.push(doubled);
         assert_eq!(fit_linear(&columns, &y, None), Err(StatsError::OneLevel));
+    }
+
+    /// NIST Statistical Reference Datasets, linear regression "Norris", with
+    /// its certified values.
+    #[test]
+    fn norris() {
+        let data = [
+            (0.1, 0.2),
+            (338.8, 337.4),
+            (118.1, 118.2),
+            (888.0, 884.6),
+            (9.2, 10.1),
+            (228.1, 226.5),
+            (668.5, 666.3),
+            (998.5, 996.3),
+            (449.1, 448.6),
+            (778.9, 777.0),
+            (559.2, 558.2),
+            (0.3, 0.4),
+            (0.1, 0.6),
+            (778.1, 775.5),
+            (668.8, 666.9),
+            (339.3, 338.0),
+            (448.9, 447.5),
+            (10.8, 11.6),
+            (557.7, 556.0),
+            (228.3, 228.1),
+            (998.0, 995.8),
+            (888.8, 887.6),
+            (119.6, 120.2),
+            (0.3, 0.3),
+            (0.6, 0.3),
+            (557.6, 556.8),
+            (339.3, 339.1),
+            (888.0, 887.2),
+            (998.5, 999.0),
+            (778.9, 779.0),
+            (10.2, 11.1),
+            (117.6, 118.3),
+            (228.9, 229.2),
+            (668.4, 669.1),
+            (449.2, 448.9),
+            (0.2, 0.5),
+        ];
+        let y: Vec<f64> = data.iter().map(|p| p.0).collect();
+        let x: Vec<f64> = data.iter().map(|p| p.1).collect();
+        let fit = fit_line(&x, &y, None).unwrap();
+        close(fit.terms[0].coefficient, 1.002_116_818_020_45, 1e-12);
+        close(fit.intercept, -0.262_323_073_774_029, 1e-9);
+        close(fit.terms[0].stderr, 0.000_429_796_848_199_937, 1e-9);
+        close(fit.r_squared, 0.999_993_745_883_712, 1e-12);
+    }
+
+    /// Against statsmodels 0.15.0: `OLS(y, [1, x]).fit()` and
+    /// `.fit(cov_type="cluster", cov_kwds={"groups": g}, use_t=True)`.
+    #[test]
+    fn classical_and_clustered_against_statsmodels() {
+        let x = [0.0, 0.5, 1.0, 0.0, 0.5, 1.0, 0.0, 0.5, 1.0];
+        let y = [0.10, 0.22, 0.35, 0.12, 0.20, 0.41, 0.05, 0.19, 0.30];
+        let g = [0, 0, 0, 1, 1, 1, 2, 2, 2];
+        let check = |fit: &LinearFit, stderr: f64, p: f64, low: f64, high: f64| {
+            close(fit.terms[0].coefficient, 0.263_333_333_333_333_4, 1e-12);
+            close(fit.r_squared, 0.913_852_010_933_229_2, 1e-12);
+            close(fit.terms[0].stderr, stderr, 1e-10);
+            close(fit.terms[0].p_value, p, 1e-9);
+            close(fit.terms[0].ci_low, low, 1e-9);
+            close(fit.terms[0].ci_high, high, 1e-9);
+        };
+        check(
+            &fit_line(&x, &y, None).unwrap(),
+            0.030_559_162_846_230_486,
+            5.654_487_646_111_142e-5,
+            0.191_072_395_758_763_64,
+            0.335_594_270_907_903_17,
+        );
+        let robust = fit_line(&x, &y, Some(&g)).unwrap();
+        assert_eq!(robust.errors, Errors::ClusterRobust { clusters: 3 });
+        check(
+            &robust,
+            0.014_253_932_901_995_96,
+            0.002_917_119_184_677_277_5,
+            0.202_003_610_022_894_85,
+            0.324_663_056_643_772,
+        );
+    }
+
+    #[test]
+    fn no_effect_is_significant_at_its_nominal_rate() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let x: Vec<f64> = (0..12).map(|i| f64::from(i % 3) / 2.0).collect();
+        let tables = 4000;
+        let mut significant = 0;
+        for _ in 0..tables {
+            // Sum of 12 uniforms: close to normal.
+            let y: Vec<f64> = x
+                .iter()
+                .map(|_| (0..12).map(|_| rng.random_range(-0.5..0.5)).sum())
+                .collect();
+            significant += usize::from(fit_line(&x, &y, None).unwrap().terms[0].p_value < 0.05);
+        }
+        let rate = significant as f64 / f64::from(tables);
+        assert!((0.04..=0.06).contains(&rate), "{rate}");
+    }
+
+    proptest! {
+        #[test]
+        fn recovers_an_exact_line(a in -5.0f64..5.0, b in -5.0f64..5.0, n in 3usize..30) {
+            let x: Vec<f64> = (0..n).map(|i| i as f64 / n as f64).collect();
+            let y: Vec<f64> = x.iter().map(|v| a + b * v).collect();
+            let fit = fit_line(&x, &y, None).unwrap();
+            prop_assert!((fit.terms[0].coefficient - b).abs() < 1e-9);
+            prop_assert!((fit.intercept - a).abs() < 1e-9);
+            prop_assert!(fit.terms[0].ci_low <= fit.terms[0].coefficient && fit.terms[0].coefficient <= fit.terms[0].ci_high);
+        }
+
+        #[test]
+        fn clusters_of_one_give_the_robust_hc1_error(seed in 0u64..100) {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let x: Vec<f64> = (0..10).map(|_| rng.random_range(0.0..1.0)).collect();
+            let y: Vec<f64> = x.iter().map(|v| v + rng.random_range(-0.2..0.2)).collect();
+            let ids: Vec<u64> = (0..10).collect();
+            let fit = fit_line(&x, &y, Some(&ids)).unwrap();
+            // HC1 = n / (n - 2) sum (dx e)^2 / sxx^2; CR1 with G = n is the same.
+            let mx = x.iter().sum::<f64>() / 10.0;
+            let my = y.iter().sum::<f64>() / 10.0;
+            let sxx: f64 = x.iter().map(|v| (v - mx).powi(2)).sum();
+            let meat: f64 = x.iter().zip(&y)
+                .map(|(v, w)| ((v - mx) * (w - my - fit.terms[0].coefficient * (v - mx))).powi(2)).sum();
+            let hc1 = (10.0 / 8.0 * meat).sqrt() / sxx;
+            prop_assert!((fit.terms[0].stderr - hc1).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn refuses_what_has_no_answer() {
+        let same = [0.5; 4];
+        assert_eq!(
+            fit_line(&same, &[1.0, 2.0, 3.0, 4.0], None),
+            Err(StatsError::OneLevel)
+        );
+        assert_eq!(
+            fit_line(&[0.0, 1.0], &[1.0, 2.0], None),
+            Err(StatsError::TooFewPoints)
+        );
+        assert_eq!(
+            fit_line(&[0.0, 1.0, 2.0], &[1.0, f64::NAN, 2.0], None),
+            Err(StatsError::NonFinite)
+        );
+        assert_eq!(
+            fit_line(&[0.0, 1.0, 2.0], &[1.0, 1.0, 2.0], Some(&[1, 1, 1])),
+            Err(StatsError::TooFewClusters)
+        );
     }
 }

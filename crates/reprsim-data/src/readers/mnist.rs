@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::RawPart;
-use crate::idx::read_idx;
+use super::idx::read_idx;
 use crate::{Card, DataError, Factor, Part, SampleShape};
 
 /// The files of a part that are there: images, labels. Compressed files, as the

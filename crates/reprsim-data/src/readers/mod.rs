@@ -3,6 +3,7 @@
 pub(crate) mod cifar;
 pub(crate) mod emoji;
 pub(crate) mod folder;
+mod idx;
 pub(crate) mod listing;
 mod mat;
 pub(crate) mod mnist;

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use reprsim_models::{ModelConfig, Objective, Pooling};
+use reprsim_models::{Objective, Pooling};
 
 use super::raw::RawFile;
 use super::reader::Reader;
 use super::sweeps::Labels;
 use crate::ExperimentError;
-use crate::experiment::{AxisKind, Experiment, Keep, Pairing, Sweep};
+use crate::experiment::{Experiment, Keep, Pairing, swept_models};
 
 /// Reads and checks an experiment file. (Whether its data sets are on this
 /// machine is found out when they are opened, before the run directory is
@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
         self.enough_samples(&raw.dataset, &dataset, &sweeps)?;
         let probes = self.probes(&raw.probe, &dataset)?;
-        let analysis = self.analysis(&raw.analysis, &models(&model, &sweeps), &probes)?;
+        let analysis = self.analysis(&raw.analysis, &swept_models(&model, &sweeps), &probes)?;
         let pooling = match &raw.analysis.pooling {
             None => Pooling::Mean,
             Some(text) => self.pick(
@@ -99,15 +99,4 @@ impl Reader<'_> {
             },
         })
     }
-}
-
-/// The model at every depth that is swept.
-fn models(model: &ModelConfig, sweeps: &[Sweep]) -> Vec<ModelConfig> {
-    let depths = sweeps
-        .iter()
-        .flat_map(|s| &s.axes)
-        .filter(|a| a.kind == AxisKind::Depth)
-        .flat_map(|a| &a.levels);
-    let deeper = depths.filter_map(|&depth| model.with_depth(depth as usize));
-    std::iter::once(model.clone()).chain(deeper).collect()
 }
