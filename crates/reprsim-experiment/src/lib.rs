@@ -6,6 +6,7 @@
 //! [`analysis`] and [`summary`] turn the rows into effects and a report.
 
 pub mod analysis;
+pub mod bench;
 mod cell;
 mod context;
 pub mod device;

@@ -47,7 +47,7 @@ pub fn default_jobs(chosen: &Chosen) -> usize {
 }
 
 /// Threads that each of `jobs` jobs computes with.
-pub(crate) fn threads_per_job(chosen: &Chosen, jobs: usize) -> usize {
+pub fn threads_per_job(chosen: &Chosen, jobs: usize) -> usize {
     if chosen.cpu {
         (cores() / jobs.max(1)).max(1)
     } else {

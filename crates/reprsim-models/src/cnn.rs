@@ -3,9 +3,9 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::relu;
 use rand::Rng;
 
+use crate::convolve::convolve;
 use crate::feature::{Activations, Feature, Input, Pooling};
 use crate::{BatchNorm, Init, ModelShape};
 
@@ -44,9 +44,9 @@ impl Cnn {
     /// `logits`.
     pub fn forward(&self, input: Input) -> Activations {
         let Input::Images(images) = input;
-        let conv1 = relu(self.bn1.forward(self.conv1.forward(images)));
-        let conv2 = relu(self.bn2.forward(self.conv2.forward(conv1.clone())));
-        let conv3 = relu(self.bn3.forward(self.conv3.forward(conv2.clone())));
+        let conv1 = self.bn1.forward_relu(convolve(&self.conv1, images));
+        let conv2 = self.bn2.forward_relu(convolve(&self.conv2, conv1.clone()));
+        let conv3 = self.bn3.forward_relu(convolve(&self.conv3, conv2.clone()));
         let pooled = Feature::Map(conv3).pooled(Pooling::Mean);
         let logits = self.fc.forward(pooled.clone());
         let [first, second, third, last] = LAYERS;

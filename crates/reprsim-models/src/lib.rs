@@ -7,6 +7,7 @@
 mod batch_norm;
 mod cnn;
 mod config;
+mod convolve;
 mod feature;
 mod init;
 mod mlp;

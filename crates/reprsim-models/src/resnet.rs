@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use rand::Rng;
 
+use crate::convolve::convolve;
 use crate::feature::{Activations, Feature, Input, Pooling};
 use crate::{BatchNorm, Init, ModelShape, Stem};
 
@@ -62,10 +63,10 @@ impl BasicBlock {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let inner = relu(self.bn1.forward(self.conv1.forward(input.clone())));
-        let inner = self.bn2.forward(self.conv2.forward(inner));
+        let inner = self.bn1.forward_relu(convolve(&self.conv1, input.clone()));
+        let inner = self.bn2.forward(convolve(&self.conv2, inner));
         let around = match &self.downsample {
-            Some((conv, bn)) => bn.forward(conv.forward(input)),
+            Some((conv, bn)) => bn.forward(convolve(conv, input)),
             None => input,
         };
         relu(inner + around)
@@ -137,7 +138,7 @@ impl ResNet {
     /// `penultimate` (the last maps averaged over positions) and `logits`.
     pub fn forward(&self, input: Input) -> Activations {
         let Input::Images(images) = input;
-        let stem = relu(self.bn1.forward(self.conv1.forward(images)));
+        let stem = self.bn1.forward_relu(convolve(&self.conv1, images));
         let mut last = match &self.maxpool {
             Some(pool) => pool.forward(stem),
             None => stem,

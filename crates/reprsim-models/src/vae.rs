@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use rand::Rng;
 
+use crate::convolve::{convolve, convolve_transposed};
 use crate::feature::{Activations, Feature, Input};
 use crate::init::Square;
 use crate::{Init, ModelShape};
@@ -67,8 +68,8 @@ impl Vae {
     }
 
     fn encode(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
-        let first = relu(self.conv1.forward(images));
-        let second = relu(self.conv2.forward(first.clone()));
+        let first = relu(convolve(&self.conv1, images));
+        let second = relu(convolve(&self.conv2, first.clone()));
         [first, second]
     }
 
@@ -99,7 +100,10 @@ impl Vae {
         let logvar = self.logvar.forward(flat);
         let latent = mu.clone() + noise * logvar.clone().mul_scalar(0.5).exp();
         let inner = self.decode.forward(latent).reshape([n, c, h, w]);
-        let logits = self.deconv2.forward(relu(self.deconv1.forward(inner)));
+        let logits = convolve_transposed(
+            &self.deconv2,
+            relu(convolve_transposed(&self.deconv1, inner)),
+        );
         Reconstruction { logits, mu, logvar }
     }
 

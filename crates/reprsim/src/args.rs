@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
+use reprsim_experiment::bench::WORKLOADS;
 use reprsim_experiment::device::NAMES;
 
 /// Trains pairs of models whose data or tasks overlap by a known amount, probes
@@ -112,6 +113,16 @@ In Python: safetensors.numpy.save_file({'layer1': x1, 'layer2': x2}, 'a.safetens
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Time training, extraction or measuring on this machine.
+    #[command(after_help = "\
+Examples:
+  reprsim bench train --model cnn
+  reprsim bench train --model resnet18 --jobs 1 --threads 2 --out resnet.json
+  reprsim bench sweep --model cnn              one model at a time, then side by side
+
+Random images, a model newly drawn each repeat; nothing is kept.
+scripts/bench_train_torch.py does the same work in PyTorch beside it.")]
+    Bench(BenchArgs),
     /// Print shell completions.
     #[command(after_help = "\
 Example:
@@ -224,6 +235,50 @@ pub(crate) enum ModeArg {
     Exact,
     /// As published by Li et al. (2025).
     Paper,
+}
+
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchArg {
+    /// Optimiser steps: samples a second.
+    Train,
+    /// A probe through a model, every layer kept: samples a second.
+    Extract,
+    /// All layer pairs of two models by the default measures: pairs a second.
+    Measure,
+    /// Four models a job, one at a time with all threads, then side by side: seconds.
+    Sweep,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    /// What to time.
+    #[arg(value_enum)]
+    pub what: BenchArg,
+    /// The model; `mlp` and `cnn` have the sizes of experiments/quick.toml.
+    #[arg(long, value_parser = WORKLOADS, default_value = "cnn")]
+    pub model: String,
+    /// Where to compute.
+    #[arg(long, value_parser = NAMES, default_value = "auto")]
+    pub device: String,
+    /// Models at once [default: as `reprsim run` would].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Threads of each [default: as `reprsim run` would].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Seconds of a repeat, about.
+    #[arg(long, default_value_t = 3.0)]
+    pub seconds: f64,
+    /// Repeats.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub repeats: u16,
+    /// Also write all figures to a JSON file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 #[derive(Debug, clap::Args)]

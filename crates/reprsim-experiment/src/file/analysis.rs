@@ -9,7 +9,7 @@ use crate::ExperimentError;
 use crate::experiment::{AnalysisConfig, Primary, ProbeConfig, ProbeKind};
 
 /// What is measured where an experiment file names nothing.
-const DEFAULT_MEASURES: [&str; 3] = [
+pub(crate) const DEFAULT_MEASURES: [&str; 3] = [
     "cka_linear_debiased",
     "cka_linear_biased",
     "mutual_knn_cosine",

@@ -11,5 +11,6 @@ mod resolve;
 mod sweeps;
 mod training;
 
+pub(crate) use analysis::DEFAULT_MEASURES;
 pub use reader::unknown;
 pub use resolve::read_experiment;

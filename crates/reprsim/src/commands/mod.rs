@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod bench;
 mod compare;
 mod completions;
 mod data;
@@ -18,6 +19,7 @@ use crate::args::{Args, Command};
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(args) => run::run(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Data(command) => data::data(command),
         Command::Devices { format } => devices::devices(format),

@@ -1,0 +1,194 @@
+//! Batch normalisation of tensors, with its derivative.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::activation::relu;
+use burn::tensor::{Tensor, module};
+
+use crate::flex::{channel_major, contiguous, dims, images, is_cpu, primitive, tensor, tracked};
+use crate::normalization::{Affine, normalize, normalize_backward, normalize_train};
+
+/// What becomes of a normalised channel.
+#[derive(Clone, Debug)]
+pub struct Scaling {
+    /// Scale of each channel, `[c]`.
+    pub gamma: Tensor<1>,
+    /// Shift of each channel, `[c]`.
+    pub beta: Tensor<1>,
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// Whether a rectifier (ReLU) follows.
+    pub relu: bool,
+}
+
+/// What [`batch_norm_train`] returns.
+#[derive(Clone, Debug)]
+pub struct BatchNormTrained {
+    /// Normalised, scaled, shifted and perhaps rectified; like the input.
+    pub output: Tensor<4>,
+    /// Mean of each channel over the batch, `[c]`, without a gradient.
+    pub mean: Tensor<1>,
+    /// Biased variance of each channel, `[c]`, without a gradient.
+    pub variance: Tensor<1>,
+}
+
+/// Batch normalisation (Ioffe and Szegedy 2015) of `[n, c, h, w]` with the mean and
+/// variance of the batch, on a device with automatic differentiation.
+pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained {
+    let Scaling {
+        gamma,
+        beta,
+        epsilon,
+        relu: rectified,
+    } = scaling;
+    if !is_cpu(&input.device()) {
+        let result = module::batch_norm_train(input, gamma, beta, epsilon);
+        return BatchNormTrained {
+            output: rectify(result.output, rectified),
+            mean: result.mean.detach(),
+            variance: result.variance.detach(),
+        };
+    }
+    let (input, gamma, beta) = (tracked(input), tracked(gamma), tracked(beta));
+    let nodes = [input.node(), gamma.node(), beta.node()];
+    let (mut input, mut gamma, mut beta) = (
+        input.into_primitive(),
+        gamma.into_primitive(),
+        beta.into_primitive(),
+    );
+    let shape = dims(&input);
+    let options = Options {
+        epsilon: epsilon as f32,
+        relu: rectified,
+    };
+    let affine = options.affine(contiguous(&mut gamma), contiguous(&mut beta));
+    let normalized = normalize_train(channel_major(&mut input), affine);
+    let [mean, variance] =
+        [normalized.mean, normalized.variance].map(|values| tensor(values, [shape[1]]));
+    let output = images(normalized.output, shape);
+    let output = match BatchNorm
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prepared) => {
+            let state = State {
+                input,
+                output: output.clone(),
+                gamma,
+                mean: mean.clone(),
+                variance: variance.clone(),
+                options,
+            };
+            prepared.finish(state, output)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    };
+    let statistic = |values| Tensor::from_primitive::<Flex>(values).autodiff();
+    BatchNormTrained {
+        output: Tensor::from_primitive::<Autodiff<Flex>>(output),
+        mean: statistic(mean),
+        variance: statistic(variance),
+    }
+}
+
+/// Batch normalisation of `[n, c, h, w]` with a given mean and variance (`[c]`), on a
+/// device without automatic differentiation.
+pub fn batch_norm(
+    input: Tensor<4>,
+    scaling: Scaling,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+) -> Tensor<4> {
+    let Scaling {
+        gamma,
+        beta,
+        epsilon,
+        relu: rectified,
+    } = scaling;
+    if !is_cpu(&input.device()) {
+        let output = module::batch_norm(input, gamma, beta, mean, variance, epsilon);
+        return rectify(output, rectified);
+    }
+    let mut input = primitive(input);
+    let [mut gamma, mut beta, mut mean, mut variance] =
+        [gamma, beta, mean, variance].map(primitive);
+    let options = Options {
+        epsilon: epsilon as f32,
+        relu: rectified,
+    };
+    let values = normalize(
+        channel_major(&mut input),
+        contiguous(&mut mean),
+        contiguous(&mut variance),
+        options.affine(contiguous(&mut gamma), contiguous(&mut beta)),
+    );
+    Tensor::from_primitive::<Flex>(images(values, dims(&input)))
+}
+
+fn rectify(tensor: Tensor<4>, rectified: bool) -> Tensor<4> {
+    if rectified { relu(tensor) } else { tensor }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    epsilon: f32,
+    relu: bool,
+}
+
+impl Options {
+    fn affine<'a>(&self, gamma: &'a [f32], beta: &'a [f32]) -> Affine<'a> {
+        Affine {
+            gamma,
+            beta,
+            epsilon: self.epsilon,
+            relu: self.relu,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct BatchNorm;
+
+#[derive(Clone, Debug)]
+struct State {
+    input: FlexTensor,
+    output: FlexTensor,
+    gamma: FlexTensor,
+    mean: FlexTensor,
+    variance: FlexTensor,
+    options: Options,
+}
+
+impl Backward<Flex, 3> for BatchNorm {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [input_node, gamma_node, beta_node] = ops.parents;
+        let mut state = ops.state;
+        let mut gradient = gradients.consume::<Flex>(&ops.node);
+        let shape = dims(&state.input);
+        let found = normalize_backward(
+            channel_major(&mut state.input),
+            channel_major(&mut state.output),
+            channel_major(&mut gradient),
+            contiguous(&mut state.mean),
+            contiguous(&mut state.variance),
+            // The shift has no part in the gradients.
+            state.options.affine(contiguous(&mut state.gamma), &[]),
+        );
+        if let Some(node) = input_node {
+            gradients.register::<Flex>(node.id, images(found.input, shape));
+        }
+        if let Some(node) = gamma_node {
+            gradients.register::<Flex>(node.id, tensor(found.gamma, [shape[1]]));
+        }
+        if let Some(node) = beta_node {
+            gradients.register::<Flex>(node.id, tensor(found.beta, [shape[1]]));
+        }
+    }
+}

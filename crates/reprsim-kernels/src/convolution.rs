@@ -1,0 +1,151 @@
+//! Convolutions of tensors, with their derivatives.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Tensor, module};
+
+use crate::channels::Planes;
+use crate::flex::{
+    channel_major, contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked,
+};
+use crate::geometry::{Geometry, Window};
+use crate::products::{convolve, convolve_back, correlate};
+
+/// The convolution (as neural networks mean it: a correlation) of images `[n, c, h, w]`
+/// with `weight` `[channels, c, kernel, kernel]`: `[n, channels, h', w']` with
+/// h' = (h + 2 padding - kernel) / stride + 1, rounded down.
+pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> {
+    if !is_cpu(&input.device()) {
+        let Window {
+            stride, padding, ..
+        } = window;
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        return module::conv2d(input, weight, None, options);
+    }
+    apply(Direction::Down, input, weight, window)
+}
+
+/// The transposed convolution of images `[n, c, h, w]` with `weight`
+/// `[c, channels, kernel, kernel]`: the adjoint of [`conv2d`], `[n, channels, h', w']` with
+/// h' = (h - 1) stride + kernel - 2 padding.
+pub fn conv_transpose2d(input: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> {
+    if !is_cpu(&input.device()) {
+        let Window {
+            stride, padding, ..
+        } = window;
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
+        return module::conv_transpose2d(input, weight, None, options);
+    }
+    apply(Direction::Up, input, weight, window)
+}
+
+/// Which way: a convolution, or its adjoint.
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    Down,
+    Up,
+}
+
+impl Direction {
+    fn geometry(self, input: &FlexTensor, weight: &FlexTensor, window: Window) -> Geometry {
+        let [first, second, ..] = dims(weight);
+        match self {
+            Self::Down => Geometry::convolution(dims(input), first, window),
+            Self::Up => Geometry::transposed(dims(input), second, window),
+        }
+    }
+
+    fn forward(self, input: &mut FlexTensor, weight: &[f32], geometry: &Geometry) -> FlexTensor {
+        match self {
+            Self::Down => {
+                let output = convolve(&planes(input), weight, geometry);
+                images(output, batch(geometry, geometry.small))
+            }
+            Self::Up => {
+                let output = convolve_back(channel_major(input), weight, geometry);
+                images(output, batch(geometry, geometry.large))
+            }
+        }
+    }
+
+    fn input_gradient(
+        self,
+        gradient: &mut FlexTensor,
+        weight: &[f32],
+        geometry: &Geometry,
+    ) -> FlexTensor {
+        match self {
+            Self::Down => Self::Up.forward(gradient, weight, geometry),
+            Self::Up => Self::Down.forward(gradient, weight, geometry),
+        }
+    }
+
+    fn weight_gradient(
+        self,
+        input: &mut FlexTensor,
+        gradient: &mut FlexTensor,
+        geometry: &Geometry,
+    ) -> Vec<f32> {
+        let (large, small): (Planes<'_>, &[f32]) = match self {
+            Self::Down => (planes(input), channel_major(gradient)),
+            Self::Up => (planes(gradient), channel_major(input)),
+        };
+        correlate(&large, small, geometry)
+    }
+}
+
+fn batch(geometry: &Geometry, [c, h, w]: [usize; 3]) -> [usize; 4] {
+    [geometry.n, c, h, w]
+}
+
+fn apply(direction: Direction, input: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> {
+    if !input.device().is_autodiff() {
+        let (mut input, mut weight) = (primitive(input), primitive(weight));
+        let geometry = direction.geometry(&input, &weight, window);
+        let output = direction.forward(&mut input, contiguous(&mut weight), &geometry);
+        return Tensor::from_primitive::<Flex>(output);
+    }
+    let input = tracked(input);
+    let weight = tracked(weight);
+    let nodes = [input.node(), weight.node()];
+    let (mut input, mut weight) = (input.into_primitive(), weight.into_primitive());
+    let geometry = direction.geometry(&input, &weight, window);
+    let output = direction.forward(&mut input, contiguous(&mut weight), &geometry);
+    let output = match Convolution(direction)
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prepared) => prepared.finish((input, weight, geometry), output),
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+#[derive(Debug)]
+struct Convolution(Direction);
+
+impl Backward<Flex, 2> for Convolution {
+    type State = (FlexTensor, FlexTensor, Geometry);
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [input_node, weight_node] = ops.parents;
+        let (mut input, mut weight, geometry) = ops.state;
+        let mut gradient = gradients.consume::<Flex>(&ops.node);
+        let shape = dims(&weight);
+        if let Some(node) = weight_node {
+            let values = self.0.weight_gradient(&mut input, &mut gradient, &geometry);
+            gradients.register::<Flex>(node.id, tensor(values, shape));
+        }
+        if let Some(node) = input_node {
+            let weight = contiguous(&mut weight);
+            let values = self.0.input_gradient(&mut gradient, weight, &geometry);
+            gradients.register::<Flex>(node.id, values);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! From burn's tensors on the CPU to slices and back.
+
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
+
+use crate::channels::Planes;
+
+/// Whether tensors on this device are burn's flex tensors.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    device.clone().without_autodiff() == Device::flex()
+}
+
+/// The tensor of the CPU, which [`is_cpu`] has told there is.
+pub(crate) fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    match tensor.try_into_primitive::<Flex>() {
+        Ok(primitive) => primitive,
+        Err(error) => unreachable!("a tensor of the CPU: {error:?}"),
+    }
+}
+
+/// The same with its place in the graph of derivatives.
+pub(crate) fn tracked<const D: usize>(
+    tensor: Tensor<D>,
+) -> FloatTensor<Autodiff<Flex, NoCheckpointing>> {
+    match tensor.try_into_primitive::<Autodiff<Flex>>() {
+        Ok(primitive) => primitive,
+        Err(error) => unreachable!("a differentiable tensor of the CPU: {error:?}"),
+    }
+}
+
+/// The four dimensions of a batch of images.
+pub(crate) fn dims(tensor: &FlexTensor) -> [usize; 4] {
+    let shape = tensor.layout().shape();
+    [0, 1, 2, 3].map(|i| shape[i])
+}
+
+/// The planes of images, in whatever order they are in memory; images whose planes are
+/// not contiguous are copied.
+pub(crate) fn planes(tensor: &mut FlexTensor) -> Planes<'_> {
+    let [_, _, h, w] = dims(tensor);
+    let strides = tensor.layout().strides();
+    let whole = (w == 1 || strides[3] == 1) && (h == 1 || strides[2] == w as isize);
+    if !whole || strides[0] < 0 || strides[1] < 0 {
+        *tensor = tensor.to_contiguous();
+    }
+    let strides = tensor.layout().strides();
+    Planes {
+        values: &tensor.storage::<f32>()[tensor.layout().start_offset()..],
+        channel: strides[1] as usize,
+        image: strides[0] as usize,
+        pixels: h * w,
+    }
+}
+
+/// The images' values in channel-major order, copied if they are in another.
+pub(crate) fn channel_major(tensor: &mut FlexTensor) -> &[f32] {
+    let [n, c, h, w] = dims(tensor);
+    if tensor.layout().strides() != channel_major_strides([n, c, h, w]) {
+        let order = &[1, 0, 2, 3];
+        *tensor = tensor.permute(order).to_contiguous().permute(order);
+    }
+    let start = tensor.layout().start_offset();
+    &tensor.storage::<f32>()[start..start + n * c * h * w]
+}
+
+/// All values in their own order.
+pub(crate) fn contiguous(tensor: &mut FlexTensor) -> &[f32] {
+    if !tensor.is_contiguous() {
+        *tensor = tensor.to_contiguous();
+    }
+    let start = tensor.layout().start_offset();
+    &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
+}
+
+/// Channel-major values as images `[n, c, h, w]`.
+pub(crate) fn images(values: Vec<f32>, dims: [usize; 4]) -> FlexTensor {
+    let layout = Layout::new(Shape::from(dims), channel_major_strides(dims).to_vec(), 0);
+    FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
+}
+
+/// Values as a contiguous tensor.
+pub(crate) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> FlexTensor {
+    let layout = Layout::contiguous(Shape::from(dims));
+    FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
+}
+
+fn channel_major_strides([n, _, h, w]: [usize; 4]) -> [isize; 4] {
+    [h * w, n * h * w, w, 1].map(|stride| stride as isize)
+}

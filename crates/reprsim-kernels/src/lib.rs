@@ -1,0 +1,25 @@
+//! Convolution and batch normalisation as the models use them: on the CPU by kernels of
+//! this crate, on every other device by burn's own operations.
+//!
+//! On the CPU burn's flex backend spends most of a convolutional network's training
+//! time in copies between layouts and in chains of element-wise operations. Here
+//! activations keep the channel as their slowest axis (`[channels, n, height, width]` in
+//! memory, `[n, channels, height, width]` to everyone else, by strides): a convolution is
+//! then one matrix product over a whole tile of images, and the statistics of a channel
+//! are sums over contiguous memory. `docs/performance.md` has the figures.
+//!
+//! Results do not depend on the number of threads: work is split in the same way
+//! whatever their number, and sums are taken in the same order.
+
+mod batch_norm;
+mod channels;
+mod columns;
+mod convolution;
+mod flex;
+mod geometry;
+mod normalization;
+mod products;
+
+pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
+pub use convolution::{conv_transpose2d, conv2d};
+pub use geometry::Window;

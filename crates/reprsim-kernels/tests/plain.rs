@@ -1,0 +1,216 @@
+//! Every operation and its derivatives against burn's own, for many shapes.
+
+use burn::tensor::activation::relu;
+use burn::tensor::module;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reprsim_kernels::{Scaling, Window, batch_norm, batch_norm_train, conv_transpose2d, conv2d};
+
+fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| rng.random_range(-1.0..1.0))
+        .collect();
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+/// The largest difference as a share of the largest magnitude.
+fn difference<const D: usize>(found: Tensor<D>, expected: Tensor<D>) -> f32 {
+    assert_eq!(found.dims(), expected.dims());
+    let largest = expected.clone().abs().max().into_scalar::<f32>();
+    let apart = (found - expected).abs().max().into_scalar::<f32>();
+    apart / largest.max(1e-6)
+}
+
+/// Shapes of images, channels of the output, windows: the models' and odd ones.
+fn cases() -> Vec<([usize; 4], usize, Window)> {
+    let window = |kernel, stride, padding| Window {
+        kernel,
+        stride,
+        padding,
+    };
+    vec![
+        ([5, 3, 28, 28], 16, window(3, 2, 1)),
+        ([70, 16, 14, 14], 8, window(3, 2, 1)),
+        ([2, 40, 32, 32], 6, window(3, 1, 1)),
+        ([130, 33, 4, 4], 5, window(3, 1, 1)),
+        ([3, 8, 8, 8], 16, window(1, 2, 0)),
+        ([2, 3, 32, 32], 4, window(7, 2, 3)),
+        ([4, 2, 28, 28], 3, window(4, 2, 1)),
+        ([1, 1, 5, 9], 2, window(3, 3, 2)),
+        ([2, 3, 11, 6], 1, window(2, 1, 0)),
+    ]
+}
+
+/// Values of a function of images and weights, and its gradients in both for an output
+/// weighted by fixed random numbers.
+fn evaluate(
+    function: &dyn Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+    images: &Tensor<4>,
+    weight: &Tensor<4>,
+) -> [Tensor<4>; 3] {
+    let images = images.clone().autodiff().require_grad();
+    let weight = weight.clone().autodiff().require_grad();
+    let output = function(images.clone(), weight.clone());
+    let weighting = random(output.dims(), 99).autodiff();
+    let gradients = (output.clone() * weighting).sum().backward();
+    let gradient = |of: &Tensor<4>| match of.grad(&gradients) {
+        Some(gradient) => gradient,
+        None => panic!("no gradient"),
+    };
+    [output.inner(), gradient(&images), gradient(&weight)]
+}
+
+#[test]
+fn convolutions_equal_burns() {
+    for (shape, channels, window) in cases() {
+        let images = random(shape, 1);
+        let weight = random([channels, shape[1], window.kernel, window.kernel], 2);
+        let plain = |images, weight| {
+            let options = ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], 1);
+            module::conv2d(images, weight, None, options)
+        };
+        let expected = evaluate(&plain, &images, &weight);
+        let found = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
+        for (found, expected) in found.into_iter().zip(expected.clone()) {
+            let apart = difference(found, expected);
+            assert!(apart < 1e-5, "{shape:?} {channels} {window:?}: {apart}");
+        }
+        // The same images in another order in memory, and without derivatives.
+        let turned = images.swap_dims(0, 1).clone() + 0.0;
+        let found = conv2d(turned.swap_dims(0, 1), weight, window);
+        let [expected, ..] = expected;
+        assert!(difference(found, expected) < 1e-5, "{shape:?} {window:?}");
+    }
+}
+
+#[test]
+fn transposed_convolutions_equal_burns() {
+    for (shape, channels, window) in cases() {
+        if window.kernel <= 2 * window.padding || window.kernel < window.stride {
+            continue; // burn's own asks for these
+        }
+        let images = random(shape, 3);
+        let weight = random([shape[1], channels, window.kernel, window.kernel], 4);
+        let plain = |images, weight| {
+            let options = ConvTransposeOptions::new(
+                [window.stride; 2],
+                [window.padding; 2],
+                [0; 2],
+                [1; 2],
+                1,
+            );
+            module::conv_transpose2d(images, weight, None, options)
+        };
+        let expected = evaluate(&plain, &images, &weight);
+        let found = evaluate(&|x, w| conv_transpose2d(x, w, window), &images, &weight);
+        for (found, expected) in found.into_iter().zip(expected) {
+            let apart = difference(found, expected);
+            assert!(apart < 1e-5, "{shape:?} {channels} {window:?}: {apart}");
+        }
+    }
+}
+
+#[test]
+fn batch_norm_equals_burns() {
+    for (shape, rectified) in [
+        ([5, 3, 28, 28], false),
+        ([64, 16, 7, 7], true),
+        ([3, 1, 1, 2], true),
+    ] {
+        let images = random(shape, 5) * 3.0 + 1.0;
+        let [gamma, beta] = [6, 7].map(|seed| random([shape[1]], seed));
+        let scaling = |gamma: &Tensor<1>, beta: &Tensor<1>| Scaling {
+            gamma: gamma.clone(),
+            beta: beta.clone(),
+            epsilon: 1e-5,
+            relu: rectified,
+        };
+        let rectify = |x: Tensor<4>| if rectified { relu(x) } else { x };
+        let evaluate = |ours: bool| {
+            let [x, gamma, beta] = [
+                images.clone().flatten::<1>(0, 3),
+                gamma.clone(),
+                beta.clone(),
+            ]
+            .map(|t| t.autodiff().require_grad());
+            let images = x.clone().reshape(shape);
+            let (output, mean, variance) = if ours {
+                let result = batch_norm_train(images, scaling(&gamma, &beta));
+                (result.output, result.mean, result.variance)
+            } else {
+                let result = module::batch_norm_train(images, gamma.clone(), beta.clone(), 1e-5);
+                (rectify(result.output), result.mean, result.variance)
+            };
+            let weighting = random(shape, 99).autodiff();
+            let gradients = (output.clone() * weighting).sum().backward();
+            let mut all = vec![output.inner().flatten(0, 3), mean.inner(), variance.inner()];
+            all.extend([x, gamma, beta].iter().filter_map(|t| t.grad(&gradients)));
+            all
+        };
+        let (found, expected) = (evaluate(true), evaluate(false));
+        assert_eq!(found.len(), 6);
+        for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
+            let apart = difference(found, expected);
+            assert!(apart < 2e-5, "{shape:?}, {rectified}, tensor {i}: {apart}");
+        }
+        // With statistics that are given.
+        let mean = random([shape[1]], 8);
+        let variance = random([shape[1]], 9).abs() + 0.1;
+        let found = batch_norm(
+            images.clone(),
+            scaling(&gamma, &beta),
+            mean.clone(),
+            variance.clone(),
+        );
+        let plain = module::batch_norm(images, gamma, beta, mean, variance, 1e-5);
+        assert!(difference(found, rectify(plain)) < 1e-5);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let window = Window {
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+    };
+    let images = random([20, 70, 16, 16], 10);
+    let weight = random([24, 70, 3, 3], 11);
+    let with = |threads: usize| -> Vec<Vec<f32>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(error) => panic!("{error}"),
+        };
+        pool.install(|| evaluate(&|x, w| conv2d(x, w, window), &images, &weight))
+            .map(|tensor| tensor.into_data().iter::<f32>().collect())
+            .to_vec()
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn a_nan_stays_one() {
+    let mut values = vec![1.0f32; 8];
+    values[3] = f32::NAN;
+    let images = Tensor::<4>::from_data(TensorData::new(values, [2, 1, 2, 2]), &Device::flex());
+    let one = || Tensor::<1>::ones([1], &Device::flex());
+    let scaling = Scaling {
+        gamma: one(),
+        beta: one(),
+        epsilon: 1e-5,
+        relu: true,
+    };
+    let output = batch_norm(images, scaling, one(), one());
+    assert_eq!(
+        output
+            .into_data()
+            .iter::<f32>()
+            .filter(|v| v.is_nan())
+            .count(),
+        1
+    );
+}
