@@ -19,7 +19,10 @@ mod flex;
 mod geometry;
 mod normalization;
 mod products;
+mod spatial_mean;
+mod sums;
 
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
 pub use convolution::{conv_transpose2d, conv2d};
 pub use geometry::Window;
+pub use spatial_mean::spatial_mean;

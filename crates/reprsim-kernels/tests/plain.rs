@@ -171,6 +171,35 @@ fn batch_norm_equals_burns() {
 }
 
 #[test]
+fn spatial_means_equal_burns() {
+    for shape in [[5, 3, 28, 28], [2, 64, 4, 4], [1, 1, 1, 1], [3, 2, 7, 5]] {
+        let [n, c, h, w] = shape;
+        let images = random(shape, 12);
+        let evaluate = |ours: bool| {
+            let images = images.clone().autodiff().require_grad();
+            let output = if ours {
+                spatial_mean(images.clone())
+            } else {
+                let planes = images.clone().reshape([n, c, h * w]);
+                planes.mean_dim(2).reshape([n, c])
+            };
+            let gradients = (output.clone() * random([n, c], 99).autodiff())
+                .sum()
+                .backward();
+            (output.inner(), images.grad(&gradients))
+        };
+        let ((found, gradient), (expected, plain)) = (evaluate(true), evaluate(false));
+        assert!(difference(found.clone(), expected) < 1e-5);
+        match (gradient, plain) {
+            (Some(gradient), Some(plain)) => assert!(difference(gradient, plain) < 1e-5),
+            _ => panic!("no gradient"),
+        }
+        let turned = images.swap_dims(0, 1) + 0.0;
+        assert!(difference(spatial_mean(turned.swap_dims(0, 1)), found) < 1e-5);
+    }
+}
+
+#[test]
 fn results_do_not_depend_on_threads() {
     let window = Window {
         kernel: 3,

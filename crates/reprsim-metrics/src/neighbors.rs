@@ -196,18 +196,22 @@ fn product(a: &[f32], b: &[f32]) -> f64 {
     rest + lanes.iter().sum::<f64>()
 }
 
-/// The best columns of a row so far, best first; of equals the first column.
+/// The best columns of a row so far, in no order; of equals the first column.
 #[derive(Clone)]
 struct Candidates {
     wanted: usize,
+    /// Twice as many as wanted at most: the worse half is then dropped at once.
     best: Vec<(f32, u32)>,
+    /// What a value must exceed.
+    worst: f32,
 }
 
 impl Candidates {
     fn new(wanted: usize) -> Self {
         Self {
             wanted,
-            best: Vec::with_capacity(wanted + 1),
+            best: Vec::with_capacity(2 * wanted),
+            worst: f32::NEG_INFINITY,
         }
     }
 
@@ -215,38 +219,42 @@ impl Candidates {
     /// columns' `offsets`.
     fn offer(&mut self, values: &[f32], offsets: &[f32], columns: &Range<usize>, i: usize) {
         let offsets = &offsets[columns.clone()];
-        let mut worst = self.worst();
         // Blocks are first asked whether any of them is good enough, which the
         // compiler turns into a few vector instructions.
         const BLOCK: usize = 32;
         for (b, (block, offsets)) in values.chunks(BLOCK).zip(offsets.chunks(BLOCK)).enumerate() {
             let pairs = || block.iter().zip(offsets).map(|(v, o)| v + o);
+            let worst = self.worst;
             if !pairs().fold(false, |any, v| any | (v > worst)) {
                 continue;
             }
             for (c, v) in pairs().enumerate() {
                 let j = columns.start + b * BLOCK + c;
-                if v > worst && j != i {
-                    let at = self.best.partition_point(|(other, _)| *other >= v);
-                    self.best.insert(at, (v, j as u32));
-                    self.best.truncate(self.wanted);
-                    worst = self.worst();
+                if v > self.worst && j != i {
+                    self.best.push((v, j as u32));
+                    if self.best.len() == 2 * self.wanted {
+                        self.prune();
+                    }
                 }
             }
         }
     }
 
-    fn worst(&self) -> f32 {
-        match self.best.len() < self.wanted {
-            true => f32::NEG_INFINITY,
-            false => self.best.last().map_or(f32::NEG_INFINITY, |(v, _)| *v),
+    /// Keeps the wanted ones.
+    fn prune(&mut self) {
+        if self.best.len() > self.wanted {
+            let order = |(v, i): &(f32, u32), (w, j): &(f32, u32)| w.total_cmp(v).then(i.cmp(j));
+            let (_, last, _) = self.best.select_nth_unstable_by(self.wanted - 1, order);
+            self.worst = last.0;
+            self.best.truncate(self.wanted);
         }
     }
 
     /// The k best by f64 products.
-    fn ordered(self, rows: &[f32], offsets: &[f64], i: usize, k: usize) -> Vec<u32> {
+    fn ordered(mut self, rows: &[f32], offsets: &[f64], i: usize, k: usize) -> Vec<u32> {
         let d = rows.len() / offsets.len();
         let row = &rows[i * d..][..d];
+        self.prune();
         let mut exact: Vec<(f64, u32)> = self
             .best
             .into_iter()

@@ -1,6 +1,7 @@
 //! What goes into a model and what comes out of its layers.
 
 use burn::tensor::Tensor;
+use reprsim_kernels::spatial_mean;
 use serde::{Deserialize, Serialize};
 
 /// A batch of samples on the device, by modality.
@@ -40,10 +41,7 @@ impl Feature {
         match (self, pooling) {
             (Self::Vector(vector), _) => vector,
             (Self::Map(map), Pooling::Flatten) => map.flatten(1, 3),
-            (Self::Map(map), Pooling::Mean) => {
-                let [n, c, h, w] = map.dims();
-                map.reshape([n, c, h * w]).mean_dim(2).reshape([n, c])
-            }
+            (Self::Map(map), Pooling::Mean) => spatial_mean(map),
             (Self::Tokens(tokens), Pooling::Flatten) => tokens.flatten(1, 2),
             (Self::Tokens(tokens), Pooling::Mean) => tokens.mean_dim(1).flatten(1, 2),
         }

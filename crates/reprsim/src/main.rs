@@ -8,6 +8,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    keep_memory();
     quiet_mesa();
     reprsim::main()
 }
@@ -20,7 +21,18 @@ fn main() -> ExitCode {
 )]
 fn quiet_mesa() {
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        // SAFETY: this is the first thing the program does, on its only thread.
+        // SAFETY: the program has no other thread yet.
         unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
     }
+}
+
+/// By default mimalloc gives free memory back to the system after ten milliseconds, and
+/// every training step asks for it again: the system then clears each page anew, which
+/// took a quarter of the time of a ResNet.
+#[expect(unsafe_code, reason = "no other thread runs yet that could allocate")]
+fn keep_memory() {
+    /// `mi_option_purge_delay` of mimalloc's header, which the bindings leave out.
+    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: the program has no other thread yet.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
 }

@@ -3,7 +3,7 @@
 
 use crate::Value;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
-use crate::measures::neighbor_lists::{common, mean_of};
+use crate::measures::neighbor_lists::common;
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
 
@@ -32,5 +32,6 @@ pub(super) fn chance(n: usize, k: usize) -> Option<f64> {
 }
 
 pub(super) fn value(pair: &NeighborPair) -> Value {
-    Ok(mean_of(pair, common) / pair.k as f64)
+    // Every list has k entries, and `a` all of them.
+    Ok(common(pair) as f64 / pair.a.len() as f64)
 }

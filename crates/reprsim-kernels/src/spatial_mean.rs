@@ -1,0 +1,72 @@
+//! The mean over positions, with its derivative.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::Tensor;
+
+use crate::flex::{contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked};
+use crate::sums::sum;
+
+/// The mean of each plane of images `[n, c, h, w]`: `[n, c]`.
+pub fn spatial_mean(input: Tensor<4>) -> Tensor<2> {
+    let [n, c, h, w] = input.dims();
+    if !is_cpu(&input.device()) {
+        return input.reshape([n, c, h * w]).mean_dim(2).reshape([n, c]);
+    }
+    if !input.device().is_autodiff() {
+        return Tensor::from_primitive::<Flex>(means(&mut primitive(input)));
+    }
+    let input = tracked(input);
+    let nodes = [input.node()];
+    let output = means(&mut input.into_primitive());
+    let output = match SpatialMean
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prepared) => prepared.finish([n, c, h, w], output),
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+fn means(input: &mut FlexTensor) -> FlexTensor {
+    let [n, c, ..] = dims(input);
+    let planes = planes(input);
+    let pixels = planes.pixels as f32;
+    let mean = |image, channel| sum(planes.plane(channel, image), |x| x) / pixels;
+    let values = (0..n).flat_map(|i| (0..c).map(move |channel| (i, channel)));
+    tensor(
+        values.map(|(i, channel)| mean(i, channel)).collect(),
+        [n, c],
+    )
+}
+
+#[derive(Debug)]
+struct SpatialMean;
+
+impl Backward<Flex, 1> for SpatialMean {
+    type State = [usize; 4];
+
+    fn backward(self, ops: Ops<[usize; 4], 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let [n, c, h, w] = ops.state;
+        let mut gradient = gradients.consume::<Flex>(&ops.node);
+        if let Some(node) = node {
+            let gradient = contiguous(&mut gradient);
+            let pixels = (h * w) as f32;
+            let mut values = Vec::with_capacity(n * c * h * w);
+            for channel in 0..c {
+                for i in 0..n {
+                    let each = gradient[i * c + channel] / pixels;
+                    values.extend(std::iter::repeat_n(each, h * w));
+                }
+            }
+            gradients.register::<Flex>(node.id, images(values, ops.state));
+        }
+    }
+}
