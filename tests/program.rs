@@ -826,6 +826,38 @@ fn tables_come_in_three_formats() {
 }
 
 #[test]
+fn benches_write_their_figures() {
+    let dir = tempfile::tempdir().unwrap();
+    let figures = |what: &str, model: &str| -> serde_json::Value {
+        let out = dir.path().join("figures.json");
+        let output = reprsim()
+            .args(["bench", what, "--model", model, "--device", "cpu"])
+            .args(["--seconds", "0.01", "--repeats", "2", "--jobs", "2"])
+            .arg("--out")
+            .arg(&out)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice(&fs::read(out).unwrap()).unwrap()
+    };
+    for (what, model) in [("train", "mlp"), ("extract", "cnn"), ("measure", "mlp")] {
+        let found = figures(what, model);
+        let values = found["values"].as_array().unwrap();
+        assert_eq!(values.len(), 2, "{found}");
+        assert!(values.iter().all(|v| v.as_f64().unwrap() > 0.0), "{found}");
+        let [q1, median, q3] = ["q1", "median", "q3"].map(|key| found[key].as_f64().unwrap());
+        assert!(q1 <= median && median <= q3, "{found}");
+        assert_eq!(
+            (found["jobs"].as_u64(), &found["model"]),
+            (Some(2), &model.into())
+        );
+    }
+    let sweep = figures("sweep", "mlp");
+    assert_eq!(sweep["models"], 8);
+    assert!(sweep["side_by_side_s"].as_f64().unwrap() > 0.0, "{sweep}");
+}
+
+#[test]
 fn previews_and_completions() {
     let dir = tempfile::tempdir().unwrap();
     let grid = dir.path().join("grid.png");

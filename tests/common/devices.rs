@@ -28,11 +28,21 @@ macro_rules! on_every_device {
                 }
             })*
         }
+        #[cfg(feature = "cuda")]
+        mod cuda {
+            $(#[test] fn $name() { super::$name(&crate::devices::cuda(), 1e-4); })*
+        }
     };
 }
 
 pub fn cpu() -> Device {
     device::choose("cpu").unwrap().device
+}
+
+/// The first CUDA device, which a build with that backend is expected to have.
+#[cfg(feature = "cuda")]
+pub fn cuda() -> Device {
+    device::choose("cuda").unwrap().device
 }
 
 /// The GPU, a software one included. Where there is none the tests are skipped

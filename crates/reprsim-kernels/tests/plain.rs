@@ -6,7 +6,9 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use reprsim_kernels::{Scaling, Window, batch_norm, batch_norm_train, conv_transpose2d, conv2d};
+use reprsim_kernels::{
+    Scaling, Window, batch_norm, batch_norm_train, conv_transpose2d, conv2d, spatial_mean,
+};
 
 fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

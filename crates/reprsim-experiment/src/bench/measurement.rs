@@ -1,7 +1,6 @@
 //! Times training, extraction and measuring of a workload.
 
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -57,6 +56,65 @@ pub struct Settings {
     pub seconds: f64,
     /// Repeats.
     pub repeats: usize,
+}
+
+impl Settings {
+    /// Steps that take about the time of a repeat at `rate` samples a second.
+    fn steps(&self, rate: f64, batch: usize) -> usize {
+        ((self.seconds * rate / batch as f64) as usize).max(2)
+    }
+}
+
+/// Keeps jobs in step, so that each is timed while all others are at work.
+struct Together {
+    jobs: usize,
+    arrived: AtomicUsize,
+    done: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl Together {
+    fn new(jobs: usize) -> Self {
+        Self {
+            jobs,
+            arrived: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    fn give_up(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all jobs have added themselves to `count` for the `round`-th time.
+    fn all(&self, count: &AtomicUsize, round: usize) -> bool {
+        self.failed.load(Ordering::Relaxed) || count.load(Ordering::Relaxed) >= round * self.jobs
+    }
+
+    /// Does `work` `repeats` times; all jobs begin together, and one that is done goes
+    /// on with `fill` until all are.
+    fn repeat(
+        &self,
+        repeats: usize,
+        fill: impl Fn() -> Result<(), ExperimentError>,
+        work: impl Fn() -> Result<f64, ExperimentError>,
+    ) -> Result<Vec<f64>, ExperimentError> {
+        (1..=repeats)
+            .map(|round| {
+                self.arrived.fetch_add(1, Ordering::Relaxed);
+                while !self.all(&self.arrived, round) {
+                    std::thread::yield_now();
+                }
+                let value = work()?;
+                self.done.fetch_add(1, Ordering::Relaxed);
+                while !self.all(&self.done, round) {
+                    fill()?;
+                }
+                Ok(value)
+            })
+            .collect()
+    }
 }
 
 /// The middle of some figures.
@@ -156,30 +214,43 @@ pub fn bench(
     settings: &Settings,
 ) -> Result<BenchResult, ExperimentError> {
     let runner = Runner::new(workload, &chosen.device);
-    let values = match bench {
-        Bench::Train => {
-            let batch = workload.training.batch;
-            let warm = runner.side_by_side(settings, true, &|job| runner.train(job, batch, 3))?;
-            let steps = runner.steps_in(settings, mean(&warm), batch);
-            repeat(settings, || {
-                runner.side_by_side(settings, true, &|job| runner.train(job, batch, steps))
-            })?
+    let batch = workload.training.batch;
+    // A job keeps its thread over all repeats, as in a run: on a GPU each thread has a
+    // stream with memory of its own.
+    let per_job = runner.side_by_side(settings, &|job, together| {
+        // What a job that is done goes on with until all are.
+        let fill = || runner.train(job, batch, 1).map(|_| ());
+        match bench {
+            Bench::Train => {
+                let rate = runner.train(job, batch, 3)?;
+                let steps = settings.steps(rate, batch);
+                together.repeat(settings.repeats, fill, || runner.train(job, batch, steps))
+            }
+            Bench::Extract => {
+                let network = runner.network(job)?;
+                runner.extract(&network, 0.0)?;
+                together.repeat(settings.repeats, fill, || {
+                    runner.extract(&network, settings.seconds)
+                })
+            }
+            Bench::Measure => {
+                let probes = [2 * job, 2 * job + 1].map(|seed| runner.network(seed));
+                let [a, b] = probes.map(|network| network.map(|n| runner.probe(&n)));
+                let probes = [a?, b?];
+                runner.measure(&probes, 0.0)?;
+                together.repeat(settings.repeats, fill, || {
+                    runner.measure(&probes, settings.seconds)
+                })
+            }
         }
-        Bench::Extract => {
-            runner.side_by_side(settings, true, &|job| runner.extract(job, 0.0))?;
-            repeat(settings, || {
-                runner.side_by_side(settings, true, &|job| runner.extract(job, settings.seconds))
-            })?
-        }
-        Bench::Measure => {
-            runner.side_by_side(settings, true, &|job| runner.measure(job, 0.0))?;
-            repeat(settings, || {
-                runner.side_by_side(settings, true, &|job| runner.measure(job, settings.seconds))
-            })?
-        }
-    };
+    })?;
+    let values: Vec<f64> = (0..settings.repeats)
+        .map(|repeat| per_job.iter().map(|job| job[repeat]).sum())
+        .collect();
+    let memory = (host_peak_mib(), device_mib(&chosen.device));
+    let seconds_a_step = batch as f64 * settings.jobs as f64 / mean(&values);
     let fixed_share = match bench {
-        Bench::Train if settings.repeats > 1 && runner.quick(&values, settings) => {
+        Bench::Train if settings.repeats > 1 && seconds_a_step < 0.5 => {
             Some(runner.fixed_share(settings)?)
         }
         _ => None,
@@ -192,15 +263,15 @@ pub fn bench(
         jobs: settings.jobs,
         threads: settings.threads,
         batch: match bench {
-            Bench::Train => workload.training.batch,
+            Bench::Train => batch,
             _ => EXTRACT_BATCH,
         },
         unit: bench.unit(),
         quartiles: Quartiles::of(&values),
         values,
         fixed_share,
-        host_peak_mb: host_peak_mib(),
-        device_peak_mb: device_mib(&chosen.device),
+        host_peak_mb: memory.0,
+        device_peak_mb: memory.1,
     })
 }
 
@@ -220,17 +291,16 @@ pub fn bench_sweep(
         threads: settings.jobs * settings.threads,
         ..*settings
     };
-    let warm = runner.side_by_side(&alone, false, &|job| runner.train(job, batch, 3))?;
-    let steps = runner.steps_in(settings, mean(&warm), batch);
+    let rate = runner.side_by_side(&alone, &|job, _| Ok(vec![runner.train(job, batch, 3)?]))?;
+    let steps = settings.steps(mean(&rate[0]), batch);
     let models = 4 * settings.jobs;
     let time = |settings: &Settings| -> Result<f64, ExperimentError> {
         let each = models / settings.jobs;
         let start = Instant::now();
-        runner.side_by_side(settings, false, &|job| {
-            for model in 0..each {
-                runner.train(job * each + model, batch, steps)?;
-            }
-            Ok(0.0)
+        runner.side_by_side(settings, &|job, _| {
+            (0..each)
+                .map(|model| runner.train(job * each + model, batch, steps))
+                .collect()
         })?;
         Ok(start.elapsed().as_secs_f64())
     };
@@ -276,37 +346,29 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs `work` once a job, all at once, each in a thread pool of its own; returns
-    /// what each returned. With `fill`, a job that is done trains on until all are, so that
-    /// none has the machine to itself.
+    /// what each returned.
     fn side_by_side(
         &self,
         settings: &Settings,
-        fill: bool,
-        work: &(dyn Fn(usize) -> Result<f64, ExperimentError> + Sync),
-    ) -> Result<Vec<f64>, ExperimentError> {
-        let barrier = Barrier::new(settings.jobs);
-        let busy = AtomicUsize::new(settings.jobs);
+        work: &(dyn Fn(usize, &Together) -> Result<Vec<f64>, ExperimentError> + Sync),
+    ) -> Result<Vec<Vec<f64>>, ExperimentError> {
+        let together = Together::new(settings.jobs);
         std::thread::scope(|scope| {
             let jobs: Vec<_> = (0..settings.jobs)
                 .map(|job| {
-                    let (barrier, busy) = (&barrier, &busy);
+                    let together = &together;
                     scope.spawn(move || {
                         let pool = rayon::ThreadPoolBuilder::new()
                             .num_threads(settings.threads)
                             .build();
-                        let work = || {
-                            let result = work(job);
-                            busy.fetch_sub(1, Ordering::Relaxed);
-                            while fill && result.is_ok() && busy.load(Ordering::Relaxed) > 0 {
-                                self.train(job, self.workload.training.batch, 1)?;
-                            }
-                            result
+                        let result = match pool {
+                            Ok(pool) => pool.install(|| work(job, together)),
+                            Err(_) => work(job, together),
                         };
-                        barrier.wait();
-                        match pool {
-                            Ok(pool) => pool.install(work),
-                            Err(_) => work(),
+                        if result.is_err() {
+                            together.give_up();
                         }
+                        result
                     })
                 })
                 .collect();
@@ -345,17 +407,6 @@ impl<'a> Runner<'a> {
         Ok(rate)
     }
 
-    /// Steps that take about the time of a repeat at `rate` samples a second.
-    fn steps_in(&self, settings: &Settings, rate: f64, batch: usize) -> usize {
-        ((settings.seconds * rate / batch as f64) as usize).max(2)
-    }
-
-    /// Whether a job makes at least two steps a second.
-    fn quick(&self, rates: &[f64], settings: &Settings) -> bool {
-        let per_job = mean(rates) / settings.jobs as f64;
-        per_job / self.workload.training.batch as f64 > 2.0
-    }
-
     /// How much of a step does not grow with the batch: with t1 and t2 the times of a
     /// step of one and of two batches, (2 t1 - t2) / t1. Taken alternately, three times.
     fn fixed_share(&self, settings: &Settings) -> Result<f64, ExperimentError> {
@@ -364,19 +415,21 @@ impl<'a> Runner<'a> {
             ..*settings
         };
         let batch = self.workload.training.batch;
-        let seconds = |batch: usize| -> Result<f64, ExperimentError> {
-            let warm = self.side_by_side(&alone, false, &|job| self.train(job, batch, 2))?;
-            let steps = self.steps_in(settings, mean(&warm), batch) / 4;
-            let rate =
-                self.side_by_side(&alone, false, &|job| self.train(job, batch, steps.max(2)))?;
-            Ok(batch as f64 / mean(&rate))
-        };
-        let mut shares = Vec::new();
-        for _ in 0..3 {
-            let (one, two) = (seconds(batch)?, seconds(2 * batch)?);
-            shares.push((2.0 * one - two) / one);
-        }
-        Ok(Quartiles::of(&shares).median.clamp(0.0, 1.0))
+        let shares = self.side_by_side(&alone, &|job, _| {
+            let rate = self.train(job, batch, 2)?;
+            let steps = (settings.steps(rate, batch) / 4).max(2);
+            self.train(job, 2 * batch, 2)?;
+            let seconds = |batch: usize| -> Result<f64, ExperimentError> {
+                Ok(batch as f64 / self.train(job, batch, steps)?)
+            };
+            (0..3)
+                .map(|_| {
+                    let (one, two) = (seconds(batch)?, seconds(2 * batch)?);
+                    Ok((2.0 * one - two) / one)
+                })
+                .collect()
+        })?;
+        Ok(Quartiles::of(&shares[0]).median.clamp(0.0, 1.0))
     }
 
     fn network(&self, job: usize) -> Result<Network, ExperimentError> {
@@ -394,11 +447,9 @@ impl<'a> Runner<'a> {
     }
 
     /// Extracts probes for at least `seconds` and returns samples a second.
-    fn extract(&self, job: usize, seconds: f64) -> Result<f64, ExperimentError> {
-        let network = self.network(job)?;
-        self.wait(&self.probe(&network))?;
+    fn extract(&self, network: &Network, seconds: f64) -> Result<f64, ExperimentError> {
         rate(seconds, || {
-            self.wait(&self.probe(&network))?;
+            self.wait(&self.probe(network))?;
             Ok(PROBE)
         })
     }
@@ -417,8 +468,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Measures two models for at least `seconds` and returns layer pairs a second.
-    fn measure(&self, job: usize, seconds: f64) -> Result<f64, ExperimentError> {
-        let probes = [self.network(2 * job)?, self.network(2 * job + 1)?].map(|n| self.probe(&n));
+    fn measure(
+        &self,
+        probes: &[ProbeActivations; 2],
+        seconds: f64,
+    ) -> Result<f64, ExperimentError> {
         let measures: Vec<&dyn Measure> = DEFAULT_MEASURES
             .iter()
             .filter_map(|name| find(name))
@@ -452,16 +506,19 @@ fn rate(
     Ok(done as f64 / start.elapsed().as_secs_f64())
 }
 
-/// The sum over jobs, once a repeat.
-fn repeat(
-    settings: &Settings,
-    mut work: impl FnMut() -> Result<Vec<f64>, ExperimentError>,
-) -> Result<Vec<f64>, ExperimentError> {
-    (0..settings.repeats)
-        .map(|_| work().map(|rates| rates.iter().sum()))
-        .collect()
-}
-
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_are_interpolated() {
+        let found = Quartiles::of(&[4.0, 1.0, 3.0, 2.0]);
+        assert_eq!((found.q1, found.median, found.q3), (1.75, 2.5, 3.25));
+        let one = Quartiles::of(&[7.0]);
+        assert_eq!((one.q1, one.median, one.q3), (7.0, 7.0, 7.0));
+    }
 }
