@@ -247,7 +247,7 @@ fn evens_and_odds<'a>(
 ) -> (&'a mut [f32], &'a mut [f32]) {
     let (first, second) = row.split_at_mut(padded.phase);
     let before = window.padding / 2;
-    if window.padding % 2 == 0 {
+    if window.padding.is_multiple_of(2) {
         (&mut first[before..], &mut second[before..])
     } else {
         (&mut second[before..], &mut first[before + 1..])

@@ -315,6 +315,9 @@ pub fn bench_sweep(
     })
 }
 
+/// One job's work: from its number, kept in step with the others, to its figures.
+type Work<'a> = dyn Fn(usize, &Together) -> Result<Vec<f64>, ExperimentError> + Sync + 'a;
+
 struct Runner<'a> {
     workload: &'a Workload,
     device: &'a Device,
@@ -350,7 +353,7 @@ impl<'a> Runner<'a> {
     fn side_by_side(
         &self,
         settings: &Settings,
-        work: &(dyn Fn(usize, &Together) -> Result<Vec<f64>, ExperimentError> + Sync),
+        work: &Work<'_>,
     ) -> Result<Vec<Vec<f64>>, ExperimentError> {
         let together = Together::new(settings.jobs);
         std::thread::scope(|scope| {
