@@ -39,16 +39,12 @@ pub struct BatchNormTrained {
 /// Batch normalisation (Ioffe and Szegedy 2015) of `[n, c, h, w]` with the mean and
 /// variance of the batch, on a device with automatic differentiation.
 pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained {
-    let Scaling {
-        gamma,
-        beta,
-        epsilon,
-        relu: rectified,
-    } = scaling;
+    let options = Options::of(&scaling);
+    let (gamma, beta, epsilon) = (scaling.gamma, scaling.beta, scaling.epsilon);
     if !is_cpu(&input.device()) {
         let result = module::batch_norm_train(input, gamma, beta, epsilon);
         return BatchNormTrained {
-            output: rectify(result.output, rectified),
+            output: rectify(result.output, options.relu),
             mean: result.mean.detach(),
             variance: result.variance.detach(),
         };
@@ -61,10 +57,6 @@ pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained 
         beta.into_primitive(),
     );
     let shape = dims(&input);
-    let options = Options {
-        epsilon: epsilon as f32,
-        relu: rectified,
-    };
     let affine = options.affine(contiguous(&mut gamma), contiguous(&mut beta));
     let normalized = normalize_train(channel_major(&mut input), affine);
     let [mean, variance] =
@@ -104,23 +96,15 @@ pub fn batch_norm(
     mean: Tensor<1>,
     variance: Tensor<1>,
 ) -> Tensor<4> {
-    let Scaling {
-        gamma,
-        beta,
-        epsilon,
-        relu: rectified,
-    } = scaling;
+    let options = Options::of(&scaling);
+    let (gamma, beta, epsilon) = (scaling.gamma, scaling.beta, scaling.epsilon);
     if !is_cpu(&input.device()) {
         let output = module::batch_norm(input, gamma, beta, mean, variance, epsilon);
-        return rectify(output, rectified);
+        return rectify(output, options.relu);
     }
     let mut input = primitive(input);
     let [mut gamma, mut beta, mut mean, mut variance] =
         [gamma, beta, mean, variance].map(primitive);
-    let options = Options {
-        epsilon: epsilon as f32,
-        relu: rectified,
-    };
     let values = normalize(
         channel_major(&mut input),
         contiguous(&mut mean),
@@ -141,6 +125,13 @@ struct Options {
 }
 
 impl Options {
+    fn of(scaling: &Scaling) -> Self {
+        Self {
+            epsilon: scaling.epsilon as f32,
+            relu: scaling.relu,
+        }
+    }
+
     fn affine<'a>(&self, gamma: &'a [f32], beta: &'a [f32]) -> Affine<'a> {
         Affine {
             gamma,

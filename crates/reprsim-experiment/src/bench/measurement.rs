@@ -1,5 +1,6 @@
 //! Times training, extraction and measuring of a workload.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -364,10 +365,14 @@ impl<'a> Runner<'a> {
                         let pool = rayon::ThreadPoolBuilder::new()
                             .num_threads(settings.threads)
                             .build();
-                        let result = match pool {
+                        // Where a job ends in a panic the others must not wait for it.
+                        let result = catch_unwind(AssertUnwindSafe(|| match pool {
                             Ok(pool) => pool.install(|| work(job, together)),
                             Err(_) => work(job, together),
-                        };
+                        }))
+                        .unwrap_or_else(|_| {
+                            Err(ExperimentError::Panic("a library panicked".into()))
+                        });
                         if result.is_err() {
                             together.give_up();
                         }
