@@ -75,6 +75,17 @@ pub(crate) fn contiguous(tensor: &mut FlexTensor) -> &[f32] {
     &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
 }
 
+/// All values in their own order, to be changed; copied first if another tensor shares
+/// them.
+pub(crate) fn contiguous_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    if !tensor.is_contiguous() {
+        *tensor = tensor.to_contiguous();
+    }
+    let start = tensor.layout().start_offset();
+    let len = tensor.layout().num_elements();
+    &mut tensor.storage_mut::<f32>()[start..start + len]
+}
+
 /// Channel-major values as images `[n, c, h, w]`.
 pub(crate) fn images(values: Vec<f32>, dims: [usize; 4]) -> FlexTensor {
     let layout = Layout::new(Shape::from(dims), channel_major_strides(dims).to_vec(), 0);

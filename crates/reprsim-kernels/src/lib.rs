@@ -1,4 +1,4 @@
-//! Convolution and batch normalisation as the models use them: on the CPU by kernels of
+//! Convolution, batch normalisation and the optimisers' steps: on the CPU by kernels of
 //! this crate, on every other device by burn's own operations.
 //!
 //! On the CPU burn's flex backend spends most of a convolutional network's training
@@ -18,6 +18,7 @@ mod convolution;
 mod flex;
 mod geometry;
 mod normalization;
+mod optimizer;
 mod products;
 mod spatial_mean;
 mod sums;
@@ -25,4 +26,5 @@ mod sums;
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
 pub use convolution::{conv_transpose2d, conv2d};
 pub use geometry::Window;
+pub use optimizer::{AdamStep, SgdStep};
 pub use spatial_mean::spatial_mean;

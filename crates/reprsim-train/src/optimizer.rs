@@ -1,47 +1,119 @@
-//! Builds burn's optimisers from the settings.
+//! The optimisers, as burn's module optimiser drives them.
 
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::{LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
+use burn::tensor::{Device, Tensor};
+use reprsim_kernels::{AdamStep, SgdStep};
 
 use crate::config::OptimizerConfig;
+
+/// PyTorch's.
+const EPSILON: f32 = 1e-8;
 
 impl OptimizerConfig {
     /// The optimiser for one model.
     pub fn build(&self) -> ModuleOptimizer {
+        self.clone().into()
+    }
+}
+
+/// What an optimiser remembers of a parameter.
+#[derive(Clone)]
+pub struct Moments<const D: usize> {
+    /// Steps taken.
+    time: usize,
+    /// The velocity of SGD or the first moment of Adam.
+    first: Option<Tensor<D>>,
+    /// The second moment of Adam.
+    second: Option<Tensor<D>>,
+}
+
+impl<const D: usize> RecordState for Moments<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        out.push_scalar(prefix, "time", self.time.into());
+        for (name, moment) in [("first", &self.first), ("second", &self.second)] {
+            if let Some(moment) = moment {
+                out.push_tensor(prefix, name, moment.to_data());
+            }
+        }
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
+        let time = source.take_scalar(prefix, "time")?.try_into().ok()?;
+        let mut moment = |name| {
+            let data = source.take_tensor(prefix, name)?;
+            Some(Tensor::from_data(data, device))
+        };
+        Some(Self {
+            time,
+            first: moment("first"),
+            second: moment("second"),
+        })
+    }
+}
+
+impl Optimizer for OptimizerConfig {
+    type State<const D: usize> = Moments<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Moments<D>>,
+    ) -> (Tensor<D>, Option<Moments<D>>) {
+        let lr = lr as f32;
+        let (time, first, second) = match state {
+            Some(state) => (state.time + 1, state.first, state.second),
+            None => (1, None, None),
+        };
         match *self {
             Self::Sgd {
                 momentum,
                 weight_decay,
                 ..
             } => {
-                let mut sgd = SgdConfig::new();
-                if momentum > 0.0 {
-                    // burn's default dampening is 0.1; PyTorch's and the paper's is 0.
-                    sgd = sgd.with_momentum(Some(
-                        MomentumConfig::new()
-                            .with_momentum(momentum)
-                            .with_dampening(0.0),
-                    ));
-                }
-                if weight_decay > 0.0 {
-                    sgd = sgd.with_weight_decay(Some(WeightDecayConfig::new(weight_decay as f32)));
-                }
-                sgd.init()
+                let step = SgdStep {
+                    lr,
+                    momentum: momentum as f32,
+                    weight_decay: weight_decay as f32,
+                };
+                let (parameter, first) = step.apply(parameter, gradient, first);
+                let second = None;
+                let state = Moments {
+                    time,
+                    first,
+                    second,
+                };
+                (parameter, Some(state))
             }
-            Self::Adam { weight_decay, .. } => {
-                // burn's default epsilon is 1e-5; PyTorch's is 1e-8.
-                let mut adam = AdamConfig::new().with_epsilon(1e-8);
-                if weight_decay > 0.0 {
-                    adam =
-                        adam.with_weight_decay(Some(WeightDecayConfig::new(weight_decay as f32)));
-                }
-                adam.init()
+            Self::Adam { weight_decay, .. } | Self::AdamW { weight_decay, .. } => {
+                let step = AdamStep {
+                    lr,
+                    beta_1: 0.9,
+                    beta_2: 0.999,
+                    epsilon: EPSILON,
+                    weight_decay: weight_decay as f32,
+                    decoupled: matches!(self, Self::AdamW { .. }),
+                    time,
+                };
+                let moments = first.zip(second).map(|(first, second)| [first, second]);
+                let (parameter, [first, second]) = step.apply(parameter, gradient, moments);
+                let state = Moments {
+                    time,
+                    first: Some(first),
+                    second: Some(second),
+                };
+                (parameter, Some(state))
             }
-            Self::AdamW { weight_decay, .. } => AdamWConfig::new()
-                .with_epsilon(1e-8)
-                .with_weight_decay(weight_decay as f32)
-                .init(),
+        }
+    }
+
+    fn to_device<const D: usize>(state: Moments<D>, device: &Device) -> Moments<D> {
+        let moved = |moment: Option<Tensor<D>>| moment.map(|m| m.to_device(device));
+        Moments {
+            time: state.time,
+            first: moved(state.first),
+            second: moved(state.second),
         }
     }
 }
