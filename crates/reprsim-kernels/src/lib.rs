@@ -15,6 +15,7 @@ mod batch_norm;
 mod channels;
 mod columns;
 mod convolution;
+mod dropout;
 mod flex;
 mod geometry;
 mod normalization;
@@ -25,6 +26,7 @@ mod sums;
 
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
 pub use convolution::{conv_transpose2d, conv2d};
+pub use dropout::Dropout;
 pub use geometry::Window;
 pub use optimizer::{AdamStep, SgdStep};
 pub use spatial_mean::spatial_mean;

@@ -29,7 +29,7 @@ impl Cnn {
     /// A new model whose first convolution has `width` channels.
     pub fn new<R: Rng>(width: usize, shape: ModelShape, init: &mut Init<'_, R>) -> Self {
         Self {
-            conv1: init.conv2d([shape.input[0], width], 3, 2),
+            conv1: init.conv2d([shape.image()[0], width], 3, 2),
             bn1: init.batch_norm(width),
             conv2: init.conv2d([width, 2 * width], 3, 2),
             bn2: init.batch_norm(2 * width),
@@ -43,7 +43,7 @@ impl Cnn {
     /// third convolution's maps averaged over positions, `[n, 4w]`) and
     /// `logits`.
     pub fn forward(&self, input: Input) -> Activations {
-        let Input::Images(images) = input;
+        let images = input.images();
         let conv1 = self.bn1.forward_relu(convolve(&self.conv1, images));
         let conv2 = self.bn2.forward_relu(convolve(&self.conv2, conv1.clone()));
         let conv3 = self.bn3.forward_relu(convolve(&self.conv3, conv2.clone()));

@@ -39,6 +39,15 @@ pub enum ModelConfig {
         /// Side of a patch; it divides the image's sides.
         patch: usize,
     },
+    /// A language model as nanoGPT's.
+    Gpt {
+        /// Length of a token's vector.
+        width: usize,
+        /// Number of blocks.
+        depth: usize,
+        /// Attention heads; they divide the width.
+        heads: usize,
+    },
     /// A convolutional variational autoencoder.
     Vae {
         /// Channels of the first convolution.
@@ -66,15 +75,54 @@ pub enum Objective {
     Classify,
     /// The sample itself, through a latent vector.
     Reconstruct,
+    /// The next token of a text, at every position.
+    Predict,
+}
+
+/// The shape of one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputShape {
+    /// An image.
+    Image {
+        /// Colour channels.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// A window of text.
+    Tokens {
+        /// Tokens in it.
+        window: usize,
+        /// How many different tokens there are.
+        vocabulary: usize,
+    },
 }
 
 /// What a model takes in and how many outputs it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelShape {
-    /// Channels, height and width of an input image.
-    pub input: [usize; 3],
+    /// One input.
+    pub input: InputShape,
     /// Width of the head; of no effect where there is none.
     pub classes: usize,
+}
+
+impl ModelShape {
+    /// Channels, height and width of an input image.
+    pub(crate) fn image(&self) -> [usize; 3] {
+        match self.input {
+            InputShape::Image {
+                channels,
+                height,
+                width,
+            } => [channels, height, width],
+            InputShape::Tokens { .. } => {
+                unreachable!("ModelConfig::check_input has refused text")
+            }
+        }
+    }
 }
 
 /// A model that cannot be built as asked.
@@ -90,6 +138,7 @@ impl ModelConfig {
             Self::Cnn { .. } => "cnn",
             Self::Resnet { .. } => "resnet",
             Self::Vit { .. } => "vit",
+            Self::Gpt { .. } => "gpt",
             Self::Vae { .. } => "vae",
         }
     }
@@ -103,6 +152,7 @@ impl ModelConfig {
             Self::Cnn { .. } => crate::cnn::LAYERS.to_vec(),
             Self::Resnet { .. } => crate::resnet::LAYERS.to_vec(),
             Self::Vit { depth, .. } => crate::vit::layer_names(*depth),
+            Self::Gpt { depth, .. } => crate::gpt::layer_names(*depth),
             Self::Vae { .. } => crate::vae::LAYERS.to_vec(),
         }
     }
@@ -114,6 +164,7 @@ impl ModelConfig {
             Self::Cnn { width }
             | Self::Resnet { width, .. }
             | Self::Vit { width, .. }
+            | Self::Gpt { width, .. }
             | Self::Vae { width, .. } => *width = to,
             Self::Mlp { hidden } => hidden.iter_mut().for_each(|width| *width = to),
         }
@@ -124,7 +175,9 @@ impl ModelConfig {
     pub fn with_depth(&self, to: usize) -> Option<Self> {
         let mut model = self.clone();
         match &mut model {
-            Self::Resnet { depth, .. } | Self::Vit { depth, .. } => *depth = to,
+            Self::Resnet { depth, .. } | Self::Vit { depth, .. } | Self::Gpt { depth, .. } => {
+                *depth = to;
+            }
             Self::Mlp { hidden } => hidden.resize(to, hidden.last().copied().unwrap_or(1)),
             Self::Cnn { .. } | Self::Vae { .. } => return None,
         }
@@ -135,6 +188,7 @@ impl ModelConfig {
     pub fn objective(&self) -> Objective {
         match self {
             Self::Vae { .. } => Objective::Reconstruct,
+            Self::Gpt { .. } => Objective::Predict,
             _ => Objective::Classify,
         }
     }
@@ -171,20 +225,26 @@ impl ModelConfig {
                 width,
                 depth,
                 heads,
-                patch,
+                ..
+            }
+            | Self::Gpt {
+                width,
+                depth,
+                heads,
             } => {
+                let name = self.name();
                 if *depth == 0 || *depth > crate::vit::DEEPEST {
                     return fail(format!(
-                        "a vit has 1 to {} blocks, not {depth}",
+                        "a {name} has 1 to {} blocks, not {depth}",
                         crate::vit::DEEPEST
                     ));
                 }
                 if *width == 0 || *heads == 0 || width % heads != 0 {
                     return fail(format!(
-                        "a vit of width {width} with {heads} heads: heads must divide the width"
+                        "a {name} of width {width} with {heads} heads: heads must divide the width"
                     ));
                 }
-                if *patch == 0 {
+                if let Self::Vit { patch: 0, .. } = self {
                     return fail("a patch of 0 pixels".into());
                 }
             }
@@ -197,11 +257,28 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// Checks the sizes against the images that go in.
+    /// Checks the architecture against what goes in.
     ///
     /// # Errors
     /// [`ModelError`] with what is wrong and what is accepted.
-    pub fn check_input(&self, [_, height, width]: [usize; 3]) -> Result<(), ModelError> {
+    pub fn check_input(&self, input: InputShape) -> Result<(), ModelError> {
+        let (height, width) = match (self, input) {
+            (Self::Gpt { .. }, InputShape::Tokens { .. }) => return Ok(()),
+            (Self::Gpt { .. }, InputShape::Image { .. }) => {
+                return Err(ModelError(
+                    "a gpt learns text; these are images\n  choose another model, or \
+                     name = \"text\" under [dataset]"
+                        .into(),
+                ));
+            }
+            (_, InputShape::Tokens { .. }) => {
+                return Err(ModelError(format!(
+                    "a {} learns images; this is text\n  choose the model gpt",
+                    self.name()
+                )));
+            }
+            (_, InputShape::Image { height, width, .. }) => (height, width),
+        };
         let step = match self {
             Self::Vit { patch, .. } => *patch,
             Self::Vae { .. } => 4,

@@ -1,6 +1,6 @@
 //! What goes into a model and what comes out of its layers.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use reprsim_kernels::spatial_mean;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,26 @@ use serde::{Deserialize, Serialize};
 pub enum Input {
     /// Normalised images, `[n, channels, height, width]`.
     Images(Tensor<4>),
+    /// Tokens, `[n, time]`.
+    Tokens(Tensor<2, Int>),
+}
+
+impl Input {
+    /// The images that a model of images is given.
+    pub(crate) fn images(self) -> Tensor<4> {
+        match self {
+            Self::Images(images) => images,
+            Self::Tokens(_) => unreachable!("ModelConfig::check_input has refused text"),
+        }
+    }
+
+    /// The tokens that a model of text is given.
+    pub(crate) fn tokens(self) -> Tensor<2, Int> {
+        match self {
+            Self::Tokens(tokens) => tokens,
+            Self::Images(_) => unreachable!("ModelConfig::check_input has refused images"),
+        }
+    }
 }
 
 /// The activation of one layer for a batch.
@@ -33,17 +53,27 @@ pub enum Pooling {
     Mean,
     /// Every position its own dimension: `[n, c, h, w]` to `[n, c h w]`.
     Flatten,
+    /// The last position: `[n, t, d]` to `[n, d]`.
+    Last,
+    /// Every position a sample of its own: `[n, t, d]` to `[n t, d]`.
+    Tokens,
 }
 
 impl Feature {
-    /// The activation as `[n, d]`.
+    /// The activation as `[n, d]`, or with [`Pooling::Tokens`] `[n t, d]`. A map of an
+    /// image has no last position and no tokens: its mean is taken.
     pub fn pooled(self, pooling: Pooling) -> Tensor<2> {
         match (self, pooling) {
             (Self::Vector(vector), _) => vector,
             (Self::Map(map), Pooling::Flatten) => map.flatten(1, 3),
-            (Self::Map(map), Pooling::Mean) => spatial_mean(map),
+            (Self::Map(map), _) => spatial_mean(map),
             (Self::Tokens(tokens), Pooling::Flatten) => tokens.flatten(1, 2),
             (Self::Tokens(tokens), Pooling::Mean) => tokens.mean_dim(1).flatten(1, 2),
+            (Self::Tokens(tokens), Pooling::Last) => {
+                let last = tokens.dims()[1] - 1;
+                tokens.slice_dim(1, last..last + 1).flatten(1, 2)
+            }
+            (Self::Tokens(tokens), Pooling::Tokens) => tokens.flatten(0, 1),
         }
     }
 }

@@ -3,7 +3,10 @@
 use burn::module::Param;
 use burn::nn::attention::{MultiHeadAttention, MultiHeadAttentionConfig};
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{
+    Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
+    PaddingConfig2d,
+};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
@@ -68,6 +71,32 @@ impl<'a, R: Rng> Init<'a, R> {
         layer.weight = self.uniform([inputs, outputs], inputs);
         layer.bias = Some(self.uniform([outputs], inputs));
         layer
+    }
+
+    /// A fully connected layer without bias, its weights normal.
+    pub(crate) fn linear_normal(&mut self, [inputs, outputs]: [usize; 2], std: f32) -> Linear {
+        let mut layer = LinearConfig::new(inputs, outputs)
+            .with_bias(false)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.weight = self.normal([inputs, outputs], std);
+        layer
+    }
+
+    /// A vector for each of `count` items, normal.
+    pub(crate) fn embedding(&mut self, [count, width]: [usize; 2], std: f32) -> Embedding {
+        let mut layer = EmbeddingConfig::new(count, width)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.weight = self.normal([count, width], std);
+        layer
+    }
+
+    /// Layer norm without bias, starting at the identity.
+    pub(crate) fn layer_norm_without_bias(&mut self, width: usize) -> LayerNorm {
+        LayerNormConfig::new(width)
+            .with_bias(false)
+            .init(self.device)
     }
 
     /// A square convolution without bias, padded by half its kernel.

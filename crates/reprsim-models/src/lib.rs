@@ -9,6 +9,7 @@ mod cnn;
 mod config;
 mod convolve;
 mod feature;
+mod gpt;
 mod init;
 mod mlp;
 mod network;
@@ -18,8 +19,9 @@ mod vit;
 
 pub use batch_norm::BatchNorm;
 pub use cnn::Cnn;
-pub use config::{ModelConfig, ModelError, ModelShape, Objective, Stem};
+pub use config::{InputShape, ModelConfig, ModelError, ModelShape, Objective, Stem};
 pub use feature::{Activations, Feature, Input, Pooling};
+pub use gpt::{CausalSelfAttention, FeedForward, Gpt, GptBlock, Transformer, padded_vocabulary};
 pub use init::Init;
 pub use mlp::Mlp;
 pub use network::Network;

@@ -33,7 +33,7 @@ pub(crate) fn layer_names(depth: usize) -> Vec<&'static str> {
 impl Mlp {
     /// A new model; `hidden` holds the widths of the hidden layers.
     pub fn new<R: Rng>(hidden: &[usize], shape: ModelShape, init: &mut Init<'_, R>) -> Self {
-        let mut inputs = shape.input.iter().product();
+        let mut inputs = shape.image().iter().product();
         let hidden = hidden
             .iter()
             .map(|&width| {
@@ -51,7 +51,7 @@ impl Mlp {
     /// All layers: `hidden1` .. , `penultimate`, `logits`; ReLU applied to all
     /// but the last.
     pub fn forward(&self, input: Input) -> Activations {
-        let Input::Images(images) = input;
+        let images = input.images();
         let names = layer_names(self.hidden.len());
         let mut x = images.flatten(1, 3);
         let mut layers = Vec::with_capacity(names.len());

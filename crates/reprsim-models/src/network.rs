@@ -5,8 +5,9 @@ use burn::tensor::{Device, Tensor};
 use rand::Rng;
 
 use crate::feature::{Activations, Input};
+use crate::gpt::GptSize;
 use crate::vit::VitSize;
-use crate::{Cnn, Init, Mlp, ModelConfig, ModelError, ModelShape, ResNet, Vae, Vit};
+use crate::{Cnn, Gpt, Init, Mlp, ModelConfig, ModelError, ModelShape, ResNet, Vae, Vit};
 
 /// A model of any architecture.
 #[derive(Module, Debug)]
@@ -19,6 +20,8 @@ pub enum Network {
     ResNet(ResNet),
     /// See [`Vit`].
     Vit(Vit),
+    /// See [`Gpt`].
+    Gpt(Gpt),
     /// See [`Vae`].
     Vae(Vae),
 }
@@ -57,6 +60,18 @@ impl Network {
                 };
                 Self::Vit(Vit::new(size, shape, init))
             }
+            ModelConfig::Gpt {
+                width,
+                depth,
+                heads,
+            } => {
+                let size = GptSize {
+                    width,
+                    depth,
+                    heads,
+                };
+                Self::Gpt(Gpt::new(size, shape, init))
+            }
             ModelConfig::Vae { width, latent } => Self::Vae(Vae::new(width, latent, shape, init)),
         })
     }
@@ -68,6 +83,7 @@ impl Network {
             Self::Cnn(model) => model.forward(input),
             Self::ResNet(model) => model.forward(input),
             Self::Vit(model) => model.forward(input),
+            Self::Gpt(model) => model.forward(input),
             Self::Vae(model) => model.forward(input),
         }
     }

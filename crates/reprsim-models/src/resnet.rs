@@ -97,9 +97,9 @@ impl ResNet {
         init: &mut Init<'_, R>,
     ) -> Self {
         let (conv1, maxpool) = match stem {
-            Stem::Cifar => (init.conv2d_kaiming([shape.input[0], width], 3, 1), None),
+            Stem::Cifar => (init.conv2d_kaiming([shape.image()[0], width], 3, 1), None),
             Stem::Stock => (
-                init.conv2d_kaiming([shape.input[0], width], 7, 2),
+                init.conv2d_kaiming([shape.image()[0], width], 7, 2),
                 Some(
                     MaxPool2dConfig::new([3, 3])
                         .with_strides([2, 2])
@@ -137,7 +137,7 @@ impl ResNet {
     /// All layers: `stem` after its activation and pooling, `layer1` to `layer4`,
     /// `penultimate` (the last maps averaged over positions) and `logits`.
     pub fn forward(&self, input: Input) -> Activations {
-        let Input::Images(images) = input;
+        let images = input.images();
         let stem = self.bn1.forward_relu(convolve(&self.conv1, images));
         let mut last = match &self.maxpool {
             Some(pool) => pool.forward(stem),

@@ -48,7 +48,7 @@ impl Vae {
         shape: ModelShape,
         init: &mut Init<'_, R>,
     ) -> Self {
-        let [channels, height, side] = shape.input;
+        let [channels, height, side] = shape.image();
         let inner = 2 * width * (height / 4) * (side / 4);
         let square = |channels: [usize; 2]| Square {
             channels,
@@ -76,7 +76,7 @@ impl Vae {
     /// The layers `conv1`, `conv2` (maps after ReLU), `mu` and `logvar`: the latent means and
     /// log-variances.
     pub fn forward(&self, input: Input) -> Activations {
-        let Input::Images(images) = input;
+        let images = input.images();
         let [first, second] = self.encode(images);
         let flat: Tensor<2> = second.clone().flatten(1, 3);
         let [a, b, c, d] = LAYERS;

@@ -12,7 +12,8 @@ use crate::feature::{Activations, Feature, Input};
 use crate::init::Square;
 use crate::{Init, ModelShape};
 
-const BLOCKS: [&str; 12] = [
+/// Names of the blocks of any transformer.
+pub(crate) const BLOCKS: [&str; 12] = [
     "block1", "block2", "block3", "block4", "block5", "block6", "block7", "block8", "block9",
     "block10", "block11", "block12",
 ];
@@ -88,7 +89,7 @@ impl Vit {
             heads,
             patch,
         } = size;
-        let [channels, height, side] = shape.input;
+        let [channels, height, side] = shape.image();
         let count = (height / patch) * (side / patch);
         let cut = Square {
             channels: [channels, width],
@@ -109,7 +110,7 @@ impl Vit {
     /// All layers: the embedded patches, each block's tokens (class token first),
     /// the class token after the last norm, and the logits.
     pub fn forward(&self, input: Input) -> Activations {
-        let Input::Images(images) = input;
+        let images = input.images();
         let mut names = layer_names(self.blocks.len()).into_iter();
         let mut layers = Vec::with_capacity(names.len());
         let mut keep = |feature: Feature| {

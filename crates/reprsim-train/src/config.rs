@@ -28,6 +28,29 @@ pub struct TrainingConfig {
     /// The colour that translation and cutout bring in, on the 0..255 scale.
     #[serde(default)]
     pub fill: Vec<f32>,
+    /// How a language model is trained, by steps instead of epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<LanguageConfig>,
+}
+
+/// Settings of the training of language models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanguageConfig {
+    /// Optimiser steps at most.
+    pub steps: usize,
+    /// Batches whose gradients make a step.
+    pub accumulate: usize,
+    /// Largest joint norm of the gradients.
+    pub clip: Option<f64>,
+    /// Share of activations dropped in training, in 0..1.
+    pub dropout: f64,
+    /// Steps between two evaluations on held-out windows.
+    pub evaluate_every: usize,
+    /// Held-out windows of an evaluation, the same each time.
+    pub evaluate_windows: usize,
+    /// Training ends once so many steps have brought no lower loss on them.
+    pub patience: Option<usize>,
 }
 
 /// The optimiser and its settings.
@@ -62,7 +85,37 @@ pub enum OptimizerConfig {
         /// Weight decay.
         #[serde(default)]
         weight_decay: f64,
+        /// Share of the second moment that a step keeps.
+        #[serde(default = "beta_2", skip_serializing_if = "is_beta_2")]
+        beta_2: f64,
+        /// Whether vectors (biases, norms) decay as matrices do; not so in nanoGPT.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        decay_vectors: bool,
     },
+}
+
+// Settings that came later are written only where they differ from what was always done:
+// the hashes of earlier cells stay what they are.
+
+/// PyTorch's share of the second moment.
+fn beta_2() -> f64 {
+    0.999
+}
+
+fn is_beta_2(value: &f64) -> bool {
+    *value == beta_2()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl OptimizerConfig {
@@ -88,10 +141,13 @@ pub enum ScheduleConfig {
         peak: f64,
     },
     /// A linear warm-up over the first `warmup` share of the steps, then half a
-    /// cosine to 0 (Loshchilov and Hutter 2017).
+    /// cosine to `floor` (Loshchilov and Hutter 2017).
     Cosine {
         /// Share of the steps, in 0..1.
         #[serde(default)]
         warmup: f64,
+        /// Share of the peak that is left at the end, in 0..1.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        floor: f64,
     },
 }

@@ -6,9 +6,9 @@ use reprsim_data::write_whole;
 use serde::{Deserialize, Serialize};
 
 /// Version of the layout of a line.
-pub(crate) const EPOCH_SCHEMA: u32 = 2;
+pub(crate) const EPOCH_SCHEMA: u32 = 3;
 
-/// What an epoch did.
+/// What an epoch did, or the steps of a language model up to an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Version of the layout of this line.
@@ -19,12 +19,18 @@ pub struct Epoch {
     pub step: usize,
     /// Mean training loss of a sample over the epoch.
     pub loss: f64,
-    /// Training accuracy over the epoch, in 0..=1; none for an autoencoder.
+    /// Training accuracy over the epoch, in 0..=1; of classifiers alone.
     pub accuracy: Option<f64>,
+    /// Mean loss on held-out windows, of language models alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
     /// Learning rate of the last step.
     pub lr: f64,
     /// Samples a second.
     pub samples_per_s: f64,
+    /// Tokens a second, of language models alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_s: Option<f64>,
 }
 
 /// Writes the history to `path`, whole or not at all.

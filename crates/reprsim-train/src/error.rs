@@ -8,14 +8,14 @@ use std::path::PathBuf;
 pub enum TrainError {
     /// The loss left the finite numbers.
     #[error(
-        "the loss became {loss} in epoch {epoch} (model {model})\n  \
+        "the loss became {loss} at {place} (model {model})\n  \
          lower the learning rate or lengthen its warm-up"
     )]
     NonFiniteLoss {
         /// `a` or `b`.
         model: String,
-        /// The epoch, from 1.
-        epoch: usize,
+        /// The epoch or step.
+        place: String,
         /// NaN or infinity.
         loss: f64,
     },

@@ -87,12 +87,20 @@ impl Optimizer for OptimizerConfig {
                 (parameter, Some(state))
             }
             Self::Adam { weight_decay, .. } | Self::AdamW { weight_decay, .. } => {
+                let (beta_2, decays) = match *self {
+                    Self::AdamW {
+                        beta_2,
+                        decay_vectors,
+                        ..
+                    } => (beta_2, D > 1 || decay_vectors),
+                    _ => (0.999, true),
+                };
                 let step = AdamStep {
                     lr,
                     beta_1: 0.9,
-                    beta_2: 0.999,
+                    beta_2: beta_2 as f32,
                     epsilon: EPSILON,
-                    weight_decay: weight_decay as f32,
+                    weight_decay: if decays { weight_decay as f32 } else { 0.0 },
                     decoupled: matches!(self, Self::AdamW { .. }),
                     time,
                 };
@@ -169,6 +177,8 @@ mod tests {
                 OptimizerConfig::AdamW {
                     lr: 0.01,
                     weight_decay: 0.1,
+                    beta_2: 0.999,
+                    decay_vectors: true,
                 },
                 0.493_545_80,
             ),

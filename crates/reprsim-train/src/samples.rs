@@ -1,8 +1,8 @@
-//! Samples of a data set, resident on the device as bytes.
+//! Samples of a data set, resident on the device.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use reprsim_data::{Dataset, SampleShape, Samples};
-use reprsim_models::Input;
+use reprsim_models::{Input, InputShape};
 use serde::{Deserialize, Serialize};
 
 /// Mean and standard deviation of each channel on the 0..1 scale.
@@ -22,6 +22,11 @@ impl Normalization {
         Self { mean, std }
     }
 
+    /// That of samples that are not images.
+    pub fn none() -> Self {
+        Self::identity(0)
+    }
+
     /// Leaves values on the 0..1 scale.
     pub fn identity(channels: usize) -> Self {
         Self {
@@ -31,14 +36,137 @@ impl Normalization {
     }
 }
 
-/// All samples of a data set as one tensor on the device.
+/// Samples of a data set on the device, by modality.
+#[derive(Clone, Debug)]
+pub enum DeviceSamples {
+    /// Images.
+    Images(DeviceImages),
+    /// Windows of text.
+    Tokens(DeviceTokens),
+}
+
+impl DeviceSamples {
+    /// Moves `indices` of `dataset` (every sample where `None`) to the device.
+    pub fn new(
+        dataset: &Dataset,
+        indices: Option<&[u32]>,
+        normalization: &Normalization,
+        device: &Device,
+    ) -> Self {
+        match dataset.shape {
+            SampleShape::Tokens { .. } => Self::Tokens(DeviceTokens::new(dataset, indices, device)),
+            _ => Self::Images(DeviceImages::new(dataset, indices, normalization, device)),
+        }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Images(images) => images.len(),
+            Self::Tokens(tokens) => tokens.len(),
+        }
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shape of one sample, as a model takes it in.
+    pub fn shape(&self) -> InputShape {
+        match self {
+            Self::Images(images) => images.shape(),
+            Self::Tokens(tokens) => tokens.shape(),
+        }
+    }
+
+    /// Samples `start..end` as a batch that models take.
+    pub fn slice(&self, start: usize, end: usize) -> Input {
+        match self {
+            Self::Images(images) => images.slice(start, end),
+            Self::Tokens(tokens) => tokens.slice(start, end),
+        }
+    }
+}
+
+/// Windows of text on the device, one token more than a model takes in: the last is only
+/// a target.
+#[derive(Clone, Debug)]
+pub struct DeviceTokens {
+    windows: Tensor<2, Int>,
+    vocabulary: usize,
+}
+
+impl DeviceTokens {
+    /// Moves the windows at `indices` of a held-out part (all where `None`) to the device.
+    pub fn new(dataset: &Dataset, indices: Option<&[u32]>, device: &Device) -> Self {
+        let SampleShape::Tokens { window, vocabulary } = dataset.shape else {
+            unreachable!("DeviceSamples::new has looked at the shape")
+        };
+        let all: Vec<u32>;
+        let indices = match indices {
+            Some(indices) => indices,
+            None => {
+                all = (0..dataset.len() as u32).collect();
+                &all
+            }
+        };
+        let mut values = Vec::with_capacity(indices.len() * (window + 1));
+        for &index in indices {
+            values.extend(dataset.tokens(index as usize).iter().map(|&t| i32::from(t)));
+        }
+        Self {
+            windows: Tensor::from_data(
+                TensorData::new(values, [indices.len(), window + 1]),
+                (device, DType::I32),
+            ),
+            vocabulary,
+        }
+    }
+
+    /// Number of windows.
+    pub fn len(&self) -> usize {
+        self.windows.dims()[0]
+    }
+
+    /// Whether there is no window.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Tokens that a model takes in at once.
+    pub fn window(&self) -> usize {
+        self.windows.dims()[1] - 1
+    }
+
+    /// The shape of what a model takes in.
+    pub fn shape(&self) -> InputShape {
+        InputShape::Tokens {
+            window: self.window(),
+            vocabulary: self.vocabulary,
+        }
+    }
+
+    /// Windows `start..end` whole, `[n, window + 1]`: inputs and targets.
+    pub fn windows(&self, start: usize, end: usize) -> Tensor<2, Int> {
+        self.windows.clone().slice_dim(0, start..end)
+    }
+
+    /// Windows `start..end` as a batch, `[n, window]`.
+    pub fn slice(&self, start: usize, end: usize) -> Input {
+        let window = self.window();
+        Input::Tokens(self.windows(start, end).slice_dim(1, 0..window))
+    }
+}
+
+/// Images of a data set as one tensor of bytes on the device.
 ///
 /// Bytes are kept four to a 32-bit word, because shading languages know no
 /// smaller type: the data take as much memory there as in their file. Word j of a
 /// sample holds its bytes j, j + w, j + 2 w and j + 3 w for w words a sample, so
 /// that unpacking is four shifts and one concatenation.
 #[derive(Clone, Debug)]
-pub struct DeviceSamples {
+pub struct DeviceImages {
     words: Tensor<2, Int>,
     shape: [usize; 3],
     /// `value / 255 / std - mean / std`, as `[1, c, 1, 1]` factors and offsets.
@@ -46,7 +174,7 @@ pub struct DeviceSamples {
     offset: Tensor<4>,
 }
 
-impl DeviceSamples {
+impl DeviceImages {
     /// Moves `indices` of `dataset` (every sample where `None`) to the device.
     pub fn new(
         dataset: &Dataset,
@@ -60,10 +188,10 @@ impl DeviceSamples {
             width,
         } = dataset.shape
         else {
-            unreachable!("images are the only modality that is read yet")
+            unreachable!("DeviceSamples::new has looked at the shape")
         };
         let Samples::Bytes(bytes) = &dataset.samples else {
-            unreachable!("bytes are the only samples that are read yet")
+            unreachable!("images are bytes")
         };
         let len = channels * height * width;
         let per_sample = len.div_ceil(4);
@@ -107,9 +235,14 @@ impl DeviceSamples {
         self.len() == 0
     }
 
-    /// Channels, height and width of a sample.
-    pub fn shape(&self) -> [usize; 3] {
-        self.shape
+    /// The shape of an image.
+    pub fn shape(&self) -> InputShape {
+        let [channels, height, width] = self.shape;
+        InputShape::Image {
+            channels,
+            height,
+            width,
+        }
     }
 
     /// The samples at `indices` (on the device) on the 0..255 scale,
@@ -120,12 +253,12 @@ impl DeviceSamples {
 
     /// Samples `start..end` as a normalised batch.
     pub fn slice(&self, start: usize, end: usize) -> Input {
-        self.normalize(self.unpack(self.words.clone().slice_dim(0, start..end)))
+        Input::Images(self.normalize(self.unpack(self.words.clone().slice_dim(0, start..end))))
     }
 
     /// Brings images on the 0..255 scale to the scale that models see.
-    pub fn normalize(&self, images: Tensor<4>) -> Input {
-        Input::Images(images * self.scale.clone() - self.offset.clone())
+    pub fn normalize(&self, images: Tensor<4>) -> Tensor<4> {
+        images * self.scale.clone() - self.offset.clone()
     }
 
     fn unpack(&self, words: Tensor<2, Int>) -> Tensor<4> {

@@ -17,13 +17,13 @@ pub(crate) fn factor(schedule: &ScheduleConfig, step: usize, steps: usize) -> f6
                 (total - t) / (total - top).max(1.0)
             }
         }
-        ScheduleConfig::Cosine { warmup } => {
+        ScheduleConfig::Cosine { warmup, floor } => {
             let warm = warmup * total;
             if t < warm {
                 (t + 1.0) / warm.max(1.0)
             } else {
                 let progress = (t - warm) / (total - warm).max(1.0);
-                0.5 * (1.0 + (PI * progress).cos())
+                floor + (1.0 - floor) * 0.5 * (1.0 + (PI * progress).cos())
             }
         }
     }
@@ -47,10 +47,15 @@ mod tests {
 
     #[test]
     fn cosine_warms_up_and_falls() {
-        let schedule = ScheduleConfig::Cosine { warmup: 0.1 };
+        let cosine = |floor| ScheduleConfig::Cosine { warmup: 0.1, floor };
+        let schedule = cosine(0.0);
         assert!((factor(&schedule, 0, 100) - 0.1).abs() < 1e-12);
         assert_eq!(factor(&schedule, 10, 100), 1.0);
         assert!((factor(&schedule, 55, 100) - 0.5).abs() < 1e-12);
         assert!(factor(&schedule, 99, 100) < 0.01);
+        let schedule = cosine(0.1);
+        assert_eq!(factor(&schedule, 10, 100), 1.0);
+        assert!((factor(&schedule, 55, 100) - 0.55).abs() < 1e-12);
+        assert!((factor(&schedule, 100, 100) - 0.1).abs() < 1e-12);
     }
 }

@@ -16,14 +16,14 @@ use crate::config::TrainingConfig;
 use crate::epoch::{EPOCH_SCHEMA, Epoch};
 use crate::error::TrainError;
 use crate::objective::{cross_entropy, negative_elbo};
-use crate::samples::DeviceSamples;
+use crate::samples::DeviceImages;
 use crate::schedule;
 
-/// What one model is trained on.
+/// What one model of images is trained on.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingSet<'a> {
     /// The samples, of which the model sees those at `indices`.
-    pub samples: &'a DeviceSamples,
+    pub samples: &'a DeviceImages,
     /// Indices into `samples`.
     pub indices: &'a [u32],
     /// The label of each index.
@@ -93,9 +93,7 @@ pub fn train(
                 &config.fill,
                 &mut augment_stream.rng_at(step as u64),
             );
-            let Input::Images(images) = set.samples.normalize(images) else {
-                unreachable!("images are the only modality that is trained yet")
-            };
+            let images = set.samples.normalize(images);
             let targets = labels.clone().slice([rows.clone()]);
             let noise = &mut noise_stream.rng_at(step as u64);
             let (loss, hits) = forward(&network, images, targets, config, noise);
@@ -109,7 +107,7 @@ pub fn train(
         if !loss.is_finite() {
             return Err(TrainError::NonFiniteLoss {
                 model: name.to_string(),
-                epoch,
+                place: format!("epoch {epoch}"),
                 loss,
             });
         }
@@ -119,8 +117,10 @@ pub fn train(
             step,
             loss,
             accuracy,
+            validation_loss: None,
             lr,
             samples_per_s: sums.seen as f64 / start.elapsed().as_secs_f64().max(1e-9),
+            tokens_per_s: None,
         });
     }
     Ok(network.valid())
@@ -200,7 +200,11 @@ impl Sums {
     }
 }
 
-fn read_f64(scalar: Tensor<1>) -> Result<f64, TrainError> {
+/// Reads one number from the device.
+///
+/// # Errors
+/// [`TrainError::Device`].
+pub(crate) fn read_f64(scalar: Tensor<1>) -> Result<f64, TrainError> {
     let data = scalar
         .try_into_data()
         .map_err(|e| TrainError::Device(e.to_string()))?;
