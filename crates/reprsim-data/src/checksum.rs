@@ -1,11 +1,13 @@
 //! SHA-256 of files and of anything else, without holding it in memory.
 
 use std::fmt::Write;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+
+use crate::write_whole;
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -23,6 +25,25 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
 /// Size and SHA-256 of a file's content.
 pub(crate) fn sum_of_file(path: &Path) -> io::Result<(u64, String)> {
     copy_and_sum(&mut File::open(path)?, &mut io::sink())
+}
+
+/// The file `NAME.sha256` beside a file, for files whose card knows no checksum.
+fn record_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".sha256");
+    path.with_file_name(name)
+}
+
+/// The SHA-256 that was recorded when the file at `path` was first seen.
+pub(crate) fn recorded(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(record_of(path)).ok()?;
+    text.split_whitespace().next().map(String::from)
+}
+
+/// Records the SHA-256 of the file at `path`, as `sha256sum` writes it.
+pub(crate) fn record(path: &Path, sum: &str) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    write_whole(&record_of(path), format!("{sum}  {name}\n").as_bytes())
 }
 
 /// Copies all of `from` to `to`; size and SHA-256 of what went through.

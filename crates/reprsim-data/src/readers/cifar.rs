@@ -56,7 +56,7 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
     };
     let data = match part {
         Part::Train => layout.train,
-        Part::Test => layout.test,
+        Part::Validation | Part::Test => layout.test,
     };
     let full = |name: &str| format!("{}/{name}", layout.folder);
     let record = layout.labels.len() + IMAGE;

@@ -11,7 +11,7 @@ use crate::{Card, DataError, Factor, Part, SampleShape};
 pub(crate) fn files(card: &Card, part: Part, dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     let prefix = match part {
         Part::Train => "train",
-        Part::Test => "t10k",
+        Part::Validation | Part::Test => "t10k",
     };
     ["images-idx3-ubyte", "labels-idx1-ubyte"]
         .iter()

@@ -10,7 +10,8 @@ pub(crate) mod mnist;
 mod picture;
 mod raw;
 pub(crate) mod svhn;
-mod tarball;
+pub(crate) mod tarball;
 pub(crate) mod tiny_imagenet;
+pub(crate) mod zipped;
 
 pub(crate) use raw::RawPart;

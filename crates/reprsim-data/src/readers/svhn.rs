@@ -18,7 +18,7 @@ const PLANE: usize = SIDE * SIDE;
 pub(crate) fn file_name(part: Part) -> &'static str {
     match part {
         Part::Train => "train_32x32.mat",
-        Part::Test => "test_32x32.mat",
+        Part::Validation | Part::Test => "test_32x32.mat",
     }
 }
 

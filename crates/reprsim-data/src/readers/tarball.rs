@@ -1,9 +1,10 @@
-//! Members of a `.tar.gz` read straight from the archive.
+//! Members of a `.tar`, compressed with gzip or not, read straight from the
+//! archive.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -11,6 +12,9 @@ use flate2::read::GzDecoder;
 use tar::Archive;
 
 use crate::DataError;
+
+/// How a file that is compressed with gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Counts what was read of the archive, to say where it is damaged.
 struct Counted<R> {
@@ -29,16 +33,23 @@ impl<R: Read> Read for Counted<R> {
 /// Contents of the members for which `largest` gives a size; one that is larger
 /// is refused before it is read. The whole archive is read, so that its own
 /// checksum is checked.
-pub(super) fn members(
+pub(crate) fn members(
     path: &Path,
     largest: impl Fn(&str) -> Option<u64>,
 ) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
-    let file = File::open(path).map_err(|e| DataError::io(path, e))?;
+    let failed = |e| DataError::io(path, e);
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+    let packed = file.fill_buf().map_err(failed)?.starts_with(&GZIP);
     let read = Rc::new(Cell::new(0));
-    let unpacked = GzDecoder::new(Counted {
-        inner: BufReader::with_capacity(1 << 16, file),
+    let counted = Counted {
+        inner: file,
         read: Rc::clone(&read),
-    });
+    };
+    let unpacked: Box<dyn Read> = if packed {
+        Box::new(GzDecoder::new(counted))
+    } else {
+        Box::new(counted)
+    };
     let mut archive = Archive::new(unpacked);
     let failed = |e| DataError::reading(path, read.get(), e);
     let mut found = BTreeMap::new();
@@ -90,7 +101,7 @@ pub(super) fn take(
 
 /// Writes archives for the tests of the readers.
 #[cfg(test)]
-pub(super) fn write(path: &Path, members: &[(&str, Vec<u8>)]) {
+pub(crate) fn write(path: &Path, members: &[(&str, Vec<u8>)]) {
     let file = File::create(path).unwrap();
     let packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
     let mut archive = tar::Builder::new(packed);

