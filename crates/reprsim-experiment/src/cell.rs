@@ -1,6 +1,7 @@
 //! Runs one cell: split, train both models, extract, measure.
 
 use std::path::Path;
+use std::time::Duration;
 
 use burn::tensor::{Int, Tensor};
 use rand::RngExt;
@@ -8,14 +9,16 @@ use reprsim_data::Stream;
 use reprsim_data::split::{Labelling, ModelSamples, Reached};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
 use reprsim_metrics::{Layer, Options, Permutations, Set};
-use reprsim_models::{ModelConfig, ModelShape, Network, Objective};
+use reprsim_models::{ModelConfig, ModelShape, Network, Objective, Pooling};
 use reprsim_train::{
-    Epoch, TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train, write_epochs,
+    DeviceImages, DeviceSamples, Epoch, LanguageConfig, Resume, TextSet, TrainingConfig,
+    TrainingSet,
+    load_checkpoint, read_epochs, save_checkpoint, train, train_language, write_epochs,
 };
 use serde::Serialize;
 
 use crate::ExperimentError;
-use crate::context::Context;
+use crate::context::{Context, ProbeSamples};
 use crate::experiment::{AxisKind, Point, Sweep};
 use crate::plan::Cell;
 use crate::results::{CellResult, ModelResult, RESULT_SCHEMA, Score};
@@ -23,6 +26,10 @@ use crate::store::write_json;
 
 /// Samples in one forward pass when extracting.
 pub(crate) const EXTRACT_BATCH: usize = 500;
+/// Windows of text in one forward pass when extracting.
+pub(crate) const EXTRACT_WINDOWS: usize = 50;
+/// Least time between two snapshots of the training of a language model.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 
 /// What `split.json` records.
 #[derive(Serialize)]
@@ -101,25 +108,28 @@ pub(crate) fn run_cell(
     let (network_a, epochs_a) = model("a", &pair.a)?;
     let (network_b, epochs_b) = model("b", &pair.b)?;
 
-    let class_sets = sweep
-        .filter(|s| s.has(AxisKind::Class))
-        .and_then(|_| pair.class_sets());
+    let classes_vary = sweep.is_some_and(|s| s.has(AxisKind::Class));
     let mut scores = Vec::new();
     for prepared in &context.probes {
-        let Some((probe, samples)) = context.probe_for(prepared, class_sets.as_ref(), &stream)?
-        else {
+        let pair = classes_vary.then_some(&pair);
+        let Some(probed) = context.probe_for(prepared, pair, &stream)? else {
             continue;
         };
+        let ProbeSamples {
+            probe,
+            samples,
+            blocks,
+        } = &probed;
         if probe.indices.is_empty() {
             continue;
         }
         let run = |network: &Network| {
             extract(
                 network,
-                &samples,
+                samples,
                 &probe.ids_sha256,
                 experiment.pooling,
-                EXTRACT_BATCH,
+                extract_batch(samples),
             )
         };
         let (a, b) = (run(&network_a), run(&network_b));
@@ -137,13 +147,27 @@ pub(crate) fn run_cell(
                 write_activations(activations, &file, &info)?;
             }
         }
-        measure(context, &stream, &prepared.config.name, &a, &b, &mut scores)?;
+        // Where every token is a sample, those of a window are in its block.
+        let rows = match (experiment.pooling, samples) {
+            (Pooling::Tokens, DeviceSamples::Tokens(tokens)) => tokens.window(),
+            _ => 1,
+        };
+        let blocks: Vec<u32> = blocks
+            .iter()
+            .flat_map(|&block| std::iter::repeat_n(block, rows))
+            .collect();
+        let name = &prepared.config.name;
+        measure(context, &stream, name, &blocks, &a, &b, &mut scores)?;
     }
 
     let result = |network: &Network, samples: &ModelSamples, epochs: &[Epoch]| {
         Ok::<_, ExperimentError>(ModelResult {
             train_loss: epochs.last().map(|e| e.loss),
             train_accuracy: epochs.last().and_then(|e| e.accuracy),
+            validation_loss: epochs
+                .iter()
+                .filter_map(|e| e.validation_loss)
+                .reduce(f64::min),
             test_accuracy: match trained && config.objective() == Objective::Classify {
                 true => accuracy(context, network, samples)?,
                 false => None,
@@ -192,7 +216,7 @@ impl ModelJob<'_> {
             let network = load_checkpoint(&checkpoint, self.config, shape, &self.context.device);
             // A damaged checkpoint is trained anew.
             if let (Ok(network), Ok(epochs)) = (network, read_epochs(&history))
-                && epochs.len() == experiment.training.epochs
+                && experiment.training.is_history(&epochs)
             {
                 return Ok((network, epochs));
             }
@@ -200,34 +224,25 @@ impl ModelJob<'_> {
         let mut config = experiment.training.clone();
         if !self.trained {
             config.epochs = 0;
+            config.language.iter_mut().for_each(|l| l.steps = 0);
         }
-        let placeholder = [0];
-        let (indices, labels) = if self.trained {
-            (
-                self.samples.indices.as_slice(),
-                self.samples.labels.as_slice(),
-            )
-        } else {
-            (placeholder.as_slice(), placeholder.as_slice())
-        };
         let mut epochs = Vec::new();
-        let trained = train(
-            self.name,
-            self.config,
-            &TrainingSet {
-                samples: &self.context.train_samples,
-                indices,
-                labels,
-                classes: self.samples.classes,
-            },
-            &config,
-            &self.stream,
-            &self.context.device,
-            &mut |epoch| {
+        let snapshot = directory.join(format!("{}.snapshot", self.name));
+        let trained = {
+            let on_epoch = &mut |epoch: &Epoch| {
                 on_epoch(self.name, epoch);
                 epochs.push(epoch.clone());
-            },
-        );
+            };
+            match (&self.context.train_samples, &config.language) {
+                (DeviceSamples::Images(images), _) => self.image_model(images, &config, on_epoch),
+                (DeviceSamples::Tokens(_), Some(language)) => {
+                    self.language_model(&config, language, &snapshot, on_epoch)
+                }
+                (DeviceSamples::Tokens(_), None) => {
+                    unreachable!("text without language settings is refused when it is read")
+                }
+            }
+        };
         if self.trained {
             // The history first: a checkpoint without one is trained anew, and
             // one that diverged can be looked at.
@@ -242,7 +257,82 @@ impl ModelJob<'_> {
             ];
             save_checkpoint(&network, &checkpoint, &info)?;
         }
+        // Whoever goes on from here has the checkpoint, or trains anew.
+        let _ = std::fs::remove_file(snapshot);
         Ok((network, epochs))
+    }
+
+    fn image_model(
+        &self,
+        images: &DeviceImages,
+        config: &TrainingConfig,
+        on_epoch: &mut dyn FnMut(&Epoch),
+    ) -> Result<Network, ExperimentError> {
+        let placeholder = [0];
+        let (indices, labels) = if self.trained {
+            (
+                self.samples.indices.as_slice(),
+                self.samples.labels.as_slice(),
+            )
+        } else {
+            (placeholder.as_slice(), placeholder.as_slice())
+        };
+        let set = TrainingSet {
+            samples: images,
+            indices,
+            labels,
+            classes: self.samples.classes,
+        };
+        let device = &self.context.device;
+        Ok(train(
+            self.name,
+            self.config,
+            &set,
+            config,
+            &self.stream,
+            device,
+            on_epoch,
+        )?)
+    }
+
+    fn language_model(
+        &self,
+        config: &TrainingConfig,
+        language: &LanguageConfig,
+        snapshot: &Path,
+        on_epoch: &mut dyn FnMut(&Epoch),
+    ) -> Result<Network, ExperimentError> {
+        let validation = self.context.validation_for(self.samples, language)?;
+        let set = TextSet {
+            dataset: &self.context.training.dataset,
+            chunks: &self.samples.indices,
+            validation: &validation,
+        };
+        let resume = Resume {
+            path: snapshot,
+            key: &self.cell.hash,
+            every: SNAPSHOT_EVERY,
+        };
+        let device = &self.context.device;
+        Ok(train_language(
+            self.name,
+            self.config,
+            &set,
+            config,
+            language,
+            &self.stream,
+            device,
+            self.trained.then_some(&resume),
+            on_epoch,
+        )?)
+    }
+}
+
+/// Samples in one forward pass.
+pub(crate) fn extract_batch(samples: &DeviceSamples) -> usize {
+    match samples {
+        DeviceSamples::Images(_) => EXTRACT_BATCH,
+        DeviceSamples::Tokens(_) => EXTRACT_WINDOWS,
     }
 }
 
@@ -251,6 +341,7 @@ fn measure(
     context: &Context,
     stream: &Stream,
     probe: &str,
+    blocks: &[u32],
     a: &ProbeActivations,
     b: &ProbeActivations,
     scores: &mut Vec<Score>,
@@ -270,7 +361,10 @@ fn measure(
     };
     let set = Set::new(vec![layers(a)?, layers(b)?], &context.device, options)?;
     let seed = stream.child("permutations").child(probe).rng().random();
-    let permutations = Permutations::random(set.rows(), analysis.permutations, seed);
+    let permutations = match blocks.is_empty() {
+        true => Permutations::random(set.rows(), analysis.permutations, seed),
+        false => Permutations::of_blocks(blocks, analysis.permutations, seed),
+    };
     let pairs = set.pairs(0, 1);
     let measures = analysis.measures();
     let table = set.compare(&measures, &pairs, &permutations, &mut |_| ())?;
@@ -288,7 +382,12 @@ fn measure(
                 n: x.rows(),
                 d_a: x.width(),
                 d_b: y.width(),
-                null_mean: score.null_mean.or(calibration.map(|c| c.null_mean)),
+                // What is known in closed form is the mean over all permutations of
+                // samples, not of blocks.
+                null_mean: score
+                    .null_mean
+                    .filter(|_| blocks.is_empty())
+                    .or(calibration.map(|c| c.null_mean)),
                 p_permutation: calibration.map(|c| c.p),
                 calibrated: calibration.and_then(|c| c.calibrated),
             });

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
+use reprsim_data::split::{Labelling, ModelSamples, PairSplit};
 use reprsim_data::{Dataset, Part, Probe, ProbeClasses, SampleShape, Stream, draw_probe, open};
-use reprsim_models::Objective;
-use reprsim_train::{Augmentation, DeviceSamples, Normalization};
+use reprsim_models::{InputShape, Objective};
+use reprsim_train::{Augmentation, DeviceSamples, DeviceTokens, LanguageConfig, Normalization};
 
 use crate::ExperimentError;
 use crate::experiment::{Experiment, ProbeConfig, ProbeKind};
@@ -18,20 +19,51 @@ pub(crate) struct Context {
     pub device: Device,
     pub device_name: String,
     pub training: TrainingData,
-    /// The training part on the device; cells pick rows of it.
+    /// The training part on the device; cells pick rows of it. Of text nothing: windows
+    /// of a batch are drawn from chunks on the host, a few kilobytes a step.
     pub train_samples: DeviceSamples,
+    /// The part of a text on whose loss training is stopped.
+    pub validation: Option<Dataset>,
     /// The held-out part.
     pub test: Dataset,
     pub normalization: Normalization,
     pub probes: Vec<PreparedProbe>,
-    /// The held-out part on the device, on which accuracies are measured.
+    /// The held-out part on the device, on which accuracies of classifiers are measured.
     pub test_samples: DeviceSamples,
+}
+
+/// The samples of a probe, on the device.
+#[derive(Clone)]
+pub(crate) struct ProbeSamples {
+    pub probe: Probe,
+    pub samples: DeviceSamples,
+    /// The block of each sample; empty where samples are exchangeable.
+    pub blocks: Vec<u32>,
+}
+
+impl ProbeSamples {
+    fn new(
+        probe: Probe,
+        dataset: &Dataset,
+        normalization: &Normalization,
+        device: &Device,
+    ) -> Self {
+        let blocks = match dataset.blocks.is_empty() {
+            true => vec![],
+            false => probe.indices.iter().map(|&i| dataset.blocks[i as usize]).collect(),
+        };
+        Self {
+            samples: DeviceSamples::new(dataset, Some(&probe.indices), normalization, device),
+            blocks,
+            probe,
+        }
+    }
 }
 
 /// A probe; a fixed one is already on the device.
 pub(crate) struct PreparedProbe {
     pub config: ProbeConfig,
-    pub fixed: Option<(Probe, DeviceSamples)>,
+    pub fixed: Option<ProbeSamples>,
 }
 
 impl Context {
@@ -45,7 +77,17 @@ impl Context {
         let training = TrainingData::open(experiment, cache)?;
         let test = open(&spec, Part::Test, cache)?;
         let normalization = normalization(experiment, &training.dataset)?;
-        let train_samples = DeviceSamples::new(&training.dataset, None, &normalization, device);
+        let language = experiment.training.language.as_ref();
+        let validation = match language {
+            Some(_) => Some(open(&spec, Part::Validation, cache)?),
+            None => None,
+        };
+        let resident = |dataset: &Dataset| {
+            let none: &[u32] = &[];
+            let indices = language.is_some().then_some(none);
+            DeviceSamples::new(dataset, indices, &normalization, device)
+        };
+        let train_samples = resident(&training.dataset);
         check_images(experiment, train_samples.shape())?;
         check_matched_probes(experiment, &test)?;
         let root = Stream::new(experiment.root_seed).child("probe");
@@ -56,24 +98,25 @@ impl Context {
                     let source = probe_dataset(experiment, config, &test, cache)?;
                     let mut rng = root.child(&config.name).rng();
                     let probe = draw_probe(&source, &ProbeClasses::All, config.samples, &mut rng)?;
-                    let samples =
-                        DeviceSamples::new(&source, Some(&probe.indices), &normalization, device);
-                    Some((probe, samples))
+                    Some(ProbeSamples::new(probe, &source, &normalization, device))
                 }
-                ProbeKind::CommonClasses | ProbeKind::OneModelClasses => None,
+                ProbeKind::CommonClasses
+                | ProbeKind::OneModelClasses
+                | ProbeKind::UnseenClasses => None,
             };
             probes.push(PreparedProbe {
                 config: config.clone(),
                 fixed,
             });
         }
-        let test_samples = DeviceSamples::new(&test, None, &normalization, device);
+        let test_samples = resident(&test);
         Ok(Self {
             experiment: experiment.clone(),
             device: device.clone(),
             device_name: device_name.to_string(),
             training,
             train_samples,
+            validation,
             test,
             normalization,
             probes,
@@ -81,24 +124,50 @@ impl Context {
         })
     }
 
-    /// The probe's samples for a pair whose models know `class_sets` (common,
-    /// of one model only) and whose cell draws from `stream`; `None` where the probe
-    /// does not apply.
+    /// Held-out windows of the corpora that a model of text learns, equally many of
+    /// each, on whose loss its training is stopped: the same for all models of the same
+    /// corpora.
+    pub fn validation_for(
+        &self,
+        samples: &ModelSamples,
+        language: &LanguageConfig,
+    ) -> Result<DeviceTokens, ExperimentError> {
+        let dataset = self.validation.as_ref().unwrap_or(&self.test);
+        let (labels, count) = dataset.joint_label(&dataset.label)?;
+        let known: BTreeSet<u32> = match &samples.labelling {
+            Labelling::Classes(classes) => classes.iter().copied().collect(),
+            Labelling::Factors(_) => (0..count as u32).collect(),
+        };
+        let of = |class: u32| labels.iter().filter(|&&l| l == class).count();
+        let fewest = known.iter().map(|&class| of(class)).min().unwrap_or(0);
+        let wanted = language.evaluate_windows.min(fewest * known.len());
+        let mut rng = Stream::new(self.experiment.root_seed).child("validation").rng();
+        let classes = ProbeClasses::Equally(known);
+        let windows = draw_probe(dataset, &classes, Some(wanted), &mut rng)?;
+        Ok(DeviceTokens::new(dataset, Some(&windows.indices), &self.device))
+    }
+
+    /// The probe's samples for a pair whose models know the classes of `pair` (`None`
+    /// where classes do not vary) and whose cell draws from `stream`; `None` where the
+    /// probe does not apply.
     pub fn probe_for(
         &self,
         prepared: &PreparedProbe,
-        class_sets: Option<&(BTreeSet<u32>, BTreeSet<u32>)>,
+        pair: Option<&PairSplit>,
         stream: &Stream,
-    ) -> Result<Option<(Probe, DeviceSamples)>, ExperimentError> {
+    ) -> Result<Option<ProbeSamples>, ExperimentError> {
         if let Some(fixed) = &prepared.fixed {
             return Ok(Some(fixed.clone()));
         }
-        let Some((common, one_model)) = class_sets else {
+        let Some((common, one_model)) = pair.and_then(PairSplit::class_sets) else {
             return Ok(None);
         };
         let config = &prepared.config;
         let from = match config.kind {
             ProbeKind::CommonClasses => common,
+            ProbeKind::UnseenClasses => (0..self.training.classes.len() as u32)
+                .filter(|class| !common.contains(class) && !one_model.contains(class))
+                .collect(),
             _ => one_model,
         };
         let (classes, mut rng) = match config.classes {
@@ -119,13 +188,9 @@ impl Context {
             }
         };
         let probe = draw_probe(&self.test, &classes, config.samples, &mut rng)?;
-        let samples = DeviceSamples::new(
-            &self.test,
-            Some(&probe.indices),
-            &self.normalization,
-            &self.device,
-        );
-        Ok(Some((probe, samples)))
+        let normalization = &self.normalization;
+        let samples = ProbeSamples::new(probe, &self.test, normalization, &self.device);
+        Ok(Some(samples))
     }
 }
 
@@ -139,7 +204,7 @@ pub(crate) fn normalization(
     train: &Dataset,
 ) -> Result<Normalization, ExperimentError> {
     let SampleShape::Image { channels, .. } = train.shape else {
-        return Ok(Normalization::of(train));
+        return Ok(Normalization::none());
     };
     match &experiment.dataset.normalization {
         Some(given) if given.mean.len() != channels => Err(ExperimentError::Usage(format!(
@@ -156,12 +221,19 @@ pub(crate) fn normalization(
 }
 
 /// Refuses models and augmentations that the images cannot have.
-fn check_images(experiment: &Experiment, shape: [usize; 3]) -> Result<(), ExperimentError> {
+fn check_images(experiment: &Experiment, shape: InputShape) -> Result<(), ExperimentError> {
     let usage = |reason: String| Err(ExperimentError::Usage(reason));
     if let Err(error) = experiment.model.check_input(shape) {
         return usage(error.to_string());
     }
-    let [channels, height, width] = shape;
+    let InputShape::Image {
+        channels,
+        height,
+        width,
+    } = shape
+    else {
+        return Ok(());
+    };
     let side = height.min(width);
     for step in &experiment.training.augment {
         match *step {
@@ -217,7 +289,7 @@ fn probe_dataset(
     cache: &Path,
 ) -> Result<Dataset, ExperimentError> {
     let same_preset = config.preset == experiment.dataset.preset;
-    if config.dataset.is_none() && same_preset {
+    if config.dataset.is_none() && config.corpora.is_none() && same_preset {
         return Ok(test.clone());
     }
     let mut spec = experiment.dataset.spec(experiment.root_seed);
@@ -226,6 +298,10 @@ fn probe_dataset(
         if *name != experiment.dataset.name {
             spec.path = None;
         }
+    }
+    if let (Some(corpora), Some(text)) = (&config.corpora, &mut spec.text) {
+        text.corpora.clone_from(corpora);
+        return Ok(open(&spec, Part::Test, cache)?);
     }
     spec.built_in.label = vec![];
     spec.built_in.preset = config.preset;

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use reprsim_data::Stream;
-use reprsim_train::{DeviceSamples, TrainingSet, train};
+use reprsim_data::{Part, Stream, open};
+use reprsim_train::{
+    DeviceImages, DeviceTokens, LanguageConfig, TextSet, TrainingSet, train, train_language,
+};
 
 use crate::ExperimentError;
 use crate::context::normalization;
 use crate::device::Chosen;
+use crate::experiment::Experiment;
 use crate::plan::Plan;
 use crate::run::threads_per_job;
 use crate::split::TrainingData;
@@ -67,37 +70,43 @@ pub fn training_seconds(
     cache: &Path,
 ) -> Result<f64, ExperimentError> {
     let e = &plan.experiment;
+    let threads = threads_per_job(chosen, jobs);
+    let measure = || match &e.training.language {
+        Some(language) => seconds_a_language_model(e, language, chosen, cache),
+        None => seconds_an_image_model(plan, chosen, cache),
+    };
+    let seconds = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(measure)?,
+        Err(_) => measure()?,
+    };
+    Ok(seconds * plan.models_to_train() as f64 / jobs.max(1) as f64)
+}
+
+/// The mean over all models that are trained.
+fn seconds_an_image_model(
+    plan: &Plan,
+    chosen: &Chosen,
+    cache: &Path,
+) -> Result<f64, ExperimentError> {
+    let e = &plan.experiment;
     let training = TrainingData::open(e, cache)?;
     let train_set = &training.dataset;
-    let (labels, classes) = (&training.labels, training.classes.len());
     let normalization = normalization(e, train_set)?;
     let few: Vec<u32> = (0..(6 * e.training.batch).min(train_set.len()) as u32).collect();
-    let samples = DeviceSamples::new(train_set, Some(&few), &normalization, &chosen.device);
+    let samples = DeviceImages::new(train_set, Some(&few), &normalization, &chosen.device);
     let mut config = e.training.clone();
     config.epochs = 2;
-    let mut rate = 0.0;
-    let threads = threads_per_job(chosen, jobs);
-    let mut measure = || {
-        train(
-            "a",
-            &e.model,
-            &TrainingSet {
-                samples: &samples,
-                indices: &few,
-                labels: &labels[..few.len()],
-                classes,
-            },
-            &config,
-            &Stream::new(0),
-            &chosen.device,
-            &mut |epoch| rate = epoch.samples_per_s,
-        )
-        .map(|_| ())
+    let set = TrainingSet {
+        samples: &samples,
+        indices: &few,
+        labels: &training.labels[..few.len()],
+        classes: training.classes.len(),
     };
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-        Ok(pool) => pool.install(&mut measure)?,
-        Err(_) => measure()?,
-    }
+    let mut rate = 0.0;
+    let (stream, device) = (Stream::new(0), &chosen.device);
+    train("a", &e.model, &set, &config, &stream, device, &mut |epoch| {
+        rate = epoch.samples_per_s;
+    })?;
     let samples: usize = training_sizes(plan, cache)?
         .iter()
         .map(|size| {
@@ -108,5 +117,50 @@ pub fn training_seconds(
             2 * cells.count() * size.samples * e.training.epochs
         })
         .sum();
-    Ok(samples as f64 / rate.max(1e-9) / jobs.max(1) as f64)
+    let models = plan.models_to_train().max(1);
+    Ok(samples as f64 / rate.max(1e-9) / models as f64)
+}
+
+/// All steps and evaluations of one model, whether or not it will stop early.
+fn seconds_a_language_model(
+    e: &Experiment,
+    language: &LanguageConfig,
+    chosen: &Chosen,
+    cache: &Path,
+) -> Result<f64, ExperimentError> {
+    const STEPS: usize = 3;
+    let training = TrainingData::open(e, cache)?;
+    let spec = e.dataset.spec(e.root_seed);
+    let held_out = open(&spec, Part::Validation, cache)?;
+    let few: Vec<u32> = (0..held_out.len().min(e.training.batch) as u32).collect();
+    let validation = DeviceTokens::new(&held_out, Some(&few), &chosen.device);
+    let chunks: Vec<u32> = (0..training.dataset.len() as u32).collect();
+    let set = TextSet {
+        dataset: &training.dataset,
+        chunks: &chunks,
+        validation: &validation,
+    };
+    let short = LanguageConfig {
+        steps: 2 * STEPS,
+        evaluate_every: STEPS,
+        ..language.clone()
+    };
+    // The first steps warm up and are not counted.
+    let mut rate = 0.0;
+    let (stream, device) = (Stream::new(0), &chosen.device);
+    train_language(
+        "a",
+        &e.model,
+        &set,
+        &e.training,
+        &short,
+        &stream,
+        device,
+        None,
+        &mut |epoch| rate = epoch.samples_per_s,
+    )?;
+    let windows = language.steps * language.accumulate * e.training.batch;
+    // A forward pass is about a third of a step.
+    let evaluated = e.training.reports() * language.evaluate_windows / 3;
+    Ok((windows + evaluated) as f64 / rate.max(1e-9))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use reprsim_data::DatasetSpec;
+use reprsim_data::{DatasetSpec, TextSettings};
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_metrics::Measure;
 use reprsim_models::{ModelConfig, Pooling};
@@ -81,6 +81,9 @@ pub struct DatasetConfig {
     pub grayscale: bool,
     /// What images are normalised with; absent: the training part's statistics.
     pub normalization: Option<Normalization>,
+    /// The corpora of the data set `text`, and how they are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSettings>,
 }
 
 impl DatasetConfig {
@@ -98,6 +101,7 @@ impl DatasetConfig {
             path: self.path.clone(),
             size: self.size,
             grayscale: self.grayscale,
+            text: self.text.clone(),
         }
     }
 }
@@ -108,7 +112,7 @@ impl DatasetConfig {
 pub enum AxisKind {
     /// Shared samples, same classes.
     Data,
-    /// Shared classes and their samples.
+    /// Shared classes and their samples; the classes of text are its corpora.
     Class,
     /// Same samples, shared label factors, tasks of equal size.
     Task,
@@ -269,6 +273,8 @@ pub enum ProbeKind {
     CommonClasses,
     /// The paper's probe of the classes only one model knows; varies likewise.
     OneModelClasses,
+    /// The paper's probe of the classes that neither model knows; varies likewise.
+    UnseenClasses,
 }
 
 /// One probe.
@@ -280,6 +286,9 @@ pub struct ProbeConfig {
     pub kind: ProbeKind,
     /// The data set; absent: the experiment's own.
     pub dataset: Option<String>,
+    /// The corpora of a probe of text; absent: the experiment's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpora: Option<Vec<String>>,
     /// The built-in set's preset, where the probe is from it.
     pub preset: Preset,
     /// Number of samples; absent: all (and always a cap for varying probes).

@@ -7,8 +7,8 @@ use reprsim_models::ModelShape;
 use reprsim_train::load_checkpoint;
 
 use crate::ExperimentError;
-use crate::cell::EXTRACT_BATCH;
-use crate::context::Context;
+use crate::cell::extract_batch;
+use crate::context::{Context, ProbeSamples};
 use crate::device::Chosen;
 use crate::experiment::Experiment;
 
@@ -37,11 +37,11 @@ pub fn extract_probes(
     std::fs::create_dir_all(out).map_err(|e| ExperimentError::store(out, e))?;
     let mut files = Vec::new();
     for prepared in &context.probes {
-        let Some((probe, samples)) = &prepared.fixed else {
+        let Some(ProbeSamples { probe, samples, .. }) = &prepared.fixed else {
             continue;
         };
-        let ids = &probe.ids_sha256;
-        let activations = extract(&network, samples, ids, experiment.pooling, EXTRACT_BATCH);
+        let (ids, batch) = (&probe.ids_sha256, extract_batch(samples));
+        let activations = extract(&network, samples, ids, experiment.pooling, batch);
         let file = out.join(format!("{}.safetensors", prepared.config.name));
         let info = [
             ("probe", prepared.config.name.as_str()),

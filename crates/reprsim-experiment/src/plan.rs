@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_data::Stream;
+use reprsim_data::{Stream, TextSettings};
 use reprsim_models::ModelConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -240,9 +240,10 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
         schema: CELL_SCHEMA,
         root_seed: experiment.root_seed,
         pairing: experiment.pairing,
-        // Where a folder is does not matter, what it holds does.
+        // Where files of the user's own are does not matter, what they hold does.
         dataset: DatasetConfig {
             path: None,
+            text: experiment.dataset.text.as_ref().map(without_folders),
             ..experiment.dataset.clone()
         },
         model: cell.model(experiment),
@@ -257,6 +258,18 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
         seed: cell.seed,
     };
     digest(&serde_json::to_vec(&what).unwrap_or_default())
+}
+
+/// The settings with corpora named as they are in results, after their file or folder.
+fn without_folders(settings: &TextSettings) -> TextSettings {
+    let name = |given: &String| {
+        let path = Path::new(given);
+        path.file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
+    };
+    TextSettings {
+        corpora: settings.corpora.iter().map(name).collect(),
+        ..settings.clone()
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {

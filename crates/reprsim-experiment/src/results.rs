@@ -52,6 +52,9 @@ pub struct ModelResult {
     /// Accuracy on held-out samples of the classes it knows, in its own labels;
     /// absent for an untrained model.
     pub test_accuracy: Option<f64>,
+    /// Least loss on held-out windows, in nats a token; of language models alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
 }
 
 /// Everything a finished cell found. Its file is written last: its presence

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use reprsim_data::Skipped;
-pub use reprsim_train::Epoch;
+pub use reprsim_train::{Epoch, TrainingConfig};
 
 use crate::ExperimentError;
 use crate::cell::run_cell;

@@ -64,5 +64,7 @@ fn pooling_name(pooling: Pooling) -> &'static str {
     match pooling {
         Pooling::Mean => "mean",
         Pooling::Flatten => "flatten",
+        Pooling::Last => "last",
+        Pooling::Tokens => "tokens",
     }
 }

@@ -1,5 +1,7 @@
 //! Permutations of the samples, and what they say of a score.
 
+use std::collections::BTreeMap;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -28,6 +30,41 @@ impl Permutations {
             })
             .collect();
         Self { maps }
+    }
+
+    /// `count` random permutations that move blocks of samples as a whole: `blocks` names
+    /// the block of each sample.
+    ///
+    /// Samples of one block (windows of one document) depend on each other, so that
+    /// only the blocks are exchangeable (Winkler et al. 2015). A block changes places
+    /// with blocks of its own size alone, its samples in their order, which keeps the
+    /// test exact; a block of a size of its own stays.
+    pub fn of_blocks(blocks: &[u32], count: usize, seed: u64) -> Self {
+        let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (row, block) in blocks.iter().enumerate() {
+            rows.entry(*block).or_default().push(row as u32);
+        }
+        let mut sizes: BTreeMap<usize, Vec<Vec<u32>>> = BTreeMap::new();
+        for block in rows.into_values() {
+            sizes.entry(block.len()).or_default().push(block);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let maps = (0..count).map(|_| {
+            let mut map = vec![0; blocks.len()];
+            for equals in sizes.values() {
+                let mut from: Vec<usize> = (0..equals.len()).collect();
+                from.shuffle(&mut rng);
+                for (to, from) in equals.iter().zip(from) {
+                    for (to, from) in to.iter().zip(&equals[from]) {
+                        map[*to as usize] = *from;
+                    }
+                }
+            }
+            map
+        });
+        Self {
+            maps: maps.collect(),
+        }
     }
 
     /// How many there are.
@@ -95,5 +132,49 @@ impl Calibration {
                     false => 0.0,
                 }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn blocks_move_whole_and_in_order(sizes in prop::collection::vec(1usize..5, 1..12), seed in 0u64..100) {
+            // Blocks are not contiguous: sample i belongs to block i modulo their number,
+            // as long as that one is not full.
+            let mut left = sizes.clone();
+            let mut blocks = Vec::new();
+            while left.iter().any(|&n| n > 0) {
+                for (block, n) in left.iter_mut().enumerate().filter(|(_, n)| **n > 0) {
+                    *n -= 1;
+                    blocks.push(block as u32);
+                }
+            }
+            let of = |block: u32| -> Vec<usize> {
+                (0..blocks.len()).filter(|&i| blocks[i] == block).collect()
+            };
+            let permutations = Permutations::of_blocks(&blocks, 5, seed);
+            prop_assert_eq!(&permutations, &Permutations::of_blocks(&blocks, 5, seed));
+            for map in permutations.iter() {
+                let mut sorted = map.to_vec();
+                sorted.sort_unstable();
+                prop_assert_eq!(sorted, (0..blocks.len() as u32).collect::<Vec<_>>());
+                for block in 0..sizes.len() as u32 {
+                    let to: Vec<usize> = of(block).iter().map(|&i| map[i] as usize).collect();
+                    prop_assert_eq!(&to, &of(blocks[to[0]]), "a whole block in its order");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn single_samples_are_blocks_that_move_freely() {
+        let permutations = Permutations::of_blocks(&(0..50).collect::<Vec<u32>>(), 20, 1);
+        let moved = permutations.iter().flatten().zip((0..50).cycle());
+        assert!(moved.filter(|(to, from)| **to != *from).count() > 900);
     }
 }

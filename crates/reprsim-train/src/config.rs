@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
+use crate::epoch::Epoch;
 
 /// Training settings, the same for both models of a pair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,25 @@ pub struct TrainingConfig {
     /// How a language model is trained, by steps instead of epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<LanguageConfig>,
+}
+
+impl TrainingConfig {
+    /// How many lines a history has at most.
+    pub fn reports(&self) -> usize {
+        match &self.language {
+            Some(language) => language.steps.div_ceil(language.evaluate_every.max(1)),
+            None => self.epochs,
+        }
+    }
+
+    /// Whether `history` is that of a finished training: all epochs of a model of images;
+    /// a language model may have stopped at any evaluation.
+    pub fn is_history(&self, history: &[Epoch]) -> bool {
+        match &self.language {
+            Some(_) => !history.is_empty(),
+            None => history.len() == self.epochs,
+        }
+    }
 }
 
 /// Settings of the training of language models.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reprsim_data::Skipped;
-use reprsim_experiment::run::Observer;
+use reprsim_experiment::run::{Observer, TrainingConfig};
 use reprsim_experiment::{Cell, ExperimentError};
 
 /// Files that were left out, shown one by one.
@@ -15,7 +15,10 @@ const SKIPPED_SHOWN: usize = 10;
 
 /// Shows how a run goes.
 pub(crate) struct Progress {
+    /// Epochs of a model, or evaluations of a language model.
     epochs: u64,
+    /// What a language model is trained for.
+    steps: Option<usize>,
     terminal: bool,
     bars: MultiProgress,
     state: Mutex<State>,
@@ -32,11 +35,12 @@ struct State {
 }
 
 impl Progress {
-    /// `epochs` is what one model of a cell is trained for.
-    pub fn new(epochs: usize) -> Self {
+    /// `training` is what each model of a cell goes through.
+    pub fn new(training: &TrainingConfig) -> Self {
         let terminal = std::io::stderr().is_terminal();
         Self {
-            epochs: epochs as u64,
+            epochs: training.reports() as u64,
+            steps: training.language.as_ref().map(|l| l.steps),
             terminal,
             bars: MultiProgress::with_draw_target(if terminal {
                 ProgressDrawTarget::stderr()
@@ -132,12 +136,22 @@ impl Observer for Progress {
             if let Some(bar) = state.jobs.get(&job) {
                 let offset = if model == "a" { 0 } else { self.epochs };
                 bar.set_position(offset + epoch.epoch as u64);
-                let accuracy = epoch
-                    .accuracy
-                    .map_or(String::new(), |a| format!("acc {a:.2}  "));
+                let held_out = match (epoch.accuracy, epoch.validation_loss) {
+                    (Some(accuracy), _) => format!("acc {accuracy:.2}  "),
+                    (None, Some(loss)) => format!("held out {loss:.3}  "),
+                    (None, None) => String::new(),
+                };
+                let place = match self.steps {
+                    Some(steps) => format!("step {}/{steps}", epoch.step),
+                    None => format!("epoch {}/{}", epoch.epoch, self.epochs),
+                };
+                let speed = match epoch.tokens_per_s {
+                    Some(tokens) => format!("{tokens:.0} tokens/s"),
+                    None => format!("{:.0} images/s", epoch.samples_per_s),
+                };
                 bar.set_message(format!(
-                    "model {model} epoch {}/{}  loss {:.3}  {accuracy}{:.0} images/s",
-                    epoch.epoch, self.epochs, epoch.loss, epoch.samples_per_s
+                    "model {model} {place}  loss {:.3}  {held_out}{speed}",
+                    epoch.loss
                 ));
             }
         });

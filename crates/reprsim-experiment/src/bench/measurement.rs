@@ -9,7 +9,7 @@ use reprsim_data::Stream;
 use reprsim_extract::{ProbeActivations, extract};
 use reprsim_metrics::{Layer, Measure, Options, Permutations, Set, find};
 use reprsim_models::{ModelShape, Network, Objective, Pooling};
-use reprsim_train::{DeviceSamples, Normalization, TrainingSet, train};
+use reprsim_train::{DeviceImages, DeviceSamples, Normalization, TrainingSet, train};
 use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
@@ -322,7 +322,7 @@ type Work<'a> = dyn Fn(usize, &Together) -> Result<Vec<f64>, ExperimentError> + 
 struct Runner<'a> {
     workload: &'a Workload,
     device: &'a Device,
-    samples: DeviceSamples,
+    samples: DeviceImages,
     labels: Vec<u32>,
     probe: DeviceSamples,
 }
@@ -339,7 +339,7 @@ impl<'a> Runner<'a> {
         Self {
             workload,
             device,
-            samples: DeviceSamples::new(&dataset, None, &normalization, device),
+            samples: DeviceImages::new(&dataset, None, &normalization, device),
             labels: dataset.factors[0]
                 .values
                 .iter()

@@ -44,6 +44,7 @@ impl Workload {
             label_smoothing: 0.0,
             augment: Vec::new(),
             fill: Vec::new(),
+            language: None,
         };
         let (model, input, classes, training) = match name {
             "mlp" => (
@@ -99,6 +100,8 @@ impl Workload {
                     OptimizerConfig::AdamW {
                         lr: 1e-3,
                         weight_decay: 0.05,
+                        beta_2: 0.999,
+                        decay_vectors: true,
                     },
                 ),
             ),
@@ -138,6 +141,7 @@ impl Workload {
                 values: (0..SAMPLES).map(|_| rng.random_range(0..classes)).collect(),
             }],
             label: vec!["class".into()],
+            blocks: Vec::new(),
             skipped: Vec::new(),
         }
     }

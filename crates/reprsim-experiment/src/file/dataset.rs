@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use reprsim_data::color_shape_digit::{self, Preset};
-use reprsim_data::{DataError, FOLDER, content_of, dataset_names, factors_of, label_of};
+use reprsim_data::{
+    DataError, FOLDER, TEXT, TextSettings, Tokenizer, content_of, corpus_names, dataset_names,
+    factors_of, label_of,
+};
 use reprsim_train::Normalization;
 use toml::Spanned;
 
@@ -65,7 +68,9 @@ impl Reader<'_> {
                 ));
             }
         }
+        let text = self.text(raw)?;
         let mut config = DatasetConfig {
+            text,
             // A path is meant from where the experiment file is.
             path: raw.path.as_ref().map(|path| {
                 let folder = self.path.parent().unwrap_or(Path::new(""));
@@ -95,6 +100,76 @@ impl Reader<'_> {
         let content = content_of(&config.spec(0));
         config.content = content.map_err(|e| self.at(&raw.name, e.to_string()))?;
         Ok(config)
+    }
+
+    /// The settings of text, and none of images beside them.
+    fn text(&self, raw: &RawDataset) -> Result<Option<TextSettings>, ExperimentError> {
+        if raw.name.get_ref() != TEXT {
+            let misplaced = [
+                ("corpora", raw.corpora.as_ref().map(Spanned::span)),
+                ("tokenizer", raw.tokenizer.as_ref().map(Spanned::span)),
+                ("window", raw.window.as_ref().map(Spanned::span)),
+                ("chunks", raw.chunks.as_ref().map(Spanned::span)),
+                ("field", raw.field.as_ref().map(Spanned::span)),
+            ];
+            return match misplaced.into_iter().find_map(|(k, s)| Some((k, s?))) {
+                Some((key, span)) => {
+                    let reason = format!("'{key}' is a setting of the data set {TEXT} only");
+                    Err(self.error(span.start, reason))
+                }
+                None => Ok(None),
+            };
+        }
+        let misplaced = [
+            ("size", raw.size.as_ref().map(Spanned::span)),
+            ("normalization", raw.normalization.as_ref().map(Spanned::span)),
+            ("grayscale", raw.grayscale.then(|| raw.name.span())),
+        ];
+        if let Some((key, span)) = misplaced.into_iter().find_map(|(k, s)| Some((k, s?))) {
+            return Err(self.error(span.start, format!("'{key}' is a setting of images only")));
+        }
+        let Some(corpora) = &raw.corpora else {
+            return Err(self.at(
+                &raw.name,
+                format!(
+                    "'{TEXT}' needs corpora: names or paths; known: {}",
+                    corpus_names().join(", ")
+                ),
+            ));
+        };
+        let defaults = TextSettings::default();
+        let or = |what: &str, value: &Option<Spanned<usize>>, default: usize| match value {
+            Some(value) => self.positive(what, value),
+            None => Ok(default),
+        };
+        let settings = TextSettings {
+            corpora: self.corpora(corpora),
+            tokenizer: match &raw.tokenizer {
+                Some(name) => {
+                    Tokenizer::named(name.get_ref()).map_err(|e| self.at(name, e.to_string()))?
+                }
+                None => defaults.tokenizer,
+            },
+            window: or("window", &raw.window, defaults.window)?,
+            chunks: or("chunks", &raw.chunks, defaults.chunks)?,
+            field: raw.field.as_ref().map(|f| f.get_ref().clone()),
+        };
+        Ok(Some(settings))
+    }
+
+    /// Names as they are, paths from where the experiment file is.
+    pub(super) fn corpora(&self, raw: &Spanned<Vec<Spanned<String>>>) -> Vec<String> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let names = raw.get_ref().iter().map(Spanned::get_ref);
+        names
+            .map(|name| {
+                let path = folder.join(name);
+                match !corpus_names().contains(&name.as_str()) && path.exists() {
+                    true => path.to_string_lossy().into_owned(),
+                    false => name.clone(),
+                }
+            })
+            .collect()
     }
 
     pub(super) fn preset(&self, raw: Option<&Spanned<String>>) -> Result<Preset, ExperimentError> {

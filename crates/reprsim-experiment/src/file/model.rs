@@ -9,7 +9,7 @@ use crate::ExperimentError;
 
 impl Reader<'_> {
     pub(super) fn model(&self, raw: &RawModel) -> Result<ModelConfig, ExperimentError> {
-        let names = ["mlp", "cnn", "resnet", "vit", "vae"];
+        let names = ["mlp", "cnn", "resnet", "vit", "gpt", "vae"];
         let known: Vec<(&str, &str)> = names.iter().map(|n| (*n, *n)).collect();
         let name = self.pick("model", &raw.name, &known)?;
         self.only_settings_of(name, raw)?;
@@ -43,6 +43,12 @@ impl Reader<'_> {
                 heads: or(&raw.heads, 3),
                 patch: or(&raw.patch, 4),
             },
+            // nanoGPT's size for a machine without a GPU.
+            "gpt" => ModelConfig::Gpt {
+                width: or(&raw.width, 128),
+                depth: or(&raw.depth, 4),
+                heads: or(&raw.heads, 4),
+            },
             _ => ModelConfig::Vae {
                 width: or(&raw.width, 64),
                 latent: or(&raw.latent, 20),
@@ -61,10 +67,10 @@ impl Reader<'_> {
         let stem = raw.stem.as_ref().map(|v| v.span().start);
         let settings: [(&str, Option<usize>, &[&str]); 7] = [
             ("hidden", hidden, &["mlp"]),
-            ("width", start(&raw.width), &["cnn", "resnet", "vit", "vae"]),
-            ("depth", start(&raw.depth), &["resnet", "vit"]),
+            ("width", start(&raw.width), &["cnn", "resnet", "vit", "gpt", "vae"]),
+            ("depth", start(&raw.depth), &["resnet", "vit", "gpt"]),
             ("stem", stem, &["resnet"]),
-            ("heads", start(&raw.heads), &["vit"]),
+            ("heads", start(&raw.heads), &["vit", "gpt"]),
             ("patch", start(&raw.patch), &["vit"]),
             ("latent", start(&raw.latent), &["vae"]),
         ];

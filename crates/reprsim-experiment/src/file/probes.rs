@@ -1,6 +1,6 @@
 //! The `[[probe]]` sections.
 
-use reprsim_data::{FOLDER, Part, color_shape_digit, dataset_names, part_len};
+use reprsim_data::{FOLDER, Part, TEXT, color_shape_digit, dataset_names, part_len};
 use toml::Spanned;
 
 use super::raw::RawProbe;
@@ -30,10 +30,26 @@ impl Reader<'_> {
                         ("fixed", ProbeKind::Fixed),
                         ("common-classes", ProbeKind::CommonClasses),
                         ("one-model-classes", ProbeKind::OneModelClasses),
+                        ("unseen-classes", ProbeKind::UnseenClasses),
                     ],
                 )?,
             };
+            if let (Some(corpora), false) =
+                (&probe.corpora, dataset.text.is_some() && kind == ProbeKind::Fixed)
+            {
+                return Err(self.at(
+                    corpora,
+                    "'corpora' is a setting of fixed probes of text only",
+                ));
+            }
             if let Some(other) = &probe.dataset {
+                if dataset.text.is_some() || other.get_ref() == TEXT {
+                    return Err(self.at(
+                        other,
+                        "images and text cannot be probed by each other's models\n  \
+                         a probe of other text names its 'corpora'",
+                    ));
+                }
                 let names = dataset_names();
                 let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
                 self.pick("data set", other, &known)?;
@@ -91,7 +107,10 @@ impl Reader<'_> {
                 }
                 let there =
                     part_len(&spec, Part::Test).map_err(|e| self.at(samples, e.to_string()))?;
-                if *samples.get_ref() > there {
+                // Of text, how much there is shows once it is tokenised.
+                if let Some(there) = there
+                    && *samples.get_ref() > there
+                {
                     return Err(self.at(
                         samples,
                         format!(
@@ -105,6 +124,7 @@ impl Reader<'_> {
                 name,
                 kind,
                 dataset: probe.dataset.as_ref().map(|d| d.get_ref().clone()),
+                corpora: probe.corpora.as_ref().map(|c| self.corpora(c)),
                 preset: match &probe.preset {
                     Some(_) => self.preset(probe.preset.as_ref())?,
                     None => dataset.preset,

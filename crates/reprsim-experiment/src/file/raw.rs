@@ -44,6 +44,11 @@ pub(super) struct RawDataset {
     #[serde(default)]
     pub grayscale: bool,
     pub normalization: Option<Spanned<Normalization>>,
+    pub corpora: Option<Spanned<Vec<Spanned<String>>>>,
+    pub tokenizer: Option<Spanned<String>>,
+    pub window: Option<Spanned<usize>>,
+    pub chunks: Option<Spanned<usize>>,
+    pub field: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +67,8 @@ pub(super) struct RawModel {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTraining {
-    pub epochs: Spanned<usize>,
+    pub epochs: Option<Spanned<usize>>,
+    pub steps: Option<Spanned<usize>>,
     pub batch: Spanned<usize>,
     pub optimizer: RawOptimizer,
     pub schedule: Option<RawSchedule>,
@@ -71,6 +77,18 @@ pub(super) struct RawTraining {
     #[serde(default)]
     pub augment: Vec<Spanned<RawAugmentation>>,
     pub fill: Option<Spanned<Vec<f32>>>,
+    pub accumulate: Option<Spanned<usize>>,
+    pub clip: Option<Spanned<f64>>,
+    pub dropout: Option<Spanned<f64>>,
+    pub evaluate: Option<Spanned<RawEvaluate>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEvaluate {
+    pub every: Option<Spanned<usize>>,
+    pub windows: Option<Spanned<usize>>,
+    pub patience: Option<Spanned<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +108,8 @@ pub(super) struct RawOptimizer {
     pub lr: Spanned<f64>,
     pub momentum: Option<Spanned<f64>>,
     pub weight_decay: Option<Spanned<f64>>,
+    pub beta_2: Option<Spanned<f64>>,
+    pub decay_vectors: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +118,7 @@ pub(super) struct RawSchedule {
     pub name: Spanned<String>,
     pub peak: Option<Spanned<f64>>,
     pub warmup: Option<Spanned<f64>>,
+    pub floor: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +153,7 @@ pub(super) struct RawProbe {
     pub name: Spanned<String>,
     pub kind: Option<Spanned<String>>,
     pub dataset: Option<Spanned<String>>,
+    pub corpora: Option<Spanned<Vec<Spanned<String>>>>,
     pub preset: Option<Spanned<String>>,
     pub samples: Option<Spanned<usize>>,
     pub classes: Option<Spanned<usize>>,

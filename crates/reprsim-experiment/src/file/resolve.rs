@@ -53,7 +53,17 @@ impl Reader<'_> {
         }
         let dataset = self.dataset(&raw.dataset)?;
         let model = self.model(&raw.model)?;
-        let training = self.training(&raw.training)?;
+        let learns_text = model.objective() == Objective::Predict;
+        if learns_text != dataset.text.is_some() {
+            return Err(self.at(
+                &raw.model.name,
+                match learns_text {
+                    true => "a gpt learns text: it needs name = \"text\" under [dataset]".into(),
+                    false => format!("a {} learns images; text needs a gpt", model.name()),
+                },
+            ));
+        }
+        let training = self.training(&raw, model.objective())?;
         let (factors, label) = self.factors(&raw.dataset, &dataset)?;
         let labels = Labels { factors, label };
         let sweeps = self.sweeps(&raw, &labels, &model)?;
@@ -76,9 +86,22 @@ impl Reader<'_> {
             Some(text) => self.pick(
                 "pooling",
                 text,
-                &[("mean", Pooling::Mean), ("flatten", Pooling::Flatten)],
+                &[
+                    ("mean", Pooling::Mean),
+                    ("flatten", Pooling::Flatten),
+                    ("last", Pooling::Last),
+                    ("tokens", Pooling::Tokens),
+                ],
             )?,
         };
+        if let (Some(text), Pooling::Last | Pooling::Tokens, false) =
+            (&raw.analysis.pooling, pooling, learns_text)
+        {
+            return Err(self.at(
+                text,
+                format!("pooling '{}' is for text only", text.get_ref()),
+            ));
+        }
         Ok(Experiment {
             name,
             description: raw.description,

@@ -409,7 +409,8 @@ impl Reader<'_> {
             return Ok(());
         };
         let there = part_len(&dataset.spec(0), Part::Train)
-            .map_err(|e| self.at(&raw.name, e.to_string()))?;
+            .map_err(|e| self.at(&raw.name, e.to_string()))?
+            .unwrap_or(usize::MAX);
         let n = *wanted.get_ref();
         for axis in sweeps.iter().flat_map(|s| &s.axes) {
             let lowest = axis.levels.first().copied().unwrap_or(0.0);

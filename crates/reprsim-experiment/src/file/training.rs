@@ -1,14 +1,28 @@
 //! The `[training]` section.
 
-use reprsim_train::{Augmentation, OptimizerConfig, ScheduleConfig, TrainingConfig};
+use reprsim_models::Objective;
+use reprsim_train::{
+    Augmentation, LanguageConfig, OptimizerConfig, ScheduleConfig, TrainingConfig,
+};
 use toml::Spanned;
 
-use super::raw::{RawAugmentation, RawTraining};
+use super::raw::{RawAugmentation, RawFile, RawTraining};
 use super::reader::Reader;
 use crate::ExperimentError;
 
+/// Steps between evaluations where a file does not say.
+const EVALUATE_EVERY: usize = 100;
+/// Held-out windows of an evaluation where a file does not say.
+const EVALUATE_WINDOWS: usize = 500;
+
 impl Reader<'_> {
-    pub(super) fn training(&self, raw: &RawTraining) -> Result<TrainingConfig, ExperimentError> {
+    pub(super) fn training(
+        &self,
+        file: &RawFile,
+        objective: Objective,
+    ) -> Result<TrainingConfig, ExperimentError> {
+        let raw = &file.training;
+        let language = self.language(file, objective)?;
         let lr = self.within("lr", &raw.optimizer.lr, 0.0, f64::INFINITY)?;
         if lr == 0.0 {
             return Err(self.at(&raw.optimizer.lr, "lr = 0: nothing would be learned"));
@@ -32,8 +46,22 @@ impl Reader<'_> {
                 weight_decay,
             },
             1 => OptimizerConfig::Adam { lr, weight_decay },
-            _ => OptimizerConfig::AdamW { lr, weight_decay },
+            _ => OptimizerConfig::AdamW {
+                lr,
+                weight_decay,
+                beta_2: match &raw.optimizer.beta_2 {
+                    Some(beta) => self.within("beta_2", beta, 0.0, 0.999_999)?,
+                    None => 0.999,
+                },
+                decay_vectors: raw.optimizer.decay_vectors.as_ref().is_none_or(|d| *d.get_ref()),
+            },
         };
+        let beta = raw.optimizer.beta_2.as_ref().map(|v| ("beta_2", v.span()));
+        let vectors = raw.optimizer.decay_vectors.as_ref();
+        let vectors = vectors.map(|v| ("decay_vectors", v.span()));
+        if let (Some((key, span)), true) = (beta.or(vectors), kind != 2) {
+            return Err(self.error(span.start, format!("'{key}' is a setting of adamw only")));
+        }
         let augment = raw
             .augment
             .iter()
@@ -63,6 +91,9 @@ impl Reader<'_> {
                 if let (Some(value), true) = (&raw.warmup, kind != 2) {
                     return Err(self.at(value, "'warmup' is a setting of the cosine schedule only"));
                 }
+                if let (Some(value), true) = (&raw.floor, kind != 2) {
+                    return Err(self.at(value, "'floor' is a setting of the cosine schedule only"));
+                }
                 match kind {
                     0 => ScheduleConfig::Constant,
                     1 => ScheduleConfig::Triangular {
@@ -73,12 +104,19 @@ impl Reader<'_> {
                     },
                     _ => ScheduleConfig::Cosine {
                         warmup: optional("warmup", &raw.warmup, 1.0)?,
+                        floor: optional("floor", &raw.floor, 1.0)?,
                     },
                 }
             }
         };
         Ok(TrainingConfig {
-            epochs: self.positive("epochs", &raw.epochs)?,
+            epochs: match (&raw.epochs, &language) {
+                (Some(epochs), None) => self.positive("epochs", epochs)?,
+                (None, None) => {
+                    return Err(self.at(&file.model.name, "the key 'epochs' of [training] is missing"));
+                }
+                (_, Some(_)) => 0,
+            },
             batch: self.positive("batch", &raw.batch)?,
             optimizer,
             schedule,
@@ -86,7 +124,77 @@ impl Reader<'_> {
             drop_last: raw.drop_last.unwrap_or(true),
             augment,
             fill,
+            language,
         })
+    }
+
+    /// What only language models have, and what they have not.
+    fn language(
+        &self,
+        file: &RawFile,
+        objective: Objective,
+    ) -> Result<Option<LanguageConfig>, ExperimentError> {
+        let raw = &file.training;
+        let place = |key, span: Option<std::ops::Range<usize>>| span.map(|s| (key, s.start));
+        if objective != Objective::Predict {
+            let misplaced = place("steps", raw.steps.as_ref().map(Spanned::span))
+                .or(place("accumulate", raw.accumulate.as_ref().map(Spanned::span)))
+                .or(place("clip", raw.clip.as_ref().map(Spanned::span)))
+                .or(place("dropout", raw.dropout.as_ref().map(Spanned::span)))
+                .or(place("evaluate", raw.evaluate.as_ref().map(Spanned::span)));
+            return match misplaced {
+                Some((key, start)) => {
+                    Err(self.error(start, format!("'{key}' is a setting of the model gpt only")))
+                }
+                None => Ok(None),
+            };
+        }
+        let misplaced = place("epochs", raw.epochs.as_ref().map(Spanned::span))
+            .or(place("label_smoothing", raw.label_smoothing.as_ref().map(Spanned::span)))
+            .or(place("augment", raw.augment.first().map(Spanned::span)))
+            .or(place("fill", raw.fill.as_ref().map(Spanned::span)));
+        if let Some((key, start)) = misplaced {
+            return Err(self.error(
+                start,
+                format!("'{key}' is not a setting of a gpt, which is trained for 'steps'"),
+            ));
+        }
+        let Some(steps) = &raw.steps else {
+            return Err(self.at(
+                &file.model.name,
+                "a gpt is trained by steps: the key 'steps' of [training] is missing",
+            ));
+        };
+        let or = |what: &str, value: Option<&Spanned<usize>>, default: usize| match value {
+            Some(value) => self.positive(what, value),
+            None => Ok(default),
+        };
+        let evaluate = raw.evaluate.as_ref().map(Spanned::get_ref);
+        let every = evaluate.and_then(|e| e.every.as_ref());
+        let windows = evaluate.and_then(|e| e.windows.as_ref());
+        let patience = evaluate.and_then(|e| e.patience.as_ref());
+        let steps = self.positive("steps", steps)?;
+        Ok(Some(LanguageConfig {
+            steps,
+            accumulate: or("accumulate", raw.accumulate.as_ref(), 1)?,
+            clip: match &raw.clip {
+                Some(clip) => {
+                    let norm = self.within("clip", clip, 0.0, f64::INFINITY)?;
+                    (norm > 0.0).then_some(norm)
+                }
+                None => Some(1.0),
+            },
+            dropout: match &raw.dropout {
+                Some(dropout) => self.within("dropout", dropout, 0.0, 0.99)?,
+                None => 0.0,
+            },
+            evaluate_every: or("every", every, EVALUATE_EVERY.min(steps))?,
+            evaluate_windows: or("windows", windows, EVALUATE_WINDOWS)?,
+            patience: match patience {
+                Some(patience) => Some(self.positive("patience", patience)?),
+                None => None,
+            },
+        }))
     }
 
     fn augmentation(

@@ -77,11 +77,14 @@ pub(crate) fn show(
     if format == Format::Table {
         let seconds = training_seconds(plan, chosen, jobs, cache)?;
         say(&format!(
-            "\n{} cells, {} models to train, {} epochs each\ndevice: {} ({}), {jobs} at once\n\
+            "\n{} cells, {} models to train, {} each\ndevice: {} ({}), {jobs} at once\n\
              estimated training time: {}",
             plan.cells.len(),
             plan.models_to_train(),
-            plan.experiment.training.epochs,
+            match &plan.experiment.training.language {
+                Some(language) => format!("at most {} steps", language.steps),
+                None => format!("{} epochs", plan.experiment.training.epochs),
+            },
             chosen.name,
             chosen.why,
             duration(seconds)

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         root.display()
     ));
     let start = Instant::now();
-    let progress = Progress::new(experiment.training.epochs);
+    let progress = Progress::new(&experiment.training);
     let outcome = run_plan(&plan, &root, share, &chosen, jobs, &cache, &progress)?;
     drop(progress);
     // The file as it was written, beside its resolved form in plan.json.
