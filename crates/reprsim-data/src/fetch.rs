@@ -802,7 +802,9 @@ mod tests {
             command: "scripts/export-corpus tiny".into(),
             reason: "only as Parquet".into(),
         }];
-        let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err().to_string();
+        let error = fetch(&card, cache.path(), &mut |_| {})
+            .unwrap_err()
+            .to_string();
         let dir = cache.path().join("tiny").display().to_string();
         let command = format!("scripts/export-corpus tiny {dir}: only as Parquet; run it");
         assert!(error.contains(&command), "{error}");
