@@ -329,7 +329,7 @@ pub(crate) mod tests {
     #[test]
     fn unknown_names_list_the_known() {
         let error = find_card("mnits").unwrap_err().to_string();
-        assert!(error.contains("fashion-mnist, mnist"), "{error}");
+        assert!(error.contains("gutenberg, mnist"), "{error}");
         for built_in in ["folder", "father-brown"] {
             let error = find_card(built_in).unwrap_err();
             assert!(error.to_string().contains("nothing to fetch") && error.is_usage());

@@ -470,7 +470,11 @@ mod tests {
         };
         let set = open(&spec, Part::Train, cache.path()).unwrap();
         assert_eq!((set.len(), set.skipped.len()), (2, 1));
-        assert_eq!(part_len(&spec, Part::Train).unwrap(), Some(3), "by their names");
+        assert_eq!(
+            part_len(&spec, Part::Train).unwrap(),
+            Some(3),
+            "by their names"
+        );
         let again = open(&spec, Part::Train, cache.path()).unwrap();
         assert_eq!(again, set, "with what was left out");
         picture(&dir.path().join("train/b/x.png"), 9);

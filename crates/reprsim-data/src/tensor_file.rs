@@ -163,12 +163,7 @@ pub(crate) struct TensorFile<D> {
 impl<D> TensorFile<D> {
     /// The values of a tensor, not copied, and its shape.
     pub fn tensor(&self, name: &str, dtype: Dtype) -> Result<(Bytes, Vec<usize>), Unusable> {
-        let odd = || {
-            damaged(
-                8,
-                format!("tensor '{name}' is missing or of another type"),
-            )
-        };
+        let odd = || damaged(8, format!("tensor '{name}' is missing or of another type"));
         let info = self
             .metadata
             .info(name)

@@ -148,6 +148,7 @@ pub fn generate(
         samples: Samples::Bytes(bytes.into()),
         factors,
         label: label.clone(),
+        blocks: vec![],
         skipped: vec![],
     };
     for name in &label {

@@ -1,10 +1,9 @@
-//! Members of a `.tar`, compressed with gzip or not, read straight from the
-//! archive.
+//! Members of a `.tar.gz` or `.tar` read straight from the archive.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -12,9 +11,6 @@ use flate2::read::GzDecoder;
 use tar::Archive;
 
 use crate::DataError;
-
-/// How a file that is compressed with gzip begins.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Counts what was read of the archive, to say where it is damaged.
 struct Counted<R> {
@@ -37,18 +33,17 @@ pub(crate) fn members(
     path: &Path,
     largest: impl Fn(&str) -> Option<u64>,
 ) -> Result<BTreeMap<String, Vec<u8>>, DataError> {
-    let failed = |e| DataError::io(path, e);
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-    let packed = file.fill_buf().map_err(failed)?.starts_with(&GZIP);
+    let file = File::open(path).map_err(|e| DataError::io(path, e))?;
     let read = Rc::new(Cell::new(0));
     let counted = Counted {
-        inner: file,
+        inner: BufReader::with_capacity(1 << 16, file),
         read: Rc::clone(&read),
     };
-    let unpacked: Box<dyn Read> = if packed {
-        Box::new(GzDecoder::new(counted))
-    } else {
+    // By its name: what is left of a damaged archive does not tell what it was.
+    let unpacked: Box<dyn Read> = if path.extension().is_some_and(|e| e == "tar") {
         Box::new(counted)
+    } else {
+        Box::new(GzDecoder::new(counted))
     };
     let mut archive = Archive::new(unpacked);
     let failed = |e| DataError::reading(path, read.get(), e);

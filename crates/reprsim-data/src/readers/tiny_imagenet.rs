@@ -45,7 +45,11 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
             ),
         ));
     }
-    let classes = class_names(path, &wnids, &text(&mut archive, &format!("{ROOT}/words.txt"))?)?;
+    let classes = class_names(
+        path,
+        &wnids,
+        &text(&mut archive, &format!("{ROOT}/words.txt"))?,
+    )?;
     let images = match part {
         Part::Train => train_images(&archive, &wnids)?,
         Part::Validation | Part::Test => test_images(&mut archive, &wnids)?,
@@ -174,7 +178,7 @@ fn class_of(path: &Path, wnids: &[String], wnid: &str, file: &str) -> Result<u16
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::io::Write;
 
     use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};

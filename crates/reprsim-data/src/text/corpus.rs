@@ -301,7 +301,14 @@ mod tests {
     #[test]
     fn folders_give_their_text_in_order() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b.txt", "a/z.RST", "a/b.md", ".git/x.txt", "c.html", "a/.h.txt"] {
+        for name in [
+            "b.txt",
+            "a/z.RST",
+            "a/b.md",
+            ".git/x.txt",
+            "c.html",
+            "a/.h.txt",
+        ] {
             write(&dir.path().join(name), "x");
         }
         let found = text_files(dir.path()).unwrap();

@@ -81,7 +81,11 @@ mod tests {
         let found = documents(&paragraph.repeat(20));
         assert_eq!(found.concat(), paragraph.repeat(20));
         assert!(found.len() > 3);
-        assert!(found.iter().all(|d| d.starts_with("word") && d.ends_with("\n \n")));
+        assert!(
+            found
+                .iter()
+                .all(|d| d.starts_with("word") && d.ends_with("\n \n"))
+        );
         assert!(found.iter().all(|d| d.len() <= LONGEST));
     }
 

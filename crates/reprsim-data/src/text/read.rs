@@ -67,9 +67,13 @@ fn card_file(
             ),
         ));
     }
-    let wanted = |member: &str| member.starts_with(&rules.prefix) && member.ends_with(&rules.suffix);
+    let wanted =
+        |member: &str| member.starts_with(&rules.prefix) && member.ends_with(&rules.suffix);
     let name = of_card.name.as_str();
-    if [".tgz", ".tar.gz", ".tar"].iter().any(|e| name.ends_with(e)) {
+    if [".tgz", ".tar.gz", ".tar"]
+        .iter()
+        .any(|e| name.ends_with(e))
+    {
         // Debian's archives call their members `./usr`, others `usr`.
         let members = tarball::members(&path, |member| {
             wanted(member.trim_start_matches("./")).then_some(LARGEST_MEMBER)
@@ -152,9 +156,7 @@ fn utf8<'a>(
         DataError::damaged(
             path,
             offset + e.valid_up_to() as u64,
-            format!(
-                "{member}not UTF-8; convert it, for example with: iconv -f latin1 -t utf-8"
-            ),
+            format!("{member}not UTF-8; convert it, for example with: iconv -f latin1 -t utf-8"),
         )
     })
 }
@@ -198,7 +200,9 @@ fn document(json: &str, fields: &[&str]) -> Result<String, String> {
         serde_json::from_str(json).map_err(|e| format!("not a JSON object: {e}"))?;
     let text = |field: &&str| match object.get(*field) {
         Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(format!("the field '{field}' is not a string; name another as field")),
+        Some(_) => Err(format!(
+            "the field '{field}' is not a string; name another as field"
+        )),
         None => Err(format!(
             "no field '{field}'; name the one with the text as field, there are: {}",
             object.keys().cloned().collect::<Vec<_>>().join(", ")
@@ -241,7 +245,8 @@ mod tests {
 
     #[test]
     fn json_lines_are_documents() {
-        let lines = "{\"text\": \"one\\r\\ntwo\", \"id\": 1}\n\n{\"text\": \"\"}\n{\"text\": \"three\"}";
+        let lines =
+            "{\"text\": \"one\\r\\ntwo\", \"id\": 1}\n\n{\"text\": \"\"}\n{\"text\": \"three\"}";
         let read = of_file("a.jsonl", lines.as_bytes(), None).unwrap();
         assert_eq!(read, ["one\ntwo", "three"]);
         let pairs = "{\"prompt\": \" ask \", \"response\": \"say\\n\"}\r\n";
@@ -257,7 +262,10 @@ mod tests {
             error.to_string()
         };
         let broken = error("{\"text\": \"x\"}\n{\"text\": ");
-        assert!(broken.contains("a.jsonl") && broken.contains("(line 2)"), "{broken}");
+        assert!(
+            broken.contains("a.jsonl") && broken.contains("(line 2)"),
+            "{broken}"
+        );
         assert!(error("[1]").contains("not a JSON object"));
         let missing = error("{\"body\": \"x\"}");
         assert!(missing.contains("no field 'text'"), "{missing}");
@@ -267,8 +275,13 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_refused_with_their_place() {
-        let error = of_file("a.txt", b"good \xe9t\xe9", None).unwrap_err().to_string();
-        assert!(error.contains("a.txt") && error.contains("(at byte 5)"), "{error}");
+        let error = of_file("a.txt", b"good \xe9t\xe9", None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("a.txt") && error.contains("(at byte 5)"),
+            "{error}"
+        );
         assert!(error.contains("not UTF-8"), "{error}");
         let lines = b"{\"text\": \"x\"}\n{\"text\": \"\xe9\"}";
         let error = of_file("a.jsonl", lines, None).unwrap_err().to_string();
@@ -332,14 +345,19 @@ mod tests {
         });
         assert_eq!(read_all(&corpus, dir.path()).unwrap(), ["first", "second"]);
 
-        let (corpus, dir) = of_card("p-1.0.0-py3-none-any.whl", rules("package/data/", ".txt"), |path| {
-            let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
-            for (name, bytes) in &members {
-                zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-                std::io::Write::write_all(&mut zip, bytes).unwrap();
-            }
-            zip.finish().unwrap();
-        });
+        let (corpus, dir) = of_card(
+            "p-1.0.0-py3-none-any.whl",
+            rules("package/data/", ".txt"),
+            |path| {
+                let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
+                for (name, bytes) in &members {
+                    zip.start_file(*name, zip::write::SimpleFileOptions::default())
+                        .unwrap();
+                    std::io::Write::write_all(&mut zip, bytes).unwrap();
+                }
+                zip.finish().unwrap();
+            },
+        );
         assert_eq!(read_all(&corpus, dir.path()).unwrap(), ["first", "second"]);
 
         let (corpus, dir) = of_card("p.tar", rules("usr/share/doc/", ".rst.txt"), |path| {
@@ -347,13 +365,18 @@ mod tests {
             for name in ["./usr/share/doc/x.rst.txt", "./usr/share/doc/x.html"] {
                 let mut header = tar::Header::new_gnu();
                 header.set_size(4);
-                archive.append_data(&mut header, name, &b"text"[..]).unwrap();
+                archive
+                    .append_data(&mut header, name, &b"text"[..])
+                    .unwrap();
             }
             archive.finish().unwrap();
         });
         assert_eq!(read_all(&corpus, dir.path()).unwrap(), ["text"]);
 
-        let lines = [("l/x.jsonl", b"{\"text\": \"one\"}\n{\"text\": \"two\"}".to_vec())];
+        let lines = [(
+            "l/x.jsonl",
+            b"{\"text\": \"one\"}\n{\"text\": \"two\"}".to_vec(),
+        )];
         let (corpus, dir) = of_card("p.tgz", rules("l/", ".jsonl"), |path| {
             tarball::write(path, &lines);
         });
@@ -385,6 +408,9 @@ mod tests {
         assert!(error.contains("not the file that it should be"), "{error}");
         fs::remove_file(&path).unwrap();
         let error = read_all(&corpus, dir.path()).unwrap_err().to_string();
-        assert!(error.contains("run: reprsim data fetch father-brown"), "{error}");
+        assert!(
+            error.contains("run: reprsim data fetch father-brown"),
+            "{error}"
+        );
     }
 }

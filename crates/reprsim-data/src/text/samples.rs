@@ -123,7 +123,13 @@ mod tests {
         assert_eq!(samples(held.clone()), samples(even));
         assert_ne!(samples(held.clone()), samples(odd));
         let samples = samples(held);
-        assert_eq!((samples.len(), samples.tokens(1)), (2, &[0x0302, 0x0504, 0x0706][..]));
-        assert_eq!(samples.clone().tokens(0).as_ptr(), samples.tokens(0).as_ptr());
+        assert_eq!(
+            (samples.len(), samples.tokens(1)),
+            (2, &[0x0302, 0x0504, 0x0706][..])
+        );
+        assert_eq!(
+            samples.clone().tokens(0).as_ptr(),
+            samples.tokens(0).as_ptr()
+        );
     }
 }

@@ -164,7 +164,10 @@ mod tests {
         }
         // Nothing in a text has a special meaning.
         assert!(!Tokenizer::Gpt2.encode(END_OF_TEXT).contains(&50_256));
-        assert_eq!(Tokenizer::Gpt2.decode(&[15496, 50_256]), "Hello<|endoftext|>");
+        assert_eq!(
+            Tokenizer::Gpt2.decode(&[15496, 50_256]),
+            "Hello<|endoftext|>"
+        );
     }
 
     #[test]
@@ -194,7 +197,10 @@ mod tests {
         assert!(error.contains("bytes, gpt2, p50k_base"), "{error}");
         let error = Tokenizer::named("gtp2").unwrap_err();
         assert!(error.is_usage());
-        assert!(error.to_string().contains("did you mean 'gpt2'?"), "{error}");
+        assert!(
+            error.to_string().contains("did you mean 'gpt2'?"),
+            "{error}"
+        );
         let error = serde_json::from_str::<Tokenizer>("\"cl100k_base\"").unwrap_err();
         assert!(error.to_string().contains("100277 tokens"), "{error}");
     }
