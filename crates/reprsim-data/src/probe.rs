@@ -1,6 +1,6 @@
 //! Probe sets: fixed held-out samples on which models are compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -31,7 +31,10 @@ pub struct Probe {
     pub ids_sha256: String,
 }
 
-/// Draws `samples` distinct samples of `dataset` (all of them where `None`).
+/// Draws `samples` distinct samples of `dataset` (all of them where `None`). Where samples
+/// come in blocks, such as windows of documents, equally many of each block that is drawn
+/// and as few as the number allows: blocks of one size can be permuted, and many of them
+/// tell most.
 ///
 /// # Errors
 /// [`DataError::Probe`] if there are fewer samples than asked for. A probe over
@@ -64,13 +67,13 @@ pub fn draw_probe(
                 if share > class.len() {
                     return Err(DataError::Probe(format!(
                         "a probe of {wanted} samples in {count} classes needs {share} of each; a \
-                         class of the test part of '{}' has {}",
+                         class of the {} part of '{}' has {}",
+                        dataset.part.name(),
                         dataset.name,
                         class.len()
                     )));
                 }
-                class.shuffle(rng);
-                class.truncate(share);
+                *class = draw(std::mem::take(class), share, &dataset.blocks, rng);
             }
             classes.concat()
         }
@@ -78,14 +81,14 @@ pub fn draw_probe(
     if let (Some(wanted), false) = (samples, matches!(classes, ProbeClasses::Equally(_))) {
         if wanted > indices.len() && *classes == ProbeClasses::All {
             return Err(DataError::Probe(format!(
-                "a probe of {wanted} samples cannot be drawn: the test part of '{}' has {}",
+                "a probe of {wanted} samples cannot be drawn: the {} part of '{}' has {}",
+                dataset.part.name(),
                 dataset.name,
                 indices.len()
             )));
         }
         indices.sort_unstable();
-        indices.shuffle(rng);
-        indices.truncate(wanted);
+        indices = draw(indices, wanted, &dataset.blocks, rng);
     }
     // In index order, so that reading the samples is one forward pass.
     indices.sort_unstable();
@@ -98,6 +101,44 @@ pub fn draw_probe(
         indices,
         ids_sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
     })
+}
+
+/// `wanted` of `pool` (all of it if there are fewer): equally many of each block but the
+/// last, where there are blocks.
+fn draw(mut pool: Vec<u32>, wanted: usize, blocks: &[u32], rng: &mut impl Rng) -> Vec<u32> {
+    if blocks.is_empty() {
+        pool.shuffle(rng);
+        pool.truncate(wanted);
+        return pool;
+    }
+    let mut members: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for &index in &pool {
+        members
+            .entry(blocks[index as usize])
+            .or_default()
+            .push(index);
+    }
+    let mut members: Vec<Vec<u32>> = members.into_values().collect();
+    let largest = members.iter().map(Vec::len).max().unwrap_or(0);
+    let blocks_of = |size: usize| members.iter().filter(|m| m.len() >= size).count();
+    let Some(size) = (1..=largest).find(|&size| size * blocks_of(size) >= wanted) else {
+        // Only without regard to the blocks are there so many.
+        pool.shuffle(rng);
+        pool.truncate(wanted);
+        return pool;
+    };
+    members.retain(|m| m.len() >= size);
+    members.shuffle(rng);
+    let mut drawn = Vec::with_capacity(wanted + size);
+    for mut block in members {
+        if drawn.len() >= wanted {
+            break;
+        }
+        block.shuffle(rng);
+        drawn.extend(&block[..size]);
+    }
+    drawn.truncate(wanted);
+    drawn
 }
 
 #[cfg(test)]
@@ -175,6 +216,29 @@ mod tests {
         assert_eq!(ids(Preset::Plain, 0), ids(Preset::Plain, 0));
         assert_ne!(ids(Preset::Plain, 0), ids(Preset::Varied, 0));
         assert_ne!(ids(Preset::Plain, 0), ids(Preset::Plain, 1));
+    }
+
+    #[test]
+    fn blocks_are_drawn_equally_and_many() {
+        // Block b has b + 1 samples.
+        let blocks: Vec<u32> = (0..10u32).flat_map(|b| vec![b; b as usize + 1]).collect();
+        let pool: Vec<u32> = (0..blocks.len() as u32).collect();
+        let sizes = |wanted| {
+            let drawn = draw(pool.clone(), wanted, &blocks, &mut Stream::new(3).rng());
+            assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), drawn.len());
+            let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+            for index in drawn {
+                *sizes.entry(blocks[index as usize]).or_default() += 1;
+            }
+            let mut sizes: Vec<usize> = sizes.into_values().collect();
+            sizes.sort_unstable();
+            sizes
+        };
+        assert_eq!(sizes(10), [1; 10], "one of each");
+        assert_eq!(sizes(16), [2; 8], "2 of 9 blocks are 18");
+        assert_eq!(sizes(30), [5; 6]);
+        assert_eq!(sizes(17), [1, 2, 2, 2, 2, 2, 2, 2, 2], "the last is cut");
+        assert_eq!(sizes(55).iter().sum::<usize>(), 55, "all there are");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use reprsim_metrics::{Layer, Options, Permutations, Set};
 use reprsim_models::{ModelConfig, ModelShape, Network, Objective, Pooling};
 use reprsim_train::{
     DeviceImages, DeviceSamples, Epoch, LanguageConfig, Resume, TextSet, TrainingConfig,
-    TrainingSet,
-    load_checkpoint, read_epochs, save_checkpoint, train, train_language, write_epochs,
+    TrainingSet, load_checkpoint, read_epochs, save_checkpoint, train, train_language,
+    write_epochs,
 };
 use serde::Serialize;
 

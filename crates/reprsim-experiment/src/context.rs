@@ -50,7 +50,11 @@ impl ProbeSamples {
     ) -> Self {
         let blocks = match dataset.blocks.is_empty() {
             true => vec![],
-            false => probe.indices.iter().map(|&i| dataset.blocks[i as usize]).collect(),
+            false => probe
+                .indices
+                .iter()
+                .map(|&i| dataset.blocks[i as usize])
+                .collect(),
         };
         Self {
             samples: DeviceSamples::new(dataset, Some(&probe.indices), normalization, device),
@@ -141,10 +145,16 @@ impl Context {
         let of = |class: u32| labels.iter().filter(|&&l| l == class).count();
         let fewest = known.iter().map(|&class| of(class)).min().unwrap_or(0);
         let wanted = language.evaluate_windows.min(fewest * known.len());
-        let mut rng = Stream::new(self.experiment.root_seed).child("validation").rng();
+        let mut rng = Stream::new(self.experiment.root_seed)
+            .child("validation")
+            .rng();
         let classes = ProbeClasses::Equally(known);
         let windows = draw_probe(dataset, &classes, Some(wanted), &mut rng)?;
-        Ok(DeviceTokens::new(dataset, Some(&windows.indices), &self.device))
+        Ok(DeviceTokens::new(
+            dataset,
+            Some(&windows.indices),
+            &self.device,
+        ))
     }
 
     /// The probe's samples for a pair whose models know the classes of `pair` (`None`

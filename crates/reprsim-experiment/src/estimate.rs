@@ -104,9 +104,17 @@ fn seconds_an_image_model(
     };
     let mut rate = 0.0;
     let (stream, device) = (Stream::new(0), &chosen.device);
-    train("a", &e.model, &set, &config, &stream, device, &mut |epoch| {
-        rate = epoch.samples_per_s;
-    })?;
+    train(
+        "a",
+        &e.model,
+        &set,
+        &config,
+        &stream,
+        device,
+        &mut |epoch| {
+            rate = epoch.samples_per_s;
+        },
+    )?;
     let samples: usize = training_sizes(plan, cache)?
         .iter()
         .map(|size| {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use reprsim_data::{DatasetSpec, TextSettings};
 use reprsim_data::color_shape_digit::{Preset, Settings};
+use reprsim_data::{DatasetSpec, TextSettings};
 use reprsim_metrics::Measure;
 use reprsim_models::{ModelConfig, Pooling};
 use reprsim_train::{Normalization, TrainingConfig};

@@ -264,7 +264,8 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
 fn without_folders(settings: &TextSettings) -> TextSettings {
     let name = |given: &String| {
         let path = Path::new(given);
-        path.file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
+        path.file_name()
+            .map_or(given.clone(), |n| n.to_string_lossy().into_owned())
     };
     TextSettings {
         corpora: settings.corpora.iter().map(name).collect(),

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use reprsim_report::{
-    AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection,
-    GridTerm, LevelSummary, Reference, Report, Verdict, render,
+    AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection, GridTerm,
+    LevelSummary, Reference, Report, SkillRow, Verdict, render,
 };
 use reprsim_stats::mean;
 
@@ -197,7 +197,7 @@ fn section(
             .filter(|e| e.measure == primary.measure)
             .map(|e| forest_row(e))
             .collect(),
-        accuracy: accuracy(index, primary, results),
+        skill: skill(index, primary, results),
         name,
     }
 }
@@ -456,7 +456,8 @@ fn sentence(kind: AxisKind, effect: &Effect, verdict: Verdict) -> String {
     .replace('-', "−")
 }
 
-fn accuracy(sweep: usize, primary: &Effect, results: &[(Cell, CellResult)]) -> Vec<AccuracyRow> {
+/// How well models learned, level by level.
+fn skill(sweep: usize, primary: &Effect, results: &[(Cell, CellResult)]) -> Vec<SkillRow> {
     let level_of = |cell: &Cell| {
         cell.point()
             .filter(|(of, _)| *of == sweep)
@@ -484,10 +485,12 @@ fn accuracy(sweep: usize, primary: &Effect, results: &[(Cell, CellResult)]) -> V
                     .collect();
                 (!values.is_empty()).then(|| mean(&values))
             };
-            AccuracyRow {
+            SkillRow {
                 level,
-                train: both(|m| m.train_accuracy),
-                test: both(|m| m.test_accuracy),
+                train_accuracy: both(|m| m.train_accuracy),
+                test_accuracy: both(|m| m.test_accuracy),
+                train_loss: both(|m| m.train_loss),
+                validation_loss: both(|m| m.validation_loss),
                 similarity: primary
                     .levels
                     .iter()

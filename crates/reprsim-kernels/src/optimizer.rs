@@ -49,7 +49,8 @@ impl SgdStep {
         }
         let (mut parameter, mut gradient) = (primitive(parameter), primitive(gradient));
         if self.momentum == 0.0 {
-            let pass = |p: &mut [f32], g: &[f32]| Arch::new().dispatch(Descent { step: self, p, g });
+            let pass =
+                |p: &mut [f32], g: &[f32]| Arch::new().dispatch(Descent { step: self, p, g });
             contiguous_mut(&mut parameter)
                 .par_chunks_mut(GRAIN)
                 .zip(contiguous(&mut gradient).par_chunks(GRAIN))
@@ -150,7 +151,11 @@ impl AdamStep {
         let decay = self.weight_decay;
         Rates {
             penalty: if self.decoupled { 0.0 } else { decay },
-            keep: if self.decoupled { 1.0 - self.lr * decay } else { 1.0 },
+            keep: if self.decoupled {
+                1.0 - self.lr * decay
+            } else {
+                1.0
+            },
             correction_1: 1.0 - self.beta_1.powi(time),
             correction_2: 1.0 - self.beta_2.powi(time),
         }

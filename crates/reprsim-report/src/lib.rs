@@ -17,6 +17,6 @@ pub use heatmap::{Panel, heatmap};
 pub use page::render;
 pub use png::{PngError, png};
 pub use report::{
-    AccuracyRow, AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection,
-    GridTerm, LevelSummary, Reference, Report, Verdict,
+    AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection, GridTerm,
+    LevelSummary, Reference, Report, SkillRow, Verdict,
 };

@@ -135,13 +135,19 @@ fn section(axis: &AxisSection) -> Markup {
                 div {
                     h3 { "Layer by layer" }
                     (forest::draw(&axis.name, &axis.slope_label, &axis.layers))
-                    h3 { "Accuracy beside similarity" }
+                    @let accuracy = axis.skill.iter().any(|row| row.test_accuracy.is_some());
+                    h3 { (if accuracy { "Accuracy beside similarity" } else { "Loss beside similarity" }) }
                     div.scroll { table {
                         thead { tr { th { (axis.title) } th { "training" } th { "held-out" } th { "similarity" } } }
-                        tbody { @for row in &axis.accuracy { tr {
+                        tbody { @for row in &axis.skill { tr {
                             td { (tick_text(row.level)) }
-                            td { (percent(row.train)) }
-                            td { (percent(row.test)) }
+                            @if accuracy {
+                                td { (percent(row.train_accuracy)) }
+                                td { (percent(row.test_accuracy)) }
+                            } @else {
+                                td { (number(row.train_loss)) }
+                                td { (number(row.validation_loss)) }
+                            }
                             td { (number(row.similarity)) }
                         } } }
                     } }

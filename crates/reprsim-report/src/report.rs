@@ -67,7 +67,7 @@ pub struct AxisSection {
     /// Slopes of every layer and probe by the primary measure.
     pub layers: Vec<ForestRow>,
     /// Accuracy beside similarity, a row a level.
-    pub accuracy: Vec<AccuracyRow>,
+    pub skill: Vec<SkillRow>,
 }
 
 /// One factorial design.
@@ -184,13 +184,17 @@ pub struct ForestRow {
 
 /// Accuracy and similarity at a level, means over pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AccuracyRow {
+pub struct SkillRow {
     /// The overlap.
     pub level: f64,
-    /// Mean training accuracy of the last epoch.
-    pub train: Option<f64>,
-    /// Mean held-out accuracy.
-    pub test: Option<f64>,
+    /// Mean training accuracy of the last epoch, of classifiers.
+    pub train_accuracy: Option<f64>,
+    /// Mean held-out accuracy, of classifiers.
+    pub test_accuracy: Option<f64>,
+    /// Mean training loss.
+    pub train_loss: Option<f64>,
+    /// Mean held-out loss, of language models.
+    pub validation_loss: Option<f64>,
     /// Mean primary similarity.
     pub similarity: Option<f64>,
 }

@@ -189,7 +189,8 @@ pub fn validation_loss(
     for start in (0..windows.len()).step_by(batch) {
         let end = (start + batch).min(windows.len());
         let windows = windows.windows(start, end);
-        let sum = loss(gpt(&network), windows, &mut Dropout::none()).mul_scalar((end - start) as f64);
+        let sum =
+            loss(gpt(&network), windows, &mut Dropout::none()).mul_scalar((end - start) as f64);
         total = Some(match total {
             Some(total) => total + sum,
             None => sum,

@@ -320,7 +320,7 @@ Examples:
     Preview {
         /// The data set.
         name: String,
-        /// The picture to write.
+        /// The picture to write; of a corpus of text, the text file.
         #[arg(long)]
         out: PathBuf,
         /// Number of samples.

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 ///
 /// A corpus that is one file must still be divided by document, and permutation
 /// tests, which move whole documents, need many of them: so the sections of a book
-/// count as documents. Eight kilobytes are a few windows of usual length.
-const LONGEST: usize = 8 << 10;
+/// count as documents. Four kilobytes are a few windows of usual length.
+const LONGEST: usize = 4 << 10;
 /// A cut at a blank line or line end must leave a section of so much; else it is
 /// made further on.
 const SHORTEST: usize = LONGEST / 4;

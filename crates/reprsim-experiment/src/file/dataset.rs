@@ -122,7 +122,10 @@ impl Reader<'_> {
         }
         let misplaced = [
             ("size", raw.size.as_ref().map(Spanned::span)),
-            ("normalization", raw.normalization.as_ref().map(Spanned::span)),
+            (
+                "normalization",
+                raw.normalization.as_ref().map(Spanned::span),
+            ),
             ("grayscale", raw.grayscale.then(|| raw.name.span())),
         ];
         if let Some((key, span)) = misplaced.into_iter().find_map(|(k, s)| Some((k, s?))) {

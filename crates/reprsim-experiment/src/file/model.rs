@@ -67,7 +67,11 @@ impl Reader<'_> {
         let stem = raw.stem.as_ref().map(|v| v.span().start);
         let settings: [(&str, Option<usize>, &[&str]); 7] = [
             ("hidden", hidden, &["mlp"]),
-            ("width", start(&raw.width), &["cnn", "resnet", "vit", "gpt", "vae"]),
+            (
+                "width",
+                start(&raw.width),
+                &["cnn", "resnet", "vit", "gpt", "vae"],
+            ),
             ("depth", start(&raw.depth), &["resnet", "vit", "gpt"]),
             ("stem", stem, &["resnet"]),
             ("heads", start(&raw.heads), &["vit", "gpt"]),

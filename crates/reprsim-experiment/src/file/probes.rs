@@ -34,9 +34,10 @@ impl Reader<'_> {
                     ],
                 )?,
             };
-            if let (Some(corpora), false) =
-                (&probe.corpora, dataset.text.is_some() && kind == ProbeKind::Fixed)
-            {
+            if let (Some(corpora), false) = (
+                &probe.corpora,
+                dataset.text.is_some() && kind == ProbeKind::Fixed,
+            ) {
                 return Err(self.at(
                     corpora,
                     "'corpora' is a setting of fixed probes of text only",

@@ -53,7 +53,11 @@ impl Reader<'_> {
                     Some(beta) => self.within("beta_2", beta, 0.0, 0.999_999)?,
                     None => 0.999,
                 },
-                decay_vectors: raw.optimizer.decay_vectors.as_ref().is_none_or(|d| *d.get_ref()),
+                decay_vectors: raw
+                    .optimizer
+                    .decay_vectors
+                    .as_ref()
+                    .is_none_or(|d| *d.get_ref()),
             },
         };
         let beta = raw.optimizer.beta_2.as_ref().map(|v| ("beta_2", v.span()));
@@ -113,7 +117,10 @@ impl Reader<'_> {
             epochs: match (&raw.epochs, &language) {
                 (Some(epochs), None) => self.positive("epochs", epochs)?,
                 (None, None) => {
-                    return Err(self.at(&file.model.name, "the key 'epochs' of [training] is missing"));
+                    return Err(self.at(
+                        &file.model.name,
+                        "the key 'epochs' of [training] is missing",
+                    ));
                 }
                 (_, Some(_)) => 0,
             },
@@ -138,7 +145,10 @@ impl Reader<'_> {
         let place = |key, span: Option<std::ops::Range<usize>>| span.map(|s| (key, s.start));
         if objective != Objective::Predict {
             let misplaced = place("steps", raw.steps.as_ref().map(Spanned::span))
-                .or(place("accumulate", raw.accumulate.as_ref().map(Spanned::span)))
+                .or(place(
+                    "accumulate",
+                    raw.accumulate.as_ref().map(Spanned::span),
+                ))
                 .or(place("clip", raw.clip.as_ref().map(Spanned::span)))
                 .or(place("dropout", raw.dropout.as_ref().map(Spanned::span)))
                 .or(place("evaluate", raw.evaluate.as_ref().map(Spanned::span)));
@@ -150,7 +160,10 @@ impl Reader<'_> {
             };
         }
         let misplaced = place("epochs", raw.epochs.as_ref().map(Spanned::span))
-            .or(place("label_smoothing", raw.label_smoothing.as_ref().map(Spanned::span)))
+            .or(place(
+                "label_smoothing",
+                raw.label_smoothing.as_ref().map(Spanned::span),
+            ))
             .or(place("augment", raw.augment.first().map(Spanned::span)))
             .or(place("fill", raw.fill.as_ref().map(Spanned::span)));
         if let Some((key, start)) = misplaced {

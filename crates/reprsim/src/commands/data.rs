@@ -8,8 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_data::{
-    DataError, Dataset, DatasetSpec, FOLDER, FetchEvent, Part, Stream, cards, dataset_names,
-    default_cache, fetch, find_card, open, preview,
+    DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, Stream, TEXT,
+    TextSettings, cards, corpus_names, dataset_names, default_cache, fetch, find_card, open,
+    preview,
 };
 use serde_json::json;
 
@@ -55,6 +56,12 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
         json!("generated 28x28 colour images: 8 shapes x 10 digits x 10 colours"),
         json!("MIT OR Apache-2.0"),
     ]);
+    table.push(vec![
+        json!(FATHER_BROWN),
+        json!("built in"),
+        json!("text: The Wisdom of Father Brown, G. K. Chesterton, 1914 (407 kB)"),
+        json!("public domain"),
+    ]);
     for card in cards() {
         let here = card
             .files
@@ -73,6 +80,12 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
         json!("any folder that holds one folder of PNG or JPEG images per class"),
         json!("its own"),
     ]);
+    table.push(vec![
+        json!(TEXT),
+        json!("by its corpora"),
+        json!("corpora by name, or by path: text files, folders of them, JSON lines"),
+        json!("their own"),
+    ]);
     table.print(format)
 }
 
@@ -83,6 +96,9 @@ fn write_preview(
     preset: &str,
     cache: &Path,
 ) -> anyhow::Result<()> {
+    if corpus_names().contains(&name) || name.ends_with(".txt") || name.ends_with(".jsonl") {
+        return write_text_preview(name, out, count, cache);
+    }
     let mut spec = DatasetSpec {
         name: name.to_string(),
         built_in: Settings {
@@ -104,12 +120,40 @@ fn write_preview(
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
-    let grid = preview::grid(&dataset, &indices, 10);
+    let grid = preview::grid(&dataset, &indices, 10)?;
     grid.save(out)
         .with_context(|| format!("could not write {}", out.display()))?;
     say(&format!(
         "{} samples of {name} in {}",
         indices.len(),
+        out.display()
+    ));
+    Ok(())
+}
+
+/// Writes some windows of the held-out part of a corpus.
+fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> anyhow::Result<()> {
+    let settings = TextSettings {
+        corpora: vec![name.to_string()],
+        ..TextSettings::default()
+    };
+    let tokenizer = settings.tokenizer;
+    let spec = DatasetSpec {
+        name: TEXT.to_string(),
+        text: Some(settings),
+        ..DatasetSpec::default()
+    };
+    let dataset = open(&spec, Part::Test, cache)?;
+    let mut indices: Vec<usize> = (0..dataset.len()).collect();
+    indices.shuffle(&mut Stream::new(0).child("preview").rng());
+    indices.truncate(count);
+    let windows = preview::preview_text(&dataset, &indices, tokenizer);
+    let between = format!("\n{}\n", "-".repeat(72));
+    std::fs::write(out, windows.join(&between))
+        .with_context(|| format!("could not write {}", out.display()))?;
+    say(&format!(
+        "{} windows of {name} in {}",
+        windows.len(),
         out.display()
     ));
     Ok(())
@@ -142,7 +186,7 @@ fn say_skipped(dataset: &Dataset) {
 }
 
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
-    if name == color_shape_digit::NAME {
+    if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
         say(&format!("{name} is built in: there is nothing to fetch"));
         return Ok(());
     }
@@ -163,6 +207,9 @@ fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
             bar.set_position(here);
         }
         FetchEvent::Done(file) => say(&format!("{file}: checksum right")),
+        FetchEvent::Recorded(file, sum) => say(&format!(
+            "{file}: no checksum of it is published; this one is kept and held to from now on: {sum}"
+        )),
     })?;
     bar.finish_and_clear();
     say(&format!("{name} is in {}", cache.join(name).display()));

@@ -1,0 +1,84 @@
+//! The logits and layers of a nanoGPT checkpoint on given tokens, for
+//! `scripts/check_nanogpt.py logits`, which compares them with PyTorch's.
+//!
+//!     gpt_logits CHECKPOINT TOKENS OUT --width W --depth D --heads H --window T --vocabulary V
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use reprsim_kernels::Dropout;
+use reprsim_models::{Feature, Input, InputShape, ModelConfig, ModelShape, Network};
+use reprsim_train::load_checkpoint;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut sizes = BTreeMap::new();
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix("--") {
+            Some(name) => {
+                let value = arguments.next().expect("a value after every option");
+                sizes.insert(name.to_string(), value.parse::<usize>().expect("a number"));
+            }
+            None => files.push(argument.into()),
+        }
+    }
+    let [checkpoint, tokens, out] = files.as_slice() else {
+        panic!("three files: checkpoint, tokens, out");
+    };
+    let config = ModelConfig::Gpt {
+        width: sizes["width"],
+        depth: sizes["depth"],
+        heads: sizes["heads"],
+    };
+    let shape = ModelShape {
+        input: InputShape::Tokens {
+            window: sizes["window"],
+            vocabulary: sizes["vocabulary"],
+        },
+        classes: 0,
+    };
+    let device = Device::flex();
+    let network = load_checkpoint(checkpoint, &config, shape, &device).expect("the checkpoint");
+    let Network::Gpt(gpt) = &network else {
+        unreachable!("the configuration is that of a gpt");
+    };
+    let tokens = read_tokens(tokens, &device);
+    let mut tensors = vec![(
+        "logits".to_string(),
+        gpt.logits(tokens.clone(), &mut Dropout::none()),
+    )];
+    for (name, feature) in network.activations(Input::Tokens(tokens)).layers {
+        let Feature::Tokens(states) = feature else {
+            unreachable!("every layer of a gpt has positions");
+        };
+        tensors.push((name.to_string(), states));
+    }
+    let data: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, tensor)| {
+            let dims = tensor.dims().to_vec();
+            let values = tensor.into_data();
+            let bytes = values.iter::<f32>().flat_map(f32::to_le_bytes).collect();
+            (name, dims, bytes)
+        })
+        .collect();
+    let views = data.iter().map(|(name, dims, bytes)| {
+        let view = TensorView::new(Dtype::F32, dims.clone(), bytes).expect("a view");
+        (name.as_str(), view)
+    });
+    safetensors::serialize_to_file(views, None, out).expect("the output file");
+}
+
+fn read_tokens(path: &Path, device: &Device) -> Tensor<2, Int> {
+    let bytes = std::fs::read(path).expect("the file of tokens");
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let tokens = file.tensor("tokens").expect("a tensor 'tokens'");
+    let (words, _) = tokens.data().as_chunks::<4>();
+    let values: Vec<i32> = words.iter().map(|b| i32::from_le_bytes(*b)).collect();
+    let dims = [tokens.shape()[0], tokens.shape()[1]];
+    Tensor::from_data(TensorData::new(values, dims), device)
+}
