@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::Input;
-use reprsim_train::{Augmentation, DeviceSamples, Normalization, augment};
+use reprsim_train::{Augmentation, DeviceImages, Normalization, augment};
 
 on_every_device!(
     bytes_come_back,
@@ -48,12 +48,13 @@ fn dataset(count: usize, channels: usize) -> Dataset {
             values: vec![0; count],
         }],
         label: vec!["class".into()],
+        blocks: vec![],
         skipped: vec![],
     }
 }
 
-fn on(device: &Device, set: &Dataset, normalization: &Normalization) -> DeviceSamples {
-    DeviceSamples::new(set, None, normalization, device)
+fn on(device: &Device, set: &Dataset, normalization: &Normalization) -> DeviceImages {
+    DeviceImages::new(set, None, normalization, device)
 }
 
 fn values(images: Tensor<4>) -> Vec<f32> {

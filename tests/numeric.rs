@@ -13,8 +13,8 @@ use reprsim_data::{Dataset, Part, Stream};
 use reprsim_extract::{LayerActivation, extract};
 use reprsim_models::{Input, ModelConfig, Network, Objective, Pooling, Stem};
 use reprsim_train::{
-    Augmentation, DeviceSamples, Normalization, OptimizerConfig, ScheduleConfig, TrainingConfig,
-    TrainingSet, load_checkpoint, save_checkpoint, train,
+    Augmentation, DeviceImages, DeviceSamples, Normalization, OptimizerConfig, ScheduleConfig,
+    TrainingConfig, TrainingSet, load_checkpoint, save_checkpoint, train,
 };
 
 #[macro_use]
@@ -47,15 +47,15 @@ impl ShapeTask {
         }
     }
 
-    fn samples(&self, device: &Device, model: &ModelConfig) -> DeviceSamples {
+    fn images(&self, device: &Device, model: &ModelConfig) -> DeviceImages {
         let normalization = match model.objective() {
-            Objective::Classify => Normalization::of(&self.dataset),
+            Objective::Classify | Objective::Predict => Normalization::of(&self.dataset),
             Objective::Reconstruct => Normalization::identity(3),
         };
-        DeviceSamples::new(&self.dataset, None, &normalization, device)
+        DeviceImages::new(&self.dataset, None, &normalization, device)
     }
 
-    fn training_set<'a>(&'a self, samples: &'a DeviceSamples) -> TrainingSet<'a> {
+    fn training_set<'a>(&'a self, samples: &'a DeviceImages) -> TrainingSet<'a> {
         TrainingSet {
             samples,
             indices: &self.indices,
@@ -86,6 +86,7 @@ fn training() -> TrainingConfig {
             Augmentation::Translate { pixels: 2, p: 1.0 },
         ],
         fill: vec![200.0],
+        language: None,
     }
 }
 
@@ -117,14 +118,15 @@ fn activations_agree_with_the_cpu(device: &Device, _: f64) {
     let task = ShapeTask::new(8);
     for model in architectures() {
         let run = |device: &Device| {
-            let samples = task.samples(device, &model);
+            let samples = task.images(device, &model);
             let shape = reprsim_models::ModelShape {
                 input: samples.shape(),
                 classes: 8,
             };
             let mut weights = Stream::new(5).rng();
             let network = Network::new(&model, shape, &mut weights, device).unwrap();
-            let mut layers = extract(&network, &samples, "ids", Pooling::Mean, 8).layers;
+            let all = DeviceSamples::Images(samples.clone());
+            let mut layers = extract(&network, &all, "ids", Pooling::Mean, 8).layers;
             if let (Network::Vae(vae), Input::Images(images)) = (&network, samples.slice(0, 8)) {
                 let noise = Tensor::ones([8, vae.latent()], device);
                 let made = vae.reconstruct(images, noise);
@@ -168,7 +170,7 @@ fn every_architecture_learns() {
             augment: vec![],
             ..training()
         };
-        let samples = task.samples(&device, &model);
+        let samples = task.images(&device, &model);
         let mut losses = Vec::new();
         train(
             "a",
@@ -194,7 +196,7 @@ fn training_agrees_with_the_cpu(device: &Device, _: f64) {
         ModelConfig::Mlp { hidden: vec![8, 6] },
     ] {
         let run = |device: &Device| {
-            let samples = task.samples(device, &model);
+            let samples = task.images(device, &model);
             let mut loss = 0.0;
             let set = task.training_set(&samples);
             let mut hear = |e: &reprsim_train::Epoch| loss = e.loss;
@@ -208,7 +210,8 @@ fn training_agrees_with_the_cpu(device: &Device, _: f64) {
                 &mut hear,
             )
             .unwrap();
-            let activations = extract(&network, &samples, "ids", Pooling::Mean, 40);
+            let all = DeviceSamples::Images(samples.clone());
+            let activations = extract(&network, &all, "ids", Pooling::Mean, 40);
             let names: Vec<&str> = activations.layers.iter().map(|l| l.name.as_str()).collect();
             assert_eq!(names, model.layer_names());
             let logits = activations
@@ -236,7 +239,7 @@ fn checkpoints_return_the_same_model(device: &Device, _: f64) {
         ModelConfig::Cnn { width: 2 },
         ModelConfig::Mlp { hidden: vec![8] },
     ] {
-        let samples = task.samples(device, &model);
+        let samples = task.images(device, &model);
         let set = task.training_set(&samples);
         let network = train(
             "a",
@@ -270,7 +273,8 @@ fn checkpoints_return_the_same_model(device: &Device, _: f64) {
         };
         assert_eq!(tensors(&path), tensors(&again), "{}", model.name());
         let run = |network| {
-            extract(network, &samples, "ids", Pooling::Flatten, 64)
+            let all = DeviceSamples::Images(samples.clone());
+            extract(network, &all, "ids", Pooling::Flatten, 64)
                 .layers
                 .into_iter()
                 .map(|l| l.values.into_data().iter::<f32>().collect::<Vec<_>>())
@@ -301,7 +305,7 @@ fn streams_decide_the_weights_and_nothing_else() {
     let task = ShapeTask::new(32);
     let device = cpu();
     let model = ModelConfig::Cnn { width: 2 };
-    let samples = task.samples(&device, &model);
+    let samples = task.images(&device, &model);
     let run = |stream: u64| {
         let set = task.training_set(&samples);
         let mut history = Vec::new();

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use reprsim_models::{Feature, Input, ModelConfig, ModelShape, Network, Stem};
+use reprsim_models::{Feature, Input, InputShape, ModelConfig, ModelShape, Network, Stem};
 use reprsim_train::{OptimizerConfig, cross_entropy, load_checkpoint, save_checkpoint};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
@@ -59,7 +59,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stem: case.stem,
     };
     let shape = ModelShape {
-        input: [case.channels, case.side, case.side],
+        input: InputShape::Image {
+            channels: case.channels,
+            height: case.side,
+            width: case.side,
+        },
         classes: case.classes,
     };
     let bytes = fs::read(folder.join("batch.safetensors"))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Bytes;
-use burn_store::{BurnpackStore, ModuleSnapshot};
+use burn_store::{BurnpackStore, ModuleSnapshot, ModuleStore};
 use reprsim_data::write_whole;
 use reprsim_models::Network;
 use safetensors::SafeTensors;
@@ -85,8 +85,8 @@ impl Progress {
 
     /// Whether the loss has not fallen for longer than the patience.
     pub fn is_over(&self, language: &LanguageConfig) -> bool {
-        match (language.patience, self.best_evaluation()) {
-            (Some(patience), Some(best)) => self.step - best.step > patience,
+        match (language.patience, self.best_evaluation(), self.history.last()) {
+            (Some(patience), Some(best), Some(last)) => last.step - best.step > patience,
             _ => false,
         }
     }

@@ -331,7 +331,7 @@ impl<'a> Runner<'a> {
     fn new(workload: &'a Workload, device: &'a Device) -> Self {
         let dataset = workload.dataset();
         let normalization = match workload.model.objective() {
-            Objective::Classify => Normalization::of(&dataset),
+            Objective::Classify | Objective::Predict => Normalization::of(&dataset),
             // The targets of an autoencoder are in 0..=1.
             Objective::Reconstruct => Normalization::identity(workload.input[0]),
         };
@@ -442,7 +442,7 @@ impl<'a> Runner<'a> {
 
     fn network(&self, job: usize) -> Result<Network, ExperimentError> {
         let shape = ModelShape {
-            input: self.workload.input,
+            input: self.samples.shape(),
             classes: self.workload.classes,
         };
         let mut rng = Stream::new(job as u64).child("weights").rng();

@@ -6,7 +6,7 @@ use reprsim_train::{
 };
 use toml::Spanned;
 
-use super::raw::{RawAugmentation, RawFile, RawTraining};
+use super::raw::{RawAugmentation, RawFile};
 use super::reader::Reader;
 use crate::ExperimentError;
 
