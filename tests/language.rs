@@ -74,7 +74,7 @@ impl Text {
         &self,
         language: &LanguageConfig,
         device: &Device,
-        resume: Option<&Resume<'_>>,
+        resume: Option<Resume<'_>>,
         on_epoch: &mut dyn FnMut(&Epoch),
     ) -> Network {
         let validation = self.windows(device);
@@ -82,6 +82,7 @@ impl Text {
             dataset: &self.train,
             chunks: &[1, 4, 7],
             validation: &validation,
+            resume,
         };
         let config = TrainingConfig {
             epochs: 0,
@@ -103,10 +104,7 @@ impl Text {
             language: Some(language.clone()),
         };
         let stream = Stream::new(3);
-        train_language(
-            "a", &MODEL, &set, &config, language, &stream, device, resume, on_epoch,
-        )
-        .unwrap()
+        train_language("a", &MODEL, &set, &config, &stream, device, on_epoch).unwrap()
     }
 }
 
@@ -232,7 +230,7 @@ fn a_killed_training_goes_on_identically() {
         let mut seen = 0;
         // Dies before the snapshot of this evaluation is written.
         let died = catch_unwind(AssertUnwindSafe(|| {
-            text.train(&config, &cpu(), Some(&resume), &mut |_| {
+            text.train(&config, &cpu(), Some(resume), &mut |_| {
                 seen += 1;
                 assert!(seen < killed_at, "killed");
             })
@@ -240,7 +238,7 @@ fn a_killed_training_goes_on_identically() {
         assert!(died.is_err());
         assert_eq!(path.exists(), killed_at > 1);
         let mut resumed = vec![];
-        let network = text.train(&config, &cpu(), Some(&resume), &mut |e| {
+        let network = text.train(&config, &cpu(), Some(resume), &mut |e| {
             resumed.push(e.clone());
         });
         assert_eq!(weights(&network), weights(&whole), "killed at {killed_at}");
@@ -254,13 +252,13 @@ fn a_killed_training_goes_on_identically() {
             key,
             every: Duration::ZERO,
         };
-        text.train(&config, &cpu(), Some(&resume("cell")), &mut |_| ());
+        text.train(&config, &cpu(), Some(resume("cell")), &mut |_| ());
         if damage {
             let bytes = std::fs::read(&path).unwrap();
             std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         }
         let mut evaluations = 0;
-        let network = text.train(&config, &cpu(), Some(&resume(key)), &mut |_| {
+        let network = text.train(&config, &cpu(), Some(resume(key)), &mut |_| {
             evaluations += 1
         });
         assert_eq!(evaluations, 5);

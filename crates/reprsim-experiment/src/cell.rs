@@ -303,15 +303,16 @@ impl ModelJob<'_> {
         on_epoch: &mut dyn FnMut(&Epoch),
     ) -> Result<Network, ExperimentError> {
         let validation = self.context.validation_for(self.samples, language)?;
-        let set = TextSet {
-            dataset: &self.context.training.dataset,
-            chunks: &self.samples.indices,
-            validation: &validation,
-        };
         let resume = Resume {
             path: snapshot,
             key: &self.cell.hash,
             every: SNAPSHOT_EVERY,
+        };
+        let set = TextSet {
+            dataset: &self.context.training.dataset,
+            chunks: &self.samples.indices,
+            validation: &validation,
+            resume: self.trained.then_some(resume),
         };
         let device = &self.context.device;
         Ok(train_language(
@@ -319,10 +320,8 @@ impl ModelJob<'_> {
             self.config,
             &set,
             config,
-            language,
             &self.stream,
             device,
-            self.trained.then_some(&resume),
             on_epoch,
         )?)
     }

@@ -147,12 +147,14 @@ fn seconds_a_language_model(
         dataset: &training.dataset,
         chunks: &chunks,
         validation: &validation,
+        resume: None,
     };
-    let short = LanguageConfig {
+    let mut config = e.training.clone();
+    config.language = Some(LanguageConfig {
         steps: 2 * STEPS,
         evaluate_every: STEPS,
         ..language.clone()
-    };
+    });
     // The first steps warm up and are not counted.
     let mut rate = 0.0;
     let (stream, device) = (Stream::new(0), &chosen.device);
@@ -160,11 +162,9 @@ fn seconds_a_language_model(
         "a",
         &e.model,
         &set,
-        &e.training,
-        &short,
+        &config,
         &stream,
         device,
-        None,
         &mut |epoch| rate = epoch.samples_per_s,
     )?;
     let windows = language.steps * language.accumulate * e.training.batch;

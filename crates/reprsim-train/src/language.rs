@@ -11,7 +11,7 @@ use reprsim_data::{Dataset, Stream};
 use reprsim_kernels::Dropout;
 use reprsim_models::{Gpt, InputShape, ModelConfig, ModelShape, Network};
 
-use crate::config::{LanguageConfig, TrainingConfig};
+use crate::config::TrainingConfig;
 use crate::epoch::{EPOCH_SCHEMA, Epoch};
 use crate::error::TrainError;
 use crate::objective::cross_entropy;
@@ -29,9 +29,11 @@ pub struct TextSet<'a> {
     pub chunks: &'a [u32],
     /// Held-out windows that say when to stop.
     pub validation: &'a DeviceTokens,
+    /// Where the training leaves snapshots and goes on from, if anywhere.
+    pub resume: Option<Resume<'a>>,
 }
 
-/// Trains one language model from scratch, or from where `resume` says it was left,
+/// Trains one language model from scratch, or from where it was left,
 /// calling `on_epoch` after each evaluation, and returns the model that had the least
 /// loss on the held-out windows, ready for inference.
 ///
@@ -39,7 +41,8 @@ pub struct TextSet<'a> {
 /// random, at a place drawn at random, and never crosses the chunk. All randomness comes
 /// from `stream`: its children `weights`, `order` and `dropout`, by step, so that a
 /// training that goes on draws what it would have drawn. Losses stay on the device until
-/// an evaluation. `steps = 0` returns the untrained model.
+/// an evaluation. `steps = 0`, or a `config` without language settings, returns the
+/// untrained model.
 ///
 /// # Errors
 /// [`TrainError::NonFiniteLoss`] at the evaluation after it happens; those of building
@@ -49,10 +52,8 @@ pub fn train_language(
     model: &ModelConfig,
     set: &TextSet<'_>,
     config: &TrainingConfig,
-    language: &LanguageConfig,
     stream: &Stream,
     device: &Device,
-    resume: Option<&Resume<'_>>,
     on_epoch: &mut dyn FnMut(&Epoch),
 ) -> Result<Network, TrainError> {
     let shape = ModelShape {
@@ -62,8 +63,11 @@ pub fn train_language(
     let training_device = device.clone().autodiff();
     let mut weights = stream.child("weights").rng();
     let network = Network::new(model, shape, &mut weights, &training_device)?;
+    let Some(language) = &config.language else {
+        return Ok(network.valid());
+    };
     let start = Progress::new(network, config.optimizer.build());
-    let mut progress = match resume {
+    let mut progress = match &set.resume {
         Some(resume) => resume.load(start),
         None => start,
     };
@@ -121,7 +125,7 @@ pub fn train_language(
         if let Some(epoch) = progress.history.last() {
             on_epoch(epoch);
         }
-        if let Some(resume) = resume
+        if let Some(resume) = &set.resume
             && saved.elapsed() >= resume.every
         {
             resume.save(&progress)?;

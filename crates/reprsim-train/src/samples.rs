@@ -38,6 +38,10 @@ impl Normalization {
 
 /// Samples of a data set on the device, by modality.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a probe, not one a sample"
+)]
 pub enum DeviceSamples {
     /// Images.
     Images(DeviceImages),
@@ -55,7 +59,10 @@ impl DeviceSamples {
     ) -> Self {
         match dataset.shape {
             SampleShape::Tokens { .. } => Self::Tokens(DeviceTokens::new(dataset, indices, device)),
-            _ => Self::Images(DeviceImages::new(dataset, indices, normalization, device)),
+            _ => {
+                let images = DeviceImages::new(dataset, indices, normalization, device);
+                Self::Images(images)
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use crate::error::TrainError;
 const SCHEMA: u32 = 1;
 
 /// Where and how often a training leaves a snapshot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Resume<'a> {
     /// The file.
     pub path: &'a Path,
@@ -85,7 +85,11 @@ impl Progress {
 
     /// Whether the loss has not fallen for longer than the patience.
     pub fn is_over(&self, language: &LanguageConfig) -> bool {
-        match (language.patience, self.best_evaluation(), self.history.last()) {
+        match (
+            language.patience,
+            self.best_evaluation(),
+            self.history.last(),
+        ) {
             (Some(patience), Some(best), Some(last)) => last.step - best.step > patience,
             _ => false,
         }
