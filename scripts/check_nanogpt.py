@@ -5,6 +5,7 @@
     scripts/check_nanogpt.py logits --reprsim-example target/release/examples/gpt_logits
     scripts/check_nanogpt.py train experiments/NAME.toml --run runs/NAME --data $REPRSIM_DATA
     scripts/check_nanogpt.py speed --variants eager,compiled --processes 2
+    scripts/check_nanogpt.py convert ckpt.pt model.safetensors
 
 logits: a random nanoGPT, its weights larger than initial ones so that attention is
 far from uniform, is written in PyTorch's names and read by the example, once for
@@ -23,6 +24,9 @@ once it has opened a corpus.
 speed: tokens a second of training alone, in processes of one thread each that are
 timed at once, their speeds added. A size is one of the names below or
 DEPTHxWIDTHxHEADSxWINDOWxBATCHxVOCABULARY.
+
+convert: the weights of a checkpoint that nanoGPT's train.py wrote, as safetensors, which
+`reprsim extract` reads; its sizes are printed as the sections of an experiment file.
 """
 import argparse
 import json
@@ -416,9 +420,23 @@ def speed(args):
         print(f"| {name} | " + " | ".join(timed(args, size, v) for v in args.variants) + " |", flush=True)
 
 
+def convert(args):
+    checkpoint = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
+    sizes = checkpoint["model_args"]
+    if sizes.get("bias"):
+        sys.exit("this checkpoint has biases; reprsim's gpt, like the paper's, has none")
+    # torch.compile's prefix; the causal mask that old versions kept; the tied head.
+    state = {name.removeprefix("_orig_mod."): tensor for name, tensor in checkpoint["model"].items()}
+    left_out = ("attn.bias", "lm_head.weight")
+    state = {n: t.float().contiguous() for n, t in state.items() if not n.endswith(left_out)}
+    save_file(state, args.out)
+    print(f'[dataset]\nwindow = {sizes["block_size"]}\n\n[model]\nname = "gpt"\nwidth = {sizes["n_embd"]}\n'
+          f'depth = {sizes["n_layer"]}\nheads = {sizes["n_head"]}')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(required=True, metavar="logits|train|speed")
+    commands = parser.add_subparsers(required=True, metavar="logits|train|speed|convert")
 
     def command(function, what):
         sub = commands.add_parser(function.__name__, help=what)
@@ -452,6 +470,9 @@ def main():
     add("--dropout", type=float, default=0.0)
     add("--seconds", type=float, default=5.0, help="timed at least, and at least two steps")
     add("--patience", type=float, default=300.0, help="seconds for one entry of the table")
+    add = command(convert, "nanoGPT's checkpoint as safetensors")
+    add("checkpoint", type=Path, help="nanoGPT's ckpt.pt")
+    add("out", type=Path, help="the safetensors file to write")
     args = parser.parse_args()
     args.function(args)
 

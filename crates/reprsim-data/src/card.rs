@@ -110,6 +110,8 @@ pub struct CardText {
     pub prefix: String,
     /// How they end.
     pub suffix: String,
+    /// Members that are left out, such as a text that another corpus has too.
+    pub exclude: Vec<String>,
     /// The field of JSON lines that holds the text; `a+b` joins two.
     pub field: Option<String>,
     /// What stands between documents in a plain text; without it each file is one.

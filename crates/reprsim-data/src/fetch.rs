@@ -224,6 +224,10 @@ fn from_source(
             let url = format!("{}/{}{suffix}", base.trim_end_matches('/'), file.name);
             event(FetchEvent::Trying(&file.name, url.clone()));
             let part = dir.join(format!("{}{suffix}.part", file.name));
+            if file.sha256.is_none() {
+                // Nothing would tell that the halves are of different files.
+                let _ = fs::remove_file(&part);
+            }
             let got = download(&url, &part, file, event).map(|()| Came {
                 path: part,
                 gzip: is_gzip(suffix),

@@ -60,17 +60,18 @@ pub fn draw_probe(
         ProbeClasses::Equally(allowed) => {
             let mut classes = members(allowed)?;
             let count = classes.len().max(1);
-            let smallest = classes.iter().map(Vec::len).min().unwrap_or(0);
+            let most = |class: &Vec<u32>| drawable(class, &dataset.blocks, usize::MAX);
+            let smallest = classes.iter().map(most).min().unwrap_or(0);
             let wanted = samples.unwrap_or(smallest * count);
             for (place, class) in classes.iter_mut().enumerate() {
                 let share = wanted / count + usize::from(place < wanted % count);
-                if share > class.len() {
+                let there = drawable(class, &dataset.blocks, share);
+                if share > there {
                     return Err(DataError::Probe(format!(
                         "a probe of {wanted} samples in {count} classes needs {share} of each; a \
-                         class of the {} part of '{}' has {}",
+                         class of the {} part of '{}' has {there}",
                         dataset.part.name(),
                         dataset.name,
-                        class.len()
                     )));
                 }
                 *class = draw(std::mem::take(class), share, &dataset.blocks, rng);
@@ -79,16 +80,16 @@ pub fn draw_probe(
         }
     };
     if let (Some(wanted), false) = (samples, matches!(classes, ProbeClasses::Equally(_))) {
-        if wanted > indices.len() && *classes == ProbeClasses::All {
+        let there = drawable(&indices, &dataset.blocks, wanted);
+        if wanted > there && *classes == ProbeClasses::All {
             return Err(DataError::Probe(format!(
-                "a probe of {wanted} samples cannot be drawn: the {} part of '{}' has {}",
+                "a probe of {wanted} samples cannot be drawn: the {} part of '{}' has {there}",
                 dataset.part.name(),
                 dataset.name,
-                indices.len()
             )));
         }
         indices.sort_unstable();
-        indices = draw(indices, wanted, &dataset.blocks, rng);
+        indices = draw(indices, wanted.min(there), &dataset.blocks, rng);
     }
     // In index order, so that reading the samples is one forward pass.
     indices.sort_unstable();
@@ -103,30 +104,45 @@ pub fn draw_probe(
     })
 }
 
-/// `wanted` of `pool` (all of it if there are fewer): equally many of each block but the
-/// last, where there are blocks.
+/// Samples of each block of `pool`, blocks in order.
+fn by_block(pool: &[u32], blocks: &[u32]) -> Vec<Vec<u32>> {
+    let mut members: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for &index in pool {
+        let block = blocks[index as usize];
+        members.entry(block).or_default().push(index);
+    }
+    members.into_values().collect()
+}
+
+/// How many of each block give `wanted` samples, the fewest that do; else the number that
+/// gives most. With it, how many samples that gives at most.
+fn size_for(members: &[Vec<u32>], wanted: usize) -> (usize, usize) {
+    let largest = members.iter().map(Vec::len).max().unwrap_or(0);
+    let given = |size: usize| size * members.iter().filter(|m| m.len() >= size).count();
+    let enough = (1..=largest).find(|&size| given(size) >= wanted);
+    let size = enough.or_else(|| (1..=largest).max_by_key(|&size| given(size)));
+    size.map_or((0, 0), |size| (size, given(size)))
+}
+
+/// How many samples can be drawn of `pool` where `wanted` are asked for: where there are
+/// blocks, equally many of each.
+fn drawable(pool: &[u32], blocks: &[u32], wanted: usize) -> usize {
+    match blocks.is_empty() {
+        true => pool.len(),
+        false => size_for(&by_block(pool, blocks), wanted).1,
+    }
+}
+
+/// `wanted` of `pool`, no more than [`drawable`]: where there are blocks, equally many of
+/// each but the last.
 fn draw(mut pool: Vec<u32>, wanted: usize, blocks: &[u32], rng: &mut impl Rng) -> Vec<u32> {
     if blocks.is_empty() {
         pool.shuffle(rng);
         pool.truncate(wanted);
         return pool;
     }
-    let mut members: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for &index in &pool {
-        members
-            .entry(blocks[index as usize])
-            .or_default()
-            .push(index);
-    }
-    let mut members: Vec<Vec<u32>> = members.into_values().collect();
-    let largest = members.iter().map(Vec::len).max().unwrap_or(0);
-    let blocks_of = |size: usize| members.iter().filter(|m| m.len() >= size).count();
-    let Some(size) = (1..=largest).find(|&size| size * blocks_of(size) >= wanted) else {
-        // Only without regard to the blocks are there so many.
-        pool.shuffle(rng);
-        pool.truncate(wanted);
-        return pool;
-    };
+    let mut members = by_block(&pool, blocks);
+    let (size, _) = size_for(&members, wanted);
     members.retain(|m| m.len() >= size);
     members.shuffle(rng);
     let mut drawn = Vec::with_capacity(wanted + size);
@@ -238,7 +254,10 @@ mod tests {
         assert_eq!(sizes(16), [2; 8], "2 of 9 blocks are 18");
         assert_eq!(sizes(30), [5; 6]);
         assert_eq!(sizes(17), [1, 2, 2, 2, 2, 2, 2, 2, 2], "the last is cut");
-        assert_eq!(sizes(55).iter().sum::<usize>(), 55, "all there are");
+        // Of all 55, six of each of five blocks are the most that have equally many.
+        assert_eq!(drawable(&pool, &blocks, 31), 30);
+        assert_eq!(drawable(&pool, &blocks, 30), 30);
+        assert_eq!(drawable(&pool, &[], 31), 55);
     }
 
     #[test]

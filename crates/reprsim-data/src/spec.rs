@@ -168,7 +168,8 @@ pub fn factors_of(spec: &DatasetSpec) -> Result<Vec<(String, usize)>, DataError>
 }
 
 /// What names the content of files of the user's own on any machine: of a folder
-/// of images their paths and sizes, of corpora given by their paths the text.
+/// of images their paths and sizes, of corpora given by their paths the text (and of all
+/// text how it is cut).
 /// Nothing for data sets whose name says it all.
 ///
 /// # Errors
@@ -177,7 +178,7 @@ pub fn content_of(spec: &DatasetSpec) -> Result<Option<String>, DataError> {
     spec.check()?;
     match spec.name.as_str() {
         FOLDER => Ok(Some(spec.listing()?.fingerprint())),
-        TEXT => text::fingerprint(spec.text()?),
+        TEXT => text::fingerprint(spec.text()?).map(Some),
         _ => Ok(None),
     }
 }

@@ -161,13 +161,19 @@ pub(crate) fn run_cell(
     }
 
     let result = |network: &Network, samples: &ModelSamples, epochs: &[Epoch]| {
+        // The last epoch, or of a language model the evaluation whose network was kept.
+        let kept = epochs.iter().reduce(|best, epoch| {
+            let worse = best.validation_loss <= epoch.validation_loss;
+            if worse && best.validation_loss.is_some() {
+                best
+            } else {
+                epoch
+            }
+        });
         Ok::<_, ExperimentError>(ModelResult {
-            train_loss: epochs.last().map(|e| e.loss),
-            train_accuracy: epochs.last().and_then(|e| e.accuracy),
-            validation_loss: epochs
-                .iter()
-                .filter_map(|e| e.validation_loss)
-                .reduce(f64::min),
+            train_loss: kept.map(|e| e.loss),
+            train_accuracy: kept.and_then(|e| e.accuracy),
+            validation_loss: kept.and_then(|e| e.validation_loss),
             test_accuracy: match trained && config.objective() == Objective::Classify {
                 true => accuracy(context, network, samples)?,
                 false => None,

@@ -101,7 +101,15 @@ impl Context {
                 ProbeKind::Fixed => {
                     let source = probe_dataset(experiment, config, &test, cache)?;
                     let mut rng = root.child(&config.name).rng();
-                    let probe = draw_probe(&source, &ProbeClasses::All, config.samples, &mut rng)?;
+                    let classes = source.joint_label(&source.label)?.1 as u32;
+                    let probe = match source.blocks.is_empty() {
+                        true => draw_probe(&source, &ProbeClasses::All, config.samples, &mut rng)?,
+                        // Equally much of each corpus, however many documents it has.
+                        false => {
+                            let all = ProbeClasses::Equally((0..classes).collect());
+                            draw_probe(&source, &all, config.samples, &mut rng)?
+                        }
+                    };
                     Some(ProbeSamples::new(probe, &source, &normalization, device))
                 }
                 ProbeKind::CommonClasses
@@ -136,19 +144,23 @@ impl Context {
         samples: &ModelSamples,
         language: &LanguageConfig,
     ) -> Result<DeviceTokens, ExperimentError> {
-        let dataset = self.validation.as_ref().unwrap_or(&self.test);
-        let (labels, count) = dataset.joint_label(&dataset.label)?;
+        let Some(dataset) = &self.validation else {
+            unreachable!("text is opened with its validation part")
+        };
+        let (_, count) = dataset.joint_label(&dataset.label)?;
         let known: BTreeSet<u32> = match &samples.labelling {
             Labelling::Classes(classes) => classes.iter().copied().collect(),
             Labelling::Factors(_) => (0..count as u32).collect(),
         };
-        let of = |class: u32| labels.iter().filter(|&&l| l == class).count();
-        let fewest = known.iter().map(|&class| of(class)).min().unwrap_or(0);
-        let wanted = language.evaluate_windows.min(fewest * known.len());
+        let count = known.len();
         let mut rng = Stream::new(self.experiment.root_seed)
             .child("validation")
             .rng();
         let classes = ProbeClasses::Equally(known);
+        // All that can be had, equally many of each corpus, if that is less.
+        let all = draw_probe(dataset, &classes, None, &mut rng.clone())?;
+        let wanted = language.evaluate_windows.min(all.indices.len());
+        let wanted = (wanted / count).max(1) * count;
         let windows = draw_probe(dataset, &classes, Some(wanted), &mut rng)?;
         Ok(DeviceTokens::new(
             dataset,
@@ -183,10 +195,12 @@ impl Context {
         let (classes, mut rng) = match config.classes {
             None => {
                 let root = Stream::new(self.experiment.root_seed).child("probe");
-                (
-                    ProbeClasses::Only(from.clone()),
-                    root.child(&config.name).rng(),
-                )
+                let rng = root.child(&config.name).rng();
+                match self.test.blocks.is_empty() {
+                    true => (ProbeClasses::Only(from.clone()), rng),
+                    false if from.is_empty() => return Ok(None),
+                    false => (ProbeClasses::Equally(from.clone()), rng),
+                }
             }
             Some(count) if from.len() < count => return Ok(None),
             Some(count) => {
@@ -277,6 +291,19 @@ fn check_matched_probes(experiment: &Experiment, test: &Dataset) -> Result<(), E
     labels.iter().for_each(|&l| counts[l as usize] += 1);
     let smallest = counts.into_iter().min().unwrap_or(0);
     for probe in &experiment.probes {
+        if !test.blocks.is_empty() && probe.by_classes() {
+            // Of text every probe has equally much of each of its corpora, of one alone
+            // where there is one.
+            let share = probe
+                .samples
+                .unwrap_or(0)
+                .div_ceil(probe.classes.unwrap_or(1));
+            for class in 0..classes as u32 {
+                let one = ProbeClasses::Equally([class].into());
+                draw_probe(test, &one, Some(share), &mut Stream::new(0).rng())?;
+            }
+            continue;
+        }
         if let (Some(classes), Some(samples)) = (probe.classes, probe.samples)
             && samples.div_ceil(classes) > smallest
         {

@@ -289,6 +289,9 @@ pub struct ProbeConfig {
     /// The corpora of a probe of text; absent: the experiment's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corpora: Option<Vec<String>>,
+    /// What names the content of those corpora, wherever they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// The built-in set's preset, where the probe is from it.
     pub preset: Preset,
     /// Number of samples; absent: all (and always a cap for varying probes).

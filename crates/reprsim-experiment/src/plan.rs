@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ExperimentError;
-use crate::experiment::{AxisKind, DatasetConfig, Experiment, Pairing, Point, Sweep};
+use crate::experiment::{AxisKind, DatasetConfig, Experiment, Pairing, Point, ProbeConfig, Sweep};
 
 /// Version of what determines a cell; part of every cell's hash.
 const CELL_SCHEMA: u32 = 2;
@@ -188,9 +188,18 @@ impl Plan {
     /// Hash of what is measured: changing it measures again, without training.
     pub fn measuring_hash(&self) -> String {
         let e = &self.experiment;
+        // Where files of the user's own are does not matter, what they hold does.
+        let probes: Vec<ProbeConfig> = e
+            .probes
+            .iter()
+            .map(|probe| ProbeConfig {
+                corpora: probe.corpora.as_ref().map(|c| without_folders(c)),
+                ..probe.clone()
+            })
+            .collect();
         let json = serde_json::to_vec(&(
             CELL_SCHEMA,
-            &e.probes,
+            &probes,
             e.pooling,
             &e.analysis.measures,
             e.analysis.k,
@@ -243,7 +252,10 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
         // Where files of the user's own are does not matter, what they hold does.
         dataset: DatasetConfig {
             path: None,
-            text: experiment.dataset.text.as_ref().map(without_folders),
+            text: experiment.dataset.text.as_ref().map(|text| TextSettings {
+                corpora: without_folders(&text.corpora),
+                ..text.clone()
+            }),
             ..experiment.dataset.clone()
         },
         model: cell.model(experiment),
@@ -260,17 +272,14 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
     digest(&serde_json::to_vec(&what).unwrap_or_default())
 }
 
-/// The settings with corpora named as they are in results, after their file or folder.
-fn without_folders(settings: &TextSettings) -> TextSettings {
+/// Corpora without the folders that they are in.
+fn without_folders(corpora: &[String]) -> Vec<String> {
     let name = |given: &String| {
         let path = Path::new(given);
         path.file_name()
             .map_or(given.clone(), |n| n.to_string_lossy().into_owned())
     };
-    TextSettings {
-        corpora: settings.corpora.iter().map(name).collect(),
-        ..settings.clone()
-    }
+    corpora.iter().map(name).collect()
 }
 
 fn digest(bytes: &[u8]) -> String {

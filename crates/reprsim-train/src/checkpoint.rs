@@ -72,15 +72,35 @@ pub fn load_checkpoint(
         let mut store = PytorchStore::from_file(path).allow_partial(false);
         network.load_from(&mut store).map_err(|e| e.to_string())
     } else {
-        let mut store = SafetensorsStore::from_file(path)
-            .with_from_adapter(PyTorchToBurnAdapter)
-            .skip_enum_variants(true)
-            .allow_partial(false);
-        network.load_from(&mut store).map_err(|e| e.to_string())
+        let store = || {
+            SafetensorsStore::from_file(path)
+                .with_from_adapter(PyTorchToBurnAdapter)
+                .skip_enum_variants(true)
+                .allow_partial(false)
+        };
+        let result = network.load_from(&mut store());
+        // Of tied weights, `safetensors.torch.save_model` keeps one name: nanoGPT's head.
+        let tied = |e| match model {
+            ModelConfig::Gpt { .. } => {
+                let store = store();
+                let embedding = "transformer.wte.weight";
+                let mut store = store.with_key_remapping(r"^lm_head\.weight$", embedding);
+                network.load_from(&mut store).map_err(|_| e)
+            }
+            _ => Err(e),
+        };
+        result.or_else(tied).map_err(|e| e.to_string())
     }
     .map_err(error)?;
     if let Some(missing) = result.missing.first() {
         return Err(error(format!("it lacks the tensor '{}'", missing.0)));
+    }
+    // burn leaves alone what it has no place for; a model with biases is another model.
+    let bias = |name: &&String| name.ends_with(".bias") && !name.ends_with("attn.bias");
+    if let (ModelConfig::Gpt { .. }, Some(name)) = (model, result.unused.iter().find(bias)) {
+        return Err(error(format!(
+            "it has the tensor '{name}', and a gpt here has no biases"
+        )));
     }
     Ok(network)
 }

@@ -266,3 +266,97 @@ impl Sums {
         Ok((loss, seconds.as_secs_f64()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reprsim_data::{DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
+
+    use super::*;
+
+    const WINDOW: usize = 12;
+
+    fn part(part: Part, chunks: usize) -> Dataset {
+        let cache = tempfile::tempdir().unwrap();
+        let text = TextSettings {
+            corpora: vec![FATHER_BROWN.into()],
+            tokenizer: Tokenizer::Bytes,
+            window: WINDOW,
+            chunks,
+            field: None,
+        };
+        let spec = DatasetSpec {
+            name: TEXT.into(),
+            text: Some(text),
+            ..DatasetSpec::default()
+        };
+        open(&spec, part, cache.path()).unwrap()
+    }
+
+    fn drawn(dataset: &Dataset, chunks: &[u32], count: usize) -> Vec<Vec<u16>> {
+        let device = Device::flex();
+        let validation = DeviceTokens::new(&part(Part::Validation, 80), Some(&[0]), &device);
+        let set = TextSet {
+            dataset,
+            chunks,
+            validation: &validation,
+            resume: None,
+        };
+        let rng = &mut Stream::new(1).rng();
+        let windows = draw_windows(&set, count, validation.shape(), rng, &device).into_data();
+        let tokens: Vec<u16> = windows.iter::<i64>().map(|t| t as u16).collect();
+        tokens.chunks(WINDOW + 1).map(<[u16]>::to_vec).collect()
+    }
+
+    #[test]
+    fn windows_are_whole_pieces_of_the_models_own_chunks() {
+        let train = part(Part::Train, 4000);
+        let own = [7u32, 1234, 3999];
+        let length = train.tokens(7).len();
+        assert!(
+            (WINDOW + 2..200).contains(&length),
+            "short chunks, many borders"
+        );
+        let mut starts = vec![0usize; length];
+        for window in drawn(&train, &own, 3000) {
+            let place = own.iter().find_map(|&chunk| {
+                let mut pieces = train.tokens(chunk as usize).windows(WINDOW + 1);
+                pieces.position(|piece| piece == window)
+            });
+            starts[place.expect("a window inside one of the chunks")] += 1;
+        }
+        // From the first place to the last that leaves a whole window.
+        assert!(starts[0] > 0 && starts[length - WINDOW - 1] > 0);
+        assert!(starts[length - WINDOW..].iter().all(|&n| n == 0));
+    }
+
+    #[test]
+    fn a_chunk_of_one_window_is_that_window() {
+        let tokens = part(Part::Train, 2).tokens(0).len() * 2;
+        let train = part(Part::Train, tokens / (WINDOW + 1));
+        assert_eq!(train.tokens(5).len(), WINDOW + 1);
+        for window in drawn(&train, &[5], 20) {
+            assert_eq!(window, train.tokens(5));
+        }
+    }
+
+    /// The longest stretches of held-out windows are nowhere in the training text: no
+    /// document is in two parts.
+    #[test]
+    fn held_out_text_is_in_no_training_chunk() {
+        let train = part(Part::Train, 10);
+        let all: Vec<u16> = (0..10).flat_map(|i| train.tokens(i).to_vec()).collect();
+        for held_out in [part(Part::Validation, 80), part(Part::Test, 80)] {
+            // Ten windows that follow each other in one document.
+            for start in (0..held_out.len() - 10).step_by(40) {
+                let same = held_out.blocks[start] == held_out.blocks[start + 9];
+                if !same {
+                    continue;
+                }
+                let text: Vec<u16> = (start..start + 10)
+                    .flat_map(|i| held_out.tokens(i).to_vec())
+                    .collect();
+                assert!(!all.windows(text.len()).any(|piece| piece == text));
+            }
+        }
+    }
+}

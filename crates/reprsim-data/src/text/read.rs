@@ -67,8 +67,11 @@ fn card_file(
             ),
         ));
     }
-    let wanted =
-        |member: &str| member.starts_with(&rules.prefix) && member.ends_with(&rules.suffix);
+    let wanted = |member: &str| {
+        member.starts_with(&rules.prefix)
+            && member.ends_with(&rules.suffix)
+            && !rules.exclude.iter().any(|excluded| excluded == member)
+    };
     let name = of_card.name.as_str();
     if [".tgz", ".tar.gz", ".tar"]
         .iter()

@@ -2,6 +2,7 @@
 //! training part in their order, then those of the validation and of the test part,
 //! each followed by the end of text.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use crate::{DataError, Part};
 
 /// Counts up when the same text gives other tokens or another division, which makes
 /// files of before stale.
-const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 const FORMAT: &str = "reprsim tokens 1";
 const TOKENS: &str = "tokens";
 const ENDS: &str = "ends";
@@ -133,8 +134,8 @@ fn tokenise(
     }
     let Some(parts) = divide(&sizes, content) else {
         return Err(corpus.error(format!(
-            "{} documents; it takes three, one each to train, to validate and to test (a text of \
-             more than 8 KiB counts as several)",
+            "{} different documents; it takes three, one each to train, to validate and to test (a text \
+             of more than 4 KiB counts as several)",
             sizes.len()
         )));
     };
@@ -166,6 +167,8 @@ struct Encoder {
     ends: Vec<usize>,
     /// Bytes of each document.
     sizes: Vec<u64>,
+    /// Digests of all documents.
+    seen: HashSet<String>,
 }
 
 impl Encoder {
@@ -177,10 +180,16 @@ impl Encoder {
             tokens: vec![],
             ends: vec![],
             sizes: vec![],
+            seen: HashSet::new(),
         }
     }
 
+    /// Takes a document, if it is new: one that came twice could be held out and
+    /// trained on.
     fn push(&mut self, document: &str) {
+        if !self.seen.insert(sha256(document.trim())) {
+            return;
+        }
         self.waiting.push(document.into());
         self.waiting_bytes += document.len();
         self.sizes.push(document.len() as u64);
@@ -270,6 +279,6 @@ mod tests {
         assert_eq!((kept.ends, kept.counts), (made.ends, made.counts));
         // The fixed text and division of the quick experiment.
         assert_eq!(made.counts, [91, 6, 12]);
-        assert_eq!(made.tokens.len(), 104_452);
+        assert_eq!(made.tokens.len(), 104_399 + 109, "and the ends of text");
     }
 }

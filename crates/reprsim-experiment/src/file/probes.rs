@@ -1,6 +1,6 @@
 //! The `[[probe]]` sections.
 
-use reprsim_data::{FOLDER, Part, TEXT, color_shape_digit, dataset_names, part_len};
+use reprsim_data::{FOLDER, Part, TEXT, color_shape_digit, content_of, dataset_names, part_len};
 use toml::Spanned;
 
 use super::raw::RawProbe;
@@ -87,6 +87,12 @@ impl Reader<'_> {
                     format!("'preset' is a setting of {} only", color_shape_digit::NAME),
                 ));
             }
+            if dataset.text.is_some() && probe.samples.is_none() {
+                return Err(self.at(
+                    &probe.name,
+                    "a probe of text needs 'samples': the number of windows",
+                ));
+            }
             if let Some(samples) = &probe.samples
                 && *samples.get_ref() < 4
             {
@@ -126,6 +132,7 @@ impl Reader<'_> {
                 kind,
                 dataset: probe.dataset.as_ref().map(|d| d.get_ref().clone()),
                 corpora: probe.corpora.as_ref().map(|c| self.corpora(c)),
+                content: self.probe_content(probe, dataset)?,
                 preset: match &probe.preset {
                     Some(_) => self.preset(probe.preset.as_ref())?,
                     None => dataset.preset,
@@ -138,5 +145,21 @@ impl Reader<'_> {
             });
         }
         Ok(probes)
+    }
+
+    /// What names the content of a probe's own corpora.
+    fn probe_content(
+        &self,
+        probe: &RawProbe,
+        dataset: &DatasetConfig,
+    ) -> Result<Option<String>, ExperimentError> {
+        let Some(corpora) = &probe.corpora else {
+            return Ok(None);
+        };
+        let mut spec = dataset.spec(0);
+        if let Some(text) = &mut spec.text {
+            text.corpora = self.corpora(corpora);
+        }
+        content_of(&spec).map_err(|e| self.at(corpora, e.to_string()))
     }
 }

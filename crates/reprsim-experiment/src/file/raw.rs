@@ -73,7 +73,7 @@ pub(super) struct RawTraining {
     pub optimizer: RawOptimizer,
     pub schedule: Option<RawSchedule>,
     pub label_smoothing: Option<Spanned<f64>>,
-    pub drop_last: Option<bool>,
+    pub drop_last: Option<Spanned<bool>>,
     #[serde(default)]
     pub augment: Vec<Spanned<RawAugmentation>>,
     pub fill: Option<Spanned<Vec<f32>>>,

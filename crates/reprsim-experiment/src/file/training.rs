@@ -128,7 +128,7 @@ impl Reader<'_> {
             optimizer,
             schedule,
             label_smoothing: optional("label_smoothing", &raw.label_smoothing, 0.999)?,
-            drop_last: raw.drop_last.unwrap_or(true),
+            drop_last: raw.drop_last.as_ref().is_none_or(|d| *d.get_ref()),
             augment,
             fill,
             language,
@@ -165,7 +165,11 @@ impl Reader<'_> {
                 raw.label_smoothing.as_ref().map(Spanned::span),
             ))
             .or(place("augment", raw.augment.first().map(Spanned::span)))
-            .or(place("fill", raw.fill.as_ref().map(Spanned::span)));
+            .or(place("fill", raw.fill.as_ref().map(Spanned::span)))
+            .or(place(
+                "drop_last",
+                raw.drop_last.as_ref().map(Spanned::span),
+            ));
         if let Some((key, start)) = misplaced {
             return Err(self.error(
                 start,

@@ -1,0 +1,379 @@
+//! Language models as the program's users meet them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{experiment, run, stderr, stdout};
+
+/// Data overlap on the built-in text: four pairs in a few seconds.
+const TINY_TEXT: &str = r#"
+name = "tiny-text"
+seeds = 1
+
+[dataset]
+name = "text"
+corpora = ["father-brown"]
+tokenizer = "bytes"
+window = 16
+chunks = 10
+
+[model]
+name = "gpt"
+width = 8
+depth = 1
+heads = 2
+
+[training]
+steps = 20
+batch = 4
+accumulate = 2
+dropout = 0.1
+optimizer = { name = "adamw", lr = 1e-3, weight_decay = 0.1, beta_2 = 0.95, decay_vectors = false }
+schedule = { name = "cosine", warmup = 0.1, floor = 0.1 }
+evaluate = { every = 10, windows = 20, patience = 100 }
+
+[[axis]]
+kind = "data"
+levels = [0, 0.5, 1]
+
+[[probe]]
+name = "test"
+samples = 60
+
+[analysis]
+permutations = 20
+primary = { measure = "cka_linear_debiased", probe = "test", layer = "final_norm" }
+"#;
+
+/// Six small corpora beside the experiment file, each of many documents of its own words.
+fn write_corpora(dir: &Path) -> [&'static str; 6] {
+    let names = ["ash", "birch", "cedar", "elm", "fir", "oak"];
+    for (i, name) in names.iter().enumerate() {
+        let folder = dir.join(name);
+        fs::create_dir_all(&folder).unwrap();
+        for document in 0..40 {
+            let words: Vec<String> = (0..60)
+                .map(|word| format!("{name}{}", (word * (document + 2) + i) % 97))
+                .collect();
+            fs::write(folder.join(format!("{document}.txt")), words.join(" ")).unwrap();
+        }
+    }
+    names
+}
+
+/// Corpus overlap, its factorial with chunks, and the paper's probes.
+fn corpora(dir: &Path) -> String {
+    let names = write_corpora(dir);
+    let listed = format!("corpora = {names:?}");
+    let probe = |name: &str, kind: &str, classes: &str| {
+        format!("[[probe]]\nname = \"{name}\"\nkind = \"{kind}\"\nsamples = 20\n{classes}\n")
+    };
+    let probes = [
+        probe("common", "common-classes", ""),
+        probe("one", "one-model-classes", ""),
+        probe("unseen", "unseen-classes", ""),
+        probe("unseen-matched", "unseen-classes", "classes = 1"),
+        "[[probe]]\nname = \"other\"\ncorpora = [\"father-brown\"]\nsamples = 20\n".to_string(),
+    ];
+    TINY_TEXT
+        .replace("corpora = [\"father-brown\"]", &listed)
+        .replace("chunks = 10", "chunks = 8\ntrain_per_model = 12")
+        .replace(
+            "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+            "[[axis]]\nkind = \"class\"\nlevels = [0, 0.33, 1]\n\n\
+             [[grid]]\nclass = [0.67, 1]\ndata = [0, 0.5]",
+        )
+        .replace("[analysis]", &format!("{}\n[analysis]", probes.join("\n")))
+}
+
+fn rows(out: &Path, probe: &str) -> Vec<csv::StringRecord> {
+    let mut reader = csv::Reader::from_path(out.join("results.csv")).unwrap();
+    let headers = reader.headers().unwrap().clone();
+    let at = headers.iter().position(|h| h == "probe").unwrap();
+    reader
+        .records()
+        .map(Result::unwrap)
+        .filter(|r| &r[at] == probe)
+        .collect()
+}
+
+#[test]
+fn from_text_to_report_and_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY_TEXT);
+    let data = dir.path().join("data");
+    let more = ["--data-dir", data.to_str().unwrap(), "--jobs", "2"];
+    let out = dir.path().join("run");
+    let output = run(&file, &out, &more);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("Loss beside similarity"));
+    let cells: Vec<_> = fs::read_dir(out.join("cells")).unwrap().flatten().collect();
+    assert_eq!(cells.len(), 4);
+    for cell in &cells {
+        let history = fs::read_to_string(cell.path().join("a.train.jsonl"));
+        let trained = !cell.file_name().to_string_lossy().starts_with("0000");
+        assert_eq!(history.is_ok(), trained);
+        assert!(
+            !cell.path().join("a.snapshot").exists(),
+            "no snapshot is left"
+        );
+        if let Ok(history) = history {
+            assert_eq!(history.lines().count(), 2);
+            assert!(history.contains("validation_loss") && history.contains("tokens_per_s"));
+        }
+    }
+    assert_eq!(
+        rows(&out, "test").len(),
+        4 * 3 * 9,
+        "pairs, measures, layer pairs"
+    );
+    // One job at a time gives the same to the last bit.
+    let again = dir.path().join("again");
+    let output = run(
+        &file,
+        &again,
+        &["--data-dir", data.to_str().unwrap(), "--jobs", "1"],
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    let csv = |out: &Path| fs::read(out.join("results.csv")).unwrap();
+    assert_eq!(csv(&out), csv(&again));
+}
+
+#[test]
+fn corpus_overlap_and_its_factorial_with_chunks() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), &corpora(dir.path()));
+    let data = dir.path().join("data");
+    let out = dir.path().join("run");
+    let output = run(&file, &out, &["--data-dir", data.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("class x data"),
+        "{}",
+        stdout(&output)
+    );
+    // Overlap 0 of three corpora a model leaves no common and no unseen corpus, 1 no
+    // corpus of one model: eight trained pairs, nine layer pairs, three measures.
+    let pairs = |probe: &str| rows(&out, probe).len() / 27;
+    assert_eq!(pairs("test"), 1 + 3 + 4);
+    assert_eq!(pairs("other"), 1 + 3 + 4);
+    assert_eq!(pairs("common"), 2 + 4);
+    assert_eq!(pairs("one"), 2 + 2);
+    assert_eq!(pairs("unseen"), 2 + 4);
+    assert_eq!(pairs("unseen-matched"), 2 + 4);
+    let split = fs::read_to_string(
+        fs::read_dir(out.join("cells"))
+            .unwrap()
+            .flatten()
+            .find(|c| c.file_name().to_string_lossy().starts_with("0001"))
+            .unwrap()
+            .path()
+            .join("split.json"),
+    )
+    .unwrap();
+    let split: serde_json::Value = serde_json::from_str(&split).unwrap();
+    assert_eq!(split["samples_per_model"], 12);
+    assert_eq!(split["overlap_reached"]["labels"], 0.0);
+
+    // Corpora that lie elsewhere are the same experiment; other text is another.
+    let hashes = |dir: &Path| -> Vec<String> {
+        let plan = reprsim_experiment::read_experiment(&dir.join("experiment.toml"));
+        let plan = reprsim_experiment::Plan::new(&plan.unwrap());
+        let cells = plan.cells.iter().map(|c| c.hash.clone());
+        cells.chain([plan.measuring_hash()]).collect()
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    experiment(elsewhere.path(), &corpora(elsewhere.path()));
+    assert_eq!(hashes(dir.path()), hashes(elsewhere.path()));
+    fs::write(elsewhere.path().join("oak/0.txt"), "other words").unwrap();
+    assert_ne!(hashes(dir.path())[1], hashes(elsewhere.path())[1]);
+}
+
+#[test]
+fn mistakes_get_one_clear_message_before_training() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "name = \"gpt\"\nwidth = 8\ndepth = 1\nheads = 2",
+            "name = \"cnn\"\nwidth = 8",
+            &[":13", "text needs a gpt"],
+        ),
+        (
+            "steps = 20",
+            "epochs = 20",
+            &["'epochs' is not a setting of a gpt"],
+        ),
+        ("steps = 20", "", &["the key 'steps'"]),
+        ("heads = 2", "heads = 3", &["heads must divide the width"]),
+        (
+            "tokenizer = \"bytes\"",
+            "tokenizer = \"byte\"",
+            &[":8", "did you mean 'bytes'"],
+        ),
+        (
+            "tokenizer = \"bytes\"",
+            "tokenizer = \"cl100k_base\"",
+            &[":8", "do not fit the 16 bits", "gpt2"],
+        ),
+        ("[\"father-brown\"]", "[]", &["no corpora"]),
+        (
+            "[\"father-brown\"]",
+            "[\"father-bron\"]",
+            &["did you mean 'father-brown'"],
+        ),
+        (
+            "window = 16",
+            "window = 16\nsize = 8",
+            &["'size' is a setting of images only"],
+        ),
+        (
+            "window = 16",
+            "window = 16\nwindwo = 8",
+            &["did you mean 'window'"],
+        ),
+        ("chunks = 10", "chunks = 1", &["chunks = 1"]),
+        ("dropout = 0.1", "dropout = 1.5", &["dropout = 1.5"]),
+        ("accumulate = 2", "accumulate = 0", &["accumulate = 0"]),
+        ("every = 10", "every = 0", &["every = 0"]),
+        (
+            "kind = \"data\"\nlevels = [0, 0.5, 1]",
+            "kind = \"class\"\nlevels = [0, 1]",
+            &["a class axis needs at least 4 classes; the label has 1"],
+        ),
+        (
+            "chunks = 10",
+            "chunks = 40000",
+            &["corpus 'father-brown'", "chunks"],
+        ),
+        (
+            "samples = 60",
+            "samples = 600000",
+            &["a probe of 600000 samples", "test part"],
+        ),
+        (
+            "[\"father-brown\"]",
+            "[\"latin1.txt\"]",
+            &["latin1.txt", "UTF-8", "byte 3"],
+        ),
+        (
+            "[\"father-brown\"]",
+            "[\"empty.txt\"]",
+            &["corpus 'empty", "no text"],
+        ),
+        ("[\"father-brown\"]", "[\"short.txt\"]", &["corpus 'short"]),
+        (
+            "[\"father-brown\"]",
+            "[\"broken.jsonl\"]",
+            &["broken.jsonl", "line 2"],
+        ),
+    ];
+    for (old, new, expected) in cases {
+        let text = TINY_TEXT.replacen(old, new, 1);
+        assert_ne!(text, TINY_TEXT, "the case replaces nothing: {old}");
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("latin1.txt"), b"caf\xe9 au lait").unwrap();
+        fs::write(dir.path().join("empty.txt"), " \n").unwrap();
+        fs::write(
+            dir.path().join("short.txt"),
+            "One line.\n\nAnother.\n\nA third.\n",
+        )
+        .unwrap();
+        fs::write(
+            dir.path().join("broken.jsonl"),
+            "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n",
+        )
+        .unwrap();
+        let file = experiment(dir.path(), &text);
+        let out = dir.path().join("run");
+        let data = dir.path().join("data");
+        let output = run(&file, &out, &["--data-dir", data.to_str().unwrap()]);
+        let message = stderr(&output);
+        // What is wrong in a file of text is found when it is read, not in the experiment.
+        let code = if ["latin1", "broken"].iter().any(|f| new.contains(f)) {
+            1
+        } else {
+            2
+        };
+        assert_eq!(output.status.code(), Some(code), "{new}: {message}");
+        for part in *expected {
+            assert!(
+                message.contains(part),
+                "{new}: '{part}' is not in: {message}"
+            );
+        }
+        assert!(!out.exists(), "{new}: refused before any work");
+        assert!(!message.contains("panicked"), "{message}");
+    }
+}
+
+/// Settings of language models are refused elsewhere, and the other way round.
+#[test]
+fn settings_of_text_are_not_those_of_images() {
+    let cases: &[(&str, &str, &str)] = &[
+        (
+            "width = 2",
+            "width = 2\nheads = 2",
+            "'heads' is a setting of vit, gpt only",
+        ),
+        (
+            "epochs = 2",
+            "epochs = 2\nsteps = 5",
+            "'steps' is a setting of the model gpt only",
+        ),
+        (
+            "epochs = 2",
+            "epochs = 2\nclip = 1.0",
+            "'clip' is a setting of the model gpt only",
+        ),
+        (
+            "label = [\"digit\"]",
+            "label = [\"digit\"]\nwindow = 5",
+            "'window' is a setting of the data set text only",
+        ),
+        (
+            "primary = {",
+            "pooling = \"last\"\nprimary = {",
+            "pooling 'last' is for text only",
+        ),
+    ];
+    for (old, new, expected) in cases {
+        let text = common::TINY.replacen(old, new, 1);
+        let dir = tempfile::tempdir().unwrap();
+        let output = run(&experiment(dir.path(), &text), &dir.path().join("run"), &[]);
+        let message = stderr(&output);
+        assert!(message.contains(expected), "{new}: {message}");
+        assert_eq!(output.status.code(), Some(2), "{message}");
+    }
+}
+
+/// Positions can be averaged, cut to the last, or kept: then every token is a sample.
+#[test]
+fn every_pooling_runs() {
+    for (pooling, n) in [("last", 60), ("tokens", 60 * 16)] {
+        let dir = tempfile::tempdir().unwrap();
+        let text = TINY_TEXT
+            .replace(
+                "permutations = 20",
+                &format!("permutations = 5\npooling = \"{pooling}\""),
+            )
+            .replace("steps = 20", "steps = 2");
+        let file = experiment(dir.path(), &text);
+        let (out, data) = (dir.path().join("run"), dir.path().join("data"));
+        let output = run(&file, &out, &["--data-dir", data.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let mut reader = csv::Reader::from_path(out.join("results.csv")).unwrap();
+        let at = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .position(|h| h == "n")
+            .unwrap();
+        for row in reader.records() {
+            assert_eq!(row.unwrap()[at], n.to_string());
+        }
+    }
+}
