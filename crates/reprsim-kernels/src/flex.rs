@@ -98,6 +98,12 @@ pub(crate) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Flex
     FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
 }
 
+/// Values as a contiguous tensor of another's shape.
+pub(crate) fn like(values: Vec<f32>, other: &FlexTensor) -> FlexTensor {
+    let layout = Layout::contiguous(other.layout().shape().clone());
+    FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
+}
+
 fn channel_major_strides([n, _, h, w]: [usize; 4]) -> [isize; 4] {
     [h * w, n * h * w, w, 1].map(|stride| stride as isize)
 }

@@ -1,13 +1,14 @@
 //! Every operation and its derivatives against burn's own, for many shapes.
 
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{self, log_softmax, relu};
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_kernels::{
-    Scaling, Window, batch_norm, batch_norm_train, conv_transpose2d, conv2d, spatial_mean,
+    Scaling, Window, batch_norm, batch_norm_train, conv_transpose2d, conv2d, cross_entropy, gelu,
+    spatial_mean,
 };
 
 fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
@@ -244,4 +245,58 @@ fn a_nan_stays_one() {
             .count(),
         1
     );
+}
+
+/// A function of values, and its gradient for an output weighted by random numbers.
+fn with_gradient(input: &Tensor<2>, function: impl Fn(Tensor<2>) -> Tensor<2>) -> [Tensor<2>; 2] {
+    let input = input.clone().autodiff().require_grad();
+    let output = function(input.clone());
+    let weighting = random(output.dims(), 98).autodiff();
+    let gradients = (output.clone() * weighting).sum().backward();
+    [output.inner(), input.grad(&gradients).unwrap()]
+}
+
+#[test]
+fn gelu_is_burns() {
+    // Over four standard deviations, more than one thread's share, and transposed.
+    for input in [
+        random([7, 6001], 1) * 5.0,
+        (random([5, 3], 2) * 8.0).swap_dims(0, 1),
+    ] {
+        let ours = with_gradient(&input, gelu);
+        let burns = with_gradient(&input, activation::gelu);
+        for (ours, burns) in ours.into_iter().zip(burns) {
+            assert!(difference(ours, burns) < 1e-6);
+        }
+        let still = gelu(input.clone());
+        assert!(difference(still, activation::gelu(input)) < 1e-6);
+    }
+}
+
+#[test]
+fn cross_entropy_is_burns() {
+    for (shape, spread) in [([6, 3], 1.0), ([40, 321], 30.0), ([3, 2], 8.0)] {
+        let [n, classes] = shape;
+        let values: Vec<i64> = (0..n).map(|i| (i * 5 % classes) as i64).collect();
+        let targets = Tensor::<1, Int>::from_data(TensorData::new(values, [n]), &Device::flex());
+        let plain = |logits: Tensor<2>| {
+            let targets = targets.clone().autodiff().reshape([n, 1]);
+            let picked = log_softmax(logits, 1).gather(1, targets);
+            picked.mean().neg().reshape([1, 1])
+        };
+        let ours = |logits| cross_entropy(logits, targets.clone().autodiff()).reshape([1, 1]);
+        let logits = random(shape, 3) * spread;
+        for logits in [logits.clone(), logits.reshape([classes, n]).swap_dims(0, 1)] {
+            let (ours, burns) = (
+                with_gradient(&logits, &ours),
+                with_gradient(&logits, &plain),
+            );
+            for (ours, burns) in ours.into_iter().zip(burns) {
+                assert!(difference(ours, burns) < 2e-6);
+            }
+            let still = cross_entropy(logits.clone(), targets.clone());
+            let [right, _] = with_gradient(&logits, &plain);
+            assert!(difference(still.reshape([1, 1]), right) < 2e-6);
+        }
+    }
 }

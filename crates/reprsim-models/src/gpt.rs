@@ -3,10 +3,10 @@
 
 use burn::module::Module;
 use burn::nn::{Embedding, LayerNorm, Linear};
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor};
 use rand::Rng;
-use reprsim_kernels::Dropout;
+use reprsim_kernels::{Dropout, gelu};
 
 use crate::feature::{Activations, Feature, Input};
 use crate::vit::{BLOCKS, DEEPEST};

@@ -5,8 +5,8 @@ use burn::nn::attention::{MhaInput, MultiHeadAttention};
 use burn::nn::conv::Conv2d;
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::Tensor;
-use burn::tensor::activation::gelu;
 use rand::Rng;
+use reprsim_kernels::gelu;
 
 use crate::feature::{Activations, Feature, Input};
 use crate::init::Square;

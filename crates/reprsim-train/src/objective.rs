@@ -9,6 +9,9 @@ use reprsim_models::Reconstruction;
 /// is `1 - smoothing` on the label plus `smoothing / classes` everywhere
 /// (Szegedy et al. 2016), as PyTorch computes it.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    if smoothing == 0.0 {
+        return reprsim_kernels::cross_entropy(logits, targets);
+    }
     let [n, _] = logits.dims();
     let log_probabilities = log_softmax(logits, 1);
     let picked = log_probabilities
@@ -16,9 +19,6 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64)
         .gather(1, targets.reshape([n, 1]))
         .mean()
         .neg();
-    if smoothing == 0.0 {
-        return picked;
-    }
     picked.mul_scalar(1.0 - smoothing) - log_probabilities.mean().mul_scalar(smoothing)
 }
 
