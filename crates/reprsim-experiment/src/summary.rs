@@ -60,6 +60,7 @@ fn report(
 ) -> Report {
     let experiment = &plan.experiment;
     let primary = &experiment.analysis.primary;
+    let words = Words::of(experiment);
     let mut warnings = Vec::new();
     let missing = plan.cells.len() - results.len();
     if missing > 0 {
@@ -82,13 +83,13 @@ fn report(
             .iter()
             .enumerate()
             .filter(|(_, sweep)| sweep.axes.len() == 1)
-            .map(|(index, sweep)| section(index, sweep, results, analysis))
+            .map(|(index, sweep)| section(&words, index, sweep, results, analysis))
             .collect(),
         grids: experiment
             .sweeps
             .iter()
             .filter(|sweep| sweep.axes.len() > 1)
-            .map(|sweep| grid_section(sweep, analysis))
+            .map(|sweep| grid_section(&words, sweep, analysis))
             .collect(),
         effects: analysis.effects.iter().map(effect_row).collect(),
         facts: facts(plan, results),
@@ -146,6 +147,7 @@ fn y_label(effect: &Effect) -> String {
 }
 
 fn section(
+    words: &Words,
     index: usize,
     sweep: &Sweep,
     results: &[(Cell, CellResult)],
@@ -175,7 +177,7 @@ fn section(
             AxisKind::Partition => "change of similarity per shared factor".into(),
             _ => "change of similarity from overlap 0 to 1".into(),
         },
-        explanation: explanation(sweep, kind),
+        explanation: explanation(words, sweep, kind),
         sentence: sentence(kind, primary, verdict),
         verdict,
         y_label: y_label(primary),
@@ -203,7 +205,7 @@ fn section(
 }
 
 /// A factorial design: what its figure and tables say.
-fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
+fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) -> GridSection {
     let name = sweep.name();
     let effects: Vec<&Effect> = (analysis.effects.iter())
         .filter(|e| e.sweep == name)
@@ -246,7 +248,7 @@ fn grid_section(sweep: &Sweep, analysis: &Analysis) -> GridSection {
     let explained: Vec<String> = sweep
         .axes
         .iter()
-        .map(|axis| explanation(sweep, axis.kind))
+        .map(|axis| explanation(words, sweep, axis.kind))
         .collect();
     GridSection {
         explanation: format!(
@@ -364,36 +366,67 @@ fn fit_of(effect: &Effect) -> Option<Fit> {
     })
 }
 
-fn explanation(sweep: &Sweep, kind: AxisKind) -> String {
+/// What samples and classes are called.
+struct Words {
+    samples: &'static str,
+    class: &'static str,
+    classes: &'static str,
+}
+
+impl Words {
+    fn of(experiment: &Experiment) -> Self {
+        match experiment.dataset.text {
+            Some(_) => Self {
+                samples: "chunks of text",
+                class: "corpus",
+                classes: "corpora (the classes of text)",
+            },
+            None => Self {
+                samples: "samples",
+                class: "class",
+                classes: "classes",
+            },
+        }
+    }
+}
+
+fn explanation(words: &Words, sweep: &Sweep, kind: AxisKind) -> String {
+    let Words {
+        samples,
+        class,
+        classes,
+    } = words;
     let factors = sweep.factors.join(", ");
     match kind {
         AxisKind::Data if sweep.has(AxisKind::Class) => {
-            "Of the samples of a common class the given share are the same for both models.".into()
+            format!(
+                "Of the {samples} of a common {class} the given share are the same for both models."
+            )
         }
         AxisKind::Data if sweep.has(AxisKind::Task) => {
-            "The two models see training sets of equal size, of which the given share are the same \
-             samples."
-                .into()
+            format!(
+                "The two models see training sets of equal size, of which the given share are the \
+                 same {samples}."
+            )
         }
-        AxisKind::Data => {
-            "The two models learn the same classes from training sets of equal size, of \
-                           which the given share are the same samples."
-                .into()
-        }
-        AxisKind::Class if sweep.has(AxisKind::Data) => {
-            "Each model learns half of the classes; the given share of them are common to both."
-                .into()
-        }
-        AxisKind::Class => "Each model learns half of the classes; the given share of them, with \
-                            their samples, are common to both. Task and data move together."
-            .into(),
+        AxisKind::Data => format!(
+            "The two models learn the same {classes} from training sets of equal size, of which the \
+             given share are the same {samples}."
+        ),
+        AxisKind::Class if sweep.has(AxisKind::Data) => format!(
+            "Each model learns half of the {classes}; the given share of them are common to both."
+        ),
+        AxisKind::Class => format!(
+            "Each model learns half of the {classes}; the given share of them, with their {samples}, \
+             are common to both. Task and data move together."
+        ),
         AxisKind::Task => {
-            let samples = match sweep.has(AxisKind::Data) {
+            let same = match sweep.has(AxisKind::Data) {
                 true => "",
                 false => "Both models see the same samples. ",
             };
             format!(
-                "{samples}Each learns a task of {} label factor(s) drawn from {factors}; the given \
+                "{same}Each learns a task of {} label factor(s) drawn from {factors}; the given \
                  share of the factors is common to both.",
                 sweep.factors_per_task
             )
@@ -559,7 +592,19 @@ fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
         fact("models trained", plan.models_to_train().to_string()),
         fact("seeds", e.seeds.to_string()),
         fact("root seed", e.root_seed.to_string()),
-        fact("data set", e.dataset.name.clone()),
+        fact(
+            "data set",
+            match &e.dataset.text {
+                Some(text) => format!(
+                    "text: {}; tokens: {}, {} a window, {} chunks a corpus",
+                    text.corpora.join(", "),
+                    text.tokenizer,
+                    text.window,
+                    text.chunks
+                ),
+                None => e.dataset.name.clone(),
+            },
+        ),
         fact(
             "label",
             if e.dataset.label.is_empty() {
@@ -588,23 +633,29 @@ fn methods(experiment: &Experiment, analysis: &Analysis) -> Vec<String> {
              published experiments."
         }
     };
+    let null = match experiment.dataset.text {
+        Some(_) => {
+            "the mean over permutations of whole documents, whose windows are not exchangeable"
+        }
+        None => "the exact mean over permutations",
+    };
     vec![
         format!(
             "Pairs of models are trained with a controlled overlap of their training data or tasks \
              and compared on held-out samples: the same for every pair, but for probes of common or \
              one-model classes. {pairing}"
         ),
-        "cka_linear_debiased is linear CKA with the HSIC estimator of Song et al. (2012); its chance \
-         level is 0 whatever the layer's width. cka_linear_biased is the form of Kornblith et al. \
-         (2019), whose chance level grows with width over samples and is shown as the exact mean over \
-         permutations."
-            .into(),
+        format!(
+            "cka_linear_debiased is linear CKA with the HSIC estimator of Song et al. (2012); its \
+             chance level is 0 whatever the layer's width. cka_linear_biased is the form of Kornblith \
+             et al. (2019), whose chance level grows with width over samples. Chance is shown as {null}."
+        ),
         format!("p-values: {}. They are not corrected for the number of results shown; the \
                  declared primary result is the one to read them for.", analysis.test),
         "The floor is the mean over pairs of untrained models, the ceiling the mean over pairs with \
          overlap 1: the same data or task, other seed. The floor is a reference, not a bound: two \
-         random networks of one architecture answer to the same simple properties of an image, such \
-         as its overall colour, and training on different data or tasks can take them further apart."
+         random networks of one architecture answer to the same simple properties of a sample, such \
+         as an image's overall colour, and training on different data or tasks can take them further apart."
             .into(),
     ]
 }

@@ -100,7 +100,9 @@ impl DeviceSamples {
 /// a target.
 #[derive(Clone, Debug)]
 pub struct DeviceTokens {
-    windows: Tensor<2, Int>,
+    /// `[n, window + 1]`; none where there is no window: a GPU has no empty buffers.
+    windows: Option<Tensor<2, Int>>,
+    window: usize,
     vocabulary: usize,
 }
 
@@ -122,18 +124,20 @@ impl DeviceTokens {
         for &index in indices {
             values.extend(dataset.tokens(index as usize).iter().map(|&t| i32::from(t)));
         }
+        let windows = (!indices.is_empty()).then(|| {
+            let data = TensorData::new(values, [indices.len(), window + 1]);
+            Tensor::from_data(data, (device, DType::I32))
+        });
         Self {
-            windows: Tensor::from_data(
-                TensorData::new(values, [indices.len(), window + 1]),
-                (device, DType::I32),
-            ),
+            windows,
+            window,
             vocabulary,
         }
     }
 
     /// Number of windows.
     pub fn len(&self) -> usize {
-        self.windows.dims()[0]
+        self.windows.as_ref().map_or(0, |windows| windows.dims()[0])
     }
 
     /// Whether there is no window.
@@ -143,26 +147,34 @@ impl DeviceTokens {
 
     /// Tokens that a model takes in at once.
     pub fn window(&self) -> usize {
-        self.windows.dims()[1] - 1
+        self.window
     }
 
     /// The shape of what a model takes in.
     pub fn shape(&self) -> InputShape {
         InputShape::Tokens {
-            window: self.window(),
+            window: self.window,
             vocabulary: self.vocabulary,
         }
     }
 
     /// Windows `start..end` whole, `[n, window + 1]`: inputs and targets.
+    ///
+    /// # Panics
+    /// If there are not so many.
     pub fn windows(&self, start: usize, end: usize) -> Tensor<2, Int> {
-        self.windows.clone().slice_dim(0, start..end)
+        match &self.windows {
+            Some(windows) => windows.clone().slice_dim(0, start..end),
+            None => panic!("windows {start} to {end} of none"),
+        }
     }
 
     /// Windows `start..end` as a batch, `[n, window]`.
+    ///
+    /// # Panics
+    /// If there are not so many.
     pub fn slice(&self, start: usize, end: usize) -> Input {
-        let window = self.window();
-        Input::Tokens(self.windows(start, end).slice_dim(1, 0..window))
+        Input::Tokens(self.windows(start, end).slice_dim(1, 0..self.window))
     }
 }
 
