@@ -9,8 +9,8 @@
 
 logits: a random nanoGPT, its weights larger than initial ones so that attention is
 far from uniform, is written in PyTorch's names and read by the example, once for
-each way of saving tied weights; all layers and the logits are compared with torch
-in f64 and f32. Exits with 1 if the largest difference of ours from f64 exceeds 1e-4 of
+each way of saving tied weights; all layers, the logits and the gradients of the loss
+(as a step of gradient descent) are compared with torch in f64 and f32. Exits with 1 if the largest difference of ours from f64 exceeds 1e-4 of
 the largest magnitude.
 
 train: nanoGPT with the experiment's settings, on the chunks of the models of a run
@@ -142,8 +142,13 @@ def saved(model, how, path):
 
 def everything(model, tokens, dtype):
     model = model.to(dtype).eval()
+    model.zero_grad()
+    model.loss(tokens).backward()
+    gradients = {
+        f"gradient {name}": parameter.grad.clone() for name, parameter in model.named_parameters()
+    }
     with torch.inference_mode():
-        return model.layers(tokens) | {"logits": model(tokens)}
+        return model.layers(tokens) | {"logits": model(tokens)} | gradients
 
 
 def logits(args):
@@ -153,7 +158,7 @@ def logits(args):
         for parameter in model.parameters():
             parameter.uniform_(0.5, 1.5) if parameter.ndim == 1 else parameter.mul_(args.scale)
     tokens = torch.randint(0, args.vocabulary, (args.windows, args.time or args.window))
-    found = {}
+    found, before = {}, {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{name}.safetensors" for name in ("model", "tokens", "out")]
         save_file({"tokens": tokens.int()}, files[1])
@@ -166,6 +171,9 @@ def logits(args):
             if done.returncode:
                 print(f"{how}: the example ended with {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}")
             found[how] = {} if done.returncode else load_file(files[2])
+            if not done.returncode:
+                after = load_file(files[2].with_suffix(".stepped"))
+                found[how] |= {f"gradient {name}": before[name] - tensor for name, tensor in after.items()}
     f32, f64 = (everything(model, tokens, dtype) for dtype in (torch.float32, torch.float64))
     print(f"{'':24}{'ours - torch f64':>19}{'ours - torch f32':>19}{'torch f32 - f64':>19}")
     print(f"{'':24}" + f"{'abs':>10}{'rel':>9}" * 3)

@@ -1,15 +1,17 @@
-//! The logits and layers of a nanoGPT checkpoint on given tokens, for
-//! `scripts/check_nanogpt.py logits`, which compares them with PyTorch's.
+//! The logits and layers of a nanoGPT checkpoint on given tokens, and its weights after a
+//! step of gradient descent with learning rate 1 on their next tokens (beside OUT, ending
+//! in `.stepped`), for `scripts/check_nanogpt.py logits`, which compares all with PyTorch's.
 //!
 //!     gpt_logits CHECKPOINT TOKENS OUT --width W --depth D --heads H --window T --vocabulary V
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use reprsim_kernels::Dropout;
 use reprsim_models::{Feature, Input, InputShape, ModelConfig, ModelShape, Network};
-use reprsim_train::load_checkpoint;
+use reprsim_train::{OptimizerConfig, cross_entropy, load_checkpoint, save_checkpoint};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -47,6 +49,9 @@ fn main() {
         unreachable!("the configuration is that of a gpt");
     };
     let tokens = read_tokens(tokens, &device);
+    let stepped = load_checkpoint(checkpoint, &config, shape, &device.clone().autodiff());
+    let stepped = step(stepped.expect("the checkpoint"), tokens.clone());
+    save_checkpoint(&stepped, &out.with_extension("stepped"), &[]).expect("the stepped weights");
     let mut tensors = vec![(
         "logits".to_string(),
         gpt.logits(tokens.clone(), &mut Dropout::none()),
@@ -71,6 +76,31 @@ fn main() {
         (name.as_str(), view)
     });
     safetensors::serialize_to_file(views, None, out).expect("the output file");
+}
+
+/// Weights less their gradients.
+fn step(network: Network, tokens: Tensor<2, Int>) -> Network {
+    let Network::Gpt(gpt) = &network else {
+        unreachable!("the configuration is that of a gpt");
+    };
+    let [n, time] = tokens.dims();
+    let inputs = tokens.clone().slice_dim(1, 0..time - 1).autodiff();
+    let targets = tokens.slice_dim(1, 1..time).autodiff();
+    let logits = gpt.logits(inputs, &mut Dropout::none());
+    let vocabulary = logits.dims()[2];
+    let rows = n * (time - 1);
+    let loss = cross_entropy(
+        logits.reshape([rows, vocabulary]),
+        targets.reshape([rows]),
+        0.0,
+    );
+    let gradients = GradientsParams::from_grads(loss.backward(), &network);
+    let descent = OptimizerConfig::Sgd {
+        lr: 1.0,
+        momentum: 0.0,
+        weight_decay: 0.0,
+    };
+    descent.build().step(1.0, network, gradients)
 }
 
 fn read_tokens(path: &Path, device: &Device) -> Tensor<2, Int> {

@@ -359,4 +359,49 @@ mod tests {
             }
         }
     }
+
+    /// The joint norm of all gradients.
+    struct Norm<'a>(&'a GradientsParams, f64);
+
+    impl ModuleVisitor for Norm<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.0.get::<D>(param.id).unwrap().into_data();
+            self.1 += gradient.iter::<f64>().map(|g| g * g).sum::<f64>();
+        }
+    }
+
+    #[test]
+    fn clipping_bounds_the_joint_norm_and_no_more() {
+        let device = Device::flex().autodiff();
+        let validation = DeviceTokens::new(&part(Part::Validation, 80), Some(&[0, 1]), &device);
+        let model = ModelConfig::Gpt {
+            width: 8,
+            depth: 2,
+            heads: 2,
+        };
+        let shape = ModelShape {
+            input: validation.shape(),
+            classes: 0,
+        };
+        let network = Network::new(&model, shape, &mut Stream::new(1).rng(), &device).unwrap();
+        let gradients = || {
+            let loss = loss(
+                gpt(&network),
+                validation.windows(0, 2),
+                &mut Dropout::none(),
+            );
+            GradientsParams::from_grads(loss.backward(), &network)
+        };
+        let norm = |gradients: &GradientsParams| {
+            let mut norm = Norm(gradients, 0.0);
+            network.visit(&mut norm);
+            norm.1.sqrt()
+        };
+        let whole = norm(&gradients());
+        for (largest, expected) in [(whole / 3.0, whole / 3.0), (whole * 3.0, whole)] {
+            let mut clipped = gradients();
+            clip(&network, &mut clipped, largest);
+            assert!((norm(&clipped) / expected - 1.0).abs() < 1e-5);
+        }
+    }
 }
