@@ -731,7 +731,7 @@ fn wrong_use_is_exit_code_2_and_says_what_is_right() {
         (&["run", file, "--cell", "99"], 2, "cells 0 to 7"),
         (&["run", file, "--device", "gpu"], 2, "possible values"),
         (&["report", nowhere], 2, "is not a run directory"),
-        (&["data", "fetch", "mnits"], 2, "fashion-mnist, mnist"),
+        (&["data", "fetch", "mnits"], 2, "did you mean 'mnist'"),
         (&preview, 2, "reprsim data fetch mnist"),
         (
             &["data", "preview", "color-shape-digit", "--out", nowhere],

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::nearest;
+
 /// An error of the data crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,7 +57,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// No data set has this name.
-    #[error("unknown data set '{name}'; known: {known}")]
+    #[error("unknown data set '{name}'{}; known: {known}", nearest::hint(name, known.split(", ")))]
     UnknownDataset {
         /// The name asked for.
         name: String,

@@ -119,7 +119,7 @@ impl Reader<'_> {
                 (None, None) => {
                     return Err(self.at(
                         &file.model.name,
-                        "the key 'epochs' of [training] is missing",
+                        "the key 'epochs' is missing in [training]",
                     ));
                 }
                 (_, Some(_)) => 0,
@@ -179,7 +179,7 @@ impl Reader<'_> {
         let Some(steps) = &raw.steps else {
             return Err(self.at(
                 &file.model.name,
-                "a gpt is trained by steps: the key 'steps' of [training] is missing",
+                "a gpt is trained by steps: the key 'steps' is missing in [training]",
             ));
         };
         let or = |what: &str, value: Option<&Spanned<usize>>, default: usize| match value {
