@@ -1,5 +1,5 @@
-//! Convolution, batch normalisation and the optimisers' steps: on the CPU by kernels of
-//! this crate, on every other device by burn's own operations.
+//! Convolution, batch normalisation, GELU, cross-entropy, the optimisers' steps: by kernels of
+//! this crate on the CPU, on every other device by burn's own operations.
 //!
 //! On the CPU burn's flex backend spends most of a convolutional network's training
 //! time in copies between layouts and in chains of element-wise operations. Here
