@@ -45,7 +45,8 @@ pub struct Score {
 /// How one model of a pair trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelResult {
-    /// Training loss of the last epoch; absent for an untrained model.
+    /// Training loss of the last epoch, of a language model up to the evaluation whose
+    /// network was kept; absent for an untrained model.
     pub train_loss: Option<f64>,
     /// Training accuracy of the last epoch; absent for an untrained model.
     pub train_accuracy: Option<f64>,

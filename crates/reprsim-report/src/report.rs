@@ -182,7 +182,7 @@ pub struct ForestRow {
     pub probe_varies: bool,
 }
 
-/// Accuracy and similarity at a level, means over pairs.
+/// What models learned, and their similarity, at a level: means over pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkillRow {
     /// The overlap.
