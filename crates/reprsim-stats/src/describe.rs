@@ -28,12 +28,33 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     Some((squares / (values.len() as f64 - 1.0)).sqrt())
 }
 
+/// The median; NaN for no values.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile(&sorted, 0.5)
+}
+
+/// A quantile of sorted values, interpolated between neighbours (type 7 of Hyndman
+/// and Fan 1996); NaN for no values.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() as f64 - 1.0);
+    let at = |i: f64| sorted.get(i as usize).copied().unwrap_or(f64::NAN);
+    let (low, high) = (at(place.floor()), at(place.ceil()));
+    low + (high - low) * place.fract()
+}
+
+/// The distinct values, lowest first.
+pub(crate) fn distinct(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.dedup();
+    sorted
+}
+
 /// Groups `y` by its level `x` and describes each group, lowest level first.
 pub fn describe_levels(x: &[f64], y: &[f64]) -> Vec<Level> {
-    let mut levels: Vec<f64> = x.to_vec();
-    levels.sort_by(f64::total_cmp);
-    levels.dedup();
-    levels
+    distinct(x)
         .into_iter()
         .map(|level| {
             let values: Vec<f64> = x

@@ -19,4 +19,19 @@ pub enum StatsError {
     /// Errors cannot be clustered.
     #[error("clustered errors need at least 2 clusters")]
     TooFewClusters,
+    /// The values do not vary.
+    #[error("the values do not vary")]
+    Constant,
+    /// Too few levels to tell a curve from a line.
+    #[error("a curve needs at least 3 levels")]
+    TooFewLevels,
+    /// More terms than orders can be averaged over.
+    #[error("shares are averaged over the orders of at most 8 terms")]
+    TooManyTerms,
+    /// The term to test is not among the columns.
+    #[error("there is no such column")]
+    NoSuchColumn,
+    /// A spread, a size or a power that no design has.
+    #[error("a spread or size is not positive, or a power not between 0.05 and 1")]
+    NoSuchDesign,
 }

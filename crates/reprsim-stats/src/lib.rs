@@ -1,9 +1,31 @@
 //! Statistics of similarity against overlap. Knows nothing of models.
 
+mod attribution;
+mod curvature;
+mod decomposition;
 mod describe;
 mod error;
+mod health;
 mod linear;
+mod multiple;
+mod mutual_information;
+mod power;
+mod project;
+mod randomisation;
+mod rank;
+mod series;
 
+pub use attribution::{Attribution, Design, Interval, TermShare, attribute};
+pub use curvature::curvature;
 pub use describe::{Level, describe_levels, mean, standard_deviation};
 pub use error::StatsError;
+pub use health::{BadEnd, outliers};
 pub use linear::{Errors, LinearFit, Term, fit_linear};
+pub use multiple::holm;
+pub use mutual_information::{
+    DiscreteInformation, mutual_information_discrete, mutual_information_ksg,
+};
+pub use power::{Noise, Pilot, detectable_slope, pilot, power, seeds_for};
+pub use randomisation::{permutation_p_value, sign_flip_least_p, sign_flip_p_value};
+pub use rank::spearman;
+pub use series::{Missing, Series, describe_series};

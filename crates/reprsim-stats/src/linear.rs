@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use crate::describe::mean;
 use crate::error::StatsError;
+use crate::project::{Basis, centred, check, dot};
 
 /// How the errors of the coefficients were computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,10 +60,6 @@ pub struct LinearFit {
 /// Fits `y` on `columns` (each one value a point) and an intercept; with `clusters`
 /// (one id a point) the errors are cluster-robust.
 ///
-/// Columns and y are centred first, which takes the intercept out (Frisch, Waugh and
-/// Lovell), and the columns orthogonalised by modified Gram-Schmidt with a second
-/// pass, so that the digits of the data are kept.
-///
 /// # Errors
 /// [`StatsError`] for too few points, columns that do not vary or depend on each
 /// other, non-finite values, unequal lengths or fewer than 2 clusters.
@@ -71,67 +69,27 @@ pub fn fit_linear(
     clusters: Option<&[u64]>,
 ) -> Result<LinearFit, StatsError> {
     let (n, k) = (y.len(), columns.len());
-    if columns.iter().any(|x| x.len() != n) || clusters.is_some_and(|c| c.len() != n) {
-        return Err(StatsError::LengthsDiffer);
-    }
+    check(columns, y, clusters)?;
     if k == 0 || n < k + 2 {
         return Err(StatsError::TooFewPoints);
     }
-    if columns.iter().flatten().chain(y).any(|v| !v.is_finite()) {
-        return Err(StatsError::NonFinite);
-    }
     let (nf, p) = (n as f64, (k + 1) as f64);
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / nf;
-    let centred = |v: &[f64]| -> Vec<f64> {
-        let m = mean(v);
-        v.iter().map(|x| x - m).collect()
-    };
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-
-    // X = Q R with R upper triangular, Q orthogonal but not of unit length.
-    let mut q: Vec<Vec<f64>> = Vec::with_capacity(k);
-    let mut r = vec![vec![0.0; k]; k];
-    for (j, column) in columns.iter().enumerate() {
-        let mut v = centred(column);
-        let before = dot(&v, &v);
-        for _ in 0..2 {
-            for (i, u) in q.iter().enumerate() {
-                let c = dot(u, &v) / dot(u, u);
-                r[i][j] += c;
-                v.iter_mut().zip(u).for_each(|(v, u)| *v -= c * u);
-            }
-        }
-        r[j][j] = 1.0;
-        // What is left of a column that the others already hold is rounding.
-        if before <= 0.0 || dot(&v, &v) <= 1e-20 * before {
-            return Err(StatsError::OneLevel);
-        }
-        q.push(v);
-    }
+    let basis = Basis::of(columns)?;
+    let q = &basis.directions;
     let dy = centred(y);
-    let along: Vec<f64> = q.iter().map(|u| dot(u, &dy) / dot(u, u)).collect();
-    let mut residuals = dy.clone();
-    for (u, c) in q.iter().zip(&along) {
-        residuals.iter_mut().zip(u).for_each(|(e, u)| *e -= c * u);
-    }
+    let residuals = basis.residual(y);
     let rss = dot(&residuals, &residuals);
     let tss = dot(&dy, &dy);
+    if !tss.is_finite() {
+        return Err(StatsError::NonFinite);
+    }
     // R b = along, and rows of R^-1 for the errors.
-    let solve = |right: &[f64]| -> Vec<f64> {
-        let mut b = right.to_vec();
-        for i in (0..k).rev() {
-            for j in i + 1..k {
-                b[i] -= r[i][j] * b[j];
-            }
-        }
-        b
-    };
-    let coefficients = solve(&along);
+    let coefficients = basis.solve(&basis.along(&dy));
     let inverse: Vec<Vec<f64>> = (0..k)
         .map(|j| {
             let mut unit = vec![0.0; k];
             unit[j] = 1.0;
-            solve(&unit)
+            basis.solve(&unit)
         })
         .collect();
 
@@ -148,7 +106,7 @@ pub fn fit_linear(
             let mut scores: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
             for (point, id) in ids.iter().enumerate() {
                 let score = scores.entry(*id).or_insert_with(|| vec![0.0; k]);
-                for (s, u) in score.iter_mut().zip(&q) {
+                for (s, u) in score.iter_mut().zip(q) {
                     *s += u[point] * residuals[point] / dot(u, u);
                 }
             }
@@ -449,6 +407,18 @@ mod tests {
             let hc1 = (10.0 / 8.0 * meat).sqrt() / sxx;
             prop_assert!((fit.terms[0].stderr - hc1).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn rounding_is_no_variation() {
+        // The mean of three times 0.1 is not 0.1 in binary.
+        assert_eq!(
+            fit_line(&[0.1; 3], &[1.0, 2.0, 4.0], None),
+            Err(StatsError::OneLevel)
+        );
+        let flat = fit_line(&[0.0, 0.5, 1.0], &[0.1; 3], None).unwrap();
+        assert_eq!(flat.terms[0].coefficient, 0.0);
+        assert_eq!(flat.terms[0].p_value, 1.0);
     }
 
     #[test]

@@ -1,0 +1,217 @@
+//! How much of the variation of similarity each influence explains.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::decomposition::{Decomposition, MAX_TERMS, decompose};
+use crate::describe::quantile;
+use crate::error::StatsError;
+use crate::linear::{Errors, Term, fit_linear};
+use crate::project::{Basis, check};
+use crate::randomisation::{permutation_p_value, sign_flip_p_value};
+
+/// A covariate of whose squares the other columns hold all but this share tells nothing.
+const DEPENDENT: f64 = 1e-9;
+/// Fewest clusters or points that are worth resampling.
+const LEAST_UNITS: usize = 4;
+/// Resamples tried for each one asked for, before intervals are given up.
+const TRIES: usize = 20;
+
+/// What is to be explained, and by what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Design {
+    /// Name of each term.
+    pub names: Vec<String>,
+    /// Column of each term, one value a point: main effects, centred on the middle of
+    /// their levels by the caller, and their products.
+    pub columns: Vec<Vec<f64>>,
+    /// The value of each point.
+    pub y: Vec<f64>,
+    /// The cluster (seed) of each point, where points of one are correlated.
+    pub clusters: Option<Vec<u64>>,
+    /// What is to be held fixed, such as accuracy: name and values.
+    pub covariates: Vec<(String, Vec<f64>)>,
+}
+
+/// A 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// What one term explains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TermShare {
+    /// The term.
+    pub name: String,
+    /// Its coefficient with all other terms and covariates in the fit.
+    pub term: Term,
+    /// P-value of no effect: sign flips of clusters, else permutation of residuals.
+    pub randomisation_p: f64,
+    /// Share of what all other columns leave that the term explains, from 0 to 1; 0
+    /// where they leave nothing.
+    pub partial_r_squared: f64,
+    /// Bootstrap interval of that.
+    pub partial_interval: Option<Interval>,
+    /// R² that the term adds, averaged over all orders in which the terms can enter
+    /// after the covariates.
+    pub share: f64,
+    /// Bootstrap interval of that.
+    pub share_interval: Option<Interval>,
+}
+
+/// A decomposition of the variation of y.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attribution {
+    /// One entry a term, in their order.
+    pub terms: Vec<TermShare>,
+    /// Coefficients of the covariates in the fit.
+    pub covariates: Vec<(String, Term)>,
+    /// R² of the covariates alone, which enter first; absent where there are none.
+    pub covariate_share: Option<f64>,
+    /// Covariates left out because they do not vary or depend on other columns.
+    pub dropped: Vec<String>,
+    /// R² of all columns: the shares of terms and covariates add up to it.
+    pub r_squared: f64,
+    /// Number of points.
+    pub n: usize,
+    /// Number of clusters, else of points: what the bootstrap resamples.
+    pub units: usize,
+    /// How the errors of the coefficients were computed.
+    pub errors: Errors,
+}
+
+/// Fits y on the terms and covariates by least squares and divides R² among them.
+///
+/// The share is that of Lindeman, Merenda and Gold (1980), the Shapley value of R²:
+/// shares of terms and covariates add up to R². Intervals are percentiles of `draws`
+/// bootstrap resamples of whole clusters, else of points; resamples in which a column
+/// no longer varies or depends on others are drawn anew, and fewer than 4 units give
+/// no interval. R² and its parts are biased upwards, the more so in a resample, so
+/// that of a term without effect the interval does not reach 0: whether there is an
+/// effect is for the p-values to say. `draws` is also the number of permutations.
+///
+/// # Errors
+/// [`StatsError::TooManyTerms`] for more than 8 terms, [`StatsError::Constant`] for y
+/// that does not vary, [`StatsError::OneLevel`] for terms that do not vary or depend
+/// on each other, else as [`fit_linear`].
+pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution, StatsError> {
+    let Design { names, y, .. } = design;
+    let terms = design.columns.len();
+    let clusters = design.clusters.as_deref();
+    let covariates = design.covariates.iter().map(|(_, values)| values);
+    let all: Vec<Vec<f64>> = design.columns.iter().chain(covariates).cloned().collect();
+    check(&all, y, clusters)?;
+    if names.len() != terms {
+        return Err(StatsError::LengthsDiffer);
+    }
+    if terms > MAX_TERMS {
+        return Err(StatsError::TooManyTerms);
+    }
+    let (kept, dropped) = sift(design)?;
+    let mut columns = design.columns.clone();
+    columns.extend(kept.iter().map(|&i| design.covariates[i].1.clone()));
+
+    let fit = fit_linear(&columns, y, clusters)?;
+    let everyone: Vec<usize> = (0..y.len()).collect();
+    let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::Constant)?;
+    let units = units(y.len(), clusters);
+    let resampled = bootstrap(&columns, terms, y, &units, draws, seed);
+    let interval = |of: &dyn Fn(&Decomposition) -> f64| {
+        resampled.as_ref().map(|resamples| {
+            let mut values: Vec<f64> = resamples.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            Interval {
+                low: quantile(&values, 0.025),
+                high: quantile(&values, 0.975),
+            }
+        })
+    };
+    let shares = names.iter().enumerate().map(|(i, name)| {
+        Ok(TermShare {
+            name: name.clone(),
+            term: fit.terms[i],
+            randomisation_p: match clusters {
+                Some(ids) => sign_flip_p_value(&columns, i, y, ids, seed)?,
+                None => permutation_p_value(&columns, i, y, draws, seed)?,
+            },
+            partial_r_squared: whole.partial[i],
+            partial_interval: interval(&|d| d.partial[i]),
+            share: whole.shares[i],
+            share_interval: interval(&|d| d.shares[i]),
+        })
+    });
+    Ok(Attribution {
+        terms: shares.collect::<Result<_, StatsError>>()?,
+        covariates: kept
+            .iter()
+            .zip(&fit.terms[terms..])
+            .map(|(&i, term)| (design.covariates[i].0.clone(), *term))
+            .collect(),
+        covariate_share: (!kept.is_empty()).then_some(whole.covariates),
+        dropped,
+        r_squared: whole.r_squared,
+        n: fit.n,
+        units: units.len(),
+        errors: fit.errors,
+    })
+}
+
+/// Places of the covariates that tell something, names of the others.
+fn sift(design: &Design) -> Result<(Vec<usize>, Vec<String>), StatsError> {
+    let mut basis = Basis::of(&design.columns)?;
+    let (mut kept, mut dropped) = (vec![], vec![]);
+    for (i, (name, values)) in design.covariates.iter().enumerate() {
+        match basis.add(values, DEPENDENT) {
+            Ok(()) => kept.push(i),
+            Err(_) => dropped.push(name.clone()),
+        }
+    }
+    Ok((kept, dropped))
+}
+
+/// The points of each unit that is resampled as a whole.
+fn units(n: usize, clusters: Option<&[u64]>) -> Vec<Vec<usize>> {
+    let Some(ids) = clusters else {
+        return (0..n).map(|point| vec![point]).collect();
+    };
+    let mut points: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (point, id) in ids.iter().enumerate() {
+        points.entry(*id).or_default().push(point);
+    }
+    points.into_values().collect()
+}
+
+/// The decompositions of `draws` resamples; `None` where there are too few units or
+/// most resamples cannot be decomposed.
+fn bootstrap(
+    columns: &[Vec<f64>],
+    terms: usize,
+    y: &[f64],
+    units: &[Vec<usize>],
+    draws: usize,
+    seed: u64,
+) -> Option<Vec<Decomposition>> {
+    if units.len() < LEAST_UNITS || draws == 0 {
+        return None;
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let resamples: Vec<Decomposition> = (0..draws.saturating_mul(TRIES))
+        .filter_map(|_| decompose(columns, terms, y, &resample(units, &mut rng)))
+        .take(draws)
+        .collect();
+    (resamples.len() == draws).then_some(resamples)
+}
+
+/// As many units as there are, drawn with replacement.
+fn resample(units: &[Vec<usize>], rng: &mut impl Rng) -> Vec<usize> {
+    (0..units.len())
+        .flat_map(|_| units[rng.random_range(0..units.len())].iter().copied())
+        .collect()
+}

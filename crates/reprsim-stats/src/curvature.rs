@@ -1,0 +1,22 @@
+//! Whether a line is enough.
+
+use crate::describe::{distinct, mean};
+use crate::error::StatsError;
+use crate::linear::{Term, fit_linear};
+
+/// The quadratic term of `y ~ x + x²` with x centred on its mean: how far the
+/// relation bends, and whether that is more than chance. In units of y over those of
+/// x squared; positive where it bends upwards.
+///
+/// # Errors
+/// [`StatsError::TooFewLevels`] for fewer than 3 distinct x, else as [`fit_linear`].
+pub fn curvature(x: &[f64], y: &[f64], clusters: Option<&[u64]>) -> Result<Term, StatsError> {
+    if distinct(x).len() < 3 {
+        return Err(StatsError::TooFewLevels);
+    }
+    let middle = mean(x);
+    let line: Vec<f64> = x.iter().map(|v| v - middle).collect();
+    let square = line.iter().map(|v| v * v).collect();
+    let fit = fit_linear(&[line, square], y, clusters)?;
+    Ok(fit.terms[1])
+}
