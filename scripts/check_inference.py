@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["numpy", "pandas", "scipy", "scikit-learn", "statsmodels"]
+# ///
+"""Prints what other libraries and brute force say of a fixed table.
+
+    scripts/check_inference.py [../shared/published]
+
+These numbers stand in the tests of reprsim-stats. The table is a 3 x 3 factorial with
+6 seeds, from whole-number arithmetic that the tests repeat; the unbalanced one lacks
+every seventh point. With the folder of the published tables also what the tests
+expect of those beyond its expected.json.
+"""
+import itertools
+import math
+import pathlib
+import sys
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from scipy import stats
+from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
+from statsmodels.stats.multitest import multipletests
+
+
+def noise(k: int) -> float:
+    """From -0.5 to 0.5, without a pattern that the design could follow."""
+    return ((k * k * 7919 + k * 104729) % 1009) / 1009 - 0.5
+
+
+def factorial() -> pd.DataFrame:
+    rows = []
+    for seed, i, j in itertools.product(range(6), range(3), range(3)):
+        k = len(rows) + 1
+        a, b = i / 2 - 0.5, j / 2 - 0.5
+        y = 0.5 + 0.2 * a + 0.4 * b + 0.1 * a * b + 0.05 * noise(seed + 201)
+        y += 0.1 * noise(seed + 301) * a + 0.1 * noise(seed + 401) * a * b + 0.1 * noise(k)
+        accuracy = 0.8 + 0.01 * a + 0.02 * noise(k + 500)
+        rows.append((seed, a, b, a * b, accuracy, y))
+    return pd.DataFrame(rows, columns=["seed", "a", "b", "ab", "accuracy", "y"])
+
+
+def fitted(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The fit of y on the columns of x and an intercept."""
+    x = np.column_stack([np.ones(len(y)), x])
+    return x @ np.linalg.lstsq(x, y, rcond=None)[0]
+
+
+def r_squared(x: np.ndarray, y: np.ndarray) -> float:
+    return 1 - np.sum((y - fitted(x, y)) ** 2) / np.sum((y - y.mean()) ** 2)
+
+
+def sign_flip(x: np.ndarray, place: int, y: np.ndarray, seeds: np.ndarray) -> float:
+    """All flips of the scores of whole seeds."""
+    others = np.delete(x, place, axis=1)
+    scores = (x[:, place] - fitted(others, x[:, place])) * (y - fitted(others, y))
+    sums = [scores[seeds == s].sum() for s in np.unique(seeds)]
+    flips = np.array(list(itertools.product([1, -1], repeat=len(sums))))
+    statistics = np.abs(flips @ sums)
+    return np.mean(statistics >= statistics[0] * (1 - 1e-10))
+
+
+def permutation(x: np.ndarray, place: int, y: np.ndarray) -> float:
+    """All permutations of the residuals of the model without the term."""
+    others = np.delete(x, place, axis=1)
+    fit = fitted(others, y)
+    residuals = y - fit
+
+    def t(y: np.ndarray) -> float:
+        return abs(sm.OLS(y, sm.add_constant(x)).fit().tvalues[place + 1])
+
+    observed = t(y)
+    orders = itertools.permutations(range(len(y)))
+    return np.mean([t(fit + residuals[list(o)]) >= observed * (1 - 1e-10) for o in orders])
+
+
+def shares(x: np.ndarray, covariates: np.ndarray, y: np.ndarray) -> list[float]:
+    """The gain of R² of each term, averaged over all orders."""
+    terms = x.shape[1]
+    gains = np.zeros(terms)
+    for order in itertools.permutations(range(terms)):
+        for place, term in enumerate(order):
+            before, after = list(order[:place]), list(order[: place + 1])
+            gains[term] += r_squared(np.column_stack([x[:, after], covariates]), y)
+            gains[term] -= r_squared(np.column_stack([x[:, before], covariates]), y)
+    return list(gains / math.factorial(terms))
+
+
+def partial(x: np.ndarray, y: np.ndarray, term: int) -> float:
+    left = 1 - r_squared(np.delete(x, term, axis=1), y)
+    return (left - (1 - r_squared(x, y))) / left
+
+
+def power(shift: float, df: float, critical: float) -> float:
+    return stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift)
+
+
+def say(name: str, *values: float) -> None:
+    print(f"{name}: " + ", ".join(repr(float(v)) for v in values))
+
+
+def synthetic() -> None:
+    table = factorial()
+    unbalanced = table[table.index % 7 != 6]
+    terms, y = unbalanced[["a", "b", "ab"]].to_numpy(), unbalanced.y.to_numpy()
+    seeds, accuracy = unbalanced.seed.to_numpy(), unbalanced[["accuracy"]].to_numpy()
+    x = np.column_stack([terms, accuracy])
+
+    fit = sm.OLS(y, sm.add_constant(x)).fit(
+        cov_type="cluster", cov_kwds={"groups": seeds}, use_t=True
+    )
+    say("clustered coefficient", *fit.params[1:])
+    say("clustered standard error", *fit.bse[1:])
+    say("clustered p", *fit.pvalues[1:])
+    say("sign flips", *[sign_flip(x, place, y, seeds) for place in range(3)])
+    say("sign flips, accuracy", *[sign_flip(terms, p, accuracy[:, 0], seeds) for p in range(3)])
+    say("R²", r_squared(x, y), r_squared(accuracy, y))
+    say("partial R²", *[partial(x, y, place) for place in range(3)])
+    say("shares", *shares(terms, accuracy, y))
+    say("shares without covariate", *shares(terms, np.empty((len(y), 0)), y))
+
+    few = table[table.seed == 0].iloc[:7]
+    say(
+        "permutations",
+        permutation(few[["a"]].to_numpy(), 0, few.y.to_numpy()),
+        permutation(few[["a", "b"]].to_numpy(), 0, few.y.to_numpy()),
+    )
+
+    square = np.column_stack([table.b, table.b**2])
+    curve = sm.OLS(table.y, sm.add_constant(square)).fit()
+    say("curvature", curve.params.iloc[2], curve.bse.iloc[2], curve.pvalues.iloc[2])
+
+    y, b = table.y.to_numpy(), table.b.to_numpy()
+    say("Spearman", stats.spearmanr(b, y)[0], stats.spearmanr(np.round(y, 1), table.accuracy)[0])
+    ksg = lambda x, y: mutual_info_regression(x.reshape(-1, 1), y, random_state=42)[0]
+    say("KSG", ksg(b, y), ksg(y, y + 20 * table.accuracy.to_numpy()))
+    # Levels of 1, 2, 3 and of many points.
+    uneven = np.select([y <= np.sort(y)[k] for k in (0, 2, 5)], [9, 7, 8], 2 * b)
+    ross = lambda d, y: mutual_info_classif(
+        y.reshape(-1, 1), np.unique(d, return_inverse=True)[1], random_state=42
+    )[0]
+    say("Ross", ross(b, y), ross(uneven, y))
+    kept = np.unique(uneven, return_counts=True)[1]
+    say("entropy", stats.entropy([18, 18, 18]), stats.entropy(kept[kept > 1]))
+
+    p = [0.01, 0.04, 0.03, 0.005, 0.5, 0.02]
+    say("Holm", *multipletests(p, method="holm")[1])
+
+    # Slope 0.3, residual sd 0.5, sum of squares 2.5 and 5 points a seed, 2 coefficients.
+    for s in (1, 2, 3, 8):
+        df = 5 * s - 2
+        shift, critical = 0.3 * math.sqrt(2.5 * s) / 0.5, stats.t.ppf(0.975, df)
+        say(f"power, independent, {s} seeds", power(shift, df, critical))
+    # Slope 0.1, sd of slopes 0.1, 3 points a seed, 2 coefficients, CR1.
+    for s in (2, 3, 5, 8, 20):
+        strict = math.sqrt((3 * s - 1) / (3 * s - 2))
+        say(
+            f"power, clustered, {s} seeds",
+            power(math.sqrt(s), s - 1, stats.t.ppf(0.975, s - 1) * strict),
+        )
+
+
+def published(folder: pathlib.Path) -> None:
+    for name, column in (
+        ("resnet_cifar100_ds_platonic", "metric_ood_all_mnist"),
+        ("resnet_cifar100_task_platonic", "metric_ood_one"),
+        ("nanogpt_shakespeare_ds_platonic", "metric_wikitext"),
+        ("resnet_partition_platonic", "shape"),
+    ):
+        table = pd.read_csv(folder / f"{name}.csv")
+        table = table[(table.metric == "cka") & (table[column] != -1)]
+        if "partition" in table:
+            x = table.partition.str.removeprefix("partition").astype(float).to_numpy()
+        else:
+            x = table.frac_overlap.to_numpy()
+        y, seeds = table[column].to_numpy(), table.seed.to_numpy()
+        fit = sm.OLS(y, sm.add_constant(x)).fit(
+            cov_type="cluster", cov_kwds={"groups": seeds}, use_t=True
+        )
+        print(name, column, len(y), "points", len(np.unique(seeds)), "seeds")
+        say("  slope, clustered standard error, p", fit.params[1], fit.bse[1], fit.pvalues[1])
+        say("  sign flips", sign_flip(x.reshape(-1, 1), 0, y, seeds))
+        levels = np.unique(x, return_inverse=True)[1]
+        say("  Ross", mutual_info_classif(y.reshape(-1, 1), levels, random_state=42)[0])
+        say("  entropy", stats.entropy(np.bincount(levels)))
+        square = np.column_stack([x, x**2])
+        curve = sm.OLS(y, sm.add_constant(square)).fit()
+        say("  curvature p, independent", curve.pvalues[2])
+
+
+if __name__ == "__main__":
+    synthetic()
+    root = pathlib.Path(__file__).resolve().parents[2] / "shared" / "published"
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root
+    if folder.exists():
+        published(folder)
+    else:
+        print("no published tables")
