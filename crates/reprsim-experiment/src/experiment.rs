@@ -351,6 +351,36 @@ pub struct AnalysisConfig {
     pub k: usize,
     /// Permutations of the probe for each p-value; 0: none.
     pub permutations: usize,
+    /// What the attribution over a grid holds fixed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covariates: Vec<Covariate>,
+    /// Whether pairs with a model that did not train are left out of every statistic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leave_out_untrained: bool,
+}
+
+/// What similarity may depend on beside overlap; a mean over the two models of a pair.
+/// (Size is no covariate: cells differ in it only where it is an axis.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Covariate {
+    /// Accuracy on held-out samples.
+    Accuracy,
+    /// Training loss, of a language model the held-out loss.
+    Loss,
+}
+
+impl Covariate {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Accuracy, Self::Loss];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Loss => "loss",
+        }
+    }
 }
 
 impl AnalysisConfig {

@@ -16,6 +16,7 @@ mod experiment;
 mod extraction;
 mod file;
 mod plan;
+mod result_table;
 pub mod results;
 pub mod run;
 mod split;
@@ -24,8 +25,8 @@ pub mod summary;
 
 pub use error::ExperimentError;
 pub use experiment::{
-    AnalysisConfig, Axis, AxisKind, DatasetConfig, Experiment, Keep, Pairing, Point, Primary,
-    ProbeConfig, ProbeKind, Sweep,
+    AnalysisConfig, Axis, AxisKind, Covariate, DatasetConfig, Experiment, Keep, Pairing, Point,
+    Primary, ProbeConfig, ProbeKind, Sweep,
 };
 pub use extraction::extract_probes;
 pub use file::{read_experiment, unknown};

@@ -1,13 +1,6 @@
-//! What a cell found, and the tidy table of all rows.
-
-use std::path::Path;
+//! What a cell found.
 
 use serde::{Deserialize, Serialize};
-
-use crate::ExperimentError;
-use crate::experiment::{AxisKind, Experiment, Sweep};
-use crate::plan::Cell;
-use crate::store::write_text;
 
 /// Version of the layout of `result.json`.
 pub(crate) const RESULT_SCHEMA: u32 = 3;
@@ -82,101 +75,4 @@ pub struct CellResult {
     pub b: ModelResult,
     /// All similarities.
     pub scores: Vec<Score>,
-}
-
-const HEADER: [&str; 28] = [
-    "experiment",
-    "cell",
-    "seed",
-    "sweep",
-    "data",
-    "class",
-    "task",
-    "partition",
-    "style",
-    "width",
-    "depth",
-    "pair",
-    "role",
-    "samples_shared",
-    "labels_shared",
-    "probe",
-    "layer_a",
-    "layer_b",
-    "measure",
-    "value",
-    "n",
-    "d_a",
-    "d_b",
-    "null_mean",
-    "p_permutation",
-    "calibrated",
-    "undefined",
-    "schema",
-];
-
-/// Writes all rows to `path` as CSV. A missing value is an empty field.
-///
-/// # Errors
-/// [`ExperimentError::Store`].
-pub fn write_csv(
-    path: &Path,
-    experiment: &Experiment,
-    results: &[(Cell, CellResult)],
-) -> Result<(), ExperimentError> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let say = |e: csv::Error| ExperimentError::store(path, e);
-    writer.write_record(HEADER).map_err(say)?;
-    let optional = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
-    for (cell, result) in results {
-        let sweep = cell.sweep(experiment).map(Sweep::name).unwrap_or_default();
-        let point = cell.point().map(|(_, point)| point);
-        let level = |kind: AxisKind| optional(point.and_then(|p| p.level(kind)));
-        // Which of the listed pairs of tasks, from 1.
-        let pair = point.and_then(|p| p.pair);
-        let pair = pair.map(|i| (i + 1).to_string()).unwrap_or_default();
-        let role = match point {
-            None => "untrained",
-            Some(point) if point.listed => "level",
-            Some(_) => "ceiling",
-        };
-        for score in &result.scores {
-            writer
-                .write_record([
-                    &experiment.name,
-                    &cell.index.to_string(),
-                    &cell.seed.to_string(),
-                    &sweep,
-                    &level(AxisKind::Data),
-                    &level(AxisKind::Class),
-                    &level(AxisKind::Task),
-                    &level(AxisKind::Partition),
-                    &level(AxisKind::Style),
-                    &level(AxisKind::Width),
-                    &level(AxisKind::Depth),
-                    &pair,
-                    role,
-                    &optional(result.samples_shared),
-                    &optional(result.labels_shared),
-                    &score.probe,
-                    &score.layer_a,
-                    &score.layer_b,
-                    &score.measure,
-                    &optional(score.value),
-                    &score.n.to_string(),
-                    &score.d_a.to_string(),
-                    &score.d_b.to_string(),
-                    &optional(score.null_mean),
-                    &optional(score.p_permutation),
-                    &optional(score.calibrated),
-                    score.undefined.as_deref().unwrap_or_default(),
-                    "3",
-                ])
-                .map_err(say)?;
-        }
-    }
-    let bytes = writer
-        .into_inner()
-        .map_err(|e| ExperimentError::store(path, e))?;
-    write_text(path, &String::from_utf8_lossy(&bytes))
 }

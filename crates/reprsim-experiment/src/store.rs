@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use reprsim_data::split::Labelling;
 use reprsim_data::write_whole;
-use serde::Serialize;
+use reprsim_train::{Epoch, read_epochs};
+use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
+use crate::experiment::AxisKind;
 use crate::plan::{Cell, Plan};
 use crate::results::{CellResult, RESULT_SCHEMA};
 
@@ -159,6 +162,58 @@ pub fn finished(root: &Path, plan: &Plan) -> Vec<(Cell, CellResult)> {
             let path = directories.get(&cell.hash)?.join("result.json");
             let result = read_result(&path).filter(|r| r.measuring == measuring)?;
             Some((cell.clone(), result))
+        })
+        .collect()
+}
+
+/// The label factors of each model's task, sorted and joined, by the number of the cell:
+/// of cells of sweeps of tasks alone, in which models of one point learn different ones.
+pub(crate) fn tasks(root: &Path, plan: &Plan) -> BTreeMap<usize, [String; 2]> {
+    #[derive(Deserialize)]
+    struct Split {
+        a: Model,
+        b: Model,
+    }
+    #[derive(Deserialize)]
+    struct Model {
+        labelling: Labelling,
+    }
+    let task = |model: Model| match model.labelling {
+        Labelling::Factors(mut factors) => {
+            factors.sort_unstable();
+            factors.join(" x ")
+        }
+        Labelling::Classes(_) => String::new(),
+    };
+    let of_tasks = |cell: &&Cell| {
+        let sweep = cell.sweep(&plan.experiment);
+        sweep.is_some_and(|s| s.has(AxisKind::Task) || s.has(AxisKind::Partition))
+    };
+    let directories = directories(root, plan);
+    plan.cells
+        .iter()
+        .filter(of_tasks)
+        .filter_map(|cell| {
+            let path = directories.get(&cell.hash)?.join("split.json");
+            let split: Split = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+            Some((cell.index, [task(split.a), task(split.b)]))
+        })
+        .collect()
+}
+
+/// The training history of each model, `a` then `b`, by the number of the cell; empty of
+/// models that were not trained.
+pub(crate) fn histories(root: &Path, plan: &Plan) -> BTreeMap<usize, [Vec<Epoch>; 2]> {
+    let directories = directories(root, plan);
+    plan.cells
+        .iter()
+        .filter_map(|cell| {
+            let directory = directories.get(&cell.hash)?;
+            let history = |name: &str| read_epochs(&directory.join(name)).unwrap_or_default();
+            let both = [history("a.train.jsonl"), history("b.train.jsonl")];
+            both.iter()
+                .any(|h| !h.is_empty())
+                .then_some((cell.index, both))
         })
         .collect()
 }

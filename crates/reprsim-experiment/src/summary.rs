@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use reprsim_data::write_whole;
 use reprsim_report::{
     AxisSection, EffectRow, Fit, ForestRow, GridAnswer, GridLine, GridSection, GridTerm,
     LevelSummary, Reference, Report, SkillRow, Verdict, render,
@@ -13,8 +14,9 @@ use crate::ExperimentError;
 use crate::analysis::{Analysis, Effect, GridPoint, analyze};
 use crate::experiment::{AxisKind, Experiment, Pairing, Sweep};
 use crate::plan::{Cell, Plan};
-use crate::results::{CellResult, write_csv};
-use crate::store::{finished, write_json, write_text};
+use crate::result_table::{table, to_csv};
+use crate::results::CellResult;
+use crate::store::{finished, tasks, write_json, write_text};
 
 /// What merging wrote.
 #[derive(Clone, Debug)]
@@ -39,13 +41,16 @@ pub fn merge(root: &Path, plan: &Plan) -> Result<Merged, ExperimentError> {
             root.display()
         )));
     }
-    let csv = root.join("results.csv");
-    write_csv(&csv, &plan.experiment, &results)?;
-    let analysis = analyze(&plan.experiment, plan.cells.len(), &results);
+    let (csv, parquet) = (root.join("results.csv"), root.join("results.parquet"));
+    let all = table(&plan.experiment, &results, |_, _| true);
+    let text = to_csv(&all).map_err(|e| ExperimentError::store(&csv, e))?;
+    write_text(&csv, &text)?;
+    let bytes = reprsim_report::parquet(&all).map_err(|e| ExperimentError::store(&parquet, e))?;
+    write_whole(&parquet, &bytes).map_err(|e| ExperimentError::store(&parquet, e))?;
+    let analysis = analyze(plan, &results, &tasks(root, plan));
     write_json(&root.join("analysis.json"), &analysis)?;
-    let table = std::fs::read_to_string(&csv).map_err(|e| ExperimentError::store(&csv, e))?;
     let path = root.join("report.html");
-    write_text(&path, &render(&report(plan, &results, &analysis, table)))?;
+    write_text(&path, &render(&report(plan, &results, &analysis, text)))?;
     Ok(Merged {
         analysis,
         report: path,

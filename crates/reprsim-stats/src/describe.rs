@@ -29,7 +29,7 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
 }
 
 /// The median; NaN for no values.
-pub(crate) fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     quantile(&sorted, 0.5)

@@ -17,7 +17,7 @@ mod series;
 
 pub use attribution::{Attribution, Design, Interval, TermShare, attribute};
 pub use curvature::curvature;
-pub use describe::{Level, describe_levels, mean, standard_deviation};
+pub use describe::{Level, describe_levels, mean, median, standard_deviation};
 pub use error::StatsError;
 pub use health::{BadEnd, outliers};
 pub use linear::{Errors, LinearFit, Term, fit_linear};

@@ -79,6 +79,24 @@ Examples:
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// The statistics of similarity on overlap, for any tidy table.
+    #[command(after_help = "\
+Examples:
+  reprsim analyze runs/quick/results.csv --x data --y value --group probe,layer_a,measure \\
+      --where role=level
+  reprsim analyze published.csv --x frac_overlap --y metric_overlap --group metric
+  reprsim analyze published.csv --x frac_overlap --y a,b --missing -1 --cluster seed
+  reprsim analyze table.csv --x data,task --y cka --cluster seed --covariate accuracy
+
+A CSV file with a header and a row a point. With one --x: slope, errors, interval, p,
+R2, rank correlation, a test for curvature, mutual information in nats by the published
+estimator (mi_ksg) and by one for levels (mi, its share of the levels' entropy, p). With
+several: every x and every product of two, and what share of the variance each explains.
+Errors are cluster-robust (CR1) with --cluster, else those of independent points;
+randomisation_p flips the signs of clusters, else permutes. Missing are empty fields, NA,
+NaN and what --missing names; of text that ends with a number, like partition2, --x
+takes the number.")]
+    Analyze(AnalyzeArgs),
     /// Write a checkpoint's layer activations on the probes of an experiment.
     #[command(after_help = "\
 Examples:
@@ -131,6 +149,50 @@ Example:
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnalyzeArgs {
+    /// The table: a CSV file with a header.
+    pub file: PathBuf,
+    /// The column of the overlap; several, comma-separated, are a factorial design.
+    #[arg(long, required = true, value_delimiter = ',', value_name = "COL")]
+    pub x: Vec<String>,
+    /// The columns of similarity, comma-separated; each is analysed alone.
+    #[arg(long, required = true, value_delimiter = ',', value_name = "COL")]
+    pub y: Vec<String>,
+    /// Columns whose values are analysed apart, such as the measure.
+    #[arg(long, value_delimiter = ',', value_name = "COL")]
+    pub group: Vec<String>,
+    /// Take only rows with this value; may be repeated.
+    #[arg(long = "where", value_name = "COL=VALUE", value_parser = condition)]
+    pub conditions: Vec<(String, String)>,
+    /// The column of what points share, such as the seed.
+    #[arg(long, value_name = "COL")]
+    pub cluster: Option<String>,
+    /// Columns to hold fixed, such as accuracy.
+    #[arg(long, value_delimiter = ',', value_name = "COL")]
+    pub covariate: Vec<String>,
+    /// A number that stands for a missing value; may be repeated.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub missing: Vec<f64>,
+    /// Permutations of randomisation tests, and resamples for intervals of shares.
+    #[arg(long, value_name = "COUNT", default_value_t = 999)]
+    pub permutations: usize,
+    /// Seed of permutations and resamples.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Reads `COL=VALUE`.
+fn condition(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((column, value)) if !column.is_empty() => Ok((column.into(), value.into())),
+        _ => Err(format!("'{text}' is not COL=VALUE, such as measure=cka")),
+    }
 }
 
 #[derive(Debug, clap::Args)]

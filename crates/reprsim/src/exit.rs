@@ -16,6 +16,18 @@ pub(crate) const USAGE: u8 = 2;
 /// The run ended, but some cells failed.
 pub(crate) const CELLS_FAILED: u8 = 3;
 
+/// The program was used wrongly; the message says how, and what to do.
+#[derive(Debug)]
+pub(crate) struct UsageError(pub String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
 /// Prints an error with its causes and picks the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // A closed pipe (`reprsim ... | head`) is no error.
@@ -31,6 +43,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         e.downcast_ref::<ExperimentError>()
             .is_some_and(ExperimentError::is_usage)
             || e.is::<ActivationError>()
+            || e.is::<UsageError>()
             || e.downcast_ref::<DataError>()
                 .is_some_and(DataError::is_usage)
     });

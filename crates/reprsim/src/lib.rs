@@ -6,6 +6,7 @@ mod comparison;
 mod exit;
 mod progress;
 mod table;
+mod tidy;
 
 use std::process::ExitCode;
 

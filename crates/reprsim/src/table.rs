@@ -26,6 +26,19 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// The table without the columns that hold nothing.
+    pub fn without_empty(mut self) -> Self {
+        let holds = |i: usize| self.rows.iter().any(|row| !row[i].is_null());
+        let kept: Vec<bool> = (0..self.fields.len()).map(holds).collect();
+        let mut of_field = kept.iter();
+        self.fields.retain(|_| *of_field.next().unwrap_or(&true));
+        for row in &mut self.rows {
+            let mut of_value = kept.iter();
+            row.retain(|_| *of_value.next().unwrap_or(&true));
+        }
+        self
+    }
+
     /// Prints the table to standard output.
     pub fn print(&self, format: Format) -> io::Result<()> {
         self.write(format, &mut io::stdout().lock())
@@ -86,7 +99,10 @@ impl Table {
         let cells: Vec<Vec<String>> = self
             .rows
             .iter()
-            .map(|row| row.iter().map(human).collect())
+            .map(|row| {
+                let fields = self.fields.iter().zip(row);
+                fields.map(|(field, value)| human(field, value)).collect()
+            })
             .collect();
         let widths: Vec<usize> = self
             .fields
@@ -134,13 +150,17 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// The value as a person reads it: four significant digits.
-fn human(value: &Value) -> String {
+/// The value of a field as a person reads it: four significant digits.
+fn human(field: &str, value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::Number(n) if n.is_f64() => {
             let v = n.as_f64().unwrap_or_default();
-            if v.abs() < 1e-12 {
+            // A p-value is never zero; anything else so small is rounding.
+            let p = field.starts_with("p_") || field.ends_with("_p");
+            if v.abs() < 1e-12 && p {
+                "<1e-12".into()
+            } else if v.abs() < 1e-12 {
                 "0".into()
             } else if v.abs() < 1e-3 {
                 format!("{v:.1e}")

@@ -6,7 +6,7 @@ use reprsim_models::ModelConfig;
 use super::raw::RawAnalysis;
 use super::reader::Reader;
 use crate::ExperimentError;
-use crate::experiment::{AnalysisConfig, Primary, ProbeConfig, ProbeKind};
+use crate::experiment::{AnalysisConfig, Covariate, Primary, ProbeConfig, ProbeKind};
 
 /// What is measured where an experiment file names nothing.
 pub(crate) const DEFAULT_MEASURES: [&str; 3] = [
@@ -74,7 +74,18 @@ impl Reader<'_> {
             }
         }
         self.pick("layer", &primary.layer, &layers)?;
+        let known = Covariate::ALL.map(|covariate| (covariate.name(), covariate));
+        let mut covariates = Vec::new();
+        for name in raw.covariates.iter().flatten() {
+            let covariate = self.pick("covariate", name, &known)?;
+            if covariates.contains(&covariate) {
+                return Err(self.at(name, format!("'{}' twice", name.get_ref())));
+            }
+            covariates.push(covariate);
+        }
         Ok(AnalysisConfig {
+            covariates,
+            leave_out_untrained: raw.leave_out_untrained.unwrap_or_default(),
             primary: Primary {
                 measure: reprsim_metrics::find(primary.measure.get_ref())
                     .map_or_else(String::new, |m| m.full_name(k)),

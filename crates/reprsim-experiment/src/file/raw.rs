@@ -167,6 +167,8 @@ pub(super) struct RawAnalysis {
     pub k: Option<Spanned<usize>>,
     pub permutations: Option<Spanned<usize>>,
     pub pooling: Option<Spanned<String>>,
+    pub covariates: Option<Vec<Spanned<String>>>,
+    pub leave_out_untrained: Option<bool>,
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod analyze;
 mod bench;
 mod compare;
 mod completions;
@@ -19,6 +20,7 @@ use crate::args::{Args, Command};
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(args) => run::run(&args),
+        Command::Analyze(args) => analyze::analyze(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Data(command) => data::data(command),

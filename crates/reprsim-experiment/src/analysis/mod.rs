@@ -1,0 +1,13 @@
+//! Turns the rows of all cells into effects: similarity on overlap, per sweep, probe,
+//! layer and measure; what explains it; and what should make a reader doubt it.
+
+mod analyze;
+mod effect;
+mod health;
+mod power;
+mod series;
+
+pub use analyze::{Analysis, Grid, GridAttribution, GridPoint, analyze};
+pub use effect::{Effect, Information};
+pub use health::{Flag, FlagKind};
+pub use power::{PowerRow, power};

@@ -1,0 +1,238 @@
+//! Tidy tables of any tool: a CSV file with a header, a row a point.
+
+use std::path::{Path, PathBuf};
+
+use reprsim_experiment::unknown;
+
+use crate::exit::UsageError;
+
+/// What stands for a missing value in tables that Python and R write.
+const MISSING: [&str; 4] = ["", "NA", "NaN", "nan"];
+
+/// A table as it was read.
+pub(crate) struct Tidy {
+    path: PathBuf,
+    header: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// A row and where it is in the file.
+struct Row {
+    line: u64,
+    fields: Vec<String>,
+}
+
+/// Some rows of a table, by their places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selection(Vec<usize>);
+
+impl Tidy {
+    /// Reads a CSV file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let say = |e: csv::Error| UsageError(format!("{}: {e}", path.display()));
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_path(path)
+            .map_err(say)?;
+        let header: Vec<String> = reader
+            .headers()
+            .map_err(say)?
+            .iter()
+            // Excel and pandas' utf-8-sig begin a file with a mark.
+            .map(|name| name.trim_start_matches('\u{feff}').to_string())
+            .collect();
+        let mut rows = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(say)?;
+            rows.push(Row {
+                line: record.position().map_or(0, csv::Position::line),
+                fields: record.iter().map(String::from).collect(),
+            });
+        }
+        if rows.is_empty() {
+            return Err(UsageError(format!("{}: no rows", path.display())).into());
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            header,
+            rows,
+        })
+    }
+
+    fn column(&self, name: &str) -> anyhow::Result<usize> {
+        let place = self.header.iter().position(|known| known == name);
+        Ok(place.ok_or_else(|| {
+            let names: Vec<&str> = self.header.iter().map(String::as_str).collect();
+            let reason = unknown("column", name, &names);
+            UsageError(format!("{}: {reason}", self.path.display()))
+        })?)
+    }
+
+    /// The rows whose columns hold these values: pairs of a column and a value. Numbers
+    /// are the same however they are written.
+    pub fn select(&self, wanted: &[(String, String)]) -> anyhow::Result<Selection> {
+        let mut kept: Vec<usize> = (0..self.rows.len()).collect();
+        for (name, value) in wanted {
+            let column = self.column(name)?;
+            kept.retain(|&row| same(&self.rows[row].fields[column], value));
+            if kept.is_empty() {
+                let mut values: Vec<&str> = (self.rows.iter())
+                    .map(|row| row.fields[column].as_str())
+                    .collect();
+                values.sort_unstable();
+                values.dedup();
+                let more = if values.len() > 12 { ", ..." } else { "" };
+                values.truncate(12);
+                return Err(UsageError(format!(
+                    "{}: no row has {name} = {value} (and what --where asks before); {name} is: {}{more}",
+                    self.path.display(),
+                    values.join(", ")
+                ))
+                .into());
+            }
+        }
+        Ok(Selection(kept))
+    }
+
+    /// Groups of rows that agree in `columns`, in the order in which they first appear,
+    /// with what they agree in.
+    pub fn groups(
+        &self,
+        rows: &Selection,
+        columns: &[String],
+    ) -> anyhow::Result<Vec<(Vec<String>, Selection)>> {
+        let places: Vec<usize> =
+            (columns.iter().map(|name| self.column(name))).collect::<anyhow::Result<_>>()?;
+        let mut groups: Vec<(Vec<String>, Selection)> = Vec::new();
+        for &row in &rows.0 {
+            let fields = &self.rows[row].fields;
+            let key: Vec<String> = places.iter().map(|&place| fields[place].clone()).collect();
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, group)) => group.0.push(row),
+                None => groups.push((key, Selection(vec![row]))),
+            }
+        }
+        Ok(groups)
+    }
+
+    /// A column of numbers; `None` where a value is missing, or is among `missing`. Text
+    /// that ends with a number, like `partition2`, is that number.
+    pub fn numbers(
+        &self,
+        rows: &Selection,
+        name: &str,
+        missing: &[f64],
+    ) -> anyhow::Result<Vec<Option<f64>>> {
+        let column = self.column(name)?;
+        rows.0
+            .iter()
+            .map(|&row| {
+                let Row { line, fields } = &self.rows[row];
+                let text = fields[column].as_str();
+                if MISSING.contains(&text) {
+                    return Ok(None);
+                }
+                let value = number(text).ok_or_else(|| {
+                    UsageError(format!(
+                        "{}:{line}: '{text}' in column {name} is no number\n  a missing value is an \
+                         empty field, NA or NaN, or what --missing names",
+                        self.path.display()
+                    ))
+                })?;
+                Ok(Some(value).filter(|value| !missing.contains(value)))
+            })
+            .collect()
+    }
+
+    /// A number for each different text of a column, in the order of appearance.
+    pub fn ids(&self, rows: &Selection, name: &str) -> anyhow::Result<Vec<u64>> {
+        let column = self.column(name)?;
+        let mut known: Vec<&str> = Vec::new();
+        Ok(rows
+            .0
+            .iter()
+            .map(|&row| {
+                let text = self.rows[row].fields[column].as_str();
+                let place = known.iter().position(|k| *k == text).unwrap_or_else(|| {
+                    known.push(text);
+                    known.len() - 1
+                });
+                place as u64
+            })
+            .collect())
+    }
+}
+
+/// A finite number, alone or after letters.
+fn number(text: &str) -> Option<f64> {
+    let plain = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite());
+    plain(text).or_else(|| {
+        let end = text.trim_start_matches(|c: char| c.is_alphabetic() || c == '_');
+        let counted = end.starts_with(|c: char| c.is_ascii_digit());
+        plain(end).filter(|_| counted && end.len() < text.len())
+    })
+}
+
+fn same(field: &str, wanted: &str) -> bool {
+    let numbers = || Some((field.parse::<f64>().ok()?, wanted.parse::<f64>().ok()?));
+    field == wanted || numbers().is_some_and(|(a, b)| a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tidy(text: &str) -> anyhow::Result<Tidy> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, text)?;
+        Tidy::read(&path)
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        assert_eq!(number("partition2"), Some(2.0));
+        assert_eq!(number("-1.000"), Some(-1.0));
+        assert_eq!(number("level_0.5"), Some(0.5));
+        for wrong in ["", "two", "2b", "inf", "x-1", "partition"] {
+            assert_eq!(number(wrong), None, "{wrong}");
+        }
+        assert!(same("0.50", "0.5") && !same("a", "b") && same("a", "a"));
+    }
+
+    #[test]
+    fn missing_values_are_kept_apart_from_wrong_ones() {
+        let table = tidy("\u{feff}x,y\n0,1.5\n1,\n2,NA\n3,-1.000\n4,oops\n").unwrap();
+        let all = table.select(&[]).unwrap();
+        let firsts = Selection(vec![0, 1, 2, 3]);
+        assert_eq!(
+            table.numbers(&firsts, "y", &[-1.0]).unwrap(),
+            [Some(1.5), None, None, None]
+        );
+        let error = table.numbers(&all, "y", &[]).unwrap_err().to_string();
+        assert!(error.contains("t.csv:6: 'oops' in column y"), "{error}");
+        let error = table.numbers(&all, "z", &[]).unwrap_err().to_string();
+        assert!(error.contains("unknown column 'z'"), "{error}");
+    }
+
+    #[test]
+    fn rows_are_grouped_in_order() {
+        let table = tidy("m,s,y\nb,1,0\na,1,1\nb,2,2\n").unwrap();
+        let all = table.select(&[]).unwrap();
+        let groups = table.groups(&all, &["m".into()]).unwrap();
+        assert_eq!(groups[0], (vec!["b".to_string()], Selection(vec![0, 2])));
+        assert_eq!(groups[1], (vec!["a".to_string()], Selection(vec![1])));
+        assert_eq!(table.ids(&all, "s").unwrap(), [0, 0, 1]);
+        let one = table.select(&[("s".into(), "1.0".into())]).unwrap();
+        assert_eq!(one, Selection(vec![0, 1]));
+        let error = table.select(&[("s".into(), "3".into())]).unwrap_err();
+        assert!(error.to_string().contains("s is: 1, 2"), "{error}");
+    }
+
+    #[test]
+    fn ragged_rows_are_refused_with_their_line() {
+        let error = tidy("x,y\n1,2\n3\n").err().unwrap().to_string();
+        assert!(error.contains("line: 3"), "{error}");
+        assert!(tidy("x,y\n").is_err());
+    }
+}
