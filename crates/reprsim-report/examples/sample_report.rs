@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder.join("figures"))?;
     fs::create_dir_all(folder.join("events"))?;
     fs::write(folder.join("report.html"), render(&first))?;
-    let runs = [&[first.clone()], &others[..]].concat();
+    let runs = [std::slice::from_ref(&first), &others[..]].concat();
     fs::write(folder.join("comparison.html"), render_comparison(&runs))?;
     for figure in figures(&first) {
         let path = folder.join("figures").join(&figure.name);

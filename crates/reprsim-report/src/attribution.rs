@@ -42,9 +42,10 @@ pub(crate) fn draw(grid: &GridSection) -> Option<Drawing> {
                 (tick_text(100.0 * tick)) " %"
             }
         }
+        line class="zero" x1=(x.at(0.0)) x2=(x.at(0.0)) y1="0" y2=(floor) {}
         @for (i, row) in rows.iter().enumerate() {
             @let top = ROW * i as f64;
-            text x="4" y=(top + 15.0) { (fitted(&row.term, 13.0, WIDTH - RIGHT)) }
+            text class="over" x="10" y=(top + 15.0) { (fitted(&row.term, 13.0, WIDTH - RIGHT)) }
             @if let Some(value) = share(row.share) {
                 rect class="bar" x=(x.at(value.min(0.0))) y=(top + 21.0)
                     width=(one(x.at(value.max(0.0)) - x.at(value.min(0.0)))) height="15" {
@@ -57,7 +58,6 @@ pub(crate) fn draw(grid: &GridSection) -> Option<Drawing> {
             }
             text class="tick" x=(WIDTH - 2.0) y=(top + 33.0) text-anchor="end" { (percent(share(row.share))) }
         }
-        line class="zero" x1=(x.at(0.0)) x2=(x.at(0.0)) y1="0" y2=(floor) {}
         text x=(WIDTH - 2.0) y=(floor + 35.0) text-anchor="end" { (label(grid)) }
     };
     Some(Drawing {

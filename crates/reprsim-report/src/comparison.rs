@@ -103,7 +103,7 @@ fn effects(reports: &[Report]) -> Markup {
     } };
     html! {
         div.figures {
-            (sections::figure(forest::draw("design", "slope, 95 % interval", &drawn), ""))
+            (sections::figure(forest::draw("design", "slope, 95 % interval", &drawn).as_ref(), ""))
             (scrolling("Declared results", table))
         }
     }
@@ -138,7 +138,7 @@ fn axis_section(reports: &[Report], name: &str, title: &str) -> Markup {
             div.figures.runs { @for (report, section) in &sections { div {
                 h3 { (report.title) }
                 @match section.as_ref().and_then(|s| figure::draw(s, Some(range))) {
-                    Some(drawing) => { (sections::figure(Some(drawing), "")) },
+                    Some(drawing) => { (sections::figure(Some(&drawing), "")) },
                     None => { p.note { "This run has no such axis." } },
                 }
             } } }

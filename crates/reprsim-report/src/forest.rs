@@ -13,7 +13,7 @@ const BELOW: f64 = 44.0;
 /// Room at the right for the number.
 const RIGHT: f64 = 58.0;
 /// A label takes this at most.
-const WIDEST: f64 = 190.0;
+const WIDEST: f64 = 214.0;
 
 /// Rows that belong together.
 pub(crate) struct Group {
@@ -56,7 +56,7 @@ pub(crate) fn draw(class: &str, label: &str, groups: &[Group]) -> Option<Drawing
     for group in groups {
         if !group.heading.is_empty() {
             let text = fitted(&group.heading, 12.0, WIDTH);
-            drawn.push(html! { text class="heading" x="2" y=(top + 17.0) { (text) } });
+            drawn.push(html! { text class="heading over" x="2" y=(top + 17.0) { (text) } });
             top += HEADING;
         }
         for row in &group.rows {

@@ -157,7 +157,7 @@ impl Room {
         let below = if flat { 20.0 } else { 4.0 } + if labelled(0) { 20.0 } else { 0.0 };
         // Large enough for a number where there is room for one.
         let room = width.map_or(420.0, |w| w - left - GAP - BAR - NUMBERS);
-        let largest = if flat { 64.0 } else { 40.0 };
+        let largest = if flat { 84.0 } else { 40.0 };
         Self {
             left,
             above,
@@ -233,7 +233,11 @@ impl Heat {
             top + cell * self.rows.len() as f64,
         );
         let middle = |i: usize| cell * (i as f64 + 0.5);
-        let style = if cell < 32.0 { " dense" } else { "" };
+        let style = match cell {
+            ..32.0 => " dense",
+            ..56.0 => "",
+            _ => " roomy",
+        };
         let short_name = |name: &str| fitted(name, FONT, 130.0);
         html! {
             text x="2" y="14" { (fitted(&self.title, 13.0, room.width())) }

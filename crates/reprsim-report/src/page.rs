@@ -74,7 +74,7 @@ fn summary(report: &Report) -> Markup {
             }
             p.note { (report.primary) }
             div.figures {
-                (figure(figures::effects(report), "The declared results beside each other, with 95 % intervals."))
+                (figure(figures::effects(report).as_ref(), "The declared results beside each other, with 95 % intervals."))
                 (caveats(report))
             }
         }
@@ -104,7 +104,7 @@ fn contents(report: &Report) -> Markup {
     html! {
         nav aria-label="Contents" {
             @for title in sections { a href={ "#" (sections::id(title)) } { (capitalized(title)) } " " }
-            @if !report.heatmaps.is_empty() { a href="#heatmaps" { "Layer by layer" } " " }
+            @if !report.heatmaps.is_empty() { a href="#heatmaps" { "Layer against layer" } " " }
             @if !report.curves.is_empty() { a href="#curves" { "Training" } " " }
             a href="#all-effects" { "All effects" } " "
             a href="#methods" { "Methods" } " "

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::drawing::Drawing;
 use crate::figures::{self, slug};
-use crate::format::{interval, number, p_value, percent, signed};
+use crate::format::{interval, number, p_value, percent, percents, signed};
 use crate::report::{AxisSection, CurvePanel, GridSection, HeatmapPair, Report};
 use crate::scale::tick_text;
 use crate::{attribution, surface};
@@ -13,7 +13,7 @@ use crate::{attribution, surface};
 const OPEN: usize = 60;
 
 /// A figure with its caption, or nothing.
-pub(crate) fn figure(drawing: Option<Drawing>, caption: &str) -> Markup {
+pub(crate) fn figure(drawing: Option<&Drawing>, caption: &str) -> Markup {
     html! {
         @if let Some(drawing) = drawing {
             figure id=[(!drawing.name.is_empty()).then(|| format!("figure-{}", drawing.name))] {
@@ -28,7 +28,7 @@ pub(crate) fn figure(drawing: Option<Drawing>, caption: &str) -> Markup {
 fn titled(title: &str, drawing: Option<Drawing>, caption: &str) -> Markup {
     html! {
         @if drawing.is_some() {
-            div { h3 { (title) } (figure(drawing, caption)) }
+            div { h3 { (title) } (figure(drawing.as_ref(), caption)) }
         }
     }
 }
@@ -45,15 +45,15 @@ pub(crate) fn axis(axis: &AxisSection) -> Markup {
             h2 { (capitalized(&axis.title)) }
             p { (axis.explanation) }
             div.figures {
-                (titled("Similarity over the axis", figures::axis(axis), ""))
-                (titled("Layer by layer", figures::layers(axis), ""))
-                (titled("Measure by measure", figures::measures(axis),
-                    "The declared layer and probe, by every measure. Measures differ in scale."))
-                @if !axis.statistics.is_empty() || !axis.skill.is_empty() {
-                    div {
-                        (statistics(axis))
-                        (skill(axis))
-                    }
+                div.stack {
+                    (titled("Similarity over the axis", figures::axis(axis), ""))
+                    (titled("Measure by measure", figures::measures(axis),
+                        "The declared layer and probe, by every measure. Measures differ in scale."))
+                    (statistics(axis))
+                }
+                div.stack {
+                    (titled("Layer by layer", figures::layers(axis), ""))
+                    (skill(axis))
                 }
             }
         }
@@ -63,8 +63,10 @@ pub(crate) fn axis(axis: &AxisSection) -> Markup {
 fn statistics(axis: &AxisSection) -> Markup {
     html! {
         @if !axis.statistics.is_empty() {
-            h3 { "Statistics of the declared result" }
-            dl { @for (name, value) in &axis.statistics { dt { (name) } dd { (value) } } }
+            div {
+                h3 { "Statistics of the declared result" }
+                dl { @for (name, value) in &axis.statistics { dt { (name) } dd { (value) } } }
+            }
         }
     }
 }
@@ -78,7 +80,7 @@ fn skill(axis: &AxisSection) -> Markup {
         true => "Accuracy beside similarity",
         false => "Loss beside similarity",
     };
-    html! {
+    html! { div {
         h3 { (title) }
         (scrolling(title, html! { table {
             thead { tr { th { (axis.title) } th { "training" } th { "held-out" } th { "similarity" } } }
@@ -94,12 +96,13 @@ fn skill(axis: &AxisSection) -> Markup {
                 td { (number(row.similarity)) }
             } } }
         } }))
-    }
+    } }
 }
 
 /// The section of a factorial design.
 pub(crate) fn grid(grid: &GridSection) -> Markup {
     let surface = surface::draw(grid);
+    let several = surface.len() > 1;
     html! {
         section id=(id(&grid.name)) class="design" {
             h2 { (capitalized(&grid.name)) }
@@ -107,19 +110,27 @@ pub(crate) fn grid(grid: &GridSection) -> Markup {
             div.figures {
                 (titled("Is there an interaction?", figures::lines(grid),
                     "Mean and standard deviation over pairs. Parallel lines would mean that the effects add up."))
-                @for (i, panel) in surface.into_iter().enumerate() {
-                    div {
-                        h3 { (if i == 0 { "Mean similarity of each cell" } else { "\u{a0}" }) }
-                        (figure(Some(panel), ""))
-                    }
-                }
+                @if !several { (panels(&surface)) }
             }
+            @if several { (panels(&surface)) }
             (means(grid))
             (shares(grid))
             div.figures {
                 @for term in &grid.terms {
                     (titled(&format!("{}, layer by layer", capitalized(&term.name)), figures::term(grid, term), ""))
                 }
+            }
+        }
+    }
+}
+
+/// The panels of a grid's means.
+fn panels(surface: &[Drawing]) -> Markup {
+    html! {
+        @if !surface.is_empty() {
+            div {
+                h3 { "Mean similarity of each cell" }
+                div.figures.panels { @for panel in surface { (figure(Some(panel), "")) } }
             }
         }
     }
@@ -157,26 +168,29 @@ fn shares(grid: &GridSection) -> Markup {
         @if let Some(total) = grid.total_r2.filter(|t| t.is_finite()) {
             p { "Together the terms explain " (percent(Some(total))) " of the variance of similarity over pairs." }
         }
-        (figure(figures::shares(grid), "Whiskers: 95 % intervals."))
-        (scrolling("Attribution", html! { table {
-            thead { tr {
-                th.text { "term" } th { "coefficient" } th { "95 % interval" } th { "p" }
-                th { "randomisation p" } th { "partial R²" } th { "95 % interval" }
-                th { (attribution::label(grid)) } th { "95 % interval" }
-            } }
-            tbody { @for row in &grid.attribution { tr {
-                th.text scope="row" { (row.term) }
-                td { (row.coefficient.map_or("–".into(), signed)) }
-                td { (interval(row.interval)) }
-                td { (p_value(row.p_value)) }
-                td { (p_value(row.randomisation_p)) }
-                td { (number(row.partial_r2)) }
-                td { (interval(row.partial_r2_interval)) }
-                td { (percent(row.share)) }
-                td { (interval(row.share_interval)) }
-            } } }
-        } }))
+        div.figures {
+            (figure(figures::shares(grid).as_ref(), "Whiskers: 95 % intervals."))
+            (scrolling("Attribution", html! { table.narrow {
+                thead { tr {
+                    th.text { "term" } th { "coefficient" } th { "p" } th { "p by randomisation" }
+                    th { "partial R²" } th { (attribution::label(grid)) }
+                } }
+                tbody { @for row in &grid.attribution { tr {
+                    th.text scope="row" { (row.term) }
+                    td { (row.coefficient.map_or("–".into(), signed)) (below(interval(row.interval))) }
+                    td { (p_value(row.p_value)) }
+                    td { (p_value(row.randomisation_p)) }
+                    td { (number(row.partial_r2)) (below(interval(row.partial_r2_interval))) }
+                    td { (percent(row.share)) (below(percents(row.share_interval))) }
+                } } }
+            } }))
+        }
     }
+}
+
+/// An interval under its estimate.
+fn below(interval: String) -> Markup {
+    html! { @if interval != "–" { small { (interval) } } }
 }
 
 /// Both ends of all axes, layer by layer.
@@ -186,14 +200,14 @@ pub(crate) fn heatmaps(pairs: &[HeatmapPair]) -> Markup {
     }
     html! {
         section id="heatmaps" {
-            h2 { "Layer by layer" }
+            h2 { "Layer against layer" }
             p {
                 "Mean similarity of every layer of one model (down) with every layer of the other (across), at "
                 "the lowest and the highest level of each axis. The colours of an axis share one scale."
             }
             @for pair in pairs {
                 h3 { (capitalized(&pair.title)) }
-                div.figures { @for drawing in figures::ends(pair) { (figure(Some(drawing), "")) } }
+                div.figures { @for drawing in figures::ends(pair) { (figure(Some(&drawing), "")) } }
             }
         }
     }
@@ -210,7 +224,7 @@ pub(crate) fn curves(panels: &[CurvePanel]) -> Markup {
             p {
                 "Thin lines: models (with more than 60 of them, shading: mean ± sd). Thick lines: the mean of a level."
             }
-            div.figures {
+            div.figures.runs {
                 @for panel in panels { (titled(&capitalized(&panel.title), figures::training(panel), "")) }
             }
         }
