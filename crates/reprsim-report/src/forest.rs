@@ -1,58 +1,172 @@
-//! Slopes of all layers and probes with their intervals.
+//! Slopes with their intervals, a line each, under headings.
 
 use maud::{Markup, html};
 
-use crate::report::ForestRow;
+use crate::drawing::{Drawing, WIDTH, fitted, text_width};
+use crate::format::signed;
+use crate::report::{ForestRow, MeasureRow};
 use crate::scale::{Scale, padded_range, tick_text, ticks};
 
-const WIDTH: f64 = 580.0;
-const LEFT: f64 = 275.0;
-const RIGHT: f64 = 20.0;
-const ROW: f64 = 22.0;
-const BOTTOM: f64 = 44.0;
+const ROW: f64 = 21.0;
+const HEADING: f64 = 25.0;
+const BELOW: f64 = 44.0;
+/// Room at the right for the number.
+const RIGHT: f64 = 58.0;
+/// A label takes this at most.
+const WIDEST: f64 = 214.0;
 
-/// Draws the rows as SVG, or nothing if there is none; `axis` names the colour and
+/// Rows that belong together.
+pub(crate) struct Group {
+    /// Above the rows; empty for none.
+    pub heading: String,
+    pub rows: Vec<Row>,
+}
+
+/// A slope.
+pub(crate) struct Row {
+    pub label: String,
+    /// Name of its colour; empty for that of the figure.
+    pub class: String,
+    pub slope: Option<f64>,
+    pub interval: Option<(f64, f64)>,
+    pub strong: bool,
+}
+
+/// Draws groups of rows, or nothing if there is no row; `class` names the colour and
 /// `label` says what a slope is.
-pub(crate) fn draw(axis: &str, label: &str, rows: &[ForestRow]) -> Markup {
-    if rows.is_empty() {
-        return html! {};
-    }
-    let ends = rows
+pub(crate) fn draw(class: &str, label: &str, groups: &[Group]) -> Option<Drawing> {
+    let rows = || groups.iter().flat_map(|g| &g.rows);
+    rows().next()?;
+    let shown = |row: &Row| match row.strong {
+        true => 1.08 * text_width(&row.label, 13.0),
+        false => text_width(&row.label, 13.0),
+    };
+    let left = rows().map(shown).fold(60.0, f64::max).min(WIDEST) + 14.0;
+    let range = range(rows());
+    let x = Scale::new(range, (left, WIDTH - RIGHT));
+    let heading = |g: &Group| if g.heading.is_empty() { 0.0 } else { HEADING };
+    let floor: f64 = groups
         .iter()
-        .flat_map(|r| r.interval.map(|(a, b)| [a, b]))
-        .flatten()
-        .chain([0.0]);
-    let range = padded_range(ends);
-    let x = Scale::new(range, (LEFT, WIDTH - RIGHT));
-    let height = ROW * rows.len() as f64 + BOTTOM;
-    let floor = height - BOTTOM + 4.0;
+        .map(|g| heading(g) + ROW * g.rows.len() as f64)
+        .sum::<f64>()
+        + 4.0;
+    let (from, to) = (x.at(range.0), x.at(range.1));
+    let mut top = 0.0;
+    let mut drawn = Vec::new();
+    for group in groups {
+        if !group.heading.is_empty() {
+            let text = fitted(&group.heading, 12.0, WIDTH);
+            drawn.push(html! { text class="heading over" x="2" y=(top + 17.0) { (text) } });
+            top += HEADING;
+        }
+        for row in &group.rows {
+            drawn.push(line(row, top + ROW / 2.0, x, (left, from, to)));
+            top += ROW;
+        }
+    }
+    let body = html! {
+        @for tick in ticks(range, 5) {
+            line class="gridline" x1=(x.at(tick)) x2=(x.at(tick)) y1="0" y2=(floor) {}
+            text class="tick" x=(x.at(tick)) y=(floor + 16.0) text-anchor="middle" { (tick_text(tick)) }
+        }
+        line class="zero" x1=(x.at(0.0)) x2=(x.at(0.0)) y1="0" y2=(floor) {}
+        text x=(WIDTH - 2.0) y=(floor + 35.0) text-anchor="end" { (fitted(label, 13.0, WIDTH)) }
+        @for element in drawn { (element) }
+    };
+    Some(Drawing {
+        name: String::new(),
+        class: class.into(),
+        size: (WIDTH, floor + BELOW),
+        label: format!("{label}, with 95 % intervals"),
+        body,
+    })
+}
+
+fn line(row: &Row, y: f64, x: Scale, (left, from, to): (f64, f64, f64)) -> Markup {
+    let label = fitted(&row.label, 13.0, WIDEST);
     html! {
-        svg class={ "forest " (axis) } viewBox={ "0 0 " (WIDTH) " " (height) } role="img"
-            aria-label={ (label) ", by layer and probe" } {
-            @for tick in ticks(range, 5) {
-                line class="grid" x1=(x.at(tick)) x2=(x.at(tick)) y1="0" y2=(floor) {}
-                text class="tick" x=(x.at(tick)) y=(floor + 16.0) text-anchor="middle" { (tick_text(tick)) }
-            }
-            line class="zero" x1=(x.at(0.0)) x2=(x.at(0.0)) y1="0" y2=(floor) {}
-            text class="label" x=((LEFT + WIDTH - RIGHT) / 2.0) y=(height - 6.0) text-anchor="middle" {
+        g class=[(!row.class.is_empty()).then_some(&row.class)] {
+            text class=[row.strong.then_some("strong")] x=(left - 10.0) y=(y + 4.0) text-anchor="end" {
                 (label)
+                @if label != row.label { title { (row.label) } }
             }
-            @for (i, row) in rows.iter().enumerate() {
-                @let y = ROW * i as f64 + ROW / 2.0;
-                text class=(if row.primary { "row primary" } else { "row" }) x=(LEFT - 10.0) y=(y + 4.0)
-                    text-anchor="end" {
-                    (row.layer) " · " (row.probe) @if row.probe_varies { " †" }
-                }
-                @if let (Some(slope), Some((low, high))) = (row.slope, row.interval) {
-                    line class="interval" x1=(x.at(low)) x2=(x.at(high)) y1=(y) y2=(y) {}
-                    circle class=(if row.primary { "dot primary" } else { "dot" })
-                        cx=(x.at(slope)) cy=(y) r=(if row.primary { 5.5 } else { 4.0 }) {
-                        title { (format!("{slope:+.4} ({low:+.4} to {high:+.4})")) }
+            @match finite(row) {
+                Some((slope, low, high)) => {
+                    line class="interval" x1=(x.at(low).max(from)) x2=(x.at(high).min(to)) y1=(y) y2=(y) {}
+                    // An interval that runs on ends in an arrow.
+                    @if x.at(low) < from { polyline class="interval" points=(arrow(from, y, 5.0)) {} }
+                    @if x.at(high) > to { polyline class="interval" points=(arrow(to, y, -5.0)) {} }
+                    @if (from..=to).contains(&x.at(slope)) {
+                        circle class=(if row.strong { "dot full" } else { "dot" })
+                            cx=(x.at(slope)) cy=(y) r=(if row.strong { 5.0 } else { 4.0 }) {
+                            title { (format!("{slope:+.4} ({low:+.4} to {high:+.4})")) }
+                        }
                     }
-                } @else {
-                    text class="row" x=(x.at(0.0) + 6.0) y=(y + 4.0) { "undefined" }
+                    text class="tick" x=(WIDTH - 2.0) y=(y + 4.0) text-anchor="end" { (signed(slope)) }
                 }
+                None => { text class="small" x=(x.at(0.0) + 6.0) y=(y + 4.0) { "undefined" } }
             }
         }
     }
+}
+
+fn arrow(x: f64, y: f64, back: f64) -> String {
+    format!("{0},{1} {x},{y} {0},{2}", x + back, y - 4.0, y + 4.0)
+}
+
+fn finite(row: &Row) -> Option<(f64, f64, f64)> {
+    let (slope, (low, high)) = (row.slope?, row.interval?);
+    [slope, low, high]
+        .iter()
+        .all(|v| v.is_finite())
+        .then_some((slope, low, high))
+}
+
+/// The range of all intervals, but for those of a row far beyond the others': one measure
+/// without bounds would leave no room for the rest.
+fn range<'a>(rows: impl Iterator<Item = &'a Row>) -> (f64, f64) {
+    let ends: Vec<(f64, f64)> = rows.filter_map(finite).map(|(_, a, b)| (a, b)).collect();
+    let mut reach: Vec<f64> = ends.iter().map(|(a, b)| a.abs().max(b.abs())).collect();
+    reach.sort_by(f64::total_cmp);
+    let most = 4.0 * reach.get(reach.len() / 2).copied().unwrap_or(1.0);
+    let kept = ends.iter().flat_map(|(a, b)| [a.max(-most), b.min(most)]);
+    padded_range(kept.chain([0.0]))
+}
+
+/// Slopes of layers, under the names of their probes.
+pub(crate) fn of_layers(rows: &[ForestRow]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for row in rows {
+        let mark = if row.probe_varies { " †" } else { "" };
+        let heading = format!("probe {}{mark}", row.probe);
+        let place = groups.iter().position(|g| g.heading == heading);
+        let place = place.unwrap_or_else(|| {
+            let rows = vec![];
+            groups.push(Group { heading, rows });
+            groups.len() - 1
+        });
+        groups[place].rows.push(Row {
+            label: row.layer.clone(),
+            class: String::new(),
+            slope: row.slope,
+            interval: row.interval,
+            strong: row.primary,
+        });
+    }
+    groups
+}
+
+/// Slopes of measures.
+pub(crate) fn of_measures(rows: &[MeasureRow]) -> Vec<Group> {
+    let rows = rows.iter().map(|row| Row {
+        label: row.measure.clone(),
+        class: String::new(),
+        slope: row.slope,
+        interval: row.interval,
+        strong: row.primary,
+    });
+    vec![Group {
+        heading: String::new(),
+        rows: rows.collect(),
+    }]
 }

@@ -22,7 +22,16 @@ pub(crate) fn p_value(p: Option<f64>) -> String {
 
 /// A percentage.
 pub(crate) fn percent(value: Option<f64>) -> String {
-    value.map_or("–".into(), |v| format!("{:.1} %", 100.0 * v))
+    value.map_or("–".into(), |v| {
+        format!("{:.1} %", 100.0 * v).replace('-', "−")
+    })
+}
+
+/// An interval of percentages.
+pub(crate) fn percents(value: Option<(f64, f64)>) -> String {
+    value.map_or("–".into(), |(low, high)| {
+        format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high).replace('-', "−")
+    })
 }
 
 /// An interval.

@@ -1,10 +1,13 @@
 //! Layer by layer heatmaps, as SVG.
 
-use maud::{PreEscaped, html};
+use maud::{Markup, html};
+
+use crate::drawing::{Drawing, WIDTH, fitted, text_width};
+use crate::report::HeatmapPair;
 
 /// One matrix of similarities: rows are layers of one model, columns those of
 /// another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Panel {
     /// What is compared, such as `a x b`.
     pub title: String,
@@ -32,11 +35,12 @@ const COLOURS: [[u8; 3]; 10] = [
     [253, 231, 37],
 ];
 
+/// Size of letters.
 const FONT: f64 = 11.0;
-/// Width of a letter, about.
-const LETTER: f64 = 6.0;
-const GAP: f64 = 24.0;
+const GAP: f64 = 18.0;
 const BAR: f64 = 12.0;
+/// Room for the numbers beside the colour bar.
+const NUMBERS: f64 = 36.0;
 
 /// Draws panels, a measure a column and a title a row.
 pub fn heatmap(panels: &[Panel]) -> String {
@@ -49,113 +53,241 @@ pub fn heatmap(panels: &[Panel]) -> String {
         }
         names
     };
-    let measures = unique(|p| &p.measure);
-    let titles = unique(|p| &p.title);
-    let letters = |names: fn(&Panel) -> &[String]| {
-        let longest = panels.iter().flat_map(names).map(|n| n.chars().count());
-        longest.max().unwrap_or(0) as f64 * LETTER + 8.0
-    };
-    let (left, top) = (letters(|p| &p.rows), 22.0 + letters(|p| &p.columns));
-    let most = |of: fn(&Panel) -> usize| panels.iter().map(of).max().unwrap_or(1);
-    let (rows, columns) = (most(|p| p.rows.len()), most(|p| p.columns.len()));
-    // Large enough for a number where there is room for one.
-    let cell = (420.0 / rows.max(columns) as f64).clamp(7.0, 40.0).round();
-    let (width, height) = (
-        left + cell * columns as f64 + GAP + BAR + 44.0,
-        top + cell * rows as f64 + GAP,
-    );
-    let (total_width, total_height) = (
-        GAP / 2.0 + width * measures.len() as f64,
-        GAP / 2.0 + height * titles.len() as f64,
-    );
-    let ranges: Vec<(f64, f64)> = measures.iter().map(|m| range(panels, m)).collect();
-    let drawn = panels.iter().map(|panel| {
-        let at = |names: &[&str], name: &str| names.iter().position(|n| *n == name).unwrap_or(0);
-        let (column, row) = (at(&measures, &panel.measure), at(&titles, &panel.title));
-        let (x, y) = (
-            GAP / 2.0 + width * column as f64,
-            GAP / 2.0 + height * row as f64,
-        );
-        let grid = Grid {
-            left,
-            top,
-            cell,
-            columns,
-            range: ranges[column],
-        };
-        html! { g transform=(format!("translate({x:.1} {y:.1})")) { (grid.draw(panel)) } }
+    let (measures, titles) = (unique(|p| &p.measure), unique(|p| &p.title));
+    let heats: Vec<Heat> = panels
+        .iter()
+        .map(|p| {
+            let of_measure = panels.iter().filter(|q| q.measure == p.measure);
+            let title = format!("{}: {}", p.measure, p.title);
+            Heat::of_layers(p, title, range(of_measure))
+        })
+        .collect();
+    let room = Room::of(&heats, None);
+    let (width, height) = (room.width(), room.height());
+    let at = |names: &[&str], name: &str| names.iter().position(|n| *n == name).unwrap_or(0) as f64;
+    let placed = panels.iter().zip(&heats).map(|(panel, heat)| {
+        let x = GAP / 2.0 + width * at(&measures, &panel.measure);
+        let y = GAP / 2.0 + height * at(&titles, &panel.title);
+        html! { g transform=(format!("translate({x:.1} {y:.1})")) { (heat.body(&room)) } }
     });
-    html! {
-        svg xmlns="http://www.w3.org/2000/svg" width=(total_width.ceil()) height=(total_height.ceil())
-            viewBox=(format!("0 0 {} {}", total_width.ceil(), total_height.ceil()))
-            font-family="Ubuntu, Helvetica, Arial, sans-serif" font-size=(FONT) fill="#222" {
-            rect width="100%" height="100%" fill="white" {}
-            @for panel in drawn { (panel) }
-        }
+    Drawing {
+        name: String::new(),
+        class: String::new(),
+        size: (
+            (GAP + width * measures.len() as f64).ceil(),
+            (GAP + height * titles.len() as f64).ceil(),
+        ),
+        label: "similarity of layers".into(),
+        body: html! { @for panel in placed { (panel) } },
     }
-    .into_string()
+    .file()
 }
 
-/// The range of a measure's values over all panels: from 0 where none is below.
-fn range(panels: &[Panel], measure: &str) -> (f64, f64) {
-    let values = || {
-        let of_measure = panels.iter().filter(|p| p.measure == measure);
-        of_measure.flat_map(|p| &p.values).flatten().copied()
-    };
-    let low = values().fold(0.0, f64::min);
-    let high = values().fold(low, f64::max);
+/// Draws both ends of an axis on one scale of colours.
+pub(crate) fn pair(pair: &HeatmapPair) -> Vec<Drawing> {
+    let panels = [&pair.low, &pair.high];
+    let range = range(panels.into_iter());
+    let heats = panels.map(|p| {
+        // The measure is said once, in the page's words and a file's first line.
+        let title = [p.title.as_str(), &p.measure].map(str::trim).into_iter();
+        let title: Vec<&str> = title.filter(|t| !t.is_empty()).collect();
+        Heat::of_layers(p, title.join(": "), range)
+    });
+    let room = Room::of(&heats, Some(WIDTH));
+    heats
+        .iter()
+        .filter(|heat| !heat.cells.is_empty())
+        .map(|heat| heat.drawing(&room, ""))
+        .collect()
+}
+
+/// The range of the panels' values: from 0 where none is below.
+fn range<'a>(panels: impl Iterator<Item = &'a Panel>) -> (f64, f64) {
+    let (mut low, mut high) = (0.0f64, f64::NEG_INFINITY);
+    for value in panels
+        .flat_map(|p| &p.values)
+        .flatten()
+        .filter(|v| v.is_finite())
+    {
+        low = low.min(*value);
+        high = high.max(*value);
+    }
     (low, if high > low { high } else { low + 1.0 })
 }
 
-struct Grid {
-    left: f64,
-    top: f64,
-    cell: f64,
-    columns: usize,
-    range: (f64, f64),
+/// A table of numbers as colours.
+pub(crate) struct Heat {
+    pub title: String,
+    pub rows: Vec<String>,
+    pub columns: Vec<String>,
+    /// Row-major: value and what is shown when it is pointed at.
+    pub cells: Vec<(Option<f64>, String)>,
+    /// Of the colours.
+    pub range: (f64, f64),
+    /// Labels of the horizontal and the vertical axis; empty for none.
+    pub axes: [String; 2],
+    /// Column names lie flat instead of standing.
+    pub flat: bool,
 }
 
-impl Grid {
-    fn draw(&self, panel: &Panel) -> PreEscaped<String> {
-        let Self {
-            left, top, cell, ..
-        } = *self;
-        let count = panel.columns.len();
-        let bar = left + cell * self.columns as f64 + GAP / 2.0;
-        let length = cell * panel.rows.len() as f64;
+/// How much room the parts of a heat map take; panels beside each other have the same.
+pub(crate) struct Room {
+    left: f64,
+    above: f64,
+    below: f64,
+    cell: f64,
+    columns: usize,
+    rows: usize,
+    width: Option<f64>,
+}
+
+impl Room {
+    /// Room for all of `heats`, each in `width` if given.
+    pub fn of(heats: &[Heat], width: Option<f64>) -> Self {
+        let longest = |names: fn(&Heat) -> &[String]| {
+            let names = heats.iter().flat_map(names);
+            (names.map(|n| text_width(n, FONT)).fold(0.0, f64::max)).min(130.0) + 8.0
+        };
+        let most = |of: fn(&Heat) -> usize| heats.iter().map(of).max().unwrap_or(1).max(1);
+        let flat = heats.iter().all(|h| h.flat);
+        let labelled = |place: usize| heats.iter().any(|h| !h.axes[place].is_empty());
+        let (rows, columns) = (most(|h| h.rows.len()), most(|h| h.columns.len()));
+        let left = longest(|h| &h.rows) + if labelled(1) { 18.0 } else { 0.0 };
+        let above = 24.0 + if flat { 0.0 } else { longest(|h| &h.columns) };
+        let below = if flat { 20.0 } else { 4.0 } + if labelled(0) { 20.0 } else { 0.0 };
+        // Large enough for a number where there is room for one.
+        let room = width.map_or(420.0, |w| w - left - GAP - BAR - NUMBERS);
+        let largest = if flat { 84.0 } else { 40.0 };
+        Self {
+            left,
+            above,
+            below,
+            cell: (room / rows.max(columns) as f64)
+                .clamp(6.0, largest)
+                .floor(),
+            columns,
+            rows,
+            width,
+        }
+    }
+
+    fn width(&self) -> f64 {
+        let own = self.left + self.cell * self.columns as f64 + GAP + BAR + NUMBERS;
+        self.width.map_or(own, |w| w.max(own))
+    }
+
+    fn height(&self) -> f64 {
+        self.above + self.cell * self.rows as f64 + self.below + GAP
+    }
+}
+
+impl Heat {
+    fn of_layers(panel: &Panel, title: String, range: (f64, f64)) -> Self {
+        // A damaged panel is drawn as far as it goes.
+        let places = panel
+            .rows
+            .iter()
+            .flat_map(|r| panel.columns.iter().map(move |c| (r, c)));
+        let cells = places.enumerate().map(|(at, (row, column))| {
+            let value = panel
+                .values
+                .get(at)
+                .copied()
+                .flatten()
+                .filter(|v| v.is_finite());
+            let text = value.map_or("undefined".into(), |v| format!("{v:.4}"));
+            (value, format!("{row} / {column}: {text}"))
+        });
+        Self {
+            title,
+            rows: panel.rows.clone(),
+            columns: panel.columns.clone(),
+            cells: cells.collect(),
+            range,
+            axes: Default::default(),
+            flat: false,
+        }
+    }
+
+    /// The heat map as a figure.
+    pub fn drawing(&self, room: &Room, name: &str) -> Drawing {
+        Drawing {
+            name: name.into(),
+            class: String::new(),
+            size: (room.width(), room.height()),
+            label: self.title.clone(),
+            body: self.body(room),
+        }
+    }
+
+    fn body(&self, room: &Room) -> Markup {
+        let &Room {
+            left,
+            above: top,
+            cell,
+            ..
+        } = room;
+        let count = self.columns.len().max(1);
+        let (right, bottom) = (
+            left + cell * count as f64,
+            top + cell * self.rows.len() as f64,
+        );
         let middle = |i: usize| cell * (i as f64 + 0.5);
+        let style = match cell {
+            ..32.0 => " dense",
+            ..56.0 => "",
+            _ => " roomy",
+        };
+        let short_name = |name: &str| fitted(name, FONT, 130.0);
         html! {
-            text x=(left) y=(FONT) { (panel.measure) ": " (panel.title) }
-            @for (i, name) in panel.rows.iter().enumerate() {
-                text x=(left - 5.0) y=(one(top + middle(i) + FONT / 3.0)) text-anchor="end" { (name) }
-            }
-            @for (j, name) in panel.columns.iter().enumerate() {
-                @let (x, y) = (one(left + middle(j) + FONT / 3.0), top - 5.0);
-                text transform=(format!("translate({x} {y}) rotate(-90)")) { (name) }
-            }
-            @for (at, value) in panel.values.iter().enumerate() {
-                @let (x, y) = (left + cell * (at % count) as f64, top + cell * (at / count) as f64);
-                @let colour = value.map_or([224, 224, 224], |v| self.colour(v));
-                rect x=(one(x)) y=(one(y)) width=(cell) height=(cell) fill=(css(colour)) {
-                    title {
-                        (panel.rows[at / count]) " / " (panel.columns[at % count]) ": "
-                        @match value { Some(v) => { (format!("{v:.4}")) }, None => { "undefined" } }
-                    }
+            text x="2" y="14" { (fitted(&self.title, 13.0, room.width())) }
+            @for (i, name) in self.rows.iter().enumerate() {
+                text class="small" x=(left - 5.0) y=(one(top + middle(i) + 4.0)) text-anchor="end" {
+                    (short_name(name))
                 }
-                @if cell >= 26.0 {
-                    text x=(one(x + cell / 2.0)) y=(one(y + cell / 2.0 + 3.5)) text-anchor="middle"
-                        font-size="10" fill=(ink(colour)) {
+            }
+            @for (j, name) in self.columns.iter().enumerate() {
+                @if self.flat {
+                    text class="small" x=(one(left + middle(j))) y=(bottom + 16.0) text-anchor="middle" { (name) }
+                } @else {
+                    @let (x, y) = (one(left + middle(j) + 4.0), top - 5.0);
+                    text class="small" transform=(format!("translate({x} {y}) rotate(-90)")) { (short_name(name)) }
+                }
+            }
+            @if !self.axes[0].is_empty() {
+                text x=(one((left + right) / 2.0)) y=(bottom + if self.flat { 36.0 } else { 18.0 })
+                    text-anchor="middle" { (self.axes[0]) }
+            }
+            @if !self.axes[1].is_empty() {
+                text transform=(format!("translate(14 {}) rotate(-90)", one((top + bottom) / 2.0)))
+                    text-anchor="middle" { (self.axes[1]) }
+            }
+            @for (at, (value, named)) in self.cells.iter().enumerate() {
+                @let (x, y) = (left + cell * (at % count) as f64, top + cell * (at / count) as f64);
+                @let colour = value.map(|v| self.colour(v));
+                rect class=[colour.is_none().then_some("undefined")] x=(one(x)) y=(one(y)) width=(cell)
+                    height=(cell) fill=[colour.map(css)] { title { (named) } }
+                @if cell >= 24.0 {
+                    text class={ (colour.map_or("small", ink)) (style) } x=(one(x + cell / 2.0))
+                        y=(one(y + cell / 2.0 + 4.0)) text-anchor="middle" {
                         @match value { Some(v) => { (short(*v)) }, None => { "–" } }
                     }
                 }
             }
+            (self.scale((right + GAP, top), bottom - top))
+        }
+    }
+
+    /// The colour bar.
+    fn scale(&self, (x, top): (f64, f64), length: f64) -> Markup {
+        html! {
             @for i in 0..40 {
                 @let share = f64::from(i) / 40.0;
-                rect x=(bar) y=(one(top + length * (1.0 - share - 0.025))) width=(BAR)
+                rect x=(one(x)) y=(one(top + length * (1.0 - share - 0.025))) width=(BAR)
                     height=(one(length / 40.0 + 0.6)) fill=(css(viridis(share + 0.0125))) {}
             }
-            text x=(bar + BAR + 4.0) y=(top + FONT * 0.8) { (short(self.range.1)) }
-            text x=(bar + BAR + 4.0) y=(one(top + length)) { (short(self.range.0)) }
+            text class="small" x=(one(x + BAR + 4.0)) y=(top + FONT * 0.8) { (short(self.range.1)) }
+            text class="small" x=(one(x + BAR + 4.0)) y=(one(top + length)) { (short(self.range.0)) }
         }
     }
 
@@ -183,6 +315,7 @@ fn short(value: f64) -> String {
 
 fn viridis(share: f64) -> [u8; 3] {
     let last = COLOURS.len() - 1;
+    let share = if share.is_nan() { 0.0 } else { share };
     let at = share.clamp(0.0, 1.0) * last as f64;
     let low = (at.floor() as usize).min(last - 1);
     let mix = |c: usize| {
@@ -196,10 +329,10 @@ fn css([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-/// Black or white, whichever can be read on a colour.
+/// The class of letters that can be read on a colour.
 fn ink([r, g, b]: [u8; 3]) -> &'static str {
     let light = 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
-    if light > 140.0 { "#111" } else { "#fff" }
+    if light > 140.0 { "on-light" } else { "on-dark" }
 }
 
 #[cfg(test)]

@@ -1,75 +1,82 @@
 //! The figure of a factorial design: similarity over the first axis, a line for each
-//! level of the second. Parallel lines: no interaction.
+//! level of the others. Parallel lines: no interaction.
 
-use maud::{Markup, html};
+use maud::html;
 
-use crate::figure::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, frame, spaced};
-use crate::report::GridSection;
-use crate::scale::{Scale, padded_range, tick_text};
+use crate::drawing::{Drawing, Entry, WIDTH, mark, series, series_sign};
+use crate::figure::path;
+use crate::plot::{Layout, Plot};
+use crate::references;
+use crate::report::{GridSection, LevelSummary};
+use crate::scale::{distinct, padded_range, tick_text};
 
-/// Draws the design as SVG.
-pub(crate) fn draw(section: &GridSection) -> Markup {
-    let all = || section.lines.iter().flat_map(|line| &line.points);
-    let levels: Vec<f64> = {
-        let mut levels: Vec<f64> = all().map(|p| p.level).collect();
-        levels.sort_by(f64::total_cmp);
-        levels.dedup();
-        levels
-    };
-    let (Some(&low), Some(&high)) = (levels.first(), levels.last()) else {
-        return html! {};
-    };
-    let margin = 0.06 * (high - low).max(1e-9);
-    let x = Scale::new((low - margin, high + margin), (LEFT, WIDTH - RIGHT));
+/// Draws the design, or nothing if it has no points.
+pub(crate) fn draw(section: &GridSection) -> Option<Drawing> {
+    let all = || section.lines.iter().flat_map(|line| usable(&line.points));
+    let levels = distinct(all().map(|p| p.level));
+    let (&low, &high) = (levels.first()?, levels.last()?);
+    let margin = 0.08 * (high - low).max(1e-9);
     let heights = all()
-        .flat_map(|p| {
-            let sd = p.sd.unwrap_or(0.0);
-            [p.mean - sd, p.mean + sd]
-        })
+        .flat_map(|p| [p.mean - spread(p), p.mean + spread(p)])
         .chain(section.references.iter().map(|r| r.value));
-    let range = padded_range(heights);
-    let y = Scale::new(range, (HEIGHT - BOTTOM, TOP));
-    let (left, right) = (x.at(low - margin), x.at(high + margin));
-    // Labels of lines and references share the space at the right.
-    let mut ends: Vec<(f64, String, bool)> = section
-        .lines
-        .iter()
-        .filter_map(|line| Some((y.at(line.points.last()?.mean), line.label.clone(), true)))
+    let entries: Vec<Entry> = (section.lines.iter().enumerate())
+        .map(|(place, line)| Entry {
+            sign: series_sign(place),
+            label: line.label.clone(),
+        })
         .collect();
-    ends.extend(section.references.iter().map(|r| {
-        let label = format!("{} {}", r.name, tick_text(r.value));
-        (y.at(r.value), label, false)
-    }));
-    let places = spaced(ends.iter().map(|e| e.0).collect(), 15.0);
-    // Later levels are drawn fuller.
-    let count = section.lines.len().max(2) as f64;
-    let opacity = |place: usize| 0.35 + 0.65 * place as f64 / (count - 1.0);
-    html! {
-        svg class="figure grid" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
-            aria-label={ (section.y_label) " over " (section.name) } {
-            (frame(range, y, x, &levels, (left, right), [&section.x_label, &section.y_label]))
-            @for reference in &section.references {
-                line class="reference" x1=(left) x2=(right)
-                    y1=(y.at(reference.value)) y2=(y.at(reference.value)) {}
-            }
-            @for ((_, label, of_line), place) in ends.iter().zip(places) {
-                text class=(if *of_line { "line-label" } else { "reference-label" })
-                    x=(right + 6.0) y=(place + 4.0) { (label) }
-            }
-            @for (place, line) in section.lines.iter().enumerate() {
-                polyline class="fit" fill="none" opacity=(opacity(place)) points=(line.points.iter()
-                    .map(|p| format!("{},{}", x.at(p.level), y.at(p.mean))).collect::<Vec<_>>().join(" ")) {}
-                @for point in &line.points {
-                    @if let Some(sd) = point.sd {
-                        line class="spread" opacity=(opacity(place)) x1=(x.at(point.level)) x2=(x.at(point.level))
-                            y1=(y.at(point.mean - sd)) y2=(y.at(point.mean + sd)) {}
+    let plot = Plot::new(&Layout {
+        x_range: (low - margin, high + margin),
+        y_range: padded_range(heights),
+        y_label: &section.y_label,
+        legend: &entries,
+        right_labels: &references::labels(&section.references),
+    });
+    // Lines stand a little beside each other, so that no bar hides another.
+    let count = section.lines.len();
+    let step = 16.0 / count.max(4) as f64;
+    let shift = |place: usize| step * (place as f64 - (count as f64 - 1.0) / 2.0);
+    let at = |place: usize, p: &LevelSummary| {
+        (one(plot.x.at(p.level) + shift(place)), plot.y.at(p.mean))
+    };
+    let body = html! {
+        (plot.frame(&levels, &section.x_label))
+        (references::draw(&section.references, &plot))
+        @for (place, line) in section.lines.iter().enumerate() {
+            g class=(series(place)) {
+                (path("line", &usable(&line.points).map(|p| at(place, p)).collect::<Vec<_>>()))
+                @for point in usable(&line.points) {
+                    @let (x, y) = at(place, point);
+                    @if spread(point) > 0.0 {
+                        line class="whisker" x1=(x) x2=(x) y1=(plot.y.at(point.mean - spread(point)))
+                            y2=(plot.y.at(point.mean + spread(point))) {}
                     }
-                    circle class="point" opacity=(opacity(place)) cx=(x.at(point.level)) cy=(y.at(point.mean)) r="4.5" {
+                    g {
+                        (mark(place, "mark", (x, y), 5.0))
                         title { (line.label) ", " (section.x_label) " " (tick_text(point.level)) ": "
                             (format!("{:.4}", point.mean)) }
                     }
                 }
             }
         }
-    }
+    };
+    Some(Drawing {
+        name: String::new(),
+        class: "design".into(),
+        size: (WIDTH, plot.height()),
+        label: format!("{} over {}", section.y_label, section.name),
+        body,
+    })
+}
+
+fn one(v: f64) -> f64 {
+    (10.0 * v).round() / 10.0
+}
+
+fn spread(p: &LevelSummary) -> f64 {
+    p.sd.filter(|sd| sd.is_finite()).unwrap_or(0.0)
+}
+
+fn usable(points: &[LevelSummary]) -> impl Iterator<Item = &LevelSummary> {
+    (points.iter()).filter(|p| p.level.is_finite() && p.mean.is_finite())
 }

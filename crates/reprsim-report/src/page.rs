@@ -1,16 +1,52 @@
-//! The page.
+//! The page of one report.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::format::{interval, number, p_value, percent, signed};
-use crate::report::{AxisSection, GridAnswer, GridSection, Report, Verdict};
-use crate::scale::tick_text;
-use crate::{figure, forest, interaction};
-
-const STYLE: &str = include_str!("style.css");
+use crate::download;
+use crate::figures::{self, slug};
+use crate::format::signed;
+use crate::palette::page_style;
+use crate::report::{AxisSection, GridAnswer, Report, Verdict};
+use crate::sections::{self, capitalized, figure};
 
 /// Renders the report as one HTML page that loads nothing.
 pub fn render(report: &Report) -> String {
+    let content = html! {
+        header {
+            h1 { (report.title) }
+            p.lead { (report.description) }
+            @for warning in &report.warnings { p.warning { (warning) } }
+        }
+        (summary(report))
+        (contents(report))
+        @for axis in &report.axes { (sections::axis(axis)) }
+        @for grid in &report.grids { (sections::grid(grid)) }
+        (sections::heatmaps(&report.heatmaps))
+        (sections::curves(&report.curves))
+        section id="all-effects" {
+            h2 { "All effects" }
+            p.note {
+                "One line a layer, probe and measure; layer pairs across layers are in the table to download. "
+                "Bold: declared as primary before the run. † The probe's samples change with the "
+                "overlap, as in the paper; its slope mixes the effect with the change of probe."
+            }
+            (sections::effects(report))
+            @if let Some((name, content)) = &report.csv { (download::link(name, content)) }
+        }
+        section id="methods" {
+            h2 { "Methods" }
+            @for paragraph in &report.methods { p { (paragraph) } }
+        }
+        section id="facts" {
+            h2 { "What was run" }
+            dl { @for (name, value) in &report.facts { dt { (name) } dd { (value) } } }
+        }
+    };
+    document(&report.title, &content)
+}
+
+/// A page that loads nothing.
+pub(crate) fn document(title: &str, content: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -18,49 +54,81 @@ pub fn render(report: &Report) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (report.title) " · reprsim" }
-                style { (PreEscaped(STYLE)) }
+                title { (title) " · reprsim" }
+                style { (PreEscaped(page_style())) }
             }
-            body {
-                h1 { (report.title) }
-                p.lead { (report.description) }
-                @for warning in &report.warnings { p.warning { (warning) } }
-                div.answers {
-                    @for axis in &report.axes { (answer(axis)) }
-                    @for grid in &report.grids { @for term in &grid.answers { (grid_answer(term)) } }
-                }
-                p.note { (report.primary) }
-                @for axis in &report.axes { (section(axis)) }
-                @for grid in &report.grids { (grid_section(grid)) }
-                h2 { "All effects" }
-                p.note {
-                    "One line a layer, probe and measure; layer pairs across layers are in the table to download. "
-                    "Bold: declared as primary before the run. † The probe's samples change with the "
-                    "overlap, as in the paper; its slope mixes the effect with the change of probe."
-                }
-                (effects(report))
-                @if let Some((name, content)) = &report.csv {
-                    p { a download=(name) href={ "data:text/csv;charset=utf-8," (percent_encode(content)) } {
-                        "Download " (name)
-                    } }
-                }
-                h2 { "Methods" }
-                @for paragraph in &report.methods { p { (paragraph) } }
-                h2 { "What was run" }
-                dl { @for (name, value) in &report.facts { dt { (name) } dd { (value) } } }
-            }
+            body { main { (content) } }
         }
     }
     .into_string()
 }
 
+/// The answers: in words, in numbers, in a figure, and what speaks against them.
+fn summary(report: &Report) -> Markup {
+    html! {
+        section aria-label="The answer" {
+            div.summary { @for sentence in &report.summary { p { (sentence) } } }
+            div.answers {
+                @for axis in &report.axes { (answer(axis)) }
+                @for grid in &report.grids { @for term in &grid.answers { (grid_answer(term)) } }
+            }
+            p.note { (report.primary) }
+            div.figures {
+                (figure(figures::effects(report).as_ref(), "The declared results beside each other, with 95 % intervals."))
+                (caveats(report))
+            }
+        }
+    }
+}
+
+/// What the health checks found.
+pub(crate) fn caveats(report: &Report) -> Markup {
+    html! {
+        @if !report.caveats.is_empty() {
+            div.caveats {
+                h2 { "Caveats" }
+                ul { @for caveat in &report.caveats { li { (caveat) } } }
+            }
+        } @else if report.checked {
+            div.caveats {
+                h2 { "Caveats" }
+                p { "No health check raised a flag." }
+            }
+        }
+    }
+}
+
+fn contents(report: &Report) -> Markup {
+    let sections =
+        (report.axes.iter().map(|a| &a.title)).chain(report.grids.iter().map(|g| &g.name));
+    html! {
+        nav aria-label="Contents" {
+            @for title in sections { a href={ "#" (sections::id(title)) } { (capitalized(title)) } " " }
+            @if !report.heatmaps.is_empty() { a href="#heatmaps" { "Layer against layer" } " " }
+            @if !report.curves.is_empty() { a href="#curves" { "Training" } " " }
+            a href="#all-effects" { "All effects" } " "
+            a href="#methods" { "Methods" } " "
+            a href="#facts" { "What was run" }
+        }
+    }
+}
+
 fn answer(axis: &AxisSection) -> Markup {
     let headline = headline(axis.fit.map(|f| f.slope), axis.verdict);
+    card(&axis.name, &axis.title, &headline, &axis.sentence)
+}
+
+fn grid_answer(answer: &GridAnswer) -> Markup {
+    let headline = headline(answer.slope, answer.verdict);
+    card("design", &answer.term, &headline, &answer.sentence)
+}
+
+fn card(class: &str, title: &str, headline: &str, sentence: &str) -> Markup {
     html! {
-        div class={ "answer " (axis.name) } {
-            span.axis-name { (capitalized(&axis.title)) }
+        div class={ "answer " (slug(class)) } {
+            h3 { (capitalized(title)) }
             b { (headline) }
-            span { (axis.sentence) }
+            p { (sentence) }
         }
     }
 }
@@ -73,146 +141,10 @@ fn headline(slope: Option<f64>, verdict: Verdict) -> String {
     }
 }
 
-fn grid_answer(answer: &GridAnswer) -> Markup {
-    html! {
-        div class="answer design" {
-            span.axis-name { (capitalized(&answer.term)) }
-            b { (headline(answer.slope, answer.verdict)) }
-            span { (answer.sentence) }
-        }
-    }
-}
-
-fn grid_section(grid: &GridSection) -> Markup {
-    html! {
-        section class="design" {
-            h2 { (capitalized(&grid.name)) }
-            p { (grid.explanation) }
-            div.columns {
-                div {
-                    (interaction::draw(grid))
-                    p.note {
-                        "Points and bars: mean and standard deviation over pairs. Parallel lines would "
-                        "mean that the two add up. Dashed: references."
-                    }
-                    div.scroll { table {
-                        thead { tr {
-                            @for axis in &grid.axes { th { (axis) } }
-                            th { "pairs" } th { "similarity" } th { "sd" }
-                        } }
-                        tbody { @for (levels, summary) in &grid.points { tr {
-                            @for level in levels { td { (tick_text(*level)) } }
-                            td { (summary.n) }
-                            td { (number(Some(summary.mean))) }
-                            td { (number(summary.sd)) }
-                        } } }
-                    } }
-                }
-                div {
-                    @for term in &grid.terms {
-                        h3 { (capitalized(&term.name)) ", layer by layer" }
-                        (forest::draw("design", &term.slope_label, &term.rows))
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn section(axis: &AxisSection) -> Markup {
-    html! {
-        section class=(axis.name) {
-            h2 { (capitalized(&axis.title)) }
-            p { (axis.explanation) }
-            div.columns {
-                div {
-                    (figure::draw(axis))
-                    p.note {
-                        "Points: pairs of models. Bars: mean and standard deviation. Line: least squares, "
-                        "shaded by the 95 % interval of its slope. Dashed: references."
-                    }
-                }
-                div {
-                    h3 { "Layer by layer" }
-                    (forest::draw(&axis.name, &axis.slope_label, &axis.layers))
-                    @let accuracy = axis.skill.iter().any(|row| row.test_accuracy.is_some());
-                    h3 { (if accuracy { "Accuracy beside similarity" } else { "Loss beside similarity" }) }
-                    div.scroll { table {
-                        thead { tr { th { (axis.title) } th { "training" } th { "held-out" } th { "similarity" } } }
-                        tbody { @for row in &axis.skill { tr {
-                            td { (tick_text(row.level)) }
-                            @if accuracy {
-                                td { (percent(row.train_accuracy)) }
-                                td { (percent(row.test_accuracy)) }
-                            } @else {
-                                td { (number(row.train_loss)) }
-                                td { (number(row.validation_loss)) }
-                            }
-                            td { (number(row.similarity)) }
-                        } } }
-                    } }
-                }
-            }
-        }
-    }
-}
-
-fn effects(report: &Report) -> Markup {
-    html! {
-        div.scroll { table {
-            thead { tr {
-                th.text { "axis" } th.text { "probe" } th.text { "layer" } th.text { "measure" }
-                th { "slope" } th { "95 % interval" } th { "p" } th { "R²" } th { "n" }
-                th { "floor" } th { "ceiling" } th { "chance" }
-            } }
-            tbody { @for row in &report.effects {
-                tr class=(if row.primary { "primary" } else { "" }) {
-                    td.text { (row.axis) @if row.axis != row.sweep { " in " (row.sweep) } }
-                    td.text { (row.probe) @if row.probe_varies { " †" } }
-                    td.text { (row.layer) }
-                    td.text { (row.measure) }
-                    @if let Some(reason) = &row.undefined {
-                        td.text colspan="4" { (reason) }
-                    } @else {
-                        td { (row.slope.map_or("–".into(), signed)) }
-                        td { (interval(row.interval)) }
-                        td { (p_value(row.p_value)) }
-                        td { (number(row.r_squared)) }
-                    }
-                    td { (row.n) }
-                    td { (number(row.floor)) }
-                    td { (number(row.ceiling)) }
-                    td { (number(row.chance)) }
-                }
-            } }
-        } }
-    }
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
-}
-
-fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 5 / 4);
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b',' => {
-                out.push(byte as char);
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Fit, GridLine, LevelSummary, Reference};
+    use crate::report::{Fit, GridLine, GridSection, LevelSummary, Reference};
 
     #[test]
     fn a_page_is_self_contained_and_escaped() {

@@ -1,5 +1,7 @@
 //! What a report says, ready to be drawn.
 
+use crate::heatmap::Panel;
+
 /// The whole report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -7,14 +9,24 @@ pub struct Report {
     pub title: String,
     /// One line on what it shows.
     pub description: String,
+    /// The answers, a sentence each: shown first.
+    pub summary: Vec<String>,
     /// What was declared as the result that counts, in words.
     pub primary: String,
     /// A warning shown at the top, such as missing cells.
     pub warnings: Vec<String>,
+    /// What the health checks found, a sentence each.
+    pub caveats: Vec<String>,
+    /// Whether the health checks were made.
+    pub checked: bool,
     /// One section a single-axis sweep.
     pub axes: Vec<AxisSection>,
     /// One section a factorial design.
     pub grids: Vec<GridSection>,
+    /// Layer by layer similarity at both ends of an axis.
+    pub heatmaps: Vec<HeatmapPair>,
+    /// Training curves.
+    pub curves: Vec<CurvePanel>,
     /// All effects.
     pub effects: Vec<EffectRow>,
     /// What was run, on what: name and value.
@@ -66,6 +78,14 @@ pub struct AxisSection {
     pub references: Vec<Reference>,
     /// Slopes of every layer and probe by the primary measure.
     pub layers: Vec<ForestRow>,
+    /// Slopes of the primary layer and probe by every measure.
+    pub measures: Vec<MeasureRow>,
+    /// Level and mean of a published experiment.
+    pub published: Vec<(f64, f64)>,
+    /// Where it was published.
+    pub published_label: String,
+    /// Further statistics of the primary result: name and value.
+    pub statistics: Vec<(String, String)>,
     /// Accuracy beside similarity, a row a level.
     pub skill: Vec<SkillRow>,
 }
@@ -93,6 +113,76 @@ pub struct GridSection {
     pub axes: Vec<String>,
     /// Levels, pairs, mean and spread.
     pub points: Vec<(Vec<f64>, LevelSummary)>,
+    /// What the axes are called over a figure; their names if empty.
+    pub axis_titles: Vec<String>,
+    /// What each term accounts for.
+    pub attribution: Vec<AttributionRow>,
+    /// What a share of the attribution is of; `share of variance` if empty.
+    pub share_label: String,
+    /// Share of variance that all terms explain.
+    pub total_r2: Option<f64>,
+}
+
+/// What a term of a grid accounts for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttributionRow {
+    /// The term.
+    pub term: String,
+    /// Its coefficient.
+    pub coefficient: Option<f64>,
+    /// The coefficient's 95 % interval.
+    pub interval: Option<(f64, f64)>,
+    /// Its p-value.
+    pub p_value: Option<f64>,
+    /// Its p-value from shuffling levels among pairs.
+    pub randomisation_p: Option<f64>,
+    /// Share explained of the variance that the other terms leave.
+    pub partial_r2: Option<f64>,
+    /// Its 95 % interval.
+    pub partial_r2_interval: Option<(f64, f64)>,
+    /// Share of variance attributed to the term.
+    pub share: Option<f64>,
+    /// Its 95 % interval.
+    pub share_interval: Option<(f64, f64)>,
+}
+
+/// Layer by layer mean similarity at the lowest and the highest level of an axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeatmapPair {
+    /// `data`, `class`, `task`, ...
+    pub name: String,
+    /// What it is called over the figure, such as `data overlap`.
+    pub title: String,
+    /// At the lowest level; its title says which.
+    pub low: Panel,
+    /// At the highest level.
+    pub high: Panel,
+}
+
+/// A figure of training curves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CurvePanel {
+    /// Such as `loss`: also the name of its file.
+    pub title: String,
+    /// Label of the vertical axis.
+    pub y_label: String,
+    /// Label of the horizontal axis.
+    pub x_label: String,
+    /// What a curve's group is the level of, such as `data overlap`.
+    pub group_label: String,
+    /// A curve a model.
+    pub lines: Vec<Curve>,
+}
+
+/// The training curve of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// The model.
+    pub label: String,
+    /// The level of its pair.
+    pub group: f64,
+    /// Epoch and value.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// The slopes of one term of a grid.
@@ -129,7 +219,7 @@ pub struct GridLine {
 }
 
 /// Mean and spread at a level.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LevelSummary {
     /// The overlap.
     pub level: f64,
@@ -142,7 +232,7 @@ pub struct LevelSummary {
 }
 
 /// A fitted line with the interval of its slope.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Fit {
     /// At overlap 0.
     pub intercept: f64,
@@ -157,7 +247,7 @@ pub struct Fit {
 }
 
 /// A horizontal reference line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
     /// Its name, such as `untrained pair`.
     pub name: String,
@@ -165,8 +255,21 @@ pub struct Reference {
     pub value: f64,
 }
 
+/// A slope by one measure, with its interval.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MeasureRow {
+    /// Measure.
+    pub measure: String,
+    /// Slope, if a line could be fitted.
+    pub slope: Option<f64>,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
+    /// Whether this is the declared primary result.
+    pub primary: bool,
+}
+
 /// A slope with its interval.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ForestRow {
     /// Layer.
     pub layer: String,
@@ -183,7 +286,7 @@ pub struct ForestRow {
 }
 
 /// What models learned, and their similarity, at a level: means over pairs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SkillRow {
     /// The overlap.
     pub level: f64,
@@ -200,7 +303,7 @@ pub struct SkillRow {
 }
 
 /// A line of the table of all effects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EffectRow {
     /// The sweep.
     pub sweep: String,
@@ -218,6 +321,8 @@ pub struct EffectRow {
     pub interval: Option<(f64, f64)>,
     /// p-value.
     pub p_value: Option<f64>,
+    /// p-value corrected for the number of effects, by Holm's method.
+    pub p_holm: Option<f64>,
     /// Share of variance explained.
     pub r_squared: Option<f64>,
     /// Points.

@@ -14,6 +14,12 @@ impl Scale {
 
     pub fn at(&self, value: f64) -> f64 {
         let share = (value - self.from.0) / (self.from.1 - self.from.0);
+        // A range of one value has no other place; and no drawing runs off to infinity.
+        let share = if share.is_finite() {
+            share.clamp(-9.0, 9.0)
+        } else {
+            0.5
+        };
         // Whole tenths of a pixel keep the page small.
         (10.0 * (self.to.0 + share * (self.to.1 - self.to.0))).round() / 10.0
     }
@@ -33,6 +39,14 @@ pub(crate) fn padded_range(values: impl IntoIterator<Item = f64>) -> (f64, f64) 
     (low - pad, high + pad)
 }
 
+/// The finite ones of `values`, sorted, each once.
+pub(crate) fn distinct(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut out: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+    out.sort_by(f64::total_cmp);
+    out.dedup();
+    out
+}
+
 /// About `count` round values within `range`.
 pub(crate) fn ticks(range: (f64, f64), count: usize) -> Vec<f64> {
     let span = range.1 - range.0;
@@ -50,7 +64,7 @@ pub(crate) fn ticks(range: (f64, f64), count: usize) -> Vec<f64> {
 
 /// A tick's text, with no more decimals than needed.
 pub(crate) fn tick_text(value: f64) -> String {
-    let text = format!("{value:.3}");
+    let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" {
         "0".into()

@@ -1,0 +1,214 @@
+//! All figures of a report with their names; a page and files show the same.
+
+use crate::drawing::{Drawing, beside};
+use crate::forest::{Group, Row};
+use crate::report::{AxisSection, CurvePanel, GridSection, GridTerm, HeatmapPair, Report};
+use crate::{attribution, curves, figure, forest, heatmap, interaction, surface};
+
+/// A figure as a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Stem of the file's name, such as `data-overlap`.
+    pub name: String,
+    /// The figure: an SVG document that needs nothing else.
+    pub svg: String,
+}
+
+/// All figures of a report, as files to print.
+pub fn figures(report: &Report) -> Vec<Figure> {
+    let mut drawings: Vec<Drawing> = Vec::new();
+    drawings.extend(effects(report));
+    for section in &report.axes {
+        drawings.extend(
+            [axis(section), layers(section), measures(section)]
+                .into_iter()
+                .flatten(),
+        );
+    }
+    for grid in &report.grids {
+        drawings.extend(lines(grid));
+        let name = format!("{}-surface", slug(&grid.name));
+        drawings.extend(beside(&name, 3, &surface::draw(grid)));
+        drawings.extend(shares(grid));
+        drawings.extend(grid.terms.iter().filter_map(|t| term(grid, t)));
+    }
+    for pair in &report.heatmaps {
+        let name = format!("heatmap-{}", slug(&pair.name));
+        drawings.extend(beside(&name, 2, &heatmap::pair(pair)));
+    }
+    drawings.extend(report.curves.iter().filter_map(training));
+    let mut out: Vec<Figure> = Vec::new();
+    for drawing in drawings {
+        // Two figures of one name would become one file.
+        let taken = |name: &str| out.iter().any(|f| f.name == name);
+        let mut name = drawing.name.clone();
+        let mut count = 1;
+        while taken(&name) {
+            count += 1;
+            name = format!("{}-{count}", drawing.name);
+        }
+        let svg = drawing.file();
+        out.push(Figure { name, svg });
+    }
+    out
+}
+
+/// The declared results beside each other.
+pub(crate) fn effects(report: &Report) -> Option<Drawing> {
+    let mut groups: Vec<Group> = Vec::new();
+    for declared in declared(report) {
+        let place = groups.iter().position(|g| g.heading == declared.unit);
+        let place = place.unwrap_or_else(|| {
+            let (heading, rows) = (declared.unit.clone(), vec![]);
+            groups.push(Group { heading, rows });
+            groups.len() - 1
+        });
+        groups[place].rows.push(Row {
+            label: declared.title,
+            class: declared.class,
+            slope: declared.slope,
+            interval: declared.interval,
+            strong: true,
+        });
+    }
+    let drawing = forest::draw("design", "slope, 95 % interval", &groups)?;
+    Some(named(drawing, "effects"))
+}
+
+/// A declared result.
+pub(crate) struct Declared {
+    pub title: String,
+    /// What a slope is of.
+    pub unit: String,
+    /// Name of its colour.
+    pub class: String,
+    pub slope: Option<f64>,
+    pub interval: Option<(f64, f64)>,
+    pub p_value: Option<f64>,
+    pub n: usize,
+}
+
+/// The declared results of a report, as its table of effects has them.
+pub(crate) fn declared(report: &Report) -> Vec<Declared> {
+    let mut out = Vec::new();
+    let mut terms_seen: Vec<&str> = Vec::new();
+    for row in report.effects.iter().filter(|e| e.primary) {
+        let section = report.axes.iter().find(|a| a.name == row.sweep);
+        let grid = report.grids.iter().find(|g| g.name == row.sweep);
+        // Terms of a grid come in the order of its effects.
+        let place = terms_seen.iter().filter(|s| **s == row.sweep).count();
+        terms_seen.push(&row.sweep);
+        let term = grid.and_then(|g| g.terms.get(place));
+        let (title, class, unit) = match section {
+            Some(s) => (s.title.clone(), s.name.clone(), s.slope_label.clone()),
+            None => {
+                let title = match row.axis == row.sweep || row.axis.contains('×') {
+                    true => row.axis.clone(),
+                    false => format!("{} in {}", row.axis, row.sweep),
+                };
+                let unit = term.map(|t| t.slope_label.clone()).unwrap_or_default();
+                (title, "design".into(), unit)
+            }
+        };
+        out.push(Declared {
+            title,
+            unit,
+            class,
+            slope: row.slope,
+            interval: row.interval,
+            p_value: row.p_value,
+            n: row.n,
+        });
+    }
+    out
+}
+
+/// Similarity over an axis.
+pub(crate) fn axis(section: &AxisSection) -> Option<Drawing> {
+    Some(named(figure::draw(section, None)?, &section.title))
+}
+
+/// Slopes of an axis, layer by layer.
+pub(crate) fn layers(section: &AxisSection) -> Option<Drawing> {
+    let groups = forest::of_layers(&section.layers);
+    let drawing = forest::draw(&section.name, &section.slope_label, &groups)?;
+    Some(named(drawing, &format!("{}-layers", section.name)))
+}
+
+/// Slopes of an axis, measure by measure.
+pub(crate) fn measures(section: &AxisSection) -> Option<Drawing> {
+    let groups = forest::of_measures(&section.measures);
+    let drawing = forest::draw(&section.name, &section.slope_label, &groups)?;
+    Some(named(drawing, &format!("{}-measures", section.name)))
+}
+
+/// Similarity over the first axis of a grid.
+pub(crate) fn lines(grid: &GridSection) -> Option<Drawing> {
+    Some(named(
+        interaction::draw(grid)?,
+        &format!("{}-lines", grid.name),
+    ))
+}
+
+/// What the terms of a grid account for.
+pub(crate) fn shares(grid: &GridSection) -> Option<Drawing> {
+    Some(named(
+        attribution::draw(grid)?,
+        &format!("{}-attribution", grid.name),
+    ))
+}
+
+/// Slopes of a term of a grid, layer by layer.
+pub(crate) fn term(grid: &GridSection, term: &GridTerm) -> Option<Drawing> {
+    let groups = forest::of_layers(&term.rows);
+    let drawing = forest::draw("design", &term.slope_label, &groups)?;
+    Some(named(
+        drawing,
+        &format!("{}-{}-layers", grid.name, term.name),
+    ))
+}
+
+/// Both ends of an axis, layer by layer.
+pub(crate) fn ends(pair: &HeatmapPair) -> Vec<Drawing> {
+    heatmap::pair(pair)
+}
+
+/// Training curves.
+pub(crate) fn training(panel: &CurvePanel) -> Option<Drawing> {
+    Some(named(
+        curves::draw(panel)?,
+        &format!("curves-{}", panel.title),
+    ))
+}
+
+fn named(drawing: Drawing, name: &str) -> Drawing {
+    Drawing {
+        name: slug(name),
+        ..drawing
+    }
+}
+
+/// A name of small letters, digits and hyphens.
+pub(crate) fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.replace('×', "x").chars().flat_map(char::to_lowercase) {
+        if letter.is_alphanumeric() {
+            out.push(letter);
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.trim_end_matches('-').into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_files() {
+        assert_eq!(slug("data × task-lines"), "data-x-task-lines");
+        assert_eq!(slug("  Loss (validation) "), "loss-validation");
+        assert_eq!(slug("../x"), "x");
+    }
+}

@@ -1,0 +1,119 @@
+//! The frame of a figure with two axes: head, grid lines and ticks.
+
+use maud::{Markup, html};
+
+use crate::drawing::{Entry, WIDTH, fitted, legend, text_width};
+use crate::scale::{Scale, tick_text, ticks};
+
+/// Height of the area that is drawn in.
+const AREA: f64 = 236.0;
+const BELOW: f64 = 46.0;
+
+/// Where values of a figure lie.
+pub(crate) struct Plot {
+    pub x: Scale,
+    pub y: Scale,
+    pub left: f64,
+    pub right: f64,
+    pub bottom: f64,
+    y_ticks: Vec<f64>,
+    head: Markup,
+}
+
+/// What a figure is laid out by.
+pub(crate) struct Layout<'a> {
+    pub x_range: (f64, f64),
+    pub y_range: (f64, f64),
+    /// Stands over the figure.
+    pub y_label: &'a str,
+    pub legend: &'a [Entry],
+    /// Texts that need room at the right.
+    pub right_labels: &'a [String],
+}
+
+impl Plot {
+    /// Lays a figure out.
+    pub fn new(layout: &Layout<'_>) -> Self {
+        let y_ticks = ticks(layout.y_range, 5);
+        let widest = |texts: &mut dyn Iterator<Item = f64>| texts.fold(0.0, f64::max);
+        let left = 14.0 + widest(&mut y_ticks.iter().map(|t| text_width(&tick_text(*t), 12.0)));
+        let labels = widest(&mut layout.right_labels.iter().map(|t| text_width(t, 11.0)));
+        let right = WIDTH - if labels > 0.0 { labels + 10.0 } else { 12.0 };
+        let (entries, after) = legend(layout.legend, (2.0, WIDTH), 24.0);
+        let (top, bottom) = (after + 10.0, after + 10.0 + AREA);
+        Self {
+            x: Scale::new(layout.x_range, (left, right)),
+            y: Scale::new(layout.y_range, (bottom, top)),
+            left,
+            right,
+            bottom,
+            y_ticks,
+            head: html! {
+                text x="2" y="14" { (fitted(layout.y_label, 13.0, WIDTH)) }
+                (entries)
+            },
+        }
+    }
+
+    /// Height of the whole figure.
+    pub fn height(&self) -> f64 {
+        self.bottom + BELOW
+    }
+
+    /// Head, grid lines, ticks and the horizontal axis with its label.
+    pub fn frame(&self, levels: &[f64], x_label: &str) -> Markup {
+        let (left, right, bottom) = (self.left, self.right, self.bottom);
+        html! {
+            (self.head)
+            @for &tick in &self.y_ticks {
+                line class="gridline" x1=(left) x2=(right) y1=(self.y.at(tick)) y2=(self.y.at(tick)) {}
+                text class="tick" x=(left - 8.0) y=(self.y.at(tick) + 4.0) text-anchor="end" {
+                    (tick_text(tick))
+                }
+            }
+            line class="baseline" x1=(left) x2=(right) y1=(bottom) y2=(bottom) {}
+            @for level in self.without_collisions(levels) {
+                line class="baseline" x1=(self.x.at(level)) x2=(self.x.at(level)) y1=(bottom) y2=(bottom + 4.0) {}
+                text class="tick" x=(self.x.at(level)) y=(bottom + 18.0) text-anchor="middle" {
+                    (tick_text(level))
+                }
+            }
+            text x=((left + right) / 2.0) y=(bottom + 38.0) text-anchor="middle" {
+                (fitted(x_label, 13.0, WIDTH))
+            }
+        }
+    }
+
+    /// The levels whose labels leave each other room.
+    fn without_collisions(&self, levels: &[f64]) -> Vec<f64> {
+        let mut kept: Vec<f64> = Vec::new();
+        for &level in levels {
+            let room = text_width(&tick_text(level), 12.0) + 4.0;
+            if (kept.last()).is_none_or(|k| (self.x.at(level) - self.x.at(*k)).abs() >= room) {
+                kept.push(level);
+            }
+        }
+        kept
+    }
+}
+
+/// Moves label heights apart so that none overlap, keeping their order and staying above
+/// `limit`.
+pub(crate) fn spaced(heights: Vec<f64>, gap: f64, limit: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..heights.len()).collect();
+    order.sort_by(|&a, &b| heights[a].total_cmp(&heights[b]));
+    let mut out = heights;
+    for pair in 1..order.len() {
+        let (above, below) = (order[pair - 1], order[pair]);
+        if out[below] < out[above] + gap {
+            out[below] = out[above] + gap;
+        }
+    }
+    // If the stack ran past the bottom, push it back up.
+    let mut bound = limit;
+    for &i in order.iter().rev() {
+        out[i] = out[i].min(bound);
+        bound = out[i] - gap;
+    }
+    out
+}
