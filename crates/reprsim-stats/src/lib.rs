@@ -9,6 +9,7 @@ mod health;
 mod linear;
 mod multiple;
 mod mutual_information;
+mod numpy_normal;
 mod power;
 mod project;
 mod randomisation;
