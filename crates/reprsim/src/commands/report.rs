@@ -14,7 +14,7 @@ use crate::table::Table;
 
 pub(crate) fn report(run: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let plan = Plan::read(run)?;
-    let merged = merge(run, &plan)?;
+    let merged = merge(run, &plan, &[])?;
     print_effects(&merged.analysis, format)?;
     if format == Format::Table {
         let (finished, planned) = merged.analysis.cells;

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     if share == Share::All {
         if outcome.finished + outcome.resumed > 0 {
-            let merged = merge(&root, &plan)?;
+            let merged = merge(&root, &plan, &[])?;
             if args.format == Format::Table {
                 say("");
             }
