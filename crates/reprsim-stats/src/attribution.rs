@@ -2,23 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::decomposition::{Decomposition, MAX_TERMS, decompose};
-use crate::describe::quantile;
 use crate::error::StatsError;
+use crate::jackknife::{Interval, interval};
 use crate::linear::{Errors, Term, fit_linear};
 use crate::project::{Basis, check};
 use crate::randomisation::{permutation_p_value, sign_flip_p_value};
 
 /// A covariate of whose squares the other columns hold all but this share tells nothing.
 const DEPENDENT: f64 = 1e-9;
-/// Fewest clusters or points that are worth resampling.
-const LEAST_UNITS: usize = 4;
-/// Resamples tried for each one asked for, before intervals are given up.
-const TRIES: usize = 20;
 
 /// What is to be explained, and by what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,15 +30,6 @@ pub struct Design {
     pub covariates: Vec<(String, Vec<f64>)>,
 }
 
-/// A 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
 /// What one term explains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TermShare {
@@ -57,12 +42,12 @@ pub struct TermShare {
     /// Share of what all other columns leave that the term explains, from 0 to 1; 0
     /// where they leave nothing.
     pub partial_r_squared: f64,
-    /// Bootstrap interval of that.
+    /// Its 95 % interval.
     pub partial_interval: Option<Interval>,
     /// R² that the term adds, averaged over all orders in which the terms can enter
     /// after the covariates.
     pub share: f64,
-    /// Bootstrap interval of that.
+    /// Its 95 % interval.
     pub share_interval: Option<Interval>,
 }
 
@@ -81,7 +66,8 @@ pub struct Attribution {
     pub r_squared: f64,
     /// Number of points.
     pub n: usize,
-    /// Number of clusters, else of points: what the bootstrap resamples.
+    /// Number of clusters, else of points: what the intervals leave
+    /// out one of.
     pub units: usize,
     /// How the errors of the coefficients were computed.
     pub errors: Errors,
@@ -90,12 +76,15 @@ pub struct Attribution {
 /// Fits y on the terms and covariates by least squares and divides R² among them.
 ///
 /// The share is that of Lindeman, Merenda and Gold (1980), the Shapley value of R²:
-/// shares of terms and covariates add up to R². Intervals are percentiles of `draws`
-/// bootstrap resamples of whole clusters, else of points; resamples in which a column
-/// no longer varies or depends on others are drawn anew, and fewer than 4 units give
-/// no interval. R² and its parts are biased upwards, the more so in a resample, so
-/// that of a term without effect the interval does not reach 0: whether there is an
-/// effect is for the p-values to say. `draws` is also the number of permutations.
+/// shares of terms and covariates add up to R². Intervals of partial R² and shares are
+/// those of a jackknife over whole clusters, else over points; they are absent for fewer
+/// than 4 of them, or where a term rests on one alone. R² and its parts are never below
+/// 0 and so too large on average where there is nothing to explain. `draws` is the number of permutations of points
+/// that are independent.
+///
+/// A p-value of a covariate that does not vary within clusters is too small with few of
+/// them (simulated: below 0.05 in 12 % of tables without effect for 5 clusters, 8 % for
+/// 20); terms that vary within clusters are not affected.
 ///
 /// # Errors
 /// [`StatsError::TooManyTerms`] for more than 8 terms, [`StatsError::Constant`] for y
@@ -122,16 +111,10 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
     let everyone: Vec<usize> = (0..y.len()).collect();
     let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::Constant)?;
     let units = units(y.len(), clusters);
-    let resampled = bootstrap(&columns, terms, y, &units, draws, seed);
-    let interval = |of: &dyn Fn(&Decomposition) -> f64| {
-        resampled.as_ref().map(|resamples| {
-            let mut values: Vec<f64> = resamples.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            Interval {
-                low: quantile(&values, 0.025),
-                high: quantile(&values, 0.975),
-            }
-        })
+    let left_out = leave_out(&columns, terms, y, &units);
+    let around = |of: &dyn Fn(&Decomposition) -> f64| {
+        let left_out: Vec<f64> = left_out.as_ref()?.iter().map(of).collect();
+        interval(of(&whole), &left_out)
     };
     let shares = names.iter().enumerate().map(|(i, name)| {
         Ok(TermShare {
@@ -142,9 +125,9 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
                 None => permutation_p_value(&columns, i, y, draws, seed)?,
             },
             partial_r_squared: whole.partial[i],
-            partial_interval: interval(&|d| d.partial[i]),
+            partial_interval: around(&|d| d.partial[i]),
             share: whole.shares[i],
-            share_interval: interval(&|d| d.shares[i]),
+            share_interval: around(&|d| d.shares[i]),
         })
     });
     Ok(Attribution {
@@ -188,30 +171,19 @@ fn units(n: usize, clusters: Option<&[u64]>) -> Vec<Vec<usize>> {
     points.into_values().collect()
 }
 
-/// The decompositions of `draws` resamples; `None` where there are too few units or
-/// most resamples cannot be decomposed.
-fn bootstrap(
+/// The decompositions without each unit in turn; `None` where one cannot be made, for
+/// then a term rests on that unit alone.
+fn leave_out(
     columns: &[Vec<f64>],
     terms: usize,
     y: &[f64],
     units: &[Vec<usize>],
-    draws: usize,
-    seed: u64,
 ) -> Option<Vec<Decomposition>> {
-    if units.len() < LEAST_UNITS || draws == 0 {
-        return None;
-    }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let resamples: Vec<Decomposition> = (0..draws.saturating_mul(TRIES))
-        .filter_map(|_| decompose(columns, terms, y, &resample(units, &mut rng)))
-        .take(draws)
-        .collect();
-    (resamples.len() == draws).then_some(resamples)
-}
-
-/// As many units as there are, drawn with replacement.
-fn resample(units: &[Vec<usize>], rng: &mut impl Rng) -> Vec<usize> {
     (0..units.len())
-        .flat_map(|_| units[rng.random_range(0..units.len())].iter().copied())
+        .map(|unit| {
+            let others = units.iter().enumerate().filter(|(i, _)| *i != unit);
+            let points: Vec<usize> = others.flat_map(|(_, p)| p.iter().copied()).collect();
+            decompose(columns, terms, y, &points)
+        })
         .collect()
 }

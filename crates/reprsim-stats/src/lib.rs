@@ -6,20 +6,23 @@ mod decomposition;
 mod describe;
 mod error;
 mod health;
+mod jackknife;
 mod linear;
 mod multiple;
 mod mutual_information;
+mod numpy_normal;
 mod power;
 mod project;
 mod randomisation;
 mod rank;
 mod series;
 
-pub use attribution::{Attribution, Design, Interval, TermShare, attribute};
+pub use attribution::{Attribution, Design, TermShare, attribute};
 pub use curvature::curvature;
 pub use describe::{Level, describe_levels, mean, standard_deviation};
 pub use error::StatsError;
 pub use health::{BadEnd, outliers};
+pub use jackknife::Interval;
 pub use linear::{Errors, LinearFit, Term, fit_linear};
 pub use multiple::holm;
 pub use mutual_information::{

@@ -1,0 +1,10 @@
+//! Inference against other libraries, against the published tables and against
+//! simulated tables whose truth is known.
+
+mod properties;
+mod published;
+mod reference;
+mod simulation;
+mod table;
+
+use table::{Table, close, noise};
