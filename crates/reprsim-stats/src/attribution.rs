@@ -8,7 +8,7 @@ use crate::decomposition::{Decomposition, MAX_TERMS, decompose};
 use crate::error::StatsError;
 use crate::jackknife::{Interval, interval};
 use crate::linear::{Errors, Term, fit_linear};
-use crate::project::{Basis, check};
+use crate::project::{Basis, centred, check};
 use crate::randomisation::{permutation_p_value, sign_flip_p_value};
 
 /// A covariate of whose squares the other columns hold all but this share tells nothing.
@@ -77,8 +77,7 @@ pub struct Attribution {
     pub r_squared: f64,
     /// Number of points.
     pub n: usize,
-    /// Number of clusters, else of points: what the intervals leave
-    /// out one of.
+    /// Number of clusters, else of points: what the intervals leave out one of.
     pub units: usize,
     /// How the errors of the coefficients were computed.
     pub errors: Errors,
@@ -90,8 +89,8 @@ pub struct Attribution {
 /// shares of terms and covariates add up to R². Intervals of partial R² and shares are
 /// those of a jackknife over whole clusters, else over points; they are absent for fewer
 /// than 4 of them, or where a term rests on one alone. R² and its parts are never below
-/// 0 and so too large on average where there is nothing to explain. `draws` is the number of permutations of points
-/// that are independent.
+/// 0 and so too large on average where there is nothing to explain. `draws` is the
+/// number of permutations of independent points, which `seed` decides.
 ///
 /// The t test of a covariate that does not vary within clusters finds too much with few
 /// of them (simulated without effect: 12 % below 0.05 for 5 clusters, 8 % for 20). Its
@@ -120,7 +119,10 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
 
     let fit = fit_linear(&columns, y, clusters)?;
     let everyone: Vec<usize> = (0..y.len()).collect();
-    let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::Constant)?;
+    if centred(y).iter().all(|v| *v == 0.0) {
+        return Err(StatsError::Constant);
+    }
+    let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::OneLevel)?;
     let units = units(y.len(), clusters);
     let left_out = leave_out(&columns, terms, y, &units);
     let around = |of: &dyn Fn(&Decomposition) -> f64| {
@@ -174,7 +176,7 @@ fn sift(design: &Design) -> Result<(Vec<usize>, Vec<String>), StatsError> {
     Ok((kept, dropped))
 }
 
-/// The points of each unit that is resampled as a whole.
+/// The points of each unit that is left out as a whole.
 fn units(n: usize, clusters: Option<&[u64]>) -> Vec<Vec<usize>> {
     let Some(ids) = clusters else {
         return (0..n).map(|point| vec![point]).collect();

@@ -217,6 +217,13 @@ fn designs_that_cannot_be_attributed() {
         refused(&|d| d.columns[2] = d.columns[1].clone()),
         StatsError::OneLevel
     );
+    // All but the same: more than rounding, less than can be divided.
+    let nearly = |d: &mut Design| {
+        d.columns[2] = (d.columns[1].iter().zip(normals(54, 1)))
+            .map(|(b, e)| b + 1e-7 * e)
+            .collect();
+    };
+    assert_eq!(refused(&nearly), StatsError::OneLevel);
     assert_eq!(refused(&|d| d.names.truncate(2)), StatsError::LengthsDiffer);
     assert_eq!(refused(&|d| d.y.truncate(9)), StatsError::LengthsDiffer);
     assert_eq!(refused(&|d| d.y[3] = f64::NAN), StatsError::NonFinite);
