@@ -138,7 +138,7 @@ def synthetic() -> None:
     say("clustered coefficient", *fit.params[1:])
     say("clustered standard error", *fit.bse[1:])
     say("clustered p", *fit.pvalues[1:])
-    say("sign flips", *[sign_flip(x, place, y, seeds) for place in range(3)])
+    say("sign flips", *[sign_flip(x, place, y, seeds) for place in range(4)])
     say("sign flips, accuracy", *[sign_flip(terms, p, accuracy[:, 0], seeds) for p in range(3)])
     say("R²", r_squared(x, y), r_squared(accuracy, y))
     say("partial R²", *[partial(x, y, place) for place in range(3)])

@@ -8,7 +8,7 @@ use crate::decomposition::{Decomposition, MAX_TERMS, decompose};
 use crate::error::StatsError;
 use crate::jackknife::{Interval, interval};
 use crate::linear::{Errors, Term, fit_linear};
-use crate::project::{Basis, check};
+use crate::project::{Basis, centred, check};
 use crate::randomisation::{permutation_p_value, sign_flip_p_value};
 
 /// A covariate of whose squares the other columns hold all but this share tells nothing.
@@ -51,13 +51,24 @@ pub struct TermShare {
     pub share_interval: Option<Interval>,
 }
 
+/// What is known of one covariate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Covariate {
+    /// The covariate.
+    pub name: String,
+    /// Its coefficient with all terms and other covariates in the fit.
+    pub term: Term,
+    /// P-value of no effect: sign flips of clusters, else permutation of residuals.
+    pub randomisation_p: f64,
+}
+
 /// A decomposition of the variation of y.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attribution {
     /// One entry a term, in their order.
     pub terms: Vec<TermShare>,
-    /// Coefficients of the covariates in the fit.
-    pub covariates: Vec<(String, Term)>,
+    /// One entry a covariate of the fit, in their order.
+    pub covariates: Vec<Covariate>,
     /// R² of the covariates alone, which enter first; absent where there are none.
     pub covariate_share: Option<f64>,
     /// Covariates left out because they do not vary or depend on other columns.
@@ -66,8 +77,7 @@ pub struct Attribution {
     pub r_squared: f64,
     /// Number of points.
     pub n: usize,
-    /// Number of clusters, else of points: what the intervals leave
-    /// out one of.
+    /// Number of clusters, else of points: what the intervals leave out one of.
     pub units: usize,
     /// How the errors of the coefficients were computed.
     pub errors: Errors,
@@ -79,12 +89,12 @@ pub struct Attribution {
 /// shares of terms and covariates add up to R². Intervals of partial R² and shares are
 /// those of a jackknife over whole clusters, else over points; they are absent for fewer
 /// than 4 of them, or where a term rests on one alone. R² and its parts are never below
-/// 0 and so too large on average where there is nothing to explain. `draws` is the number of permutations of points
-/// that are independent.
+/// 0 and so too large on average where there is nothing to explain. `draws` is the
+/// number of permutations of independent points, which `seed` decides.
 ///
-/// A p-value of a covariate that does not vary within clusters is too small with few of
-/// them (simulated: below 0.05 in 12 % of tables without effect for 5 clusters, 8 % for
-/// 20); terms that vary within clusters are not affected.
+/// The t test of a covariate that does not vary within clusters finds too much with few
+/// of them (simulated without effect: 12 % below 0.05 for 5 clusters, 8 % for 20). Its
+/// sign flips do not, nor do the tests of terms that vary within clusters.
 ///
 /// # Errors
 /// [`StatsError::TooManyTerms`] for more than 8 terms, [`StatsError::Constant`] for y
@@ -109,34 +119,41 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
 
     let fit = fit_linear(&columns, y, clusters)?;
     let everyone: Vec<usize> = (0..y.len()).collect();
-    let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::Constant)?;
+    if centred(y).iter().all(|v| *v == 0.0) {
+        return Err(StatsError::Constant);
+    }
+    let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::OneLevel)?;
     let units = units(y.len(), clusters);
     let left_out = leave_out(&columns, terms, y, &units);
     let around = |of: &dyn Fn(&Decomposition) -> f64| {
         let left_out: Vec<f64> = left_out.as_ref()?.iter().map(of).collect();
         interval(of(&whole), &left_out)
     };
+    let randomisation_p = |tested: usize| match clusters {
+        Some(ids) => sign_flip_p_value(&columns, tested, y, ids, seed),
+        None => permutation_p_value(&columns, tested, y, draws, seed),
+    };
     let shares = names.iter().enumerate().map(|(i, name)| {
         Ok(TermShare {
             name: name.clone(),
             term: fit.terms[i],
-            randomisation_p: match clusters {
-                Some(ids) => sign_flip_p_value(&columns, i, y, ids, seed)?,
-                None => permutation_p_value(&columns, i, y, draws, seed)?,
-            },
+            randomisation_p: randomisation_p(i)?,
             partial_r_squared: whole.partial[i],
             partial_interval: around(&|d| d.partial[i]),
             share: whole.shares[i],
             share_interval: around(&|d| d.shares[i]),
         })
     });
+    let covariates = kept.iter().enumerate().map(|(i, &place)| {
+        Ok(Covariate {
+            name: design.covariates[place].0.clone(),
+            term: fit.terms[terms + i],
+            randomisation_p: randomisation_p(terms + i)?,
+        })
+    });
     Ok(Attribution {
         terms: shares.collect::<Result<_, StatsError>>()?,
-        covariates: kept
-            .iter()
-            .zip(&fit.terms[terms..])
-            .map(|(&i, term)| (design.covariates[i].0.clone(), *term))
-            .collect(),
+        covariates: covariates.collect::<Result<_, StatsError>>()?,
         covariate_share: (!kept.is_empty()).then_some(whole.covariates),
         dropped,
         r_squared: whole.r_squared,
@@ -159,7 +176,7 @@ fn sift(design: &Design) -> Result<(Vec<usize>, Vec<String>), StatsError> {
     Ok((kept, dropped))
 }
 
-/// The points of each unit that is resampled as a whole.
+/// The points of each unit that is left out as a whole.
 fn units(n: usize, clusters: Option<&[u64]>) -> Vec<Vec<usize>> {
     let Some(ids) = clusters else {
         return (0..n).map(|point| vec![point]).collect();

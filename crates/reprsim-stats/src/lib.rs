@@ -17,7 +17,7 @@ mod randomisation;
 mod rank;
 mod series;
 
-pub use attribution::{Attribution, Design, TermShare, attribute};
+pub use attribution::{Attribution, Covariate, Design, TermShare, attribute};
 pub use curvature::curvature;
 pub use describe::{Level, describe_levels, mean, median, standard_deviation};
 pub use error::StatsError;

@@ -114,11 +114,13 @@ pub fn mutual_information_discrete(
         .map(|share| -share * share.ln())
         .sum::<f64>()
         .max(0.0);
-    let observed = ross(&names, &y, sizes.len());
+    // Permutations ask for the same few values again and again.
+    let psi: Vec<f64> = (0..=y.len()).map(|i| digamma(i as f64)).collect();
+    let observed = ross(&names, &y, sizes.len(), &psi);
     let mut at_least = 0;
     for _ in 0..permutations {
         names.shuffle(&mut rng);
-        at_least += usize::from(ross(&names, &y, sizes.len()) >= observed - 1e-12);
+        at_least += usize::from(ross(&names, &y, sizes.len(), &psi) >= observed - 1e-12);
     }
     let nats = observed.max(0.0);
     Ok(DiscreteInformation {
@@ -129,23 +131,23 @@ pub fn mutual_information_discrete(
     })
 }
 
-/// The estimate for sorted `y`, each with one of so many `levels`; may be negative.
-fn ross(names: &[usize], y: &[f64], levels: usize) -> f64 {
+/// The estimate for sorted `y`, each with one of so many `levels`; may be negative. `psi`
+/// holds the digamma function of 0 to the number of points.
+fn ross(names: &[usize], y: &[f64], levels: usize, psi: &[f64]) -> f64 {
     let mut members = vec![vec![]; levels];
     for (name, y) in names.iter().zip(y) {
         members[*name].push(*y);
     }
-    let n = y.len() as f64;
     let mut sum = 0.0;
     for of_level in members.iter().filter(|m| m.len() > 1) {
-        let k = NEIGHBOURS.min(of_level.len() - 1);
-        sum += of_level.len() as f64 * (digamma(k as f64) - digamma(of_level.len() as f64));
+        let size = of_level.len();
+        let k = NEIGHBOURS.min(size - 1);
+        sum += size as f64 * (psi[k] - psi[size]);
         for (place, &value) in of_level.iter().enumerate() {
-            let radius = below(nearest(of_level, place, k));
-            sum -= digamma(within(y, value, radius) as f64);
+            sum -= psi[within(y, value, below(nearest(of_level, place, k)))];
         }
     }
-    digamma(n) + sum / n
+    psi[y.len()] + sum / y.len() as f64
 }
 
 /// Distance of a sorted value to its k-th nearest neighbour.

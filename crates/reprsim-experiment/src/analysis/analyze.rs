@@ -8,7 +8,7 @@ use reprsim_stats::{Attribution, holm};
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
-use super::health::{self, Flag, FlagKind};
+use super::health::{self, Flag};
 use super::series::{Place, Series};
 use crate::experiment::{AxisKind, Experiment, Pairing};
 use crate::plan::{Cell, Plan};
@@ -106,8 +106,10 @@ pub fn analyze(
     let mut attributions = Vec::new();
     for index in 0..experiment.sweeps.len() {
         let series = series_of(experiment, index, &kept);
-        for series in series.iter().filter(|s| s.place.declared()) {
-            flags.extend(series.flags());
+        let declared: Vec<&Series<'_>> = series.iter().filter(|s| s.place.declared()).collect();
+        let doubts: Vec<_> = declared.iter().flat_map(|series| series.doubts()).collect();
+        flags.extend(health::ranges(&experiment.sweeps[index], &doubts));
+        for series in declared {
             if series.place.sweep.axes.len() > 1 {
                 if series.place.primary() {
                     grids.push(series.grid());
@@ -130,7 +132,7 @@ pub fn analyze(
         cells: (results.len(), plan.cells.len()),
         left_out,
         test: test(experiment.pairing).to_string(),
-        flags: merged(flags),
+        flags,
         effects,
         grids,
         attributions,
@@ -174,25 +176,6 @@ fn correct(effects: &mut [Effect]) {
     for (effect, p) in effects.iter_mut().zip(holm(&p)) {
         effect.p_holm = p;
     }
-}
-
-/// One flag for each kind and message.
-fn merged(flags: Vec<Flag>) -> Vec<Flag> {
-    let mut out: Vec<Flag> = Vec::new();
-    for flag in flags {
-        let same = |f: &&mut Flag| f.kind == flag.kind && f.message == flag.message;
-        match out.iter_mut().find(same) {
-            Some(first) => first.cells.extend(flag.cells),
-            None => out.push(flag),
-        }
-    }
-    // What concerns the models themselves comes before what concerns the measures.
-    out.sort_by_key(|f| match f.kind {
-        FlagKind::MissingSeeds => 0,
-        FlagKind::Untrained => 1,
-        _ => 2,
-    });
-    out
 }
 
 fn test(pairing: Pairing) -> &'static str {

@@ -12,7 +12,7 @@ use crate::plan::{Cell, Plan};
 use crate::results::{CellResult, ModelResult};
 
 /// What kind of weakness was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlagKind {
     /// Not every planned cell is there.
@@ -130,6 +130,33 @@ fn skills(models: &[Member<'_>]) -> (&'static str, BadEnd, Vec<f64>) {
         let values = of(|m| m.train_loss).unwrap_or_default();
         ("training loss", BadEnd::High, values)
     }
+}
+
+/// The doubts of a sweep's measures, a flag a kind.
+pub(super) fn ranges(sweep: &Sweep, doubts: &[(FlagKind, String)]) -> Vec<Flag> {
+    let name = sweep.name().replace(" x ", " × ");
+    let kinds = doubts.iter().map(|(kind, _)| *kind).unique();
+    kinds
+        .map(|kind| {
+            let of: Vec<&str> = (doubts.iter().filter(|(k, _)| *k == kind))
+                .map(|(_, numbers)| numbers.as_str())
+                .collect();
+            let what = match kind {
+                FlagKind::AtCeiling => "every pair is near the largest value, with nowhere to rise to",
+                FlagKind::AtChance => "no pair is more alike than permuted samples (p < 0.05)",
+                FlagKind::BelowFloor => {
+                    "pairs trained at the lowest level are less alike than untrained ones, which \
+                     are no lower bound then: effects are not given in units of the range above them"
+                }
+                _ => "pairs with overlap 1 are hardly more alike than untrained ones",
+            };
+            Flag {
+                kind,
+                message: format!("Over {name}, {what} ({}).", of.join("; ")),
+                cells: vec![],
+            }
+        })
+        .collect()
 }
 
 /// Planned cells that are not there, a flag a sweep.

@@ -9,7 +9,7 @@ use reprsim_stats::{
 
 use super::analyze::{Grid, GridAttribution, GridPoint};
 use super::effect::{Effect, Information};
-use super::health::{Flag, FlagKind};
+use super::health::FlagKind;
 use crate::experiment::{AxisKind, Covariate, Experiment, Pairing, Point, ProbeConfig, Sweep};
 use crate::plan::{Cell, CellRole};
 use crate::results::{CellResult, ModelResult};
@@ -326,62 +326,33 @@ impl<'a> Series<'a> {
         mean(&values)
     }
 
-    /// Whether the measure's range leaves room for an effect.
-    pub fn flags(&self) -> Vec<Flag> {
-        let of = format!("{} over {}", self.place.name, self.place.sweep.name());
+    /// Why the measure's range may leave no room for an effect, with the numbers.
+    pub fn doubts(&self) -> Vec<(FlagKind, String)> {
         let largest = self.place.measure.largest(self.place.experiment.analysis.k);
-        let mut flags = Vec::new();
-        let mut flag = |kind, message| {
-            flags.push(Flag {
-                kind,
-                message,
-                cells: vec![],
-            });
-        };
+        let mut doubts = Vec::new();
         if self.listed.is_empty() {
-            return flags;
+            return doubts;
         }
+        let name = &self.place.name;
         if self.listed.iter().all(|v| v.value > CEILING * largest) {
-            flag(
-                FlagKind::AtCeiling,
-                format!(
-                    "{of}: every pair is above {CEILING} of the largest value; there is nowhere to rise to."
-                ),
-            );
+            doubts.push((FlagKind::AtCeiling, name.clone()));
         }
-        if self
-            .listed
-            .iter()
-            .all(|v| v.p_permutation.is_some_and(|p| p >= ALPHA))
-        {
-            flag(
-                FlagKind::AtChance,
-                format!("{of}: no pair is more alike than permuted samples (p < {ALPHA})."),
-            );
+        let by_chance = |v: &Value| v.p_permutation.is_some_and(|p| p >= ALPHA);
+        if self.listed.iter().all(by_chance) {
+            doubts.push((FlagKind::AtChance, name.clone()));
         }
         if !self.floor.is_empty() && !self.ceiling.is_empty() {
             let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
-            if self.lowest() < floor {
-                flag(
-                    FlagKind::BelowFloor,
-                    format!(
-                        "{of}: pairs trained at the lowest level are less alike ({:.3}) than untrained \
-                         pairs ({floor:.3}); these are no lower bound here, and effects are not given in \
-                         units of the range above them.",
-                        self.lowest()
-                    ),
-                );
+            let lowest = self.lowest();
+            if lowest < floor {
+                let numbers = format!("{name} {lowest:.3}, untrained {floor:.3}");
+                doubts.push((FlagKind::BelowFloor, numbers));
             } else if ceiling - floor < RANGE * largest.min(1.0) {
-                flag(
-                    FlagKind::NoRange,
-                    format!(
-                        "{of}: pairs with overlap 1 ({ceiling:.3}) are hardly more alike than untrained \
-                         pairs ({floor:.3})."
-                    ),
-                );
+                let numbers = format!("{name} {ceiling:.3}, untrained {floor:.3}");
+                doubts.push((FlagKind::NoRange, numbers));
             }
         }
-        flags
+        doubts
     }
 
     /// Names and columns of the terms of a grid: each axis, centred on the mean of

@@ -144,6 +144,18 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             analysis.left_out.len()
         ));
     }
+    // Layers from input to output, whichever was declared.
+    let mut in_order = analysis.clone();
+    let layers = experiment.layer_names();
+    let sweeps: Vec<String> = experiment.sweeps.iter().map(Sweep::name).collect();
+    let probes: Vec<&str> = experiment.probes.iter().map(|p| p.name.as_str()).collect();
+    in_order.effects.sort_by_key(|effect| {
+        (
+            sweeps.iter().position(|name| *name == effect.sweep),
+            probes.iter().position(|name| *name == effect.probe),
+            layers.iter().position(|name| *name == effect.layer),
+        )
+    });
     Report {
         title: experiment.name.clone(),
         description: experiment.description.clone(),
@@ -165,13 +177,13 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             .iter()
             .enumerate()
             .filter(|(_, sweep)| sweep.axes.len() == 1)
-            .map(|(index, sweep)| section(&words, index, sweep, results, analysis))
+            .map(|(index, sweep)| section(&words, index, sweep, results, &in_order))
             .collect(),
         grids: experiment
             .sweeps
             .iter()
             .filter(|sweep| sweep.axes.len() > 1)
-            .map(|sweep| grid_section(&words, sweep, analysis))
+            .map(|sweep| grid_section(&words, sweep, &in_order))
             .collect(),
         heatmaps: heatmaps(experiment, results),
         effects: analysis.effects.iter().map(effect_row).collect(),

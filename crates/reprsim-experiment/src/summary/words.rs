@@ -250,34 +250,46 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
             format!("Whether {what} together do more than add up cannot be told")
         }
     };
-    let number = |v: Option<f64>| v.map_or("–".into(), |v| format!("{v:+.3}"));
-    let mut details = vec![
-        number(effect.slope),
-        format!(
-            "95 % interval {} to {}",
-            number(effect.ci_low),
-            number(effect.ci_high)
-        ),
-    ];
-    details.extend(effect.p_value.map(p_text));
+    let slope = effect
+        .slope
+        .map_or(String::new(), |slope| format!("{slope:+.3}, "));
+    let mut text = format!("{claim} ({slope}{}", p_rounded(effect.p_value));
+    let share = in_grid.then(|| share(analysis, effect)).flatten();
+    if let Some(share) = share.filter(|_| verdict != Verdict::Undecided) {
+        text += &format!(", {:.0} % of the variance", 100.0 * share);
+    }
+    let way = effect
+        .share_of_range
+        .filter(|_| !crossed && verdict != Verdict::Undecided);
+    if let Some(way) = way {
+        text += &format!(
+            ", {:.0} % of the way from untrained pairs to overlap 1",
+            100.0 * way
+        );
+    }
+    text += ")";
     // A test that assumes less is named where it would change the answer.
     if let (Some(p), Some(other)) = (effect.p_value, effect.randomisation_p)
         && (p < 0.05) != (other < 0.05)
     {
-        details.extend(randomisation(effect));
+        text += &format!(
+            "; the test that assumes less says {}",
+            p_rounded(Some(other))
+        );
+        let least = effect.randomisation_least_p.filter(|least| *least > 0.05);
+        text += least.map_or("", |_| ", and cannot say less with so few seeds");
     }
-    let share = in_grid.then(|| share(analysis, effect)).flatten();
-    details.extend(share.map(|share| format!("{:.0} % of the variance", 100.0 * share)));
-    let way = effect
-        .share_of_range
-        .filter(|_| !crossed && verdict != Verdict::Undecided);
-    details.extend(way.map(|way| {
-        format!(
-            "{:.0} % of the way from untrained pairs to overlap 1",
-            100.0 * way
-        )
-    }));
-    format!("{claim} ({}).", details.join(", ")).replace('-', "−")
+    (text + ".").replace('-', "−")
+}
+
+/// A p-value with two digits.
+fn p_rounded(p: Option<f64>) -> String {
+    match p {
+        None => "p undefined".into(),
+        Some(p) if p < 0.0001 => "p < 0.0001".into(),
+        Some(p) if p < 0.01 => format!("p = {p:.4}"),
+        Some(p) => format!("p = {p:.3}"),
+    }
 }
 
 /// The share of the variance that a term of a grid accounts for.

@@ -17,12 +17,12 @@ fn folder() -> Option<PathBuf> {
         std::env::var_os("REPRSIM_REQUIRE_SHARED").is_none(),
         "the published tables are missing"
     );
-    writeln!(
+    // Past the test harness, which hides what passing tests print.
+    let _ = writeln!(
         std::io::stderr(),
         "SKIPPED: no published tables at {}",
         folder.display()
-    )
-    .unwrap();
+    );
     None
 }
 

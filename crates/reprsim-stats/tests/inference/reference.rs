@@ -64,10 +64,11 @@ fn attribution_with_a_covariate() {
         0.053_645_788_158_606_88,
         1e-10,
     );
-    let (name, accuracy) = &attribution.covariates[0];
-    assert_eq!(name, "accuracy");
-    close(accuracy.coefficient, 0.142_782_598_983_712_37, 1e-10);
-    close(accuracy.stderr, 0.267_204_792_373_637_37, 1e-10);
+    let accuracy = &attribution.covariates[0];
+    assert_eq!(accuracy.name, "accuracy");
+    close(accuracy.term.coefficient, 0.142_782_598_983_712_37, 1e-10);
+    close(accuracy.term.stderr, 0.267_204_792_373_637_37, 1e-10);
+    close(accuracy.randomisation_p, 0.59375, 1e-12);
 }
 
 #[test]

@@ -219,8 +219,10 @@ fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Vec<Value>> {
         ];
         rows.push([common(&term.name, &term.term), share, last()].concat());
     }
-    for (name, term) in &attribution.covariates {
-        rows.push([common(name, term), vec![Value::Null; 5], last()].concat());
+    for covariate in &attribution.covariates {
+        let mut share = vec![Value::Null; 5];
+        share[0] = json!(covariate.randomisation_p);
+        rows.push([common(&covariate.name, &covariate.term), share, last()].concat());
     }
     rows
 }
