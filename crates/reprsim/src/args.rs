@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
 use reprsim_experiment::bench::WORKLOADS;
 use reprsim_experiment::device::NAMES;
+use reprsim_experiment::summary::Published;
 
 /// Trains pairs of models whose data or tasks overlap by a known amount, probes
 /// their layers, measures how alike they became, and says with what confidence
@@ -58,7 +59,12 @@ Finished cells are kept: running again continues. When all shards are done,
     #[command(after_help = "\
 Examples:
   reprsim plan experiments/quick.toml
-  reprsim plan experiments/quick.toml --format csv > cells.csv")]
+  reprsim plan experiments/quick.toml --format csv > cells.csv
+  reprsim plan experiments/quick.toml --power 0.1      how many seeds would find a slope of 0.1
+
+--power takes the spread of the declared result from a run that is done, runs/NAME or
+--pilot RUN, and says how many seeds find the slope with a chance of 80 and of 90 %, by
+the two-sided t test at the level 0.05.")]
     Plan(PlanArgs),
     /// List, preview or fetch data sets.
     #[command(subcommand)]
@@ -70,15 +76,18 @@ Examples:
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Merge the finished cells of a run and write its report again.
-    #[command(after_help = "Example:\n  reprsim report runs/quick")]
-    Report {
-        /// The run directory.
-        run: PathBuf,
-        /// How to print the table of effects.
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
+    /// Merge the finished cells of a run and write its report again; several runs are
+    /// also put side by side.
+    #[command(after_help = "\
+Examples:
+  reprsim report runs/quick
+  reprsim report runs/cifar-10 runs/cifar-100 --out both.html    side by side
+  reprsim report runs/cifar-100 --paper data=resnet_cifar100_ds_platonic.csv
+  reprsim report runs/quick --tensorboard      and: tensorboard --logdir runs/quick/tensorboard
+
+Written into the run: report.html, figures/ (SVG and PNG), results.csv and .parquet,
+analysis.json (docs/analysis.md says what is in it).")]
+    Report(ReportArgs),
     /// The statistics of similarity on overlap, for any tidy table.
     #[command(after_help = "\
 Examples:
@@ -216,6 +225,26 @@ pub(crate) struct ExtractArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// The run directories.
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where the page of several runs is written.
+    #[arg(long, value_name = "FILE", default_value = "comparison.html")]
+    pub out: PathBuf,
+    /// Draw the level means of a published table behind the figure of an axis; of its
+    /// columns the first named metric_..., or COLUMN. May be repeated.
+    #[arg(long, value_name = "AXIS=FILE[:COLUMN]", value_parser = Published::parse)]
+    pub paper: Vec<Published>,
+    /// Also write the training curves as TensorBoard's event files.
+    #[arg(long)]
+    pub tensorboard: bool,
+    /// How to print the table of effects.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// The experiment file.
     pub experiment: PathBuf,
@@ -237,6 +266,9 @@ pub(crate) struct RunArgs {
     /// Show the plan and stop.
     #[arg(long)]
     pub dry_run: bool,
+    /// Also write the training curves as TensorBoard's event files.
+    #[arg(long)]
+    pub tensorboard: bool,
     /// How to print the table of effects.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -353,7 +385,13 @@ pub(crate) struct PlanArgs {
     /// Cells worked on at once, for the estimate.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// How to print the table of cells.
+    /// Say how many seeds find this slope, from the spread of a pilot run.
+    #[arg(long, value_name = "SLOPE")]
+    pub power: Option<f64>,
+    /// The pilot run [default: runs/NAME].
+    #[arg(long, value_name = "RUN", requires = "power")]
+    pub pilot: Option<PathBuf>,
+    /// How to print the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].

@@ -101,14 +101,14 @@ pub fn analyze(
 
     let mut flags = health::missing(plan, results);
     flags.extend(untrained);
+    let mut doubts = Vec::new();
     let mut effects = Vec::new();
     let mut grids = Vec::new();
     let mut attributions = Vec::new();
     for index in 0..experiment.sweeps.len() {
         let series = series_of(experiment, index, &kept);
         let declared: Vec<&Series<'_>> = series.iter().filter(|s| s.place.declared()).collect();
-        let doubts: Vec<_> = declared.iter().flat_map(|series| series.doubts()).collect();
-        flags.extend(health::ranges(&experiment.sweeps[index], &doubts));
+        doubts.extend(declared.iter().flat_map(|series| series.doubts()));
         for series in declared {
             if series.place.sweep.axes.len() > 1 {
                 if series.place.primary() {
@@ -123,6 +123,7 @@ pub fn analyze(
         of_sweep.sort_by_key(|e| !e.primary);
         effects.extend(of_sweep);
     }
+    flags.extend(health::ranges(&doubts));
     flags.extend(health::small_probes(experiment, results));
     correct(&mut effects);
     attributions.sort_by_key(|a| !a.primary);

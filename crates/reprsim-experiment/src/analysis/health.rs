@@ -132,31 +132,68 @@ fn skills(models: &[Member<'_>]) -> (&'static str, BadEnd, Vec<f64>) {
     }
 }
 
-/// The doubts of a sweep's measures, a flag a kind.
-pub(super) fn ranges(sweep: &Sweep, doubts: &[(FlagKind, String)]) -> Vec<Flag> {
-    let name = sweep.name().replace(" x ", " × ");
-    let kinds = doubts.iter().map(|(kind, _)| *kind).unique();
+/// Why a measure's range over a sweep may leave no room for an effect.
+#[derive(Clone, Debug)]
+pub(super) struct Doubt {
+    pub kind: FlagKind,
+    pub measure: String,
+    pub sweep: String,
+    /// The similarity in question and that of untrained pairs.
+    pub values: Option<(f64, f64)>,
+}
+
+/// All doubts, a flag a kind.
+pub(super) fn ranges(doubts: &[Doubt]) -> Vec<Flag> {
+    let kinds = doubts.iter().map(|doubt| doubt.kind).unique();
     kinds
         .map(|kind| {
-            let of: Vec<&str> = (doubts.iter().filter(|(k, _)| *k == kind))
-                .map(|(_, numbers)| numbers.as_str())
+            let of: Vec<&Doubt> = doubts.iter().filter(|doubt| doubt.kind == kind).collect();
+            let measures = of.iter().map(|doubt| &doubt.measure).unique();
+            let listed: Vec<String> = measures
+                .map(|measure| {
+                    let sweeps = of.iter().filter(|doubt| doubt.measure == *measure);
+                    format!("{measure} ({})", places(sweeps))
+                })
                 .collect();
-            let what = match kind {
-                FlagKind::AtCeiling => "every pair is near the largest value, with nowhere to rise to",
-                FlagKind::AtChance => "no pair is more alike than permuted samples (p < 0.05)",
-                FlagKind::BelowFloor => {
-                    "pairs trained at the lowest level are less alike than untrained ones, which \
-                     are no lower bound then: effects are not given in units of the range above them"
+            let listed = listed.join("; ");
+            let message = match kind {
+                FlagKind::AtCeiling => {
+                    format!("Every pair is near the largest value, with nowhere to rise to: {listed}.")
                 }
-                _ => "pairs with overlap 1 are hardly more alike than untrained ones",
+                FlagKind::AtChance => {
+                    format!("No pair is more alike than permuted samples (p < 0.05): {listed}.")
+                }
+                FlagKind::BelowFloor => format!(
+                    "Untrained pairs are no lower bound: pairs trained at the lowest level are less \
+                     alike, by {listed}. Effects are not given in units of the range between them."
+                ),
+                _ => format!(
+                    "Pairs with overlap 1 are hardly more alike than untrained ones, by {listed}."
+                ),
             };
             Flag {
                 kind,
-                message: format!("Over {name}, {what} ({}).", of.join("; ")),
+                message,
                 cells: vec![],
             }
         })
         .collect()
+}
+
+/// The sweeps of one measure, with the numbers; untrained pairs are the same in all.
+fn places<'a>(doubts: impl Iterator<Item = &'a &'a Doubt>) -> String {
+    let mut floor = None;
+    let mut places: Vec<String> = Vec::new();
+    for doubt in doubts {
+        let sweep = doubt.sweep.replace(" x ", " × ");
+        floor = floor.or(doubt.values.map(|(_, floor)| floor));
+        places.push(match doubt.values {
+            Some((value, _)) => format!("{sweep} {value:.3}"),
+            None => sweep,
+        });
+    }
+    let floor = floor.map_or(String::new(), |floor| format!("; untrained {floor:.3}"));
+    places.join(", ") + &floor
 }
 
 /// Planned cells that are not there, a flag a sweep.

@@ -9,7 +9,7 @@ use reprsim_stats::{
 
 use super::analyze::{Grid, GridAttribution, GridPoint};
 use super::effect::{Effect, Information};
-use super::health::FlagKind;
+use super::health::{Doubt, FlagKind};
 use crate::experiment::{AxisKind, Covariate, Experiment, Pairing, Point, ProbeConfig, Sweep};
 use crate::plan::{Cell, CellRole};
 use crate::results::{CellResult, ModelResult};
@@ -326,30 +326,33 @@ impl<'a> Series<'a> {
         mean(&values)
     }
 
-    /// Why the measure's range may leave no room for an effect, with the numbers.
-    pub fn doubts(&self) -> Vec<(FlagKind, String)> {
+    /// Why the measure's range may leave no room for an effect.
+    pub fn doubts(&self) -> Vec<Doubt> {
         let largest = self.place.measure.largest(self.place.experiment.analysis.k);
+        let doubt = |kind, values| Doubt {
+            kind,
+            measure: self.place.name.clone(),
+            sweep: self.place.sweep.name(),
+            values,
+        };
         let mut doubts = Vec::new();
         if self.listed.is_empty() {
             return doubts;
         }
-        let name = &self.place.name;
         if self.listed.iter().all(|v| v.value > CEILING * largest) {
-            doubts.push((FlagKind::AtCeiling, name.clone()));
+            doubts.push(doubt(FlagKind::AtCeiling, None));
         }
         let by_chance = |v: &Value| v.p_permutation.is_some_and(|p| p >= ALPHA);
         if self.listed.iter().all(by_chance) {
-            doubts.push((FlagKind::AtChance, name.clone()));
+            doubts.push(doubt(FlagKind::AtChance, None));
         }
         if !self.floor.is_empty() && !self.ceiling.is_empty() {
             let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
             let lowest = self.lowest();
             if lowest < floor {
-                let numbers = format!("{name} {lowest:.3}, untrained {floor:.3}");
-                doubts.push((FlagKind::BelowFloor, numbers));
+                doubts.push(doubt(FlagKind::BelowFloor, Some((lowest, floor))));
             } else if ceiling - floor < RANGE * largest.min(1.0) {
-                let numbers = format!("{name} {ceiling:.3}, untrained {floor:.3}");
-                doubts.push((FlagKind::NoRange, numbers));
+                doubts.push(doubt(FlagKind::NoRange, Some((ceiling, floor))));
             }
         }
         doubts

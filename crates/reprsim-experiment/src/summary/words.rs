@@ -9,6 +9,9 @@ use crate::experiment::{AxisKind, Experiment, Sweep};
 /// Between the axes of a sweep or an interaction.
 pub(super) const CROSS: &str = " x ";
 
+/// A space where no line breaks.
+const SPACE: char = '\u{a0}';
+
 /// A name as it is shown.
 pub(super) fn shown(name: &str) -> String {
     name.replace(CROSS, " × ")
@@ -101,9 +104,9 @@ pub(super) fn term_sentence(effect: &Effect, verdict: Verdict) -> String {
 
 pub(super) fn p_text(p: f64) -> String {
     if p < 0.0001 {
-        "p < 0.0001".to_string()
+        format!("p{SPACE}<{SPACE}0.0001")
     } else {
-        format!("p = {p:.4}")
+        format!("p{SPACE}={SPACE}{p:.4}")
     }
 }
 
@@ -286,9 +289,9 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
 fn p_rounded(p: Option<f64>) -> String {
     match p {
         None => "p undefined".into(),
-        Some(p) if p < 0.0001 => "p < 0.0001".into(),
-        Some(p) if p < 0.01 => format!("p = {p:.4}"),
-        Some(p) => format!("p = {p:.3}"),
+        Some(p) if p < 0.0001 => format!("p{SPACE}<{SPACE}0.0001"),
+        Some(p) if p < 0.01 => format!("p{SPACE}={SPACE}{p:.4}"),
+        Some(p) => format!("p{SPACE}={SPACE}{p:.3}"),
     }
 }
 

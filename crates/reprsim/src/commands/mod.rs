@@ -25,7 +25,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::plan(&args),
         Command::Data(command) => data::data(command),
         Command::Devices { format } => devices::devices(format),
-        Command::Report { run, format } => report::report(&run, format),
+        Command::Report(args) => report::report(&args),
         Command::Extract(args) => extract::extract(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Measures { format } => measures::measures(format),

@@ -1,13 +1,16 @@
 //! `reprsim plan`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use reprsim_data::default_cache;
+use reprsim_experiment::analysis::power;
 use reprsim_experiment::device::{Chosen, choose};
 use reprsim_experiment::estimate::{training_seconds, training_sizes};
 use reprsim_experiment::run::default_jobs;
-use reprsim_experiment::{CellRole, Plan, Sweep, read_experiment};
+use reprsim_experiment::store::finished;
+use reprsim_experiment::{CellRole, Experiment, Pairing, Plan, Sweep, read_experiment};
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
@@ -17,11 +20,69 @@ use crate::table::Table;
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
     let experiment = read_experiment(&args.experiment)?;
+    if let Some(slope) = args.power {
+        let pilot = args.pilot.clone();
+        let pilot = pilot.unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
+        show_power(&experiment, &pilot, slope, args.format)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let chosen = choose(args.device.as_deref().unwrap_or(&experiment.device))?;
     let plan = Plan::new(&experiment);
     let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
     show(&plan, &chosen, jobs, &cache, args.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints how many seeds find `slope`, judged by a run that is done.
+fn show_power(
+    experiment: &Experiment,
+    pilot: &Path,
+    slope: f64,
+    format: Format,
+) -> anyhow::Result<()> {
+    let plan = Plan::read(pilot).context("--power needs a pilot: a run that is done")?;
+    let mut table = Table::new(&[
+        "sweep",
+        "axis",
+        "pilot_seeds",
+        "spread",
+        "slope",
+        "seeds_80",
+        "seeds_90",
+        "seeds",
+        "detectable",
+    ]);
+    for row in power(experiment, &plan, &finished(pilot, &plan), slope)? {
+        table.push(vec![
+            json!(row.sweep),
+            json!(row.axis),
+            json!(row.pilot_seeds),
+            json!(row.spread),
+            json!(row.slope),
+            json!(row.seeds_80),
+            json!(row.seeds_90),
+            json!(experiment.seeds),
+            json!(row.detectable),
+        ]);
+    }
+    table.print(format)?;
+    if format == Format::Table {
+        let spread = match experiment.pairing {
+            Pairing::Independent => "the standard deviation of the pilot's residuals",
+            Pairing::Nested => "the standard deviation over seeds of the pilot's slopes",
+        };
+        say(&format!(
+            "\npilot: {}; {} of layer {} on probe {}\nspread: {spread}\n\
+             seeds_80, seeds_90: seeds that find the slope with a chance of 80 and 90 % (two-sided \
+             t test, 0.05)\ndetectable: the slope that this experiment's seeds find with a chance \
+             of 80 %\nA pilot of few seeds knows the spread only roughly; so are these numbers.",
+            pilot.display(),
+            experiment.analysis.primary.measure,
+            experiment.analysis.primary.layer,
+            experiment.analysis.primary.probe,
+        ));
+    }
+    Ok(())
 }
 
 /// Prints the cells and, for people, the totals and a measured estimate.

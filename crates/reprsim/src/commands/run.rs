@@ -9,7 +9,7 @@ use reprsim_data::{default_cache, write_whole};
 use reprsim_experiment::device::choose;
 use reprsim_experiment::run::{default_jobs, run as run_plan};
 use reprsim_experiment::store::Share;
-use reprsim_experiment::summary::merge;
+use reprsim_experiment::summary::{merge, write_events};
 use reprsim_experiment::{ExperimentError, Plan, read_experiment};
 
 use crate::args::{Format, RunArgs};
@@ -62,6 +62,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if share == Share::All {
         if outcome.finished + outcome.resumed > 0 {
             let merged = merge(&root, &plan, &[])?;
+            if args.tensorboard {
+                write_events(&root, &plan)?;
+            }
             if args.format == Format::Table {
                 say("");
             }
