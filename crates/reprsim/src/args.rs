@@ -386,7 +386,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Say how many seeds find this slope, from the spread of a pilot run.
-    #[arg(long, value_name = "SLOPE")]
+    #[arg(long, value_name = "SLOPE", allow_negative_numbers = true)]
     pub power: Option<f64>,
     /// The pilot run [default: runs/NAME].
     #[arg(long, value_name = "RUN", requires = "power")]

@@ -18,7 +18,7 @@ use crate::results::{CellResult, ModelResult};
 const DRAWS: usize = 999;
 /// Values above this share of the largest leave no room for an effect.
 const CEILING: f64 = 0.98;
-/// The least distance of overlap 1 from untrained pairs that can show an effect.
+/// The least difference between untrained and trained pairs that means anything.
 const RANGE: f64 = 0.02;
 /// A pair with a smaller p-value is more alike than permuted samples.
 const ALPHA: f64 = 0.05;
@@ -305,7 +305,17 @@ impl<'a> Series<'a> {
             return None;
         }
         let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
-        (floor < ceiling && floor <= self.lowest()).then_some((floor, ceiling))
+        (floor < ceiling && floor <= self.lowest() + self.resolution()).then_some((floor, ceiling))
+    }
+
+    /// The least difference of similarities that means anything.
+    fn resolution(&self) -> f64 {
+        RANGE
+            * self
+                .place
+                .measure
+                .largest(self.place.experiment.analysis.k)
+                .min(1.0)
     }
 
     /// Mean similarity where every axis is at its lowest level.
@@ -349,9 +359,9 @@ impl<'a> Series<'a> {
         if !self.floor.is_empty() && !self.ceiling.is_empty() {
             let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
             let lowest = self.lowest();
-            if lowest < floor {
+            if lowest + self.resolution() < floor {
                 doubts.push(doubt(FlagKind::BelowFloor, Some((lowest, floor))));
-            } else if ceiling - floor < RANGE * largest.min(1.0) {
+            } else if ceiling - floor < self.resolution() {
                 doubts.push(doubt(FlagKind::NoRange, Some((ceiling, floor))));
             }
         }

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
 use crate::commands::say;
+use crate::exit::UsageError;
 use crate::table::Table;
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
@@ -40,6 +41,10 @@ fn show_power(
     slope: f64,
     format: Format,
 ) -> anyhow::Result<()> {
+    if slope == 0.0 || !slope.is_finite() {
+        let reason = format!("--power {slope}: name the slope to be found, such as 0.1");
+        return Err(UsageError(reason).into());
+    }
     let plan = Plan::read(pilot).context("--power needs a pilot: a run that is done")?;
     let mut table = Table::new(&[
         "sweep",

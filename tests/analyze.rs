@@ -1,0 +1,258 @@
+//! `reprsim analyze` as its users meet it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{reprsim, stderr, stdout};
+use serde_json::Value;
+
+fn analyze(file: &Path, arguments: &[&str]) -> Vec<Value> {
+    let output = reprsim()
+        .arg("analyze")
+        .arg(file)
+        .args(arguments)
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+fn close(value: &Value, expected: &Value, tolerance: f64, what: &str) {
+    let (value, expected) = (value.as_f64().unwrap(), expected.as_f64().unwrap());
+    assert!(
+        (value - expected).abs() <= tolerance,
+        "{what}: {value} is not {expected}"
+    );
+}
+
+/// The figures that `expected.json` gives for the authors' raw results.
+#[test]
+fn published_tables_give_their_published_figures() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/published");
+    if !folder.exists() {
+        assert!(
+            std::env::var_os("REPRSIM_REQUIRE_SHARED").is_none(),
+            "the published tables are missing"
+        );
+        return;
+    }
+    let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+    let expected: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(expected.len(), 30);
+    for (key, figures) in &expected {
+        let parts: Vec<&str> = key.split('|').collect();
+        let [file, metric, column] = parts.as_slice() else {
+            panic!("{key}");
+        };
+        let condition = format!("metric={metric}");
+        let rows = analyze(
+            &folder.join(format!("{file}.csv")),
+            &[
+                "--x",
+                "frac_overlap",
+                "--y",
+                column,
+                "--where",
+                &condition,
+                "--missing",
+                "-1",
+                "--permutations",
+                "9",
+            ],
+        );
+        let [row] = rows.as_slice() else {
+            panic!("{key}: {} rows", rows.len());
+        };
+        assert_eq!(row["n"], figures["n"], "{key}");
+        for name in ["slope", "stderr", "p_value", "r_squared", "spearman"] {
+            let wanted = &figures[name];
+            close(
+                &row[name],
+                wanted,
+                1e-9 * wanted.as_f64().unwrap().abs(),
+                key,
+            );
+        }
+        for (name, place) in [("ci_low", 0), ("ci_high", 1)] {
+            let wanted = &figures["ci95"][place];
+            close(
+                &row[name],
+                wanted,
+                1e-9 * wanted.as_f64().unwrap().abs(),
+                key,
+            );
+        }
+        close(&row["mi_ksg"], &figures["mi_ksg_k3_nats"], 0.05, key);
+    }
+    // The partitions are text: partition1, partition2, partition3 are 1, 2, 3.
+    let rows = analyze(
+        &folder.join("resnet_partition_platonic.csv"),
+        &[
+            "--x",
+            "partition",
+            "--y",
+            "partition_metric",
+            "--where",
+            "metric=cka",
+            "--missing",
+            "-1",
+        ],
+    );
+    // ../shared/published/headline.md: +0.3214, R² 0.835.
+    close(&rows[0]["slope"], &Value::from(0.3214), 5e-5, "partition");
+    close(
+        &rows[0]["r_squared"],
+        &Value::from(0.835),
+        5e-4,
+        "partition",
+    );
+}
+
+/// y = 1 + 2 a + 3 b + 4 a b + noise of each seed's own, on a 3 x 3 grid.
+fn factorial(path: &Path) {
+    let mut text = String::from("seed,a,b,y,z,same\n");
+    for seed in 0..6 {
+        for i in 0..3 {
+            for j in 0..3 {
+                let (a, b) = (f64::from(i) / 2.0, f64::from(j) / 2.0);
+                let noise = f64::from((seed * 7 + i * 3 + j * 5) % 11) / 100.0;
+                let y = 1.0 + 2.0 * a + 3.0 * b + 4.0 * a * b + noise;
+                text += &format!("{seed},{a},{b},{y},{},1\n", noise * noise);
+            }
+        }
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn several_columns_are_a_design() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    factorial(&file);
+    let rows = analyze(&file, &["--x", "a,b", "--y", "y", "--cluster", "seed"]);
+    let terms: Vec<&str> = rows
+        .iter()
+        .map(|row| row["term"].as_str().unwrap())
+        .collect();
+    assert_eq!(terms, ["a", "b", "a x b"]);
+    // Main effects are those at the middle of the other axis: 2 + 4/2 and 3 + 4/2.
+    for (row, slope) in rows.iter().zip([4.0, 5.0, 4.0]) {
+        close(&row["slope"], &Value::from(slope), 0.1, "slope");
+        assert_eq!(row["errors"], "6 clusters (CR1)");
+        assert_eq!(row["n"], 54);
+    }
+    // The shares are parts of R², which is nearly all here.
+    let shares: f64 = rows.iter().map(|row| row["share"].as_f64().unwrap()).sum();
+    close(&Value::from(shares), &rows[0]["r_squared"], 1e-9, "shares");
+    assert!(shares > 0.99);
+    // A covariate is a row of its own; one that does not vary is named and left out.
+    let more = ["--x", "a,b", "--y", "y", "--covariate", "z,same"];
+    let rows = analyze(&file, &more);
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3]["term"], "z");
+    assert_eq!(rows[3]["dropped"], "same");
+}
+
+#[test]
+fn groups_are_analysed_apart_and_what_has_no_value_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    let text =
+        "m,x,y\nup,0,1\nup,1,2.5\nup,2,3\nup,3,4.25\nflat,0,1\nflat,1,1\nflat,2,1\none,0,1\n";
+    std::fs::write(&file, text).unwrap();
+    let rows = analyze(&file, &["--x", "x", "--y", "y", "--group", "m"]);
+    let groups: Vec<&Value> = rows.iter().map(|row| &row["group"]).collect();
+    assert_eq!(groups, ["up", "flat", "one"]);
+    close(&rows[0]["slope"], &Value::from(1.025), 1e-12, "slope");
+    assert_eq!(rows[0]["spearman"], 1.0);
+    assert_eq!(rows[1]["slope"], 0.0);
+    assert_eq!(rows[2]["slope"], Value::Null);
+    assert!(
+        rows[2]["undefined"]
+            .as_str()
+            .unwrap()
+            .contains("too few points")
+    );
+    // Every format has the same fields; csv leaves what is missing empty.
+    let output = reprsim()
+        .args([
+            "analyze", "--x", "x", "--y", "y", "--group", "m", "--format", "csv",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let csv = stdout(&output);
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    let mut fields: Vec<&str> = rows[0]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut sorted = header.clone();
+    sorted.sort_unstable();
+    fields.sort_unstable();
+    assert_eq!(sorted, fields);
+    for name in [
+        "slope",
+        "stderr",
+        "ci_low",
+        "ci_high",
+        "p_value",
+        "r_squared",
+        "spearman",
+        "mi_ksg",
+        "n",
+    ] {
+        assert!(header.contains(&name), "{name}");
+    }
+    assert!(!csv.contains("NaN") && !csv.contains("null"));
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    std::fs::write(&file, "m,x,y\na,0,1\nb,1,two\n").unwrap();
+    let cases: [(&[&str], &str); 7] = [
+        (&["--x", "overlap", "--y", "y"], "unknown column 'overlap'"),
+        (&["--x", "x", "--y", "yy"], "did you mean 'y'?"),
+        (
+            &["--x", "x", "--y", "y"],
+            "t.csv:3: 'two' in column y is no number",
+        ),
+        (
+            &["--x", "x", "--y", "y", "--where", "m=c"],
+            "no row has m = c",
+        ),
+        (
+            &["--x", "x", "--y", "y", "--where", "m"],
+            "'m' is not COL=VALUE",
+        ),
+        (
+            &["--x", "x", "--y", "x", "--cluster", "s"],
+            "unknown column 's'",
+        ),
+        (&["--y", "y"], "--x"),
+    ];
+    for (arguments, expected) in cases {
+        let output = reprsim()
+            .arg("analyze")
+            .arg(&file)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{expected}");
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+    let absent = reprsim()
+        .args(["analyze", "no.csv", "--x", "x", "--y", "y"])
+        .output()
+        .unwrap();
+    assert_eq!(absent.status.code(), Some(2));
+    assert!(stderr(&absent).contains("no.csv"), "{}", stderr(&absent));
+}
