@@ -9,6 +9,8 @@ use reprsim_models::{ModelConfig, Pooling};
 use reprsim_train::{Normalization, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::results::{CellResult, ModelResult};
+
 /// An experiment as it will be run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
@@ -380,6 +382,15 @@ impl Covariate {
             Self::Accuracy => "accuracy",
             Self::Loss => "loss",
         }
+    }
+
+    /// Its mean over the two models of a pair; absent where one has none.
+    pub fn of(self, result: &CellResult) -> Option<f64> {
+        let get = |model: &ModelResult| match self {
+            Self::Accuracy => model.test_accuracy,
+            Self::Loss => model.validation_loss.or(model.train_loss),
+        };
+        Some(0.5 * (get(&result.a)? + get(&result.b)?))
     }
 }
 

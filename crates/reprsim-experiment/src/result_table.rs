@@ -2,7 +2,7 @@
 
 use reprsim_report::Column;
 
-use crate::experiment::{AxisKind, Experiment, Sweep};
+use crate::experiment::{AxisKind, Covariate, Experiment, Sweep};
 use crate::plan::Cell;
 use crate::results::{CellResult, RESULT_SCHEMA, Score};
 
@@ -58,6 +58,12 @@ pub fn table(
             "labels_shared",
             number(&|(_, result, _)| result.labels_shared),
         ),
+        // Means over the two models.
+        (
+            "accuracy",
+            number(&|(_, result, _)| Covariate::Accuracy.of(result)),
+        ),
+        ("loss", number(&|(_, result, _)| Covariate::Loss.of(result))),
         ("probe", text(&|(.., score)| Some(score.probe.clone()))),
         ("layer_a", text(&|(.., score)| Some(score.layer_a.clone()))),
         ("layer_b", text(&|(.., score)| Some(score.layer_b.clone()))),

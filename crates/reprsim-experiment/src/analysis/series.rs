@@ -10,9 +10,9 @@ use reprsim_stats::{
 use super::analyze::{Grid, GridAttribution, GridPoint};
 use super::effect::{Effect, Information};
 use super::health::{Doubt, FlagKind};
-use crate::experiment::{AxisKind, Covariate, Experiment, Pairing, Point, ProbeConfig, Sweep};
+use crate::experiment::{AxisKind, Experiment, Pairing, Point, ProbeConfig, Sweep};
 use crate::plan::{Cell, CellRole};
-use crate::results::{CellResult, ModelResult};
+use crate::results::CellResult;
 
 /// Permutations of a randomisation test and resamples of a bootstrap.
 const DRAWS: usize = 999;
@@ -113,7 +113,7 @@ impl<'a> Series<'a> {
                             value,
                             p_permutation: score.p_permutation,
                             seed: cell.seed,
-                            covariates: covariates.iter().map(|c| covariate(*c, result)).collect(),
+                            covariates: covariates.iter().map(|c| c.of(result)).collect(),
                         });
                     }
                 }
@@ -445,13 +445,4 @@ fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
         counted.unwrap_or(level)
     };
     point.levels.iter().map(of).collect()
-}
-
-/// Mean of a covariate over the two models of a pair.
-fn covariate(which: Covariate, result: &CellResult) -> Option<f64> {
-    let get = |model: &ModelResult| match which {
-        Covariate::Accuracy => model.test_accuracy,
-        Covariate::Loss => model.validation_loss.or(model.train_loss),
-    };
-    Some(0.5 * (get(&result.a)? + get(&result.b)?))
 }
