@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use made_up::{Size, large, report};
-use reprsim_report::{Scalar, event_file, figures, png, render, render_comparison};
+use reprsim_report::{Scalar, event_file, figures, heatmap, png, render, render_comparison};
 
 mod made_up;
 
@@ -43,6 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(path.with_extension("svg"), &figure.svg)?;
         fs::write(path.with_extension("png"), png(&figure.svg, 2.0)?)?;
     }
+    let ends = &first.heatmaps[0];
+    let layers = heatmap(&[ends.low.clone(), ends.high.clone()]);
+    fs::write(folder.join("layers.svg"), &layers)?;
+    fs::write(folder.join("layers.png"), png(&layers, 2.0)?)?;
     let scalars: Vec<Scalar> = (1..=30)
         .flat_map(|step| {
             ["loss/training", "accuracy/training"].map(|tag| Scalar {

@@ -6,7 +6,7 @@ use crate::figure;
 use crate::figures::{Declared, declared, slug};
 use crate::forest::{self, Group, Row};
 use crate::format::{interval, p_value, signed};
-use crate::page::{caveats, document};
+use crate::page::{document, found};
 use crate::report::{AxisSection, Report};
 use crate::scale::padded_range;
 use crate::sections::{self, capitalized, scrolling};
@@ -55,12 +55,16 @@ fn effects(reports: &[Report]) -> Markup {
     let mut groups: Vec<Shared<'_>> = Vec::new();
     for report in reports {
         for effect in declared(report) {
+            let title = match effect.sweep.is_empty() || effect.sweep == effect.title {
+                true => capitalized(&effect.title),
+                false => format!("{} in {}", capitalized(&effect.title), effect.sweep),
+            };
             let place = groups
                 .iter()
-                .position(|g| g.title == effect.title && g.unit == effect.unit);
+                .position(|g| g.title == title && g.unit == effect.unit);
             let place = place.unwrap_or_else(|| {
                 groups.push(Shared {
-                    title: effect.title.clone(),
+                    title,
                     unit: effect.unit.clone(),
                     runs: vec![],
                 });
@@ -71,11 +75,8 @@ fn effects(reports: &[Report]) -> Markup {
     }
     let drawn: Vec<Group> = groups
         .iter()
-        .map(|Shared { title, unit, runs }| Group {
-            heading: match unit.is_empty() {
-                true => capitalized(title),
-                false => format!("{}: {unit}", capitalized(title)),
-            },
+        .map(|Shared { title, runs, .. }| Group {
+            heading: title.clone(),
             rows: runs
                 .iter()
                 .map(|(run, effect)| Row {
@@ -90,19 +91,23 @@ fn effects(reports: &[Report]) -> Markup {
         .collect();
     let table = html! { table {
         thead { tr {
-            th.text { "result" } th.text { "run" } th { "slope" } th { "95 % interval" } th { "p" } th { "pairs" }
+            th.text { "run" } th { "slope" } th { "95 % interval" } th { "p" } th { "pairs" }
         } }
-        tbody { @for Shared { title, runs, .. } in &groups { @for (i, (run, effect)) in runs.iter().enumerate() { tr {
-            @if i == 0 { th.text scope="rowgroup" rowspan=(runs.len()) { (capitalized(title)) } }
-            td.text { (run) }
-            td { (effect.slope.map_or("–".into(), signed)) }
-            td { (interval(effect.interval)) }
-            td { (p_value(effect.p_value)) }
-            td { (effect.n) }
-        } } } }
+        @for Shared { title, unit, runs } in &groups { tbody {
+            tr.group { th.text scope="rowgroup" colspan="5" {
+                (title) @if !unit.is_empty() { " " small { (unit) } }
+            } }
+            @for (run, effect) in runs { tr {
+                th.text scope="row" { (run) }
+                td { (effect.slope.map_or("–".into(), signed)) }
+                td { (interval(effect.interval)) }
+                td { (p_value(effect.p_value)) }
+                td { (effect.n) }
+            } }
+        } }
     } };
     html! {
-        div.figures {
+        div.figures.uneven {
             (sections::figure(forest::draw("design", "slope, 95 % interval", &drawn).as_ref(), ""))
             (scrolling("Declared results", table))
         }
@@ -180,6 +185,6 @@ fn facts(reports: &[Report]) -> Markup {
 fn own_caveats(report: &Report) -> Markup {
     match report.caveats.is_empty() && !report.checked {
         true => html! { p.note { "No health checks were made." } },
-        false => caveats(report),
+        false => found(report),
     }
 }

@@ -14,10 +14,16 @@ const POINTS: usize = 60;
 const LINES: usize = 60;
 
 /// The curves of one level.
-struct Level {
+struct Level<'a> {
     value: f64,
-    lines: Vec<Vec<(f64, f64)>>,
+    lines: Vec<Line<'a>>,
     summary: Vec<Summary>,
+}
+
+/// A curve, without what is no number.
+struct Line<'a> {
+    label: &'a str,
+    points: Vec<(f64, f64)>,
 }
 
 /// Mean and standard deviation of the curves of a level at one place.
@@ -31,7 +37,7 @@ struct Summary {
 /// Draws a panel, or nothing if it has no points.
 pub(crate) fn draw(panel: &CurvePanel) -> Option<Drawing> {
     let groups = distinct(panel.lines.iter().map(|l| l.group));
-    let levels: Vec<Level> = groups
+    let levels: Vec<Level<'_>> = groups
         .into_iter()
         .map(|value| Level::of(value, panel.lines.iter().filter(|l| l.group == value)))
         .collect();
@@ -41,7 +47,7 @@ pub(crate) fn draw(panel: &CurvePanel) -> Option<Drawing> {
         true => (levels.iter().flat_map(|l| &l.summary))
             .flat_map(reach)
             .collect(),
-        false => (levels.iter().flat_map(|l| &l.lines).flatten())
+        false => (levels.iter().flat_map(|l| &l.lines).flat_map(|l| &l.points))
             .map(|p| p.1)
             .collect(),
     };
@@ -72,7 +78,10 @@ pub(crate) fn draw(panel: &CurvePanel) -> Option<Drawing> {
                     (band(&thinned(&level.summary), &plot))
                 } @else {
                     @for line in &level.lines {
-                        (path("thin", &thinned(line).iter().map(at).collect::<Vec<_>>()))
+                        g {
+                            (path("thin", &thinned(&line.points).iter().map(at).collect::<Vec<_>>()))
+                            @if !line.label.is_empty() { title { (line.label) } }
+                        }
                     }
                 }
             }
@@ -94,10 +103,14 @@ pub(crate) fn draw(panel: &CurvePanel) -> Option<Drawing> {
     })
 }
 
-impl Level {
-    fn of<'a>(value: f64, curves: impl Iterator<Item = &'a Curve>) -> Self {
-        let lines: Vec<Vec<(f64, f64)>> = curves.map(|c| finite(&c.points)).collect();
-        let mut all: Vec<(f64, f64)> = lines.iter().flatten().copied().collect();
+impl<'a> Level<'a> {
+    fn of(value: f64, curves: impl Iterator<Item = &'a Curve>) -> Self {
+        let line = |curve: &'a Curve| Line {
+            label: &curve.label,
+            points: finite(&curve.points),
+        };
+        let lines: Vec<Line<'a>> = curves.map(line).collect();
+        let mut all: Vec<(f64, f64)> = lines.iter().flat_map(|l| &l.points).copied().collect();
         all.sort_by(|a, b| a.0.total_cmp(&b.0));
         let summary = all.chunk_by(|a, b| a.0 == b.0).map(|here| {
             let n = here.len() as f64;

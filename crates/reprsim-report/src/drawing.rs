@@ -32,15 +32,16 @@ impl Drawing {
         }
     }
 
-    /// The figure as a file, on white and with its style inside.
+    /// The figure as a file, on white with a margin, and with its style inside.
     pub fn file(&self) -> String {
-        let (width, height) = self.size;
+        const MARGIN: f64 = 8.0;
+        let (width, height) = (self.size.0 + 2.0 * MARGIN, self.size.1 + 2.0 * MARGIN);
         html! {
             svg xmlns="http://www.w3.org/2000/svg" class=(self.class) width=(width) height=(height)
-                viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(self.label)
+                viewBox=(format!("-{MARGIN} -{MARGIN} {width} {height}")) role="img" aria-label=(self.label)
                 font-family="Ubuntu, Helvetica, Arial, sans-serif" {
                 style { (PreEscaped(file_style())) }
-                rect width=(width) height=(height) fill="#ffffff" {}
+                rect x=(-MARGIN) y=(-MARGIN) width=(width) height=(height) fill="#ffffff" {}
                 (self.body)
             }
         }
@@ -76,12 +77,12 @@ pub(crate) fn beside(name: &str, columns: usize, drawings: &[Drawing]) -> Option
 
 /// About how wide a text is: a little more, so that labels do not touch.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
-    0.58 * size * text.chars().count() as f64
+    0.6 * size * text.chars().count() as f64
 }
 
 /// A text, shortened by its end if it is wider than `width`.
 pub(crate) fn fitted(text: &str, size: f64, width: f64) -> String {
-    let most = (width / (0.58 * size)).max(1.0) as usize;
+    let most = (width / (0.6 * size)).max(1.0) as usize;
     if text.chars().count() <= most {
         return text.into();
     }

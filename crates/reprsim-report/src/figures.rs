@@ -57,9 +57,13 @@ pub fn figures(report: &Report) -> Vec<Figure> {
 pub(crate) fn effects(report: &Report) -> Option<Drawing> {
     let mut groups: Vec<Group> = Vec::new();
     for declared in declared(report) {
-        let place = groups.iter().position(|g| g.heading == declared.unit);
+        let heading = match declared.sweep.is_empty() {
+            true => declared.unit.clone(),
+            false => declared.sweep.clone(),
+        };
+        let place = groups.iter().position(|g| g.heading == heading);
         let place = place.unwrap_or_else(|| {
-            let (heading, rows) = (declared.unit.clone(), vec![]);
+            let rows = vec![];
             groups.push(Group { heading, rows });
             groups.len() - 1
         });
@@ -78,6 +82,8 @@ pub(crate) fn effects(report: &Report) -> Option<Drawing> {
 /// A declared result.
 pub(crate) struct Declared {
     pub title: String,
+    /// The design that it is a term of; empty for a single axis.
+    pub sweep: String,
     /// What a slope is of.
     pub unit: String,
     /// Name of its colour.
@@ -90,6 +96,7 @@ pub(crate) struct Declared {
 
 /// The declared results of a report, as its table of effects has them.
 pub(crate) fn declared(report: &Report) -> Vec<Declared> {
+    let none = String::new();
     let mut out = Vec::new();
     let mut terms_seen: Vec<&str> = Vec::new();
     for row in report.effects.iter().filter(|e| e.primary) {
@@ -99,21 +106,18 @@ pub(crate) fn declared(report: &Report) -> Vec<Declared> {
         let place = terms_seen.iter().filter(|s| **s == row.sweep).count();
         terms_seen.push(&row.sweep);
         let term = grid.and_then(|g| g.terms.get(place));
-        let (title, class, unit) = match section {
-            Some(s) => (s.title.clone(), s.name.clone(), s.slope_label.clone()),
+        let (title, sweep, class, unit) = match section {
+            Some(s) => (&s.title, "", s.name.as_str(), &s.slope_label),
             None => {
-                let title = match row.axis == row.sweep || row.axis.contains('×') {
-                    true => row.axis.clone(),
-                    false => format!("{} in {}", row.axis, row.sweep),
-                };
-                let unit = term.map(|t| t.slope_label.clone()).unwrap_or_default();
-                (title, "design".into(), unit)
+                let unit = term.map_or(&none, |t| &t.slope_label);
+                (&row.axis, row.sweep.as_str(), "design", unit)
             }
         };
         out.push(Declared {
-            title,
-            unit,
-            class,
+            title: title.clone(),
+            sweep: sweep.into(),
+            unit: unit.clone(),
+            class: class.into(),
             slope: row.slope,
             interval: row.interval,
             p_value: row.p_value,

@@ -55,7 +55,7 @@ pub(crate) fn draw(class: &str, label: &str, groups: &[Group]) -> Option<Drawing
     let mut drawn = Vec::new();
     for group in groups {
         if !group.heading.is_empty() {
-            let text = fitted(&group.heading, 12.0, WIDTH);
+            let text = fitted(&group.heading, 13.0, WIDTH);
             drawn.push(html! { text class="heading over" x="2" y=(top + 17.0) { (text) } });
             top += HEADING;
         }

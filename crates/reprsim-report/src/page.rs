@@ -9,6 +9,9 @@ use crate::palette::page_style;
 use crate::report::{AxisSection, GridAnswer, Report, Verdict};
 use crate::sections::{self, capitalized, figure};
 
+const DECLARED: &str = "The declared results with 95 % intervals. A term with × is the change of \
+                        one slope as the other level rises.";
+
 /// Renders the report as one HTML page that loads nothing.
 pub fn render(report: &Report) -> String {
     let content = html! {
@@ -74,26 +77,28 @@ fn summary(report: &Report) -> Markup {
             }
             p.note { (report.primary) }
             div.figures {
-                (figure(figures::effects(report).as_ref(), "The declared results beside each other, with 95 % intervals."))
+                (figure(figures::effects(report).as_ref(), DECLARED))
                 (caveats(report))
             }
         }
     }
 }
 
-/// What the health checks found.
-pub(crate) fn caveats(report: &Report) -> Markup {
+fn caveats(report: &Report) -> Markup {
     html! {
-        @if !report.caveats.is_empty() {
-            div.caveats {
-                h2 { "Caveats" }
-                ul { @for caveat in &report.caveats { li { (caveat) } } }
-            }
-        } @else if report.checked {
-            div.caveats {
-                h2 { "Caveats" }
-                p { "No health check raised a flag." }
-            }
+        @if report.checked || !report.caveats.is_empty() {
+            div.caveats { h2 { "Caveats" } (found(report)) }
+        }
+    }
+}
+
+/// What the health checks found.
+pub(crate) fn found(report: &Report) -> Markup {
+    html! {
+        @if report.caveats.is_empty() {
+            p { "No health check raised a flag." }
+        } @else {
+            ul { @for caveat in &report.caveats { li { (caveat) } } }
         }
     }
 }

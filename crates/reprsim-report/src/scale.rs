@@ -62,8 +62,11 @@ pub(crate) fn ticks(range: (f64, f64), count: usize) -> Vec<f64> {
     (first..=last).map(|i| i as f64 * step).collect()
 }
 
-/// A tick's text, with no more decimals than needed.
+/// A tick's text, with no more decimals than needed; `–` for what is no number.
 pub(crate) fn tick_text(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" {

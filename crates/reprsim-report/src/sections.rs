@@ -168,7 +168,7 @@ fn shares(grid: &GridSection) -> Markup {
         @if let Some(total) = grid.total_r2.filter(|t| t.is_finite()) {
             p { "Together the terms explain " (percent(Some(total))) " of the variance of similarity over pairs." }
         }
-        div.figures {
+        div.figures.uneven {
             (figure(figures::shares(grid).as_ref(), "Whiskers: 95 % intervals."))
             (scrolling("Attribution", html! { table.narrow {
                 thead { tr {

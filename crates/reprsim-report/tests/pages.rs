@@ -1,0 +1,251 @@
+//! Whole pages and all figures, of a rich, an empty and a broken report.
+
+use made_up::{Size, large, report};
+use reprsim_report::{
+    AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridLine, GridSection, HeatmapPair,
+    LevelSummary, MeasureRow, Panel, Reference, Report, figures, png, render, render_comparison,
+};
+
+#[path = "../examples/made_up/mod.rs"]
+mod made_up;
+
+fn rich() -> Report {
+    let size = Size {
+        pairs: 3,
+        epochs: 5,
+    };
+    report("rich", 0.0, size)
+}
+
+/// A report in which no number is one.
+fn broken(bad: f64) -> Report {
+    let summary = LevelSummary {
+        level: bad,
+        n: 0,
+        mean: bad,
+        sd: Some(bad),
+    };
+    let panel = || Panel {
+        title: "a".into(),
+        measure: "m".into(),
+        rows: vec!["x".into(), "y".into()],
+        columns: vec!["x".into()],
+        values: vec![Some(bad)],
+    };
+    let row = ForestRow {
+        slope: Some(bad),
+        interval: Some((bad, bad)),
+        ..ForestRow::default()
+    };
+    Report {
+        axes: vec![AxisSection {
+            name: "data".into(),
+            range: (bad, bad),
+            points: vec![(0.0, bad), (bad, 0.5), (0.5, 0.5)],
+            levels: vec![summary],
+            fit: Some(Fit {
+                intercept: bad,
+                slope: bad,
+                ci_low: bad,
+                ci_high: bad,
+                p_value: bad,
+            }),
+            references: vec![Reference {
+                name: "r".into(),
+                value: bad,
+            }],
+            layers: vec![row.clone()],
+            measures: vec![MeasureRow {
+                slope: Some(bad),
+                interval: Some((0.0, bad)),
+                ..MeasureRow::default()
+            }],
+            published: vec![(bad, bad)],
+            ..AxisSection::default()
+        }],
+        grids: vec![GridSection {
+            name: "g".into(),
+            lines: vec![GridLine {
+                label: "l".into(),
+                points: vec![summary],
+            }],
+            axes: vec!["a".into(), "b".into()],
+            points: vec![
+                (
+                    vec![bad, bad],
+                    LevelSummary {
+                        mean: 0.5,
+                        ..summary
+                    },
+                ),
+                (vec![0.0], summary),
+            ],
+            attribution: vec![Default::default()],
+            total_r2: Some(bad),
+            ..GridSection::default()
+        }],
+        heatmaps: vec![HeatmapPair {
+            low: panel(),
+            high: panel(),
+            ..HeatmapPair::default()
+        }],
+        curves: vec![CurvePanel {
+            lines: vec![Curve {
+                group: bad,
+                points: vec![(bad, bad), (1.0, bad)],
+                ..Curve::default()
+            }],
+            ..CurvePanel::default()
+        }],
+        effects: vec![EffectRow {
+            slope: Some(bad),
+            interval: Some((bad, bad)),
+            p_value: Some(bad),
+            p_holm: Some(bad),
+            primary: true,
+            ..EffectRow::default()
+        }],
+        ..Report::default()
+    }
+}
+
+#[test]
+fn every_figure_is_a_picture_with_a_name_of_its_own() {
+    let figures = figures(&rich());
+    let mut names: Vec<&str> = figures.iter().map(|f| f.name.as_str()).collect();
+    for expected in [
+        "effects",
+        "data-overlap",
+        "data-layers",
+        "data-measures",
+        "data-x-task-lines",
+        "data-x-task-surface",
+        "data-x-task-attribution",
+        "heatmap-data",
+        "curves-loss",
+    ] {
+        assert!(
+            names.contains(&expected),
+            "{expected} is missing of {names:?}"
+        );
+    }
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), figures.len());
+    for figure in &figures {
+        let picture = png(&figure.svg, 1.0);
+        assert!(picture.is_ok_and(|p| p.len() > 2000), "{}", figure.name);
+        assert!(!figure.svg.contains("var("), "{}", figure.name);
+    }
+}
+
+#[test]
+fn what_is_no_number_is_left_out() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let report = broken(bad);
+        for figure in figures(&report) {
+            let body = figure.svg.split("</style>").nth(1).unwrap();
+            for word in ["NaN", "inf\"", "inf,", "inf "] {
+                assert!(!body.contains(word), "{bad}: {}: {body}", figure.name);
+            }
+            png(&figure.svg, 1.0).unwrap();
+        }
+        assert!(!render(&report).contains("NaN"));
+        render_comparison(&[report, rich()]);
+    }
+    for report in [
+        broken(1e300),
+        broken(-1e300),
+        broken(0.0),
+        Report::default(),
+    ] {
+        for figure in figures(&report) {
+            png(&figure.svg, 1.0).unwrap();
+        }
+        assert!(render(&report).contains("</html>"));
+    }
+    assert!(render_comparison(&[]).contains("</html>"));
+}
+
+#[test]
+fn pages_load_nothing_and_escape_everything() {
+    let evil = "\"'><script>alert(1)</script>";
+    let mut report = rich();
+    report.title = evil.into();
+    report.summary = vec![evil.into()];
+    report.caveats = vec![evil.into()];
+    report.facts.push((evil.into(), evil.into()));
+    let axis = &mut report.axes[0];
+    axis.published_label = evil.into();
+    axis.statistics = vec![(evil.into(), evil.into())];
+    axis.measures[0].measure = evil.into();
+    report.grids[0].attribution[0].term = evil.into();
+    report.grids[0].lines[0].label = evil.into();
+    report.heatmaps[0].low.title = evil.into();
+    report.curves[0].group_label = evil.into();
+    report.curves[0].lines[0].label = evil.into();
+    for page in [
+        render(&report),
+        render_comparison(&[report.clone(), rich()]),
+    ] {
+        assert!(!page.contains("<script"), "text is escaped");
+        for loads in ["http://", "https://", "src=", "url(", "@import"] {
+            assert!(!page.contains(loads), "the page must load nothing: {loads}");
+        }
+        let ids: Vec<&str> = page
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let mut unique = ids.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), ids.len(), "ids are used once");
+    }
+    for figure in figures(&report) {
+        assert!(png(&figure.svg, 1.0).is_ok(), "{}", figure.name);
+    }
+}
+
+#[test]
+fn the_answer_comes_first_and_caveats_near_it() {
+    let mut report = rich();
+    let page = render(&report);
+    let place = |text: &str| page.find(text).unwrap();
+    assert!(place(&report.summary[0]) < place("class=\"answers\""));
+    assert!(place("did not fall") < place("id=\"section-data-overlap\""));
+    assert!(page.contains("<td>0.013</td>"), "Holm's p");
+    assert!(
+        page.contains("<details><summary>The table: "),
+        "a long table is closed"
+    );
+    report.caveats.clear();
+    assert!(render(&report).contains("No health check raised a flag."));
+    report.checked = false;
+    assert!(!render(&report).contains("Caveats"));
+}
+
+#[test]
+fn a_comparison_marks_what_differs() {
+    let size = Size {
+        pairs: 3,
+        epochs: 5,
+    };
+    let page = render_comparison(&[report("A", 0.0, size), report("B", 0.1, size)]);
+    assert!(page.contains("<title>A, B · reprsim</title>"));
+    assert_eq!(page.matches("<tr class=\"differs\">").count(), 2);
+    assert!(page.contains("id=\"section-task-overlap\""));
+}
+
+#[test]
+fn the_same_report_gives_the_same_page() {
+    assert_eq!(render(&rich()), render(&rich()));
+    assert_eq!(figures(&rich()), figures(&rich()));
+}
+
+#[test]
+fn a_report_of_500_cells_stays_small() {
+    let page = render(&large());
+    assert!(page.len() < 5_000_000, "{}", page.len());
+    assert!(page.contains("data:application/gzip;base64,"));
+}
