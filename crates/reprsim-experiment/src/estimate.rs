@@ -15,6 +15,9 @@ use crate::plan::Plan;
 use crate::run::threads_per_job;
 use crate::split::TrainingData;
 
+/// Windows in a step of a language model that a CPU is timed on, at most.
+const CPU_WINDOWS: usize = 8;
+
 /// What one model of a sweep is trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingSize {
@@ -137,10 +140,16 @@ fn seconds_a_language_model(
     cache: &Path,
 ) -> Result<f64, ExperimentError> {
     const STEPS: usize = 3;
+    // A CPU takes about as long for a window whatever the batch, and the logits of a batch
+    // that is meant for a GPU may not fit its memory.
+    let batch = match chosen.cpu {
+        true => e.training.batch.min(CPU_WINDOWS),
+        false => e.training.batch,
+    };
     let training = TrainingData::open(e, cache)?;
     let spec = e.dataset.spec(e.root_seed);
     let held_out = open(&spec, Part::Validation, cache)?;
-    let few: Vec<u32> = (0..held_out.len().min(e.training.batch) as u32).collect();
+    let few: Vec<u32> = (0..held_out.len().min(batch) as u32).collect();
     let validation = DeviceTokens::new(&held_out, Some(&few), &chosen.device);
     let chunks: Vec<u32> = (0..training.dataset.len() as u32).collect();
     let set = TextSet {
@@ -150,8 +159,10 @@ fn seconds_a_language_model(
         resume: None,
     };
     let mut config = e.training.clone();
+    config.batch = batch;
     config.language = Some(LanguageConfig {
         steps: 2 * STEPS,
+        accumulate: 1,
         evaluate_every: STEPS,
         ..language.clone()
     });
