@@ -30,7 +30,13 @@ pub fn figures(report: &Report) -> Vec<Figure> {
         let name = format!("{}-surface", slug(&grid.name));
         drawings.extend(beside(&name, 3, &surface::draw(grid)));
         drawings.extend(shares(grid));
-        drawings.extend(grid.terms.iter().filter_map(|t| term(grid, t)));
+        for of in &grid.terms {
+            drawings.extend(
+                [term(grid, of), term_measures(grid, of)]
+                    .into_iter()
+                    .flatten(),
+            );
+        }
     }
     for pair in &report.heatmaps {
         let name = format!("heatmap-{}", slug(&pair.name));
@@ -169,6 +175,16 @@ pub(crate) fn term(grid: &GridSection, term: &GridTerm) -> Option<Drawing> {
     Some(named(
         drawing,
         &format!("{}-{}-layers", grid.name, term.name),
+    ))
+}
+
+/// Slopes of a term of a grid, measure by measure.
+pub(crate) fn term_measures(grid: &GridSection, term: &GridTerm) -> Option<Drawing> {
+    let groups = forest::of_measures(&term.measures);
+    let drawing = forest::draw("design", &term.slope_label, &groups)?;
+    Some(named(
+        drawing,
+        &format!("{}-{}-measures", grid.name, term.name),
     ))
 }
 

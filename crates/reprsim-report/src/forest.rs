@@ -123,12 +123,21 @@ fn finite(row: &Row) -> Option<(f64, f64, f64)> {
 }
 
 /// The range of all intervals, but for those of a row far beyond the others': one measure
-/// without bounds would leave no room for the rest.
+/// without bounds would leave no room for the rest. Declared results are always seen whole.
 fn range<'a>(rows: impl Iterator<Item = &'a Row>) -> (f64, f64) {
-    let ends: Vec<(f64, f64)> = rows.filter_map(finite).map(|(_, a, b)| (a, b)).collect();
-    let mut reach: Vec<f64> = ends.iter().map(|(a, b)| a.abs().max(b.abs())).collect();
+    let (mut ends, mut reach, mut declared) = (vec![], vec![], 0.0f64);
+    for row in rows {
+        if let Some((_, low, high)) = finite(row) {
+            let far = low.abs().max(high.abs());
+            ends.push((low, high));
+            reach.push(far);
+            if row.strong {
+                declared = declared.max(far);
+            }
+        }
+    }
     reach.sort_by(f64::total_cmp);
-    let most = 4.0 * reach.get(reach.len() / 2).copied().unwrap_or(1.0);
+    let most = declared.max(4.0 * reach.get(reach.len() / 2).copied().unwrap_or(1.0));
     let kept = ends.iter().flat_map(|(a, b)| [a.max(-most), b.min(most)]);
     padded_range(kept.chain([0.0]))
 }

@@ -194,6 +194,8 @@ pub struct GridTerm {
     pub slope_label: String,
     /// Layer by layer.
     pub rows: Vec<ForestRow>,
+    /// The primary layer and probe by every measure.
+    pub measures: Vec<MeasureRow>,
 }
 
 /// What a term of a grid comes to.

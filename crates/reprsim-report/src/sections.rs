@@ -115,9 +115,11 @@ pub(crate) fn grid(grid: &GridSection) -> Markup {
             @if several { (panels(&surface)) }
             (means(grid))
             (shares(grid))
-            div.figures {
-                @for term in &grid.terms {
+            @for term in &grid.terms {
+                div.figures {
                     (titled(&format!("{}, layer by layer", capitalized(&term.name)), figures::term(grid, term), ""))
+                    (titled("Measure by measure", figures::term_measures(grid, term),
+                        "The declared layer and probe, by every measure. Measures differ in scale."))
                 }
             }
         }

@@ -56,16 +56,7 @@ pub(super) fn section(
             })
             .collect(),
         fit: fit_of(primary),
-        measures: of_axis
-            .iter()
-            .filter(|e| e.layer == primary.layer && e.probe == primary.probe)
-            .map(|e| MeasureRow {
-                measure: e.measure.clone(),
-                slope: e.slope,
-                interval: e.ci_low.zip(e.ci_high),
-                primary: e.primary,
-            })
-            .collect(),
+        measures: measures(&of_axis, primary),
         statistics: statistics(primary),
         references: references(primary),
         layers: of_axis
@@ -77,6 +68,19 @@ pub(super) fn section(
         name,
         ..AxisSection::default()
     }
+}
+
+/// The primary layer and probe by every measure.
+pub(super) fn measures(effects: &[&Effect], primary: &Effect) -> Vec<MeasureRow> {
+    let here = |e: &&&Effect| e.layer == primary.layer && e.probe == primary.probe;
+    (effects.iter().filter(here))
+        .map(|e| MeasureRow {
+            measure: e.measure.clone(),
+            slope: e.slope,
+            interval: e.ci_low.zip(e.ci_high),
+            primary: e.primary,
+        })
+        .collect()
 }
 
 /// What else is known of the primary result.

@@ -2,7 +2,7 @@
 
 use reprsim_report::{AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary};
 
-use super::axis::{forest_row, references, y_label};
+use super::axis::{forest_row, measures, references, y_label};
 use super::words::{CROSS, Words, explanation, shown, term_sentence, term_title, title, verdict};
 use reprsim_stats::{Interval, TermShare};
 
@@ -89,9 +89,12 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
         terms: primary
             .iter()
             .map(|term| {
-                let rows = effects
+                let of_term: Vec<&Effect> = (effects.iter().copied())
+                    .filter(|e| e.axis == term.axis)
+                    .collect();
+                let rows = of_term
                     .iter()
-                    .filter(|e| e.axis == term.axis && e.measure == term.measure)
+                    .filter(|e| e.measure == term.measure)
                     .map(|e| forest_row(e));
                 let sized = ["width", "depth"].iter().any(|s| term.axis.contains(s));
                 let label = match (sized, term.axis.contains(CROSS)) {
@@ -103,6 +106,7 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
                     name: term_title(term),
                     slope_label: label.into(),
                     rows: rows.collect(),
+                    measures: measures(&of_term, term),
                 }
             })
             .collect(),

@@ -100,8 +100,25 @@ pub(super) fn methods(experiment: &Experiment, analysis: &Analysis) -> Vec<Strin
              chance level is 0 whatever the layer's width. cka_linear_biased is the form of Kornblith \
              et al. (2019), whose chance level grows with width over samples. Chance is shown as {null}."
         ),
-        format!("p-values: {}. They are not corrected for the number of results shown; the \
-                 declared primary result is the one to read them for.", analysis.test),
+        format!(
+            "p-values: {}. What was declared before the run is one question an axis and is not \
+             corrected; the p-values of all other effects are also shown with Holm's correction. \
+             The test that assumes less {}.",
+            analysis.test,
+            match experiment.pairing {
+                Pairing::Independent =>
+                    "permutes the residuals of the fit without the effect, 999 times (Freedman and \
+                     Lane 1983)",
+                Pairing::Nested =>
+                    "flips the signs of whole seeds, all ways up to 14 seeds (Hemerik, Goeman and \
+                     Finos 2020)",
+            }
+        ),
+        "Shares of variance are Shapley values of R² (Lindeman, Merenda and Gold 1980), their intervals \
+         those of a jackknife over pairs, or over seeds where pairs of one seed share what they are \
+         drawn from. Mutual information is estimated for levels (Ross 2014) and as published \
+         (Kraskov et al. 2004, k = 3), in nats; levels cannot hold more than their entropy."
+            .into(),
         "The floor is the mean over pairs of untrained models, the ceiling the mean over pairs with \
          overlap 1: the same data or task, other seed. The floor is a reference, not a bound: two \
          random networks of one architecture answer to the same simple properties of a sample, such \

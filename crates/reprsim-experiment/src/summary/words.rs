@@ -180,9 +180,12 @@ pub(super) fn explanation(words: &Words, sweep: &Sweep, kind: AxisKind) -> Strin
                 false => "Both models see the same samples. ",
             };
             format!(
-                "{same}Each learns a task of {} label factor(s) drawn from {factors}; the given \
-                 share of the factors is common to both.",
-                sweep.factors_per_task
+                "{same}Each learns a task of {} drawn from {factors}; the given share of its factors \
+                 is common to both.",
+                match sweep.factors_per_task {
+                    1 => "one label factor".to_string(),
+                    count => format!("{count} label factors"),
+                }
             )
         }
         AxisKind::Partition => {
@@ -259,7 +262,10 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
     let mut text = format!("{claim} ({slope}{}", p_rounded(effect.p_value));
     let share = in_grid.then(|| share(analysis, effect)).flatten();
     if let Some(share) = share.filter(|_| verdict != Verdict::Undecided) {
-        text += &format!(", {:.0} % of the variance", 100.0 * share);
+        text += &match share < 0.01 {
+            true => ", under 1 % of the variance".to_string(),
+            false => format!(", {:.0} % of the variance", 100.0 * share),
+        };
     }
     let way = effect
         .share_of_range

@@ -223,19 +223,7 @@ fn axis(name: &str, slope: f64, low: f64, size: Size, noise: &mut Noise) -> Axis
         }),
         references: references(),
         layers: layers(slope, noise),
-        measures: MEASURES
-            .iter()
-            .enumerate()
-            .map(|(i, measure)| {
-                let value = slope * [1.0, 0.55, 0.7, 1.3][i];
-                MeasureRow {
-                    measure: (*measure).into(),
-                    slope: Some(value),
-                    interval: Some((value - 0.06, value + 0.05 + 0.02 * i as f64)),
-                    primary: i == 0,
-                }
-            })
-            .collect(),
+        measures: measures(slope),
         published: match name {
             "data" => [(0.0, 0.52), (0.25, 0.55), (0.5, 0.57), (0.75, 0.61), (1.0, 0.64)].into(),
             _ => vec![],
@@ -262,6 +250,22 @@ fn axis(name: &str, slope: f64, low: f64, size: Size, noise: &mut Noise) -> Axis
             .into(),
         points,
     }
+}
+
+fn measures(slope: f64) -> Vec<MeasureRow> {
+    MEASURES
+        .iter()
+        .enumerate()
+        .map(|(i, measure)| {
+            let value = slope * [1.0, 0.55, 0.7, 1.3][i];
+            MeasureRow {
+                measure: (*measure).into(),
+                slope: Some(value),
+                interval: Some((value - 0.06, value + 0.05 + 0.02 * i as f64)),
+                primary: i == 0,
+            }
+        })
+        .collect()
 }
 
 fn layers(slope: f64, noise: &mut Noise) -> Vec<ForestRow> {
@@ -403,6 +407,7 @@ fn grid(name: &str, axes: &[&str], size: Size, noise: &mut Noise) -> GridSection
                     false => "change of similarity from overlap 0 to 1".into(),
                 },
                 rows: layers(slope, noise),
+                measures: measures(slope),
             })
             .collect(),
         axis_titles: axes.iter().map(|a| format!("{a} overlap")).collect(),
