@@ -58,6 +58,15 @@ const LEVELS: &str = "[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]";
 
 /// Similarity that rises with both overlaps by known slopes, and noise.
 fn similarity(cell: &Cell, salt: usize) -> f64 {
+    if cell.point().is_none() {
+        return 0.1;
+    }
+    if cell
+        .point()
+        .is_some_and(|(_, point)| point.levels.len() == 1)
+    {
+        return 0.3 + 0.01 * (cell.index % 7) as f64;
+    }
     let noise = ((cell.index * 7919 + cell.seed * 104_729 + salt * 31) % 1009) as f64 / 1009.0;
     let level = |place: usize| cell.point().map_or(0.0, |(_, point)| point.levels[place].1);
     0.2 + 0.2 * level(0) + 0.3 * level(1) + 0.1 * level(0) * level(1) + 0.1 * (noise - 0.5)
@@ -107,7 +116,9 @@ fn made_up(root: &Path, text: &str, test_accuracy: impl Fn(&Cell) -> f64) -> Pla
             measuring: plan.measuring_hash(),
             device: "CPU".into(),
             samples_shared: cell.point().map(|(_, point)| point.levels[0].1),
-            labels_shared: cell.point().map(|(_, point)| point.levels[1].1),
+            labels_shared: cell
+                .point()
+                .and_then(|(_, point)| Some(point.levels.last()?.1)),
             train_samples: 1000,
             a: model.clone(),
             b: model,
@@ -164,6 +175,7 @@ fn five_hundred_cells_stay_small_and_their_effects_are_found() {
     let primary: Vec<&Value> = (analysis["effects"].as_array().unwrap().iter())
         .filter(|effect| effect["primary"] == true)
         .collect();
+    assert_eq!(primary.len(), 3);
     // At the middle of the other axis: 0.2 + 0.1 / 2 and 0.3 + 0.1 / 2.
     for (effect, slope) in primary.iter().zip([0.25, 0.35, 0.1]) {
         let (low, high) = (&effect["ci_low"], &effect["ci_high"]);
@@ -185,7 +197,7 @@ fn five_hundred_cells_stay_small_and_their_effects_are_found() {
     assert!((shares - attribution["r_squared"].as_f64().unwrap()).abs() < 1e-9);
     // The page says the answers, and holds the rows of equal layers alone.
     let page = fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(page.contains("Together, data and task do more than add up"));
+    assert!(page.contains("Together, data overlap and task overlap do more than add up"));
     assert!(page.contains("this page holds the rows of equal layers"));
 }
 
@@ -203,14 +215,14 @@ fn a_model_that_did_not_train_is_flagged_and_left_out_on_request() {
     report(&[], std::slice::from_ref(&run));
     let found = analysis(&run);
     let flag = &found["flags"][0];
-    assert_eq!(flag["kind"], "untrained");
+    assert_eq!(flag["kind"], "undertrained");
     assert_eq!(flag["cells"], serde_json::json!([9]));
     assert_eq!(found["left_out"], serde_json::json!([]));
     assert_eq!(found["effects"][0]["n"], 20);
 
     let asked = dir.path().join("asked");
     fs::create_dir_all(&asked).unwrap();
-    let text = text.replace("[analysis]", "[analysis]\nleave_out_untrained = true");
+    let text = text.replace("[analysis]", "[analysis]\nleave_out_undertrained = true");
     made_up(&asked, &text, bad);
     let run = asked.join("run");
     report(&[], std::slice::from_ref(&run));
@@ -218,7 +230,7 @@ fn a_model_that_did_not_train_is_flagged_and_left_out_on_request() {
     assert_eq!(found["left_out"], serde_json::json!([9]));
     assert_eq!(found["effects"][0]["n"], 19);
     let page = fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(page.contains("leave_out_untrained"), "the page says so");
+    assert!(page.contains("leave_out_undertrained"), "the page says so");
 }
 
 #[test]
@@ -259,6 +271,24 @@ fn a_run_becomes_figures_tables_events_and_a_comparison() {
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
     let events: Vec<_> = fs::read_dir(one.join("tensorboard")).unwrap().collect();
     assert!(!events.is_empty());
+
+    // `analyze` as its help has it gives the effects of the report.
+    let output = reprsim()
+        .arg("analyze")
+        .arg(one.join("results.csv"))
+        .args(["--x", "data", "--y", "value", "--where", "role=level"])
+        .args(["--where", "sweep=data", "--format", "json"])
+        .args(["--group", "probe,layer_a,layer_b,measure"])
+        .output()
+        .unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    let same = "test, penultimate, penultimate, cka_linear_debiased";
+    let row = rows.iter().find(|row| row["group"] == same).unwrap();
+    let effect = &analysis(&one)["effects"][0];
+    assert_eq!(effect["primary"], true);
+    for name in ["slope", "p_value", "n", "spearman", "randomisation_p"] {
+        assert_eq!(row[name], effect[name], "{name}");
+    }
 
     // A tiny run has few samples, and says so.
     let kinds: Vec<String> = (analysis(&one)["flags"].as_array().unwrap().iter())
@@ -337,6 +367,91 @@ fn a_pilot_says_how_many_seeds_are_needed() {
     }
     let output = plan(&["--power", "0"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    // The spread of other levels, or of pairs that share other things, is another one.
+    for (from, to, expected) in [
+        (LEVELS, "[0, 0.1]", "no sweep of the same levels"),
+        (
+            "seeds = 4",
+            "seeds = 4\npairing = \"nested\"",
+            "the pilot's pairs are independent",
+        ),
+    ] {
+        experiment(dir.path(), &text.replace(from, to));
+        let output = plan(&["--power", "0.1"]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+/// Writes new values into every finished result of a run.
+fn change(run: &Path, mut to: impl FnMut(&mut CellResult)) {
+    for entry in fs::read_dir(run.join("cells")).unwrap() {
+        let path = entry.unwrap().path().join("result.json");
+        let mut result: CellResult = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        to(&mut result);
+        fs::write(path, serde_json::to_vec(&result).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn measures_without_room_are_flagged() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = LARGE
+        .replace("seeds = 16", "seeds = 3")
+        .replace(LEVELS, "[0, 0.5, 1]")
+        .replace("depth = 6", "depth = 2");
+    made_up(dir.path(), &text, |_| 0.9);
+    let run = dir.path().join("run");
+    let flags = |run: &Path| -> Vec<(String, String)> {
+        report(&[], std::slice::from_ref(&run.to_path_buf()));
+        let found = analysis(run);
+        let flags = found["flags"].as_array().unwrap().iter();
+        let text = |flag: &Value, name: &str| flag[name].as_str().unwrap().to_string();
+        flags
+            .map(|f| (text(f, "kind"), text(f, "message")))
+            .collect()
+    };
+    assert_eq!(flags(&run), []);
+
+    // Two measures near their largest value, one of them also no more than chance.
+    change(&run, |result| {
+        for score in &mut result.scores {
+            match score.measure.as_str() {
+                "cka_linear_biased" => score.value = Some(0.99),
+                "svcca_var99_mean" => score.p_permutation = Some(0.4),
+                _ => {}
+            }
+        }
+    });
+    let found = flags(&run);
+    let kinds: Vec<&str> = found.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["at-ceiling", "no-range", "at-chance"]);
+    for ((_, message), measure) in
+        found
+            .iter()
+            .zip(["cka_linear_biased", "cka_linear_biased", "svcca_var99_mean"])
+    {
+        assert!(
+            message.contains(&format!("{measure} (data × task")),
+            "{message}"
+        );
+    }
+
+    // Training on different data and tasks takes pairs further apart than no training.
+    change(&run, |result| {
+        if result.samples_shared.is_none() {
+            result
+                .scores
+                .iter_mut()
+                .for_each(|score| score.value = Some(0.5));
+        }
+    });
+    let kinds: Vec<String> = flags(&run).into_iter().map(|(kind, _)| kind).collect();
+    assert!(kinds.contains(&"below-floor".to_string()), "{kinds:?}");
+    for effect in analysis(&run)["effects"].as_array().unwrap() {
+        let below = effect["measure"] != "cka_linear_biased";
+        assert_eq!(effect["share_of_range"].is_null(), below, "{effect}");
+    }
 }
 
 /// docs/analysis.md names every field, so that what reads the file can rely on it.
@@ -357,7 +472,26 @@ fn the_layout_of_the_analysis_is_documented() {
     report(&[], std::slice::from_ref(&run));
     let mut names = Vec::new();
     fields(&analysis(&run), &mut names);
-    assert!(names.len() > 40, "{names:?}");
+    // A sweep of one axis has fields of its own.
+    let single = dir.path().join("single");
+    fs::create_dir_all(&single).unwrap();
+    let text = text.replace(
+        "[[grid]]\ndata = [0, 0.5, 1]\ntask = [0, 0.5, 1]",
+        "[[axis]]\nkind = \"task\"\nlevels = [0, 0.5, 1]",
+    );
+    made_up(&single, &text, |_| 0.9);
+    let run = single.join("run");
+    report(&[], std::slice::from_ref(&run));
+    fields(&analysis(&run), &mut names);
+    for name in [
+        "information",
+        "ksg",
+        "points",
+        "attribution",
+        "covariate_share",
+    ] {
+        assert!(names.contains(&name.to_string()), "{name} is in neither");
+    }
     for name in names {
         assert!(
             docs.contains(&format!("`{name}`")),

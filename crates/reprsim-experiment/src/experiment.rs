@@ -57,6 +57,16 @@ pub enum Pairing {
     Nested,
 }
 
+impl Pairing {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Independent => "independent",
+            Self::Nested => "nested",
+        }
+    }
+}
+
 /// The data set of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetConfig {
@@ -358,7 +368,7 @@ pub struct AnalysisConfig {
     pub covariates: Vec<Covariate>,
     /// Whether pairs with a model that did not train are left out of every statistic.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub leave_out_untrained: bool,
+    pub leave_out_undertrained: bool,
 }
 
 /// What similarity may depend on beside overlap; a mean over the two models of a pair.

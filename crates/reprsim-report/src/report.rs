@@ -7,6 +7,8 @@ use crate::heatmap::Panel;
 pub struct Report {
     /// The experiment's name.
     pub title: String,
+    /// The run's name, where several runs have one title.
+    pub name: String,
     /// One line on what it shows.
     pub description: String,
     /// The answers, a sentence each: shown first.

@@ -91,8 +91,8 @@ analysis.json (docs/analysis.md says what is in it).")]
     /// The statistics of similarity on overlap, for any tidy table.
     #[command(after_help = "\
 Examples:
-  reprsim analyze runs/quick/results.csv --x data --y value --group probe,layer_a,measure \\
-      --where role=level
+  reprsim analyze runs/quick/results.csv --x data --y value --where role=level \\
+      --where sweep=data --group probe,layer_a,layer_b,measure
   reprsim analyze published.csv --x frac_overlap --y metric_overlap --group metric
   reprsim analyze published.csv --x frac_overlap --y a,b --missing -1 --cluster seed
   reprsim analyze table.csv --x data,task --y cka --cluster seed --covariate accuracy
@@ -182,13 +182,15 @@ pub(crate) struct AnalyzeArgs {
     /// Columns to hold fixed, such as accuracy.
     #[arg(long, value_delimiter = ',', value_name = "COL")]
     pub covariate: Vec<String>,
-    /// A number that stands for a missing value; may be repeated.
+    /// A number that stands for a missing value in any of these columns but --cluster;
+    /// may be repeated.
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     pub missing: Vec<f64>,
-    /// Permutations of randomisation tests, and resamples for intervals of shares.
-    #[arg(long, value_name = "COUNT", default_value_t = 999)]
-    pub permutations: usize,
-    /// Seed of permutations and resamples.
+    /// Permutations of the tests that permute; signs of few clusters are flipped all ways.
+    #[arg(long, value_name = "COUNT", default_value_t = 999,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub permutations: u32,
+    /// Seed of permutations.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// How to print the table.

@@ -144,8 +144,9 @@ impl Tidy {
             .collect()
     }
 
-    /// A number for each different text of a column, in the order of appearance.
-    pub fn ids(&self, rows: &Selection, name: &str) -> anyhow::Result<Vec<u64>> {
+    /// A number for each different text of a column, in the order of appearance; `None`
+    /// where it is missing.
+    pub fn ids(&self, rows: &Selection, name: &str) -> anyhow::Result<Vec<Option<u64>>> {
         let column = self.column(name)?;
         let mut known: Vec<&str> = Vec::new();
         Ok(rows
@@ -153,11 +154,14 @@ impl Tidy {
             .iter()
             .map(|&row| {
                 let text = self.rows[row].fields[column].as_str();
+                if MISSING.contains(&text) {
+                    return None;
+                }
                 let place = known.iter().position(|k| *k == text).unwrap_or_else(|| {
                     known.push(text);
                     known.len() - 1
                 });
-                place as u64
+                Some(place as u64)
             })
             .collect())
     }
@@ -222,7 +226,7 @@ mod tests {
         let groups = table.groups(&all, &["m".into()]).unwrap();
         assert_eq!(groups[0], (vec!["b".to_string()], Selection(vec![0, 2])));
         assert_eq!(groups[1], (vec!["a".to_string()], Selection(vec![1])));
-        assert_eq!(table.ids(&all, "s").unwrap(), [0, 0, 1]);
+        assert_eq!(table.ids(&all, "s").unwrap(), [Some(0), Some(0), Some(1)]);
         let one = table.select(&[("s".into(), "1.0".into())]).unwrap();
         assert_eq!(one, Selection(vec![0, 1]));
         let error = table.select(&[("s".into(), "3".into())]).unwrap_err();

@@ -65,7 +65,7 @@ pub struct Analysis {
     pub experiment: String,
     /// Cells finished and planned.
     pub cells: (usize, usize),
-    /// Numbers of the cells that `leave_out_untrained` left out.
+    /// Numbers of the cells that `leave_out_undertrained` left out.
     pub left_out: Vec<usize>,
     /// The test behind every p-value, in words.
     pub test: String,
@@ -87,10 +87,10 @@ pub fn analyze(
     tasks: &BTreeMap<usize, [String; 2]>,
 ) -> Analysis {
     let experiment = &plan.experiment;
-    let untrained = health::untrained(experiment, results, tasks);
+    let undertrained = health::undertrained(experiment, results, tasks);
     let mut left_out: Vec<usize> = Vec::new();
-    if experiment.analysis.leave_out_untrained {
-        left_out.extend(untrained.iter().flat_map(|flag| &flag.cells));
+    if experiment.analysis.leave_out_undertrained {
+        left_out.extend(undertrained.iter().flat_map(|flag| &flag.cells));
         left_out.sort_unstable();
         left_out.dedup();
     }
@@ -100,7 +100,7 @@ pub fn analyze(
         .collect();
 
     let mut flags = health::missing(plan, results);
-    flags.extend(untrained);
+    flags.extend(undertrained);
     let mut doubts = Vec::new();
     let mut effects = Vec::new();
     let mut grids = Vec::new();

@@ -7,7 +7,7 @@ use itertools::Itertools;
 use reprsim_stats::{BadEnd, median, outliers};
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Experiment, Sweep};
+use crate::experiment::{AxisKind, Experiment, Sweep};
 use crate::plan::{Cell, Plan};
 use crate::results::{CellResult, ModelResult};
 
@@ -18,8 +18,8 @@ pub enum FlagKind {
     /// Not every planned cell is there.
     MissingSeeds,
     /// A model is far worse than those of the same point of the design.
-    Untrained,
-    /// No pair is more alike than permuted samples.
+    Undertrained,
+    /// Most pairs are no more alike than permuted samples.
     AtChance,
     /// The measure has nowhere to rise to.
     AtCeiling,
@@ -44,19 +44,22 @@ pub struct Flag {
 
 /// A gap in accuracy below which a model that stands out among its mates is not
 /// flagged: among mates that agree to a hair any difference would stand out.
-const ACCURACY_GAP: f64 = 0.02;
+const ACCURACY_GAP: f64 = 0.03;
 /// The same for losses, as a share of the mates' median.
 const LOSS_GAP: f64 = 0.1;
+/// Both gaps are wider by this where mates learn different classes or corpora, of which
+/// some are harder.
+const OTHER_CLASSES: f64 = 4.0;
 /// Neighbours as a share of a probe beyond which lists agree by chance alone.
 const NEIGHBOURS: f64 = 0.1;
 
 /// Label factors of the tasks of both models, by the number of the cell.
 pub(super) type Tasks = BTreeMap<usize, [String; 2]>;
 
-/// Models that stand out among their mates, a flag each. Mates are the models of the same
-/// point of the design; in a sweep of tasks, where models of one point learn different
-/// ones, those of the same task.
-pub(super) fn untrained(
+/// Models that are far worse than their mates, a flag each. Mates are the models of the
+/// same point of the design; in a sweep of tasks, where models of one point learn
+/// different ones, those of the same task and size.
+pub(super) fn undertrained(
     experiment: &Experiment,
     results: &[(Cell, CellResult)],
     tasks: &Tasks,
@@ -67,9 +70,11 @@ pub(super) fn untrained(
         let Some((sweep, point)) = cell.point() else {
             continue;
         };
+        let size = point.levels.iter().filter(|(kind, _)| !kind.is_overlap());
+        let size: Vec<f64> = size.map(|(_, level)| *level).collect();
         for (side, name, model) in [(0, "a", &result.a), (1, "b", &result.b)] {
             let key = match tasks.get(&cell.index) {
-                Some(tasks) => format!("{sweep} {}", tasks[side]),
+                Some(tasks) => format!("{sweep} {size:?} {}", tasks[side]),
                 None => format!("{sweep} {point:?}"),
             };
             let member = Member { cell, name, model };
@@ -79,25 +84,35 @@ pub(super) fn untrained(
             }
         }
     }
-    let remedy = match experiment.analysis.leave_out_untrained {
-        true => "the pair is left out of every statistic, as leave_out_untrained asks",
-        false => "with leave_out_untrained = true in [analysis] the pair would be left out",
+    let remedy = match experiment.analysis.leave_out_undertrained {
+        true => "the pair is left out of every statistic, as leave_out_undertrained asks",
+        false => "with leave_out_undertrained = true in [analysis] the pair would be left out",
     };
     let mut flags = Vec::new();
     for (_, members) in &groups {
         let (what, bad, values) = skills(members);
         let middle = median(&values);
-        let gap = match bad {
-            BadEnd::Low => ACCURACY_GAP,
-            BadEnd::High => LOSS_GAP * middle.abs(),
+        let by_classes = |m: &Member<'_>| {
+            m.cell
+                .point()
+                .is_some_and(|(_, p)| p.level(AxisKind::Class).is_some())
         };
+        let wider = match members.iter().any(by_classes) {
+            true => OTHER_CLASSES,
+            false => 1.0,
+        };
+        let gap = wider
+            * match bad {
+                BadEnd::Low => ACCURACY_GAP,
+                BadEnd::High => LOSS_GAP * middle.abs(),
+            };
         for place in outliers(&values, bad, gap) {
             let Member { cell, name, .. } = members[place];
             flags.push(Flag {
-                kind: FlagKind::Untrained,
+                kind: FlagKind::Undertrained,
                 message: format!(
-                    "Model {name} of cell {} ({}) did not train like its mates: {what} {:.3}, \
-                     their median {middle:.3}; {remedy}.",
+                    "Model {name} of cell {} ({}) is far worse than its mates: {what} {:.3}, their \
+                     median {middle:.3}; {remedy}.",
                     cell.index,
                     cell.label(),
                     values[place]
@@ -161,7 +176,9 @@ pub(super) fn ranges(doubts: &[Doubt]) -> Vec<Flag> {
                     format!("Every pair is near the largest value, with nowhere to rise to: {listed}.")
                 }
                 FlagKind::AtChance => {
-                    format!("No pair is more alike than permuted samples (p < 0.05): {listed}.")
+                    format!(
+                        "Most pairs are no more alike than permuted samples (p at least 0.05): {listed}."
+                    )
                 }
                 FlagKind::BelowFloor => format!(
                     "Untrained pairs are no lower bound: pairs trained at the lowest level are less \
@@ -212,7 +229,7 @@ pub(super) fn missing(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<Flag> 
         flags.push(Flag {
             kind: FlagKind::MissingSeeds,
             message: format!(
-                "Of {of} {} planned cells are not there ({}): levels differ in their number of seeds.",
+                "Of {of}, {} planned cells are not there ({}).",
                 cells.len(),
                 some(&cells)
             ),

@@ -29,16 +29,17 @@ pub struct PowerRow {
     pub seeds_80: Option<usize>,
     /// With a chance of 90 %.
     pub seeds_90: Option<usize>,
-    /// The slope that the experiment's own number of seeds finds with a chance of 80 %.
-    pub detectable: f64,
+    /// The slope that the experiment's own number of seeds finds with a chance of 80 %;
+    /// absent where so few cannot be tested.
+    pub detectable: Option<f64>,
 }
 
 /// For every sweep of `experiment`, the seeds that the primary result needs to find
-/// `slope`, judged by the finished cells of a `pilot` with the same sweep and primary
-/// result.
+/// `slope`, judged by the finished cells of a `pilot` with the same sweeps, pairing and
+/// primary result.
 ///
 /// # Errors
-/// [`ExperimentError::Usage`] if the pilot lacks a sweep or has too few cells of it.
+/// [`ExperimentError::Usage`] if the pilot is of another design or has too few cells.
 pub fn power(
     experiment: &Experiment,
     pilot_plan: &Plan,
@@ -48,6 +49,13 @@ pub fn power(
     let theirs = &pilot_plan.experiment;
     let kept: Vec<&(Cell, CellResult)> = results.iter().collect();
     let primary = &experiment.analysis.primary;
+    if experiment.pairing != theirs.pairing {
+        return Err(ExperimentError::Usage(format!(
+            "the pilot's pairs are {}, this experiment's {}: their spreads differ",
+            theirs.pairing.name(),
+            experiment.pairing.name()
+        )));
+    }
     let mut rows = Vec::new();
     for sweep in &experiment.sweeps {
         let name = sweep.name();
@@ -55,7 +63,7 @@ pub fn power(
         let place = theirs
             .sweeps
             .iter()
-            .position(|s| s.name() == name)
+            .position(|s| s == sweep)
             .and_then(|index| {
                 let measures = theirs.analysis.measures();
                 let names = theirs.analysis.full_names();
@@ -72,7 +80,8 @@ pub fn power(
             });
         let Some(place) = place else {
             return Err(say(format!(
-                "the pilot has no such sweep measured by {} of layer {} on probe {}",
+                "the pilot has no sweep of the same levels and factors measured by {} of layer {} on \
+                 probe {}",
                 primary.measure, primary.layer, primary.probe
             )));
         };
@@ -102,7 +111,7 @@ pub fn power(
                 slope,
                 seeds_80: seeds_80?,
                 seeds_90: seeds_90?,
-                detectable: detectable_slope(&pilot, experiment.seeds, POWERS[0]).map_err(fail)?,
+                detectable: detectable_slope(&pilot, experiment.seeds, POWERS[0]).ok(),
             });
         }
     }

@@ -14,7 +14,7 @@ use crate::experiment::{AxisKind, Experiment, Pairing, Point, ProbeConfig, Sweep
 use crate::plan::{Cell, CellRole};
 use crate::results::CellResult;
 
-/// Permutations of a randomisation test and resamples of a bootstrap.
+/// Permutations of a randomisation test.
 const DRAWS: usize = 999;
 /// Values above this share of the largest leave no room for an effect.
 const CEILING: f64 = 0.98;
@@ -268,24 +268,30 @@ impl<'a> Series<'a> {
     /// What explains similarity over a grid.
     pub fn attribution(&self) -> GridAttribution {
         let (names, columns) = self.terms().into_iter().unzip();
+        // A covariate that some pair lacks cannot be held fixed.
+        let (mut known, mut lacking) = (vec![], vec![]);
         let covariates = &self.place.experiment.analysis.covariates;
+        for (i, covariate) in covariates.iter().enumerate() {
+            let name = covariate.name().to_string();
+            let values: Option<Vec<f64>> = self.listed.iter().map(|v| v.covariates[i]).collect();
+            match values {
+                Some(values) => known.push((name, values)),
+                None => lacking.push(name),
+            }
+        }
         let design = Design {
             names,
             columns,
             y: self.values(),
             clusters: self.clustered().then(|| self.seeds()),
-            // One that some pair lacks cannot be held fixed.
-            covariates: (covariates.iter().enumerate())
-                .filter_map(|(i, covariate)| {
-                    let values: Option<Vec<f64>> =
-                        self.listed.iter().map(|v| v.covariates[i]).collect();
-                    Some((covariate.name().to_string(), values?))
-                })
-                .collect(),
+            covariates: known,
         };
         let (attribution, undefined) =
             match attribute(&design, DRAWS, self.place.experiment.root_seed) {
-                Ok(attribution) => (Some(attribution), None),
+                Ok(mut attribution) => {
+                    attribution.dropped.extend(lacking);
+                    (Some(attribution), None)
+                }
                 Err(error) => (None, Some(error.to_string())),
             };
         GridAttribution {
@@ -305,7 +311,8 @@ impl<'a> Series<'a> {
             return None;
         }
         let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
-        (floor < ceiling && floor <= self.lowest() + self.resolution()).then_some((floor, ceiling))
+        (floor + self.resolution() <= ceiling && floor <= self.lowest() + self.resolution())
+            .then_some((floor, ceiling))
     }
 
     /// The least difference of similarities that means anything.
@@ -352,8 +359,8 @@ impl<'a> Series<'a> {
         if self.listed.iter().all(|v| v.value > CEILING * largest) {
             doubts.push(doubt(FlagKind::AtCeiling, None));
         }
-        let by_chance = |v: &Value| v.p_permutation.is_some_and(|p| p >= ALPHA);
-        if self.listed.iter().all(by_chance) {
+        let by_chance = |v: &&Value| v.p_permutation.is_some_and(|p| p >= ALPHA);
+        if 2 * self.listed.iter().filter(by_chance).count() > self.listed.len() {
             doubts.push(doubt(FlagKind::AtChance, None));
         }
         if !self.floor.is_empty() && !self.ceiling.is_empty() {

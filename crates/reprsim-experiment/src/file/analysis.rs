@@ -85,7 +85,7 @@ impl Reader<'_> {
         }
         Ok(AnalysisConfig {
             covariates,
-            leave_out_untrained: raw.leave_out_untrained.unwrap_or_default(),
+            leave_out_undertrained: raw.leave_out_undertrained.unwrap_or_default(),
             primary: Primary {
                 measure: reprsim_metrics::find(primary.measure.get_ref())
                     .map_or_else(String::new, |m| m.full_name(k)),

@@ -168,7 +168,7 @@ pub(super) struct RawAnalysis {
     pub permutations: Option<Spanned<usize>>,
     pub pooling: Option<Spanned<String>>,
     pub covariates: Option<Vec<Spanned<String>>>,
-    pub leave_out_untrained: Option<bool>,
+    pub leave_out_undertrained: Option<bool>,
 }
 
 #[derive(Deserialize)]

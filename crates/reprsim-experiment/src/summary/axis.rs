@@ -41,7 +41,7 @@ pub(super) fn section(
             _ => "change of similarity from overlap 0 to 1".into(),
         },
         explanation: explanation(words, sweep, kind),
-        sentence: sentence(kind, primary, verdict),
+        sentence: sentence(primary, verdict),
         verdict,
         y_label: y_label(primary),
         points: primary.points.iter().map(|p| (p.0, p.1)).collect(),

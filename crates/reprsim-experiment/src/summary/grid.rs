@@ -3,7 +3,7 @@
 use reprsim_report::{AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary};
 
 use super::axis::{forest_row, measures, references, y_label};
-use super::words::{CROSS, Words, explanation, shown, term_sentence, term_title, title, verdict};
+use super::words::{CROSS, Words, explanation, sentence, shown, term_title, title, verdict};
 use reprsim_stats::{Interval, TermShare};
 
 use crate::analysis::{Analysis, Effect, GridPoint};
@@ -78,7 +78,7 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
                     },
                     slope: effect.slope,
                     verdict,
-                    sentence: term_sentence(effect, verdict),
+                    sentence: sentence(effect, verdict),
                 }
             })
             .collect(),

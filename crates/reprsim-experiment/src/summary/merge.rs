@@ -15,7 +15,7 @@ use super::training::curves;
 use super::words::{Words, shown, summary};
 use crate::ExperimentError;
 use crate::analysis::{Analysis, Effect, analyze};
-use crate::experiment::Sweep;
+use crate::experiment::{AxisKind, Sweep};
 use crate::plan::{Cell, Plan};
 use crate::result_table::{table, to_csv};
 use crate::results::CellResult;
@@ -55,7 +55,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
     }
     let experiment = &plan.experiment;
     let measure = &experiment.analysis.primary.measure;
-    let mut behind = Vec::new();
+    let mut behind: Vec<(AxisKind, String, Vec<(f64, f64)>)> = Vec::new();
     for given in published {
         let swept = |s: &Sweep| s.axes.len() == 1 && s.axes[0].kind == given.axis;
         if !experiment.sweeps.iter().any(swept) {
@@ -64,6 +64,12 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
                 root.display(),
                 given.axis.name(),
                 given.path.display()
+            )));
+        }
+        if behind.iter().any(|(axis, ..)| *axis == given.axis) {
+            return Err(ExperimentError::Usage(format!(
+                "two tables for the axis {}; one can be drawn behind it",
+                given.axis.name()
             )));
         }
         behind.push((given.axis, given.label(), given.means(measure)?));
@@ -89,6 +95,9 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         text = to_csv(&equal).map_err(|e| ExperimentError::store(&csv, e))?;
     }
     let mut content = report(plan, &results, &analysis);
+    content.name = root
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into());
     content.csv = Some((format!("{}-results.csv", experiment.name), text));
     if long {
         content.facts.push((
@@ -139,11 +148,15 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
     }
     if !analysis.left_out.is_empty() {
         warnings.push(format!(
-            "{} cells with models that did not train are left out of every statistic, as \
-             leave_out_untrained in the experiment file asks.",
+            "{} cells with models that are far worse than their mates are left out of every statistic, as \
+             leave_out_undertrained in the experiment file asks.",
             analysis.left_out.len()
         ));
     }
+    let kept: Vec<(Cell, CellResult)> = (results.iter())
+        .filter(|(cell, _)| !analysis.left_out.contains(&cell.index))
+        .cloned()
+        .collect();
     // Layers from input to output, whichever was declared.
     let mut in_order = analysis.clone();
     let layers = experiment.layer_names();
@@ -177,7 +190,7 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             .iter()
             .enumerate()
             .filter(|(_, sweep)| sweep.axes.len() == 1)
-            .map(|(index, sweep)| section(&words, index, sweep, results, &in_order))
+            .map(|(index, sweep)| section(&words, index, sweep, &kept, &in_order))
             .collect(),
         grids: experiment
             .sweeps
@@ -185,7 +198,7 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             .filter(|sweep| sweep.axes.len() > 1)
             .map(|sweep| grid_section(&words, sweep, &in_order))
             .collect(),
-        heatmaps: heatmaps(experiment, results),
+        heatmaps: heatmaps(experiment, &kept),
         effects: analysis.effects.iter().map(effect_row).collect(),
         facts: facts(plan, results),
         methods: methods(experiment, analysis),

@@ -36,11 +36,11 @@ pub struct Published {
 }
 
 impl Published {
-    /// The mean at each level by the published measure that `measure` is; none if it has
-    /// no such. Levels of partitions are counted in shared factors, from 0.
+    /// The mean at each level by the published measure that `measure` is. Levels of partitions are counted in shared factors, from 0.
     ///
     /// # Errors
-    /// [`ExperimentError::Usage`] for a file that is no such table.
+    /// [`ExperimentError::Usage`] for a file that is no such table, or that does not have
+    /// the measure.
     pub fn means(&self, measure: &str) -> Result<Vec<(f64, f64)>, ExperimentError> {
         let path = self.path.display();
         let say = |reason: String| ExperimentError::Usage(format!("{path}: {reason}"));
@@ -69,7 +69,10 @@ impl Published {
                 })?,
         };
         let Some((_, theirs)) = NAMES.iter().find(|(ours, _)| measure.starts_with(ours)) else {
-            return Ok(vec![]);
+            return Err(say(format!(
+                "the primary measure {measure} is none of the published ones ({})",
+                NAMES.map(|(ours, _)| ours).join(", ")
+            )));
         };
         let mut points: Vec<(f64, f64)> = Vec::new();
         for record in reader.records() {
@@ -94,6 +97,11 @@ impl Published {
             if value != -1.0 {
                 points.push((level, value));
             }
+        }
+        if points.is_empty() {
+            return Err(say(format!(
+                "no row has metric {theirs}, which {measure} is here"
+            )));
         }
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let levels = points.iter().chunk_by(|point| point.0);
@@ -158,7 +166,10 @@ mod tests {
         assert_eq!(means.len(), 2);
         assert!((means[0].1 - 0.3).abs() < 1e-12 && means[0].0 == 0.0);
         assert_eq!(means[1], (2.0, 0.9));
-        assert_eq!(given(None).means("pwcca").unwrap(), []);
+        for absent in ["pwcca", "cka_linear_debiased"] {
+            let error = given(None).means(absent).unwrap_err().to_string();
+            assert!(error.contains(absent), "{error}");
+        }
         let column = given(Some("b")).means("svcca_var99_mean").unwrap();
         assert_eq!(column, [(0.0, 9.0)]);
         let error = given(Some("c")).means("cka_linear_biased").unwrap_err();

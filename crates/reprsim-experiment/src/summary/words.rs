@@ -43,59 +43,69 @@ pub(super) fn verdict(slope: Option<f64>, p_value: Option<f64>) -> Verdict {
     }
 }
 
-pub(super) fn sentence(kind: AxisKind, effect: &Effect, verdict: Verdict) -> String {
-    let Some(fit) = fit_of(effect) else {
-        return effect
-            .undefined
-            .clone()
-            .unwrap_or_else(|| "No line could be fitted.".into());
-    };
-    let what = match kind {
-        AxisKind::Partition => "shared factors".into(),
-        kind => title(kind),
-    };
-    let direction = match verdict {
-        Verdict::Rises => format!("More {what} make the models more alike"),
-        Verdict::Falls => format!("More {what} make the models less alike"),
-        Verdict::Undecided => format!("No effect of {what} can be told from zero"),
-    };
-    let direction = match kind {
-        AxisKind::Partition => direction,
-        _ => direction.replacen(" make ", " makes ", 1),
-    };
-    let step = match kind {
-        AxisKind::Partition => "with each shared factor",
-        _ => "from overlap 0 to 1",
-    };
-    format!(
-        "{direction}: {step} similarity changes by {:+.3} (95 % interval {:.3} to {:.3}, {}, {} \
-         pairs).",
-        fit.slope,
-        fit.ci_low,
-        fit.ci_high,
-        p_text(fit.p_value),
-        effect.n
-    )
-    .replace('-', "−")
+/// How an axis is spoken of.
+struct Subject {
+    /// With more of it, such as `More data overlap makes`.
+    more: String,
+    /// Whether it is of importance, such as `data overlap matters`.
+    matters: String,
+    /// It, again.
+    again: &'static str,
+    /// What a slope is the change of similarity over.
+    step: &'static str,
 }
 
-pub(super) fn term_sentence(effect: &Effect, verdict: Verdict) -> String {
+impl Subject {
+    fn of(effect: &Effect) -> Self {
+        let name = term_title(effect);
+        match effect.axis.as_str() {
+            "partition" => Self {
+                more: "More shared factors make".into(),
+                matters: "shared factors matter".into(),
+                again: "more of them make",
+                step: "with each shared factor",
+            },
+            "width" | "depth" => Self {
+                more: format!("Greater {name} makes"),
+                matters: format!("{name} matters"),
+                again: "more of it makes",
+                step: "with each doubling",
+            },
+            _ => Self {
+                more: format!("More {name} makes"),
+                matters: format!("{name} matters"),
+                again: "more of it makes",
+                step: "from overlap 0 to 1",
+            },
+        }
+    }
+}
+
+/// What came of a term, with the numbers.
+pub(super) fn sentence(effect: &Effect, verdict: Verdict) -> String {
     let (Some(slope), Some(low), Some(high), Some(p)) =
         (effect.slope, effect.ci_low, effect.ci_high, effect.p_value)
     else {
-        return effect.undefined.clone().unwrap_or_default();
+        let reason = effect.undefined.as_deref().unwrap_or("no values");
+        return format!("Nothing could be fitted: {reason}.");
     };
-    let what = term_title(effect).to_lowercase();
+    let subject = Subject::of(effect);
     let words = match (effect.axis.contains(CROSS), verdict) {
-        (false, Verdict::Rises) => format!("More {what} makes the models more alike"),
-        (false, Verdict::Falls) => format!("More {what} makes the models less alike"),
-        (false, Verdict::Undecided) => format!("No effect of {what} can be told from zero"),
+        (false, Verdict::Rises) => format!("{} the models more alike", subject.more),
+        (false, Verdict::Falls) => format!("{} the models less alike", subject.more),
+        (false, Verdict::Undecided) => {
+            format!("No effect of {} can be told from zero", term_title(effect))
+        }
         (true, Verdict::Rises) => "Each slope rises as the other level rises".into(),
         (true, Verdict::Falls) => "Each slope falls as the other level rises".into(),
         (true, Verdict::Undecided) => "No interaction can be told from zero".into(),
     };
+    let change = match effect.axis.contains(CROSS) {
+        true => String::new(),
+        false => format!("{} similarity changes by ", subject.step),
+    };
     format!(
-        "{words}: {slope:+.3} (95 % interval {low:.3} to {high:.3}, {}, {} pairs).",
+        "{words}: {change}{slope:+.3} (95 % interval {low:.3} to {high:.3}, {}, {} pairs).",
         p_text(p),
         effect.n
     )
@@ -227,39 +237,24 @@ pub(super) fn randomisation(effect: &Effect) -> Option<String> {
 /// do more than add up.
 pub(super) fn summary(analysis: &Analysis) -> Vec<String> {
     (analysis.effects.iter())
-        .filter(|effect| effect.primary && effect.slope.is_some())
+        .filter(|effect| effect.primary)
         .map(|effect| answer(analysis, effect))
         .collect()
 }
 
 fn answer(analysis: &Analysis, effect: &Effect) -> String {
     let crossed = effect.axis.contains(CROSS);
-    let in_grid = effect.sweep != effect.axis || crossed;
     let verdict = verdict(effect.slope, effect.p_value);
-    let what = match crossed {
-        true => effect.axis.replace(CROSS, " and "),
-        false => term_title(effect),
+    let claim = match crossed {
+        true => together(analysis, effect, verdict),
+        false => alone(effect, verdict),
     };
-    let claim = match (crossed, verdict) {
-        (false, Verdict::Rises) => format!(
-            "{} matters: more of it makes models more alike",
-            upper(&what)
-        ),
-        (false, Verdict::Falls) => format!(
-            "{} matters: more of it makes models less alike",
-            upper(&what)
-        ),
-        (false, Verdict::Undecided) => format!("Whether {what} matters cannot be told"),
-        (true, Verdict::Rises) => format!("Together, {what} do more than add up"),
-        (true, Verdict::Falls) => format!("Together, {what} do less than add up"),
-        (true, Verdict::Undecided) => {
-            format!("Whether {what} together do more than add up cannot be told")
-        }
+    let Some(slope) = effect.slope else {
+        let reason = effect.undefined.as_deref().unwrap_or("no values");
+        return format!("{claim}: {reason}.");
     };
-    let slope = effect
-        .slope
-        .map_or(String::new(), |slope| format!("{slope:+.3}, "));
-    let mut text = format!("{claim} ({slope}{}", p_rounded(effect.p_value));
+    let mut text = format!("{claim} ({slope:+.3}, {}", p_rounded(effect.p_value));
+    let in_grid = crossed || effect.sweep != effect.axis;
     let share = in_grid.then(|| share(analysis, effect)).flatten();
     if let Some(share) = share.filter(|_| verdict != Verdict::Undecided) {
         text += &match share < 0.01 {
@@ -285,10 +280,53 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
             "; the test that assumes less says {}",
             p_rounded(Some(other))
         );
-        let least = effect.randomisation_least_p.filter(|least| *least > 0.05);
-        text += least.map_or("", |_| ", and cannot say less with so few seeds");
+        let least = effect.randomisation_least_p;
+        let bound = least.is_some_and(|least| least > 0.05 && other <= least);
+        text += if bound {
+            ", the least it can say of so few seeds"
+        } else {
+            ""
+        };
     }
     (text + ".").replace('-', "−")
+}
+
+/// Whether an axis matters.
+fn alone(effect: &Effect, verdict: Verdict) -> String {
+    let Subject { matters, again, .. } = Subject::of(effect);
+    match verdict {
+        Verdict::Rises => format!("{}: {again} models more alike", upper(&matters)),
+        Verdict::Falls => format!("{}: {again} models less alike", upper(&matters)),
+        Verdict::Undecided => format!("Whether {matters} cannot be told"),
+    }
+}
+
+/// Whether two axes together do more than add up: words that fit only where both raise
+/// similarity.
+fn together(analysis: &Analysis, effect: &Effect, verdict: Verdict) -> String {
+    let parts: Vec<&Effect> = (effect.axis.split(CROSS))
+        .filter_map(|axis| {
+            (analysis.effects.iter())
+                .find(|e| e.primary && e.sweep == effect.sweep && e.axis == axis)
+        })
+        .collect();
+    let names: Vec<String> = parts.iter().map(|e| term_title(e)).collect();
+    let names = names.join(" and ");
+    let raise = parts
+        .iter()
+        .all(|e| e.slope.is_some_and(|slope| slope > 0.0));
+    match (raise, verdict) {
+        (true, Verdict::Rises) => format!("Together, {names} do more than add up"),
+        (true, Verdict::Falls) => format!("Together, {names} do less than add up"),
+        (true, Verdict::Undecided) => {
+            format!("Whether {names} together do more than add up cannot be told")
+        }
+        (false, Verdict::Rises) => format!("The slope of each of {names} rises with the other"),
+        (false, Verdict::Falls) => format!("The slope of each of {names} falls with the other"),
+        (false, Verdict::Undecided) => {
+            format!("Whether the slope of each of {names} changes with the other cannot be told")
+        }
+    }
 }
 
 /// A p-value with two digits.

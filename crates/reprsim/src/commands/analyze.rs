@@ -76,7 +76,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    correct(fields, &mut rows);
+    correct(fields, &mut rows, &args.covariate);
     let mut table = Table::new(fields);
     for row in rows {
         table.push(row);
@@ -105,8 +105,9 @@ impl Points {
             .collect::<anyhow::Result<_>>()?;
         let ids = args.cluster.as_ref().map(|name| tidy.ids(rows, name));
         let ids = ids.transpose()?;
+        let known = |row: usize| ids.as_ref().is_none_or(|ids| ids[row].is_some());
         let whole: Vec<usize> = (0..columns[0].len())
-            .filter(|&row| columns.iter().all(|column| column[row].is_some()))
+            .filter(|&row| columns.iter().all(|column| column[row].is_some()) && known(row))
             .collect();
         let mut columns = columns
             .into_iter()
@@ -115,7 +116,7 @@ impl Points {
             x: columns.by_ref().take(args.x.len()).collect(),
             y: columns.next().unwrap_or_default(),
             covariates: args.covariate.iter().cloned().zip(columns).collect(),
-            clusters: ids.map(|ids| whole.iter().map(|&row| ids[row]).collect()),
+            clusters: ids.map(|ids| whole.iter().filter_map(|&row| ids[row]).collect()),
         })
     }
 }
@@ -127,7 +128,7 @@ fn line(points: &Points, args: &AnalyzeArgs) -> Vec<Value> {
         &points.x[0],
         &points.y,
         clusters,
-        args.permutations,
+        args.permutations as usize,
         args.seed,
     );
     let discrete = series.mi_discrete;
@@ -174,7 +175,7 @@ fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Vec<Value>> {
         clusters: points.clusters.clone(),
         covariates: points.covariates.clone(),
     };
-    let attribution = match attribute(&design, args.permutations, args.seed) {
+    let attribution = match attribute(&design, args.permutations as usize, args.seed) {
         Ok(attribution) => attribution,
         Err(error) => {
             let undefined = |name: String| {
@@ -243,13 +244,21 @@ fn errors(errors: Errors) -> String {
     }
 }
 
-/// Fills in Holm's correction over all rows.
-fn correct(fields: &[&str], rows: &mut [Vec<Value>]) {
+/// Fills in Holm's correction over all rows but those of covariates, which are not asked
+/// about.
+fn correct(fields: &[&str], rows: &mut [Vec<Value>], covariates: &[String]) {
     let place = |name: &str| fields.iter().position(|field| *field == name);
     let (Some(from), Some(to)) = (place("p_value"), place("p_holm")) else {
         return;
     };
-    let p: Vec<Option<f64>> = rows.iter().map(|row| row[from].as_f64()).collect();
+    let term = place("term");
+    let asked = |row: &Vec<Value>| {
+        let name = term.and_then(|term| row[term].as_str());
+        !name.is_some_and(|name| covariates.iter().any(|covariate| covariate == name))
+    };
+    let p: Vec<Option<f64>> = (rows.iter())
+        .map(|row| row[from].as_f64().filter(|_| asked(row)))
+        .collect();
     for (row, p) in rows.iter_mut().zip(holm(&p)) {
         row[to] = json!(p);
     }

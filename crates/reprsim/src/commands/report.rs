@@ -15,45 +15,40 @@ use crate::commands::say;
 use crate::table::Table;
 
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let mut contents = Vec::new();
+    let (mut contents, mut analyses, mut remarks) = (vec![], vec![], vec![]);
     for run in &args.runs {
         let plan = Plan::read(run)?;
         let merged = merge(run, &plan, &args.paper)?;
-        if args.format == Format::Table && args.runs.len() > 1 {
-            say(&format!("{}:", run.display()));
+        let (finished, planned) = merged.analysis.cells;
+        if finished < planned {
+            let run = run.display();
+            remarks.push(format!("{run}: {finished} of {planned} cells are finished"));
         }
-        print_effects(&merged.analysis, args.format)?;
-        let events = args.tensorboard.then(|| write_events(run, &plan));
-        let events = events.transpose()?;
-        if args.format == Format::Table {
-            let (finished, planned) = merged.analysis.cells;
-            if finished < planned {
-                say(&format!("\n{finished} of {planned} cells are finished"));
-            }
-            say(&format!("\nreport: {}", merged.report.display()));
-            if let Some(folder) = events {
-                say(&format!("events: {}", folder.display()));
-            }
-            if args.runs.len() > 1 {
-                say("");
-            }
+        remarks.push(format!("report: {}", merged.report.display()));
+        if args.tensorboard {
+            remarks.push(format!("events: {}", write_events(run, &plan)?.display()));
         }
         contents.push(merged.content);
+        analyses.push((run.display().to_string(), merged.analysis));
     }
     if contents.len() > 1 {
         let page = render_comparison(&contents);
         write_whole(&args.out, page.as_bytes())
             .with_context(|| format!("could not write {}", args.out.display()))?;
-        if args.format == Format::Table {
-            say(&format!("side by side: {}", args.out.display()));
-        }
+        remarks.push(format!("side by side: {}", args.out.display()));
+    }
+    print_effects(&analyses, args.format)?;
+    if args.format == Format::Table {
+        say(&format!("\n{}", remarks.join("\n")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the effects: the primary ones for people, all of them for programs.
-pub(crate) fn print_effects(analysis: &Analysis, format: Format) -> std::io::Result<()> {
+/// Prints the effects of runs, each with its name: the primary ones for people, all of
+/// them for programs.
+pub(crate) fn print_effects(runs: &[(String, Analysis)], format: Format) -> std::io::Result<()> {
     let mut table = Table::new(&[
+        "run",
         "sweep",
         "axis",
         "probe",
@@ -71,11 +66,15 @@ pub(crate) fn print_effects(analysis: &Analysis, format: Format) -> std::io::Res
         "floor",
         "ceiling",
     ]);
-    for effect in &analysis.effects {
-        if format == Format::Table && !effect.primary {
-            continue;
-        }
+    let effects = runs
+        .iter()
+        .flat_map(|(run, analysis)| analysis.effects.iter().map(move |effect| (run, effect)))
+        .filter(|(_, effect)| effect.primary || format != Format::Table);
+    for (run, effect) in effects {
+        // A person who asked for one run knows which.
+        let named = runs.len() > 1 || format != Format::Table;
         table.push(vec![
+            json!(named.then_some(run)),
             json!(effect.sweep),
             json!(effect.axis),
             json!(effect.probe),

@@ -68,7 +68,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             if args.format == Format::Table {
                 say("");
             }
-            report::print_effects(&merged.analysis, args.format)?;
+            let name = root.display().to_string();
+            report::print_effects(&[(name, merged.analysis)], args.format)?;
             if args.format == Format::Table {
                 say(&format!(
                     "\n{} cells in {:.0} s ({} were done before)\nreport: {}",
