@@ -111,7 +111,7 @@ pub(super) fn undertrained(
             flags.push(Flag {
                 kind: FlagKind::Undertrained,
                 message: format!(
-                    "Model {name} of cell {} ({}) is far worse than its mates: {what} {:.3}, their \
+                    "Model {name} of cell {} ({}) is clearly worse than its mates: {what} {:.3}, their \
                      median {middle:.3}; {remedy}.",
                     cell.index,
                     cell.label(),

@@ -148,7 +148,7 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
     }
     if !analysis.left_out.is_empty() {
         warnings.push(format!(
-            "{} cells with models that are far worse than their mates are left out of every statistic, as \
+            "{} cells with models clearly worse than their mates are left out of every statistic, as \
              leave_out_undertrained in the experiment file asks.",
             analysis.left_out.len()
         ));
