@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let first = report("sample, made-up numbers", 0.0, size);
     let others = [
-        report("sample B, made-up numbers", 0.08, size),
+        report("sample, made-up numbers", 0.08, size),
         report("sample C, made-up numbers", -0.05, size),
     ];
     fs::create_dir_all(folder.join("figures"))?;

@@ -1,4 +1,4 @@
-//! Shares of the variance that the terms of a grid account for, as bars.
+//! Shares of the variance that the terms of a grid account for: as bars and in words.
 
 use maud::html;
 
@@ -6,6 +6,7 @@ use crate::drawing::{Drawing, WIDTH, fitted};
 use crate::format::percent;
 use crate::report::GridSection;
 use crate::scale::{Scale, padded_range, tick_text, ticks};
+use crate::sections::capitalized;
 
 const ROW: f64 = 42.0;
 const BELOW: f64 = 44.0;
@@ -69,6 +70,53 @@ pub(crate) fn draw(grid: &GridSection) -> Option<Drawing> {
     })
 }
 
+/// Share of variance that the terms explain beyond the covariates.
+pub(crate) fn of_terms(grid: &GridSection) -> Option<f64> {
+    let covariates = match grid.covariates.is_empty() {
+        true => grid.covariate_share.unwrap_or(0.0),
+        false => grid.covariate_share?,
+    };
+    let share = grid.total_r2? - covariates;
+    // Terms cannot explain less than nothing; a difference may, by rounding.
+    share.is_finite().then_some(share.max(0.0))
+}
+
+/// What is held fixed and what could not be, in a sentence.
+pub(crate) fn held_fixed(grid: &GridSection) -> Option<String> {
+    let names: Vec<&str> = grid.covariates.iter().map(|c| c.term.as_str()).collect();
+    let share = grid.covariate_share.filter(|s| s.is_finite());
+    let held = (!names.is_empty()).then(|| {
+        let verb = match names.len() {
+            1 => "accounts",
+            _ => "account",
+        };
+        let share = share.map_or(String::new(), |share| {
+            let share = percent(Some(share));
+            format!(", which {verb} for {share} of the variance first")
+        });
+        format!("Held fixed: {}{share}", listed(&names))
+    });
+    let dropped = (!grid.dropped.is_empty()).then(|| {
+        let reason = match grid.dropped.len() {
+            1 => "it does not vary, says nothing new or is missing for some pair",
+            _ => "they do not vary, say nothing new or are missing for some pair",
+        };
+        let names: Vec<&str> = grid.dropped.iter().map(String::as_str).collect();
+        format!("left out because {reason}: {}", listed(&names))
+    });
+    let parts: Vec<String> = held.into_iter().chain(dropped).collect();
+    (!parts.is_empty()).then(|| format!("{}.", capitalized(&parts.join("; "))))
+}
+
+/// Names as in a sentence: `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).into(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
 /// What a share is of.
 pub(crate) fn label(grid: &GridSection) -> &str {
     match grid.share_label.is_empty() {
@@ -79,4 +127,62 @@ pub(crate) fn label(grid: &GridSection) -> &str {
 
 fn one(v: f64) -> f64 {
     (10.0 * v).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::AttributionRow;
+
+    fn grid(covariates: &[&str], share: Option<f64>, dropped: &[&str]) -> GridSection {
+        GridSection {
+            total_r2: Some(0.751),
+            covariates: (covariates.iter())
+                .map(|term| AttributionRow {
+                    term: (*term).into(),
+                    ..AttributionRow::default()
+                })
+                .collect(),
+            covariate_share: share,
+            dropped: dropped.iter().map(|d| (*d).into()).collect(),
+            ..GridSection::default()
+        }
+    }
+
+    #[test]
+    fn what_is_held_fixed_is_said_in_a_sentence() {
+        let said = |c: &[&str], s, d: &[&str]| held_fixed(&grid(c, s, d)).unwrap_or_default();
+        assert_eq!(
+            said(&["accuracy", "loss"], Some(0.049), &["size"]),
+            "Held fixed: accuracy and loss, which account for 4.9 % of the variance first; left out \
+             because it does not vary, says nothing new or is missing for some pair: size."
+        );
+        assert_eq!(
+            said(&["loss"], Some(0.049), &[]),
+            "Held fixed: loss, which accounts for 4.9 % of the variance first."
+        );
+        assert_eq!(
+            said(&["a", "b", "c"], Some(f64::NAN), &[]),
+            "Held fixed: a, b and c."
+        );
+        assert_eq!(
+            said(&[], None, &["size", "depth"]),
+            "Left out because they do not vary, say nothing new or are missing for some pair: size \
+             and depth."
+        );
+        assert_eq!(said(&[], None, &[]), "");
+    }
+
+    #[test]
+    fn the_share_of_the_terms_is_without_the_covariates() {
+        assert_eq!(of_terms(&grid(&[], None, &[])), Some(0.751));
+        let share = of_terms(&grid(&["loss"], Some(0.049), &[])).unwrap_or(f64::NAN);
+        assert!((share - 0.702).abs() < 1e-12);
+        assert_eq!(
+            of_terms(&grid(&["loss"], Some(0.751 + 1e-16), &[])),
+            Some(0.0)
+        );
+        assert_eq!(of_terms(&grid(&["loss"], None, &[])), None);
+        assert_eq!(of_terms(&grid(&["loss"], Some(f64::NAN), &[])), None);
+    }
 }

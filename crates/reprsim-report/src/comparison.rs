@@ -2,19 +2,21 @@
 
 use maud::{Markup, html};
 
-use crate::figure;
+use crate::drawing::Drawing;
 use crate::figures::{Declared, declared, slug};
 use crate::forest::{self, Group, Row};
 use crate::format::{interval, p_value, signed};
-use crate::page::{document, found};
-use crate::report::{AxisSection, Report};
+use crate::page::{crossed_caption, document, found};
+use crate::report::{AxisSection, GridSection, Report};
 use crate::scale::padded_range;
 use crate::sections::{self, capitalized, scrolling};
+use crate::{figure, interaction};
 
 /// Renders several reports beside each other as one HTML page that loads nothing.
 pub fn render_comparison(reports: &[Report]) -> String {
-    let names: Vec<&str> = reports.iter().map(|r| r.title.as_str()).collect();
-    let title = names.join(", ");
+    let runs = named(reports);
+    let title = runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>();
+    let title = title.join(", ");
     let content = html! {
         header {
             h1 { (title) }
@@ -22,24 +24,52 @@ pub fn render_comparison(reports: &[Report]) -> String {
         }
         section id="effects" {
             h2 { "Declared results" }
-            (effects(reports))
+            (effects(&runs, crossed_caption(reports)))
         }
-        @for (axis, title) in axes(reports) { (axis_section(reports, axis, title)) }
+        @for (axis, title) in axes(reports) { (axis_section(&runs, axis, title)) }
+        @for name in grids(reports) { (grid_section(&runs, name)) }
         section id="facts" {
             h2 { "What was run" }
             p.note { "≠ marks what differs between the runs." }
-            (facts(reports))
+            (facts(&runs))
         }
         section id="caveats" {
             h2 { "Caveats" }
-            div.figures { @for report in reports { div {
-                h3 { (report.title) }
+            div.figures { @for Run { name, report } in &runs { div {
+                h3 { (name) }
                 @for warning in &report.warnings { p.warning { (warning) } }
                 (own_caveats(report))
             } } }
         }
     };
     document(&title, &content)
+}
+
+/// A run under a name of its own.
+struct Run<'a> {
+    name: String,
+    report: &'a Report,
+}
+
+/// Runs under their titles; under their names where titles repeat, and numbered where
+/// those do too.
+fn named(reports: &[Report]) -> Vec<Run<'_>> {
+    let unique = |title: &str| reports.iter().filter(|r| r.title == title).count() == 1;
+    let mut runs: Vec<Run<'_>> = Vec::new();
+    for report in reports {
+        let own = match report.name.is_empty() || unique(&report.title) {
+            true => &report.title,
+            false => &report.name,
+        };
+        let mut name = own.clone();
+        let mut count = 1;
+        while runs.iter().any(|run| run.name == name) {
+            count += 1;
+            name = format!("{own} ({count})");
+        }
+        runs.push(Run { name, report });
+    }
+    runs
 }
 
 /// A declared result, run by run.
@@ -51,9 +81,9 @@ struct Shared<'a> {
 }
 
 /// The declared results of all runs, under what they are of.
-fn effects(reports: &[Report]) -> Markup {
+fn effects(all: &[Run<'_>], caption: &str) -> Markup {
     let mut groups: Vec<Shared<'_>> = Vec::new();
-    for report in reports {
+    for Run { name, report } in all {
         for effect in declared(report) {
             let title = match effect.sweep.is_empty() || effect.sweep == effect.title {
                 true => capitalized(&effect.title),
@@ -70,7 +100,7 @@ fn effects(reports: &[Report]) -> Markup {
                 });
                 groups.len() - 1
             });
-            groups[place].runs.push((&report.title, effect));
+            groups[place].runs.push((name, effect));
         }
     }
     let drawn: Vec<Group> = groups
@@ -108,7 +138,7 @@ fn effects(reports: &[Report]) -> Markup {
     } };
     html! {
         div.figures.uneven {
-            (sections::figure(forest::draw("design", "slope, 95 % interval", &drawn).as_ref(), ""))
+            (sections::figure(forest::draw("design", "slope, 95 % interval", &drawn).as_ref(), caption))
             (scrolling("Declared results", table))
         }
     }
@@ -126,34 +156,70 @@ fn axes(reports: &[Report]) -> Vec<(&str, &str)> {
 }
 
 /// The figures of an axis, a column a run, over the same heights.
-fn axis_section(reports: &[Report], name: &str, title: &str) -> Markup {
-    let of = |report: &'_ Report| -> Option<AxisSection> {
-        report.axes.iter().find(|a| a.name == name).cloned()
-    };
-    let sections: Vec<(&Report, Option<AxisSection>)> =
-        reports.iter().map(|r| (r, of(r))).collect();
-    let heights = sections
-        .iter()
-        .filter_map(|(_, s)| s.as_ref())
-        .flat_map(figure::heights);
-    let range = padded_range(heights);
+fn axis_section(runs: &[Run<'_>], name: &str, title: &str) -> Markup {
+    let sections: Vec<Option<&AxisSection>> = (runs.iter())
+        .map(|run| run.report.axes.iter().find(|a| a.name == name))
+        .collect();
+    let range = padded_range(sections.iter().flatten().copied().flat_map(figure::heights));
+    let drawn = sections.iter().map(|s| figure::draw((*s)?, Some(range)));
     html! {
         section id=(sections::id(title)) class=(slug(name)) {
             h2 { (capitalized(title)) }
-            div.figures.runs { @for (report, section) in &sections { div {
-                h3 { (report.title) }
-                @match section.as_ref().and_then(|s| figure::draw(s, Some(range))) {
-                    Some(drawing) => { (sections::figure(Some(&drawing), "")) },
-                    None => { p.note { "This run has no such axis." } },
-                }
-            } } }
+            (columns(runs, drawn, "This run has no such axis."))
         }
     }
 }
 
-fn facts(reports: &[Report]) -> Markup {
+/// Names of the designs of all runs, in order.
+fn grids(reports: &[Report]) -> Vec<&str> {
+    let mut out: Vec<&str> = Vec::new();
+    for grid in reports.iter().flat_map(|r| &r.grids) {
+        if !out.contains(&grid.name.as_str()) {
+            out.push(&grid.name);
+        }
+    }
+    out
+}
+
+/// The figures of a design, a column a run, over the same heights.
+fn grid_section(runs: &[Run<'_>], name: &str) -> Markup {
+    let sections: Vec<Option<&GridSection>> = (runs.iter())
+        .map(|run| run.report.grids.iter().find(|g| g.name == name))
+        .collect();
+    let heights = (sections.iter().flatten()).flat_map(|s| interaction::heights(s));
+    let range = padded_range(heights);
+    let drawn = sections
+        .iter()
+        .map(|s| interaction::draw((*s)?, Some(range)));
+    html! {
+        section id=(sections::id(name)) class="design" {
+            h2 { (capitalized(name)) }
+            p.note { "Mean and standard deviation over pairs." }
+            (columns(runs, drawn, "This run has no such design."))
+        }
+    }
+}
+
+/// A figure a run, beside each other.
+fn columns(
+    runs: &[Run<'_>],
+    drawn: impl Iterator<Item = Option<Drawing>>,
+    missing: &str,
+) -> Markup {
+    html! {
+        div.figures.runs { @for (run, drawing) in runs.iter().zip(drawn) { div {
+            h3 { (run.name) }
+            @match drawing {
+                Some(drawing) => { (sections::figure(Some(&drawing), "")) },
+                None => { p.note { (missing) } },
+            }
+        } } }
+    }
+}
+
+fn facts(runs: &[Run<'_>]) -> Markup {
     let mut names: Vec<&str> = Vec::new();
-    for (name, _) in reports.iter().flat_map(|r| &r.facts) {
+    for (name, _) in runs.iter().flat_map(|r| &r.report.facts) {
         if !names.contains(&name.as_str()) {
             names.push(name);
         }
@@ -163,13 +229,13 @@ fn facts(reports: &[Report]) -> Markup {
         fact.map_or("–".to_string(), |(_, value)| value.clone())
     };
     let rows = names.into_iter().map(|name| {
-        let values: Vec<String> = reports.iter().map(|r| value(r, name)).collect();
+        let values: Vec<String> = runs.iter().map(|r| value(r.report, name)).collect();
         (name, values)
     });
     scrolling(
         "What was run",
         html! { table.facts {
-            thead { tr { th.text { "" } th.text { "" } @for report in reports { th.text { (report.title) } } } }
+            thead { tr { th.text { "" } th.text { "" } @for run in runs { th.text { (run.name) } } } }
             tbody { @for (name, values) in rows {
                 @let differs = values.windows(2).any(|w| w[0] != w[1]);
                 tr class=[differs.then_some("differs")] {

@@ -155,7 +155,7 @@ pub(crate) fn measures(section: &AxisSection) -> Option<Drawing> {
 /// Similarity over the first axis of a grid.
 pub(crate) fn lines(grid: &GridSection) -> Option<Drawing> {
     Some(named(
-        interaction::draw(grid)?,
+        interaction::draw(grid, None)?,
         &format!("{}-lines", grid.name),
     ))
 }

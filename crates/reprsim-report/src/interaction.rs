@@ -10,15 +10,12 @@ use crate::references;
 use crate::report::{GridSection, LevelSummary};
 use crate::scale::{distinct, padded_range, tick_text};
 
-/// Draws the design, or nothing if it has no points.
-pub(crate) fn draw(section: &GridSection) -> Option<Drawing> {
+/// Draws the design, or nothing if it has no points; over the heights `y_range` if given.
+pub(crate) fn draw(section: &GridSection, y_range: Option<(f64, f64)>) -> Option<Drawing> {
     let all = || section.lines.iter().flat_map(|line| usable(&line.points));
     let levels = distinct(all().map(|p| p.level));
     let (&low, &high) = (levels.first()?, levels.last()?);
     let margin = 0.08 * (high - low).max(1e-9);
-    let heights = all()
-        .flat_map(|p| [p.mean - spread(p), p.mean + spread(p)])
-        .chain(section.references.iter().map(|r| r.value));
     let entries: Vec<Entry> = (section.lines.iter().enumerate())
         .map(|(place, line)| Entry {
             sign: series_sign(place),
@@ -27,7 +24,7 @@ pub(crate) fn draw(section: &GridSection) -> Option<Drawing> {
         .collect();
     let plot = Plot::new(&Layout {
         x_range: (low - margin, high + margin),
-        y_range: padded_range(heights),
+        y_range: y_range.unwrap_or_else(|| padded_range(heights(section))),
         y_label: &section.y_label,
         legend: &entries,
         right_labels: &references::labels(&section.references),
@@ -67,6 +64,14 @@ pub(crate) fn draw(section: &GridSection) -> Option<Drawing> {
         label: format!("{} over {}", section.y_label, section.name),
         body,
     })
+}
+
+/// What the figure must have room for.
+pub(crate) fn heights(section: &GridSection) -> impl Iterator<Item = f64> {
+    (section.lines.iter())
+        .flat_map(|line| usable(&line.points))
+        .flat_map(|p| [p.mean - spread(p), p.mean + spread(p)])
+        .chain(section.references.iter().map(|r| r.value))
 }
 
 fn one(v: f64) -> f64 {

@@ -9,8 +9,8 @@ use crate::palette::page_style;
 use crate::report::{AxisSection, GridAnswer, Report, Verdict};
 use crate::sections::{self, capitalized, figure};
 
-const DECLARED: &str = "The declared results with 95 % intervals. A term with × is the change of \
-                        one slope as the other level rises.";
+const DECLARED: &str = "The declared results with 95 % intervals.";
+const CROSSED: &str = "A term with × is the change of one slope as the other level rises.";
 
 /// Renders the report as one HTML page that loads nothing.
 pub fn render(report: &Report) -> String {
@@ -77,10 +77,23 @@ fn summary(report: &Report) -> Markup {
             }
             p.note { (report.primary) }
             div.figures {
-                (figure(figures::effects(report).as_ref(), DECLARED))
+                (figure(figures::effects(report).as_ref(), &declared_caption(report)))
                 (caveats(report))
             }
         }
+    }
+}
+
+fn declared_caption(report: &Report) -> String {
+    let crossed = crossed_caption(std::slice::from_ref(report));
+    format!("{DECLARED} {crossed}").trim_end().into()
+}
+
+/// What a term of a design is, where there is a design.
+pub(crate) fn crossed_caption(reports: &[Report]) -> &'static str {
+    match reports.iter().any(|r| !r.grids.is_empty()) {
+        true => CROSSED,
+        false => "",
     }
 }
 

@@ -7,7 +7,8 @@ use crate::heatmap::Panel;
 pub struct Report {
     /// The experiment's name.
     pub title: String,
-    /// The run's name, where several runs have one title.
+    /// What tells this run from others of the same title, such as the name of its
+    /// directory; the title if empty.
     pub name: String,
     /// One line on what it shows.
     pub description: String,
@@ -121,8 +122,16 @@ pub struct GridSection {
     pub attribution: Vec<AttributionRow>,
     /// What a share of the attribution is of; `share of variance` if empty.
     pub share_label: String,
-    /// Share of variance that all terms explain.
+    /// Share of variance that terms and covariates explain.
     pub total_r2: Option<f64>,
+    /// What is held fixed beside the terms; rows without shares.
+    pub covariates: Vec<AttributionRow>,
+    /// Share of variance that the covariates explain before the terms.
+    pub covariate_share: Option<f64>,
+    /// Covariates that could not be held fixed.
+    pub dropped: Vec<String>,
+    /// Why there is no attribution.
+    pub attribution_note: String,
 }
 
 /// What a term of a grid accounts for.

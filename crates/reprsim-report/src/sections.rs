@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::drawing::Drawing;
 use crate::figures::{self, slug};
 use crate::format::{interval, number, p_value, percent, percents, signed};
-use crate::report::{AxisSection, CurvePanel, GridSection, HeatmapPair, Report};
+use crate::report::{AttributionRow, AxisSection, CurvePanel, GridSection, HeatmapPair, Report};
 use crate::scale::tick_text;
 use crate::{attribution, surface};
 
@@ -162,31 +162,57 @@ fn means(grid: &GridSection) -> Markup {
 }
 
 fn shares(grid: &GridSection) -> Markup {
-    if grid.attribution.is_empty() {
+    if grid.attribution.is_empty() && grid.attribution_note.is_empty() {
         return html! {};
     }
     html! {
         h3 { "What the variance of similarity is due to" }
-        @if let Some(total) = grid.total_r2.filter(|t| t.is_finite()) {
-            p { "Together the terms explain " (percent(Some(total))) " of the variance of similarity over pairs." }
+        @if grid.attribution.is_empty() {
+            p { (grid.attribution_note) }
+        } @else {
+            @if let Some(share) = attribution::of_terms(grid) {
+                p {
+                    "Together the terms explain " (percent(Some(share)))
+                    " of the variance of similarity over pairs."
+                }
+            }
+            @if let Some(sentence) = attribution::held_fixed(grid) { p { (sentence) } }
+            div.figures.uneven {
+                (figure(figures::shares(grid).as_ref(), "Whiskers: 95 % intervals."))
+                (scrolling("Attribution", share_table(grid)))
+            }
+            @if !grid.covariates.is_empty() {
+                p.note { "Coefficients here are with the covariates held fixed, those above without." }
+            }
         }
-        div.figures.uneven {
-            (figure(figures::shares(grid).as_ref(), "Whiskers: 95 % intervals."))
-            (scrolling("Attribution", html! { table.narrow {
-                thead { tr {
-                    th.text { "term" } th { "coefficient" } th { "p" } th { "p by randomisation" }
-                    th { "partial R²" } th { (attribution::label(grid)) }
-                } }
-                tbody { @for row in &grid.attribution { tr {
-                    th.text scope="row" { (row.term) }
-                    td { (row.coefficient.map_or("–".into(), signed)) (below(interval(row.interval))) }
-                    td { (p_value(row.p_value)) }
-                    td { (p_value(row.randomisation_p)) }
-                    td { (number(row.partial_r2)) (below(interval(row.partial_r2_interval))) }
-                    td { (percent(row.share)) (below(percents(row.share_interval))) }
-                } } }
-            } }))
-        }
+    }
+}
+
+fn share_table(grid: &GridSection) -> Markup {
+    html! { table.narrow {
+        thead { tr {
+            th.text { "term" } th { "coefficient" } th { "p" } th { "p by" br; "randomisation" }
+            th { "partial R²" } th { (attribution::label(grid)) }
+        } }
+        tbody { @for row in &grid.attribution { tr {
+            (coefficient(row))
+            td { (number(row.partial_r2)) (below(interval(row.partial_r2_interval))) }
+            td { (percent(row.share)) (below(percents(row.share_interval))) }
+        } } }
+        @if !grid.covariates.is_empty() { tbody {
+            tr.group { th.text scope="rowgroup" colspan="6" { "held fixed" } }
+            @for row in &grid.covariates { tr { (coefficient(row)) td {} td {} } }
+        } }
+    } }
+}
+
+/// The first cells of a row: the term and its coefficient.
+fn coefficient(row: &AttributionRow) -> Markup {
+    html! {
+        th.text scope="row" { (row.term) }
+        td { (row.coefficient.map_or("–".into(), signed)) (below(interval(row.interval))) }
+        td { (p_value(row.p_value)) }
+        td { (p_value(row.randomisation_p)) }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use made_up::{Size, large, report};
 use reprsim_report::{
-    AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridLine, GridSection, HeatmapPair,
-    LevelSummary, MeasureRow, Panel, Reference, Report, figures, png, render, render_comparison,
+    AttributionRow, AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridLine,
+    GridSection, HeatmapPair, LevelSummary, MeasureRow, Panel, Reference, Report, figures, png,
+    render, render_comparison,
 };
 
 #[path = "../examples/made_up/mod.rs"]
@@ -82,6 +83,12 @@ fn broken(bad: f64) -> Report {
             ],
             attribution: vec![Default::default()],
             total_r2: Some(bad),
+            covariates: vec![AttributionRow {
+                coefficient: Some(bad),
+                interval: Some((bad, bad)),
+                ..AttributionRow::default()
+            }],
+            covariate_share: Some(bad),
             ..GridSection::default()
         }],
         heatmaps: vec![HeatmapPair {
@@ -179,7 +186,11 @@ fn pages_load_nothing_and_escape_everything() {
     axis.published_label = evil.into();
     axis.statistics = vec![(evil.into(), evil.into())];
     axis.measures[0].measure = evil.into();
+    report.name = evil.into();
     report.grids[0].attribution[0].term = evil.into();
+    report.grids[0].covariates[0].term = evil.into();
+    report.grids[0].dropped[0] = evil.into();
+    report.grids[1].attribution_note = evil.into();
     report.grids[0].lines[0].label = evil.into();
     report.heatmaps[0].low.title = evil.into();
     report.curves[0].group_label = evil.into();
@@ -187,6 +198,7 @@ fn pages_load_nothing_and_escape_everything() {
     for page in [
         render(&report),
         render_comparison(&[report.clone(), rich()]),
+        render_comparison(&[report.clone(), report.clone()]),
     ] {
         assert!(!page.contains("<script"), "text is escaped");
         for loads in ["http://", "https://", "src=", "url(", "@import"] {
@@ -235,6 +247,96 @@ fn a_comparison_marks_what_differs() {
     assert!(page.contains("<title>A, B · reprsim</title>"));
     assert_eq!(page.matches("<tr class=\"differs\">").count(), 2);
     assert!(page.contains("id=\"section-task-overlap\""));
+}
+
+#[test]
+fn runs_of_one_title_go_by_their_names() {
+    let run = |title: &str, name: &str| Report {
+        title: title.into(),
+        name: name.into(),
+        ..rich()
+    };
+    let page = |runs: &[(&str, &str)]| {
+        let runs: Vec<Report> = runs.iter().map(|(t, n)| run(t, n)).collect();
+        render_comparison(&runs)
+    };
+    let heads = |page: &str, title: &str| {
+        assert!(page.contains(&format!("<h1>{title}</h1>")), "{title}");
+    };
+    let of_one_title = page(&[("A", "a-1"), ("B", "b"), ("A", "a-2")]);
+    heads(&of_one_title, "a-1, B, a-2");
+    for name in ["a-1", "B", "a-2"] {
+        assert!(of_one_title.contains(&format!("<th class=\"text\">{name}</th>")));
+        assert!(of_one_title.contains(&format!("<h3>{name}</h3>")));
+    }
+    heads(&page(&[("A", ""), ("A", "a")]), "A, a");
+    heads(
+        &page(&[("A", ""), ("A", ""), ("A", "a"), ("A", "a")]),
+        "A, A (2), a, a (2)",
+    );
+}
+
+#[test]
+fn a_comparison_shows_designs_over_the_same_heights() {
+    let mut other = rich();
+    for line in &mut other.grids[0].lines {
+        for point in &mut line.points {
+            point.mean *= 3.0;
+        }
+    }
+    other.grids.truncate(1);
+    let page = render_comparison(&[rich(), other]);
+    let section = |id: &str| {
+        let from = page.find(&format!("id=\"section-{id}\"")).unwrap();
+        let to = page[from..].find("</section>").unwrap();
+        &page[from..from + to]
+    };
+    let grid = section("data-x-task");
+    let axes: Vec<&str> = grid
+        .split("<svg")
+        .skip(1)
+        .map(|svg| &svg[..svg.find("<g").unwrap()])
+        .collect();
+    assert_eq!(axes.len(), 2);
+    assert_eq!(axes[0], axes[1], "one frame");
+    let partial = section("data-x-class-x-task");
+    assert!(partial.contains("<svg") && partial.contains("This run has no such design."));
+}
+
+#[test]
+fn a_term_with_a_cross_is_explained_where_there_is_one() {
+    let mut report = rich();
+    let explains = |page: String| page.contains("A term with ×");
+    assert!(explains(render(&report)));
+    assert!(explains(render_comparison(std::slice::from_ref(&report))));
+    report.grids.clear();
+    assert!(!explains(render(&report)));
+    assert!(!explains(render_comparison(&[report])));
+}
+
+#[test]
+fn an_attribution_says_what_was_held_fixed_or_why_there_is_none() {
+    let mut report = rich();
+    report.grids.truncate(1);
+    let note = "Coefficients here are with the covariates held fixed, those above without.";
+    let page = render(&report);
+    assert!(page.contains("Together the terms explain 69.0 % "));
+    assert!(page.contains("Held fixed: accuracy and loss, which account for 4.9 % "));
+    assert!(page.contains("colspan=\"6\">held fixed</th>") && page.contains(note));
+
+    let grid = &mut report.grids[0];
+    (grid.covariates, grid.covariate_share, grid.dropped) = (vec![], None, vec![]);
+    let page = render(&report);
+    assert!(page.contains("Together the terms explain 73.9 % "));
+    assert!(!page.to_lowercase().contains("held fixed"));
+
+    report.grids[0].attribution.clear();
+    let heading = "What the variance of similarity is due to";
+    assert!(!render(&report).contains(heading));
+    report.grids[0].attribution_note = "too many <terms>".into();
+    let page = render(&report);
+    assert!(page.contains(heading) && page.contains("<p>too many &lt;terms&gt;</p>"));
+    assert!(!page.contains("Together the terms"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use reprsim_report::{AttributionRow, GridAnswer, GridLine, GridSection, GridTerm
 
 use super::axis::{forest_row, measures, references, y_label};
 use super::words::{CROSS, Words, explanation, sentence, shown, term_title, title, verdict};
-use reprsim_stats::{Interval, TermShare};
+use reprsim_stats::{Covariate, Interval, TermShare};
 
 use crate::analysis::{Analysis, Effect, GridPoint};
 use crate::experiment::Sweep;
@@ -25,9 +25,9 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
             ..GridSection::default()
         };
     };
-    let attribution = (analysis.attributions.iter())
-        .find(|a| a.sweep == name && a.primary)
-        .and_then(|a| a.attribution.as_ref());
+    let found = (analysis.attributions.iter()).find(|a| a.sweep == name && a.primary);
+    let attribution = found.and_then(|a| a.attribution.as_ref());
+    let undefined = found.and_then(|a| a.undefined.as_ref());
     let summary = |level: f64, point: &GridPoint| LevelSummary {
         level,
         n: point.n,
@@ -123,6 +123,14 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
             false => String::new(),
         },
         total_r2: attribution.map(|found| found.r_squared),
+        covariates: attribution.map_or(vec![], |found| {
+            found.covariates.iter().map(covariate_row).collect()
+        }),
+        covariate_share: attribution.and_then(|found| found.covariate_share),
+        dropped: attribution.map_or(vec![], |found| found.dropped.clone()),
+        attribution_note: undefined.map_or(String::new(), |reason| {
+            format!("The variance cannot be divided among the terms: {reason}.")
+        }),
         points: grid
             .points
             .iter()
@@ -144,5 +152,17 @@ fn attribution_row(effect: &Effect, share: &TermShare) -> AttributionRow {
         partial_r2_interval: share.partial_interval.map(ends),
         share: Some(share.share),
         share_interval: share.share_interval.map(ends),
+    }
+}
+
+fn covariate_row(covariate: &Covariate) -> AttributionRow {
+    let term = &covariate.term;
+    AttributionRow {
+        term: covariate.name.clone(),
+        coefficient: Some(term.coefficient),
+        interval: Some((term.ci_low, term.ci_high)),
+        p_value: Some(term.p_value),
+        randomisation_p: Some(covariate.randomisation_p),
+        ..AttributionRow::default()
     }
 }

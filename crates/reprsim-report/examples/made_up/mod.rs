@@ -52,7 +52,7 @@ impl Noise {
     }
 }
 
-/// The made-up report; `shift` makes another run of it.
+/// The made-up report; `shift` makes another run of it, of another name.
 pub fn report(title: &str, shift: f64, size: Size) -> Report {
     let mut noise = Noise(7 + (1000.0 * shift) as u64);
     let axes = [
@@ -99,6 +99,7 @@ pub fn report(title: &str, shift: f64, size: Size) -> Report {
     }
     Report {
         title: title.into(),
+        name: format!("sample-{:03.0}", 1000.0 * shift.abs()),
         description: "A sample with made-up numbers: no model was trained for it. It shows every part of a \
                       report as it looks with three axes and two designs."
             .into(),
@@ -360,6 +361,8 @@ fn grid(name: &str, axes: &[&str], size: Size, noise: &mut Noise) -> GridSection
             });
         }
     }
+    // Of three axes nothing is attributed.
+    let attributed = axes.len() == 2;
     let axes: Vec<String> = match axes.len() {
         2 => vec!["data".into(), "task".into()],
         _ => vec!["data".into(), "task".into(), "class".into()],
@@ -416,6 +419,7 @@ fn grid(name: &str, axes: &[&str], size: Size, noise: &mut Noise) -> GridSection
         attribution: terms
             .iter()
             .zip(shares)
+            .filter(|_| attributed)
             .map(|(term, share)| AttributionRow {
                 term: (*term).into(),
                 coefficient: Some(share),
@@ -428,8 +432,29 @@ fn grid(name: &str, axes: &[&str], size: Size, noise: &mut Noise) -> GridSection
                 share_interval: Some(((share - 0.1).max(0.0), share + 0.09)),
             })
             .collect(),
-        share_label: String::new(),
-        total_r2: Some(0.69),
+        share_label: "share of variance beyond the covariates'".into(),
+        total_r2: attributed.then_some(0.739),
+        covariates: [("accuracy", 0.31), ("loss", -0.02)]
+            .into_iter()
+            .filter(|_| attributed)
+            .map(|(term, coefficient)| AttributionRow {
+                term: term.into(),
+                coefficient: Some(coefficient),
+                interval: Some((coefficient - 0.11, coefficient + 0.12)),
+                p_value: Some(0.0123),
+                randomisation_p: Some(0.015),
+                ..AttributionRow::default()
+            })
+            .collect(),
+        covariate_share: attributed.then_some(0.049),
+        dropped: match attributed {
+            true => vec!["size".into()],
+            false => vec![],
+        },
+        attribution_note: match attributed {
+            true => String::new(),
+            false => "No attribution is made: too many terms.".into(),
+        },
     }
 }
 
