@@ -67,19 +67,14 @@ pub(crate) fn effects(report: &Report) -> Option<Drawing> {
             true => declared.unit.clone(),
             false => declared.sweep.clone(),
         };
-        let place = groups.iter().position(|g| g.heading == heading);
-        let place = place.unwrap_or_else(|| {
-            let rows = vec![];
-            groups.push(Group { heading, rows });
-            groups.len() - 1
-        });
-        groups[place].rows.push(Row {
+        let row = Row {
             label: declared.title,
             class: declared.class,
             slope: declared.slope,
             interval: declared.interval,
             strong: true,
-        });
+        };
+        forest::put(&mut groups, heading, row);
     }
     let drawing = forest::draw("design", "slope, 95 % interval", &groups)?;
     Some(named(drawing, "effects"))

@@ -142,25 +142,31 @@ fn range<'a>(rows: impl Iterator<Item = &'a Row>) -> (f64, f64) {
     padded_range(kept.chain([0.0]))
 }
 
+/// Puts a row under a heading, which is new if it is not there.
+pub(crate) fn put(groups: &mut Vec<Group>, heading: String, row: Row) {
+    match groups.iter_mut().find(|group| group.heading == heading) {
+        Some(group) => group.rows.push(row),
+        None => groups.push(Group {
+            heading,
+            rows: vec![row],
+        }),
+    }
+}
+
 /// Slopes of layers, under the names of their probes.
 pub(crate) fn of_layers(rows: &[ForestRow]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {
         let mark = if row.probe_varies { " †" } else { "" };
         let heading = format!("probe {}{mark}", row.probe);
-        let place = groups.iter().position(|g| g.heading == heading);
-        let place = place.unwrap_or_else(|| {
-            let rows = vec![];
-            groups.push(Group { heading, rows });
-            groups.len() - 1
-        });
-        groups[place].rows.push(Row {
+        let row = Row {
             label: row.layer.clone(),
             class: String::new(),
             slope: row.slope,
             interval: row.interval,
             strong: row.primary,
-        });
+        };
+        put(&mut groups, heading, row);
     }
     groups
 }
