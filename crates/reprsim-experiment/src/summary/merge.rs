@@ -27,6 +27,13 @@ const INLINE_ROWS: usize = 30_000;
 /// Pixels of a PNG figure for each unit of its SVG: print quality at column width.
 const PNG_SCALE: f32 = 3.0;
 
+/// What is drawn behind an axis: level and mean.
+struct Behind {
+    axis: AxisKind,
+    label: String,
+    means: Vec<(f64, f64)>,
+}
+
 /// What merging wrote.
 #[derive(Clone, Debug)]
 pub struct Merged {
@@ -55,7 +62,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
     }
     let experiment = &plan.experiment;
     let measure = &experiment.analysis.primary.measure;
-    let mut behind: Vec<(AxisKind, String, Vec<(f64, f64)>)> = Vec::new();
+    let mut behind: Vec<Behind> = Vec::new();
     for given in published {
         let swept = |s: &Sweep| s.axes.len() == 1 && s.axes[0].kind == given.axis;
         if !experiment.sweeps.iter().any(swept) {
@@ -66,13 +73,17 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
                 given.path.display()
             )));
         }
-        if behind.iter().any(|(axis, ..)| *axis == given.axis) {
+        if behind.iter().any(|other| other.axis == given.axis) {
             return Err(ExperimentError::Usage(format!(
                 "two tables for the axis {}; one can be drawn behind it",
                 given.axis.name()
             )));
         }
-        behind.push((given.axis, given.label(), given.means(measure)?));
+        behind.push(Behind {
+            axis: given.axis,
+            label: given.label(),
+            means: given.means(measure)?,
+        });
     }
     let store = |path: &Path, bytes: &[u8]| {
         write_whole(path, bytes).map_err(|e| ExperimentError::store(path, e))
@@ -108,7 +119,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         ));
     }
     content.curves = curves(experiment, &results, &histories(root, plan));
-    for (axis, label, means) in behind {
+    for Behind { axis, label, means } in behind {
         for section in content.axes.iter_mut().filter(|s| s.name == axis.name()) {
             section.published = means.clone();
             section.published_label = label.clone();
