@@ -218,13 +218,8 @@ pub(crate) fn histories(root: &Path, plan: &Plan) -> BTreeMap<usize, [Vec<Epoch>
         .collect()
 }
 
-/// The directory of a cell of a run, if it is there.
-pub(crate) fn cell_directory(root: &Path, plan: &Plan, cell: &Cell) -> Option<PathBuf> {
-    directories(root, plan).remove(&cell.hash)
-}
-
 /// The directories that the plan's cells have in `root`, by the cell's hash.
-fn directories(root: &Path, plan: &Plan) -> BTreeMap<String, PathBuf> {
+pub(crate) fn directories(root: &Path, plan: &Plan) -> BTreeMap<String, PathBuf> {
     let Ok(entries) = fs::read_dir(root.join("cells")) else {
         return BTreeMap::new();
     };

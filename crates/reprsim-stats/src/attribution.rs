@@ -9,7 +9,7 @@ use crate::error::StatsError;
 use crate::jackknife::{Interval, Part, interval};
 use crate::linear::{Errors, Term, fit_linear};
 use crate::project::{Basis, centred, check};
-use crate::randomisation::{permutation_p_value, sign_flip_p_value};
+use crate::randomisation::randomisation;
 
 /// A covariate of whose squares the other columns hold all but this share tells nothing.
 const DEPENDENT: f64 = 1e-9;
@@ -131,9 +131,9 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
         let left_out: Vec<Part> = left_out.as_ref()?.iter().map(of).collect();
         interval(&of(&whole), &left_out)
     };
-    let randomisation_p = |tested: usize| match clusters {
-        Some(ids) => sign_flip_p_value(&columns, tested, y, ids, seed),
-        None => permutation_p_value(&columns, tested, y, draws, seed),
+    let randomisation_p = |tested: usize| {
+        let test = randomisation(&columns, tested, y, clusters, draws, seed);
+        test.map(|test| test.p_value)
     };
     let shares = names.iter().enumerate().map(|(i, name)| {
         Ok(TermShare {
@@ -169,6 +169,19 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
         units: units.len(),
         errors: fit.errors,
     })
+}
+
+/// The terms of a factorial design: each of `centred`, a name and a column, and the product
+/// of every two, named `a x b`.
+pub fn crossed(centred: &[(String, Vec<f64>)]) -> Vec<(String, Vec<f64>)> {
+    let mut terms = centred.to_vec();
+    for (i, (first, x)) in centred.iter().enumerate() {
+        for (second, y) in &centred[i + 1..] {
+            let product = x.iter().zip(y).map(|(x, y)| x * y).collect();
+            terms.push((format!("{first} x {second}"), product));
+        }
+    }
+    terms
 }
 
 /// Places of the covariates that tell something, names of the others.

@@ -17,7 +17,7 @@ mod randomisation;
 mod rank;
 mod series;
 
-pub use attribution::{Attribution, Covariate, Design, TermShare, attribute};
+pub use attribution::{Attribution, Covariate, Design, TermShare, attribute, crossed};
 pub use curvature::curvature;
 pub use describe::{Level, describe_levels, mean, median, standard_deviation};
 pub use error::StatsError;
@@ -29,6 +29,8 @@ pub use mutual_information::{
     DiscreteInformation, mutual_information_discrete, mutual_information_ksg,
 };
 pub use power::{Noise, Pilot, detectable_slope, pilot, power, seeds_for};
-pub use randomisation::{permutation_p_value, sign_flip_least_p, sign_flip_p_value};
+pub use randomisation::{
+    Randomisation, permutation_p_value, randomisation, sign_flip_least_p, sign_flip_p_value,
+};
 pub use rank::spearman;
 pub use series::{Missing, Series, describe_series};

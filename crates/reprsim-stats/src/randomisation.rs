@@ -1,10 +1,11 @@
 //! Tests that take no distribution for granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StatsError;
 use crate::project::{Basis, check, dot};
@@ -106,6 +107,40 @@ pub fn sign_flip_p_value(
         at_least += usize::from(sum.abs() >= least);
     }
     Ok((at_least + 1) as f64 / (FLIPS + 1) as f64)
+}
+
+/// A test that assumes less than the t test, and the least p-value that it could give.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Randomisation {
+    /// Two-sided p-value of no effect.
+    pub p_value: f64,
+    /// The least that it could have been with so many clusters or draws.
+    pub least: f64,
+}
+
+/// The randomisation test that fits the design: [`sign_flip_p_value`] where points share
+/// clusters, else [`permutation_p_value`] with so many `draws`.
+///
+/// # Errors
+/// Those of the test.
+pub fn randomisation(
+    columns: &[Vec<f64>],
+    tested: usize,
+    y: &[f64],
+    clusters: Option<&[u64]>,
+    draws: usize,
+    seed: u64,
+) -> Result<Randomisation, StatsError> {
+    Ok(match clusters {
+        Some(ids) => Randomisation {
+            p_value: sign_flip_p_value(columns, tested, y, ids, seed)?,
+            least: sign_flip_least_p(ids.iter().collect::<BTreeSet<_>>().len()),
+        },
+        None => Randomisation {
+            p_value: permutation_p_value(columns, tested, y, draws, seed)?,
+            least: 1.0 / (draws as f64 + 1.0),
+        },
+    })
 }
 
 /// The least p-value that [`sign_flip_p_value`] can give for so many clusters.

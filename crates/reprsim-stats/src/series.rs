@@ -9,7 +9,7 @@ use crate::linear::{Errors, LinearFit, fit_linear};
 use crate::mutual_information::{
     DiscreteInformation, mutual_information_discrete, mutual_information_ksg,
 };
-use crate::randomisation::{permutation_p_value, sign_flip_least_p, sign_flip_p_value};
+use crate::randomisation::randomisation;
 use crate::rank::spearman;
 
 /// Why a statistic of a series is absent.
@@ -77,15 +77,8 @@ pub fn describe_series(
     let columns = [x.to_vec()];
     let fit: Option<LinearFit> = keep(&mut missing, "fit", fit_linear(&columns, y, clusters));
     let term = fit.as_ref().and_then(|fit| fit.terms.first().copied());
-    let randomisation = match clusters {
-        Some(ids) => sign_flip_p_value(&columns, 0, y, ids, seed),
-        None => permutation_p_value(&columns, 0, y, draws, seed),
-    };
-    let randomisation_p = keep(&mut missing, "randomisation_p", randomisation);
-    let least = match clusters {
-        Some(ids) => sign_flip_least_p(units(ids)),
-        None => 1.0 / (draws as f64 + 1.0),
-    };
+    let test = randomisation(&columns, 0, y, clusters, draws, seed);
+    let test = keep(&mut missing, "randomisation_p", test);
     let bend = keep(&mut missing, "curvature_p", curvature(x, y, clusters));
     Series {
         n: y.len(),
@@ -98,8 +91,8 @@ pub fn describe_series(
         p_value: term.map(|t| t.p_value),
         errors: fit.as_ref().map(|f| f.errors),
         r_squared: fit.as_ref().map(|f| f.r_squared),
-        randomisation_p,
-        randomisation_least_p: randomisation_p.map(|_| least),
+        randomisation_p: test.map(|t| t.p_value),
+        randomisation_least_p: test.map(|t| t.least),
         curvature_p: bend.map(|t| t.p_value),
         spearman: keep(&mut missing, "spearman", spearman(x, y)),
         mi_ksg: keep(&mut missing, "mi_ksg", mutual_information_ksg(x, y)),
@@ -122,11 +115,4 @@ fn keep<T>(missing: &mut Vec<Missing>, statistic: &str, value: Result<T, StatsEr
             });
         })
         .ok()
-}
-
-fn units(ids: &[u64]) -> usize {
-    let mut ids = ids.to_vec();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.len()
 }

@@ -2,9 +2,9 @@
 
 use reprsim_metrics::Measure;
 use reprsim_stats::{
-    Design, LinearFit, StatsError, attribute, curvature, describe_levels, fit_linear, mean,
-    mutual_information_discrete, mutual_information_ksg, permutation_p_value, sign_flip_least_p,
-    sign_flip_p_value, spearman, standard_deviation,
+    Design, LinearFit, StatsError, attribute, crossed, curvature, describe_levels, fit_linear,
+    mean, mutual_information_discrete, mutual_information_ksg, randomisation, spearman,
+    standard_deviation,
 };
 
 use super::analyze::{Grid, GridAttribution, GridPoint};
@@ -185,19 +185,8 @@ impl<'a> Series<'a> {
         let some_mean = |values: &[f64]| (!values.is_empty()).then(|| mean(values));
         let (floor, ceiling) = (some_mean(&self.floor), some_mean(&self.ceiling));
         let seed = self.place.experiment.root_seed;
-        let randomisation = fit.and_then(|_| match clusters {
-            Some(ids) => {
-                let mut distinct = ids.to_vec();
-                distinct.sort_unstable();
-                distinct.dedup();
-                let p = sign_flip_p_value(columns, term, &values, ids, seed);
-                Some((p.ok()?, sign_flip_least_p(distinct.len())))
-            }
-            None => {
-                let p = permutation_p_value(columns, term, &values, DRAWS, seed);
-                Some((p.ok()?, 1.0 / (DRAWS + 1) as f64))
-            }
-        });
+        let randomisation =
+            fit.and_then(|_| randomisation(columns, term, &values, clusters, DRAWS, seed).ok());
         let range = self.range().map(|(floor, ceiling)| ceiling - floor);
         Effect {
             sweep: self.place.sweep.name(),
@@ -213,8 +202,8 @@ impl<'a> Series<'a> {
             ci_high: coefficient.map(|t| t.ci_high),
             p_value: coefficient.map(|t| t.p_value),
             p_holm: None,
-            randomisation_p: randomisation.map(|r| r.0),
-            randomisation_least_p: randomisation.map(|r| r.1),
+            randomisation_p: randomisation.map(|r| r.p_value),
+            randomisation_least_p: randomisation.map(|r| r.least),
             r_squared: fit.map(|f| f.r_squared),
             intercept: fit.filter(|_| single).map(|f| f.intercept),
             errors: fit.map(|f| f.errors),
@@ -379,7 +368,7 @@ impl<'a> Series<'a> {
     /// its levels so that its slope is the average over the design, and the product
     /// of each two.
     fn grid_terms(&self) -> Vec<(String, Vec<f64>)> {
-        let centred: Vec<(&str, Vec<f64>)> = (self.place.sweep.axes)
+        let centred: Vec<(String, Vec<f64>)> = (self.place.sweep.axes)
             .iter()
             .enumerate()
             .map(|(place, axis)| {
@@ -394,20 +383,10 @@ impl<'a> Series<'a> {
                     .iter()
                     .map(|v| scale(v.reached[place]) - middle)
                     .collect();
-                (axis.kind.name(), column)
+                (axis.kind.name().to_string(), column)
             })
             .collect();
-        let mut terms: Vec<(String, Vec<f64>)> = centred
-            .iter()
-            .map(|(name, column)| ((*name).to_string(), column.clone()))
-            .collect();
-        for (i, (first, x)) in centred.iter().enumerate() {
-            for (second, y) in &centred[i + 1..] {
-                let product = x.iter().zip(y).map(|(x, y)| x * y).collect();
-                terms.push((format!("{first} x {second}"), product));
-            }
-        }
-        terms
+        crossed(&centred)
     }
 
     /// Mean and spread at each point of a grid.

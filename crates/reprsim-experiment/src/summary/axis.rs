@@ -9,11 +9,12 @@ use crate::experiment::{AxisKind, Sweep};
 use crate::plan::Cell;
 use crate::results::{CellResult, ModelResult};
 
+/// A sweep of one axis: what its figures and tables say.
 pub(super) fn section(
     words: &Words,
     index: usize,
     sweep: &Sweep,
-    results: &[(Cell, CellResult)],
+    results: &[&(Cell, CellResult)],
     analysis: &Analysis,
 ) -> AxisSection {
     let (kind, name) = (sweep.axes[0].kind, sweep.name());
@@ -162,7 +163,7 @@ pub(super) fn y_label(effect: &Effect) -> String {
 }
 
 /// How well models learned, level by level.
-fn skill(sweep: usize, primary: &Effect, results: &[(Cell, CellResult)]) -> Vec<SkillRow> {
+fn skill(sweep: usize, primary: &Effect, results: &[&(Cell, CellResult)]) -> Vec<SkillRow> {
     let level_of = |cell: &Cell| {
         cell.point()
             .filter(|(of, _)| *of == sweep)

@@ -9,7 +9,7 @@ use reprsim_report::{Scalar, event_file};
 
 use crate::ExperimentError;
 use crate::plan::Plan;
-use crate::store::{cell_directory, histories};
+use crate::store::{directories, histories};
 
 /// Writes the training history of every model of the run in `root` as an event file,
 /// `tensorboard/CELL/MODEL/events.out.tfevents.*`, and returns that folder.
@@ -18,13 +18,15 @@ use crate::store::{cell_directory, histories};
 /// [`ExperimentError::Store`] for file errors.
 pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, ExperimentError> {
     let folder = root.join("tensorboard");
+    let directories = directories(root, plan);
     for (index, models) in histories(root, plan) {
         let Some(cell) = plan.cells.iter().find(|cell| cell.index == index) else {
             continue;
         };
         for (name, history) in ["a", "b"].into_iter().zip(models) {
             // Histories hold no time: that of the file is when training ended.
-            let trained = cell_directory(root, plan, cell)
+            let trained = directories
+                .get(&cell.hash)
                 .and_then(|d| fs::metadata(d.join(format!("{name}.train.jsonl"))).ok())
                 .and_then(|m| m.modified().ok())
                 .and_then(|t| t.duration_since(UNIX_EPOCH).ok())

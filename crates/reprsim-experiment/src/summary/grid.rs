@@ -1,11 +1,10 @@
 //! The section of a factorial design.
 
 use reprsim_report::{AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary};
+use reprsim_stats::{Covariate, Interval, TermShare};
 
 use super::axis::{forest_row, measures, references, y_label};
 use super::words::{CROSS, Words, explanation, sentence, shown, term_title, title, verdict};
-use reprsim_stats::{Covariate, Interval, TermShare};
-
 use crate::analysis::{Analysis, Effect, GridPoint};
 use crate::experiment::Sweep;
 
@@ -113,9 +112,9 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
         axes: grid.axes.iter().map(|kind| kind.name().into()).collect(),
         axis_titles: grid.axes.iter().map(|kind| title(*kind)).collect(),
         attribution: attribution.map_or(vec![], |found| {
-            let terms = primary.iter().zip(&found.terms);
-            terms
-                .map(|(effect, share)| attribution_row(effect, share))
+            let share_of = |effect: &Effect| found.terms.iter().find(|t| t.name == effect.axis);
+            (primary.iter())
+                .filter_map(|effect| Some(attribution_row(effect, share_of(effect)?)))
                 .collect()
         }),
         share_label: match attribution.is_some_and(|a| !a.covariates.is_empty()) {

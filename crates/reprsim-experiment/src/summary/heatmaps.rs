@@ -12,7 +12,7 @@ use crate::results::CellResult;
 /// axis of a sweep is lowest and where every axis is highest.
 pub(super) fn heatmaps(
     experiment: &Experiment,
-    results: &[(Cell, CellResult)],
+    results: &[&(Cell, CellResult)],
 ) -> Vec<HeatmapPair> {
     (experiment.sweeps.iter().enumerate())
         .filter_map(|(index, sweep)| {
@@ -31,7 +31,7 @@ pub(super) fn heatmaps(
 
 fn panel(
     experiment: &Experiment,
-    results: &[(Cell, CellResult)],
+    results: &[&(Cell, CellResult)],
     index: usize,
     sweep: &Sweep,
     high: bool,

@@ -164,9 +164,8 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             analysis.left_out.len()
         ));
     }
-    let kept: Vec<(Cell, CellResult)> = (results.iter())
+    let kept: Vec<&(Cell, CellResult)> = (results.iter())
         .filter(|(cell, _)| !analysis.left_out.contains(&cell.index))
-        .cloned()
         .collect();
     // Layers from input to output, whichever was declared.
     let mut in_order = analysis.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reprsim_report::{Curve, CurvePanel};
 use reprsim_train::Epoch;
 
-use super::words::title;
+use super::words::{shown, title};
 use crate::experiment::{Experiment, Sweep};
 use crate::plan::Cell;
 use crate::results::CellResult;
@@ -43,7 +43,7 @@ fn panel(experiment: &Experiment, sweep: &Sweep, name: &str, lines: Vec<Curve>) 
     let axis = title(sweep.axes[0].kind);
     CurvePanel {
         title: match several {
-            true => format!("{name}, {}", super::words::shown(&sweep.name())),
+            true => format!("{name}, {}", shown(&sweep.name())),
             false => name.to_string(),
         },
         y_label: name.to_string(),

@@ -112,11 +112,12 @@ pub(super) fn sentence(effect: &Effect, verdict: Verdict) -> String {
     .replace('-', "−")
 }
 
+/// A p-value, never as zero, on one line.
 pub(super) fn p_text(p: f64) -> String {
-    if p < 0.0001 {
-        format!("p{SPACE}<{SPACE}0.0001")
-    } else {
-        format!("p{SPACE}={SPACE}{p:.4}")
+    match p {
+        p if p < 0.0001 => format!("p{SPACE}<{SPACE}0.0001"),
+        p if p < 0.01 => format!("p{SPACE}={SPACE}{p:.4}"),
+        p => format!("p{SPACE}={SPACE}{p:.3}"),
     }
 }
 
@@ -253,7 +254,10 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
         let reason = effect.undefined.as_deref().unwrap_or("no values");
         return format!("{claim}: {reason}.");
     };
-    let mut text = format!("{claim} ({slope:+.3}, {}", p_rounded(effect.p_value));
+    let mut text = format!(
+        "{claim} ({slope:+.3}, {}",
+        effect.p_value.map_or("p undefined".into(), p_text)
+    );
     let in_grid = crossed || effect.sweep != effect.axis;
     let share = in_grid.then(|| share(analysis, effect)).flatten();
     if let Some(share) = share.filter(|_| verdict != Verdict::Undecided) {
@@ -276,10 +280,7 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
     if let (Some(p), Some(other)) = (effect.p_value, effect.randomisation_p)
         && (p < 0.05) != (other < 0.05)
     {
-        text += &format!(
-            "; the test that assumes less says {}",
-            p_rounded(Some(other))
-        );
+        text += &format!("; the test that assumes less says {}", p_text(other));
         let least = effect.randomisation_least_p;
         let bound = least.is_some_and(|least| least > 0.05 && other <= least);
         text += if bound {
@@ -326,16 +327,6 @@ fn together(analysis: &Analysis, effect: &Effect, verdict: Verdict) -> String {
         (false, Verdict::Undecided) => {
             format!("Whether the slope of each of {names} changes with the other cannot be told")
         }
-    }
-}
-
-/// A p-value with two digits.
-fn p_rounded(p: Option<f64>) -> String {
-    match p {
-        None => "p undefined".into(),
-        Some(p) if p < 0.0001 => format!("p{SPACE}<{SPACE}0.0001"),
-        Some(p) if p < 0.01 => format!("p{SPACE}={SPACE}{p:.4}"),
-        Some(p) => format!("p{SPACE}={SPACE}{p:.3}"),
     }
 }
 

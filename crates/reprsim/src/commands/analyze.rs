@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use reprsim_stats::{Design, Errors, attribute, describe_series, holm, mean};
+use reprsim_stats::{Design, Errors, attribute, crossed, describe_series, holm, mean};
 use serde_json::{Value, json};
 
 use crate::args::{AnalyzeArgs, Format};
@@ -159,15 +159,9 @@ fn line(points: &Points, args: &AnalyzeArgs) -> Vec<Value> {
 
 /// Similarity on several x, each centred on the mean of its levels, and their products.
 fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Vec<Value>> {
-    let centred: Vec<Vec<f64>> = points.x.iter().map(|x| centred(x)).collect();
-    let mut names = args.x.clone();
-    let mut columns = centred.clone();
-    for (i, first) in centred.iter().enumerate() {
-        for (j, second) in centred.iter().enumerate().skip(i + 1) {
-            names.push(format!("{} x {}", args.x[i], args.x[j]));
-            columns.push(first.iter().zip(second).map(|(a, b)| a * b).collect());
-        }
-    }
+    let named = args.x.iter().cloned();
+    let centred: Vec<(String, Vec<f64>)> = named.zip(points.x.iter().map(|x| centred(x))).collect();
+    let (names, columns): (Vec<String>, Vec<Vec<f64>>) = crossed(&centred).into_iter().unzip();
     let design = Design {
         names: names.clone(),
         columns,
