@@ -10,9 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use burn::tensor::{Device, Tensor};
-use reprsim_data::{
-    Dataset, DatasetSpec, FATHER_BROWN, Part, Stream, TEXT, TextSettings, Tokenizer, open,
-};
+use reprsim_base::Stream;
+use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
 use reprsim_extract::extract;
 use reprsim_kernels::Dropout;
 use reprsim_models::{ModelConfig, ModelShape, Network, Pooling};

@@ -9,7 +9,8 @@
 
 use burn::tensor::{Device, Tensor};
 use reprsim_data::color_shape_digit::{Settings, generate};
-use reprsim_data::{Dataset, Part, Stream};
+use reprsim_base::Stream;
+use reprsim_data::{Dataset, Part};
 use reprsim_extract::{LayerActivation, extract};
 use reprsim_models::{Input, ModelConfig, Network, Objective, Pooling, Stem};
 use reprsim_train::{

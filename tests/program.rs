@@ -698,14 +698,14 @@ fn the_experiments_can_be_read() {
     assert!(paper.len() >= 20);
     for name in &paper {
         let path = folder.join("paper").join(name);
-        let read = reprsim_experiment::read_experiment(&path).unwrap();
+        let read = reprsim_config::read_experiment(&path).unwrap();
         assert_eq!(format!("{}.toml", read.name), *name);
         assert!(
             read.name.ends_with("-small") || paper.contains(&format!("{}-small.toml", read.name))
         );
     }
     for name in names(&folder) {
-        reprsim_experiment::read_experiment(&folder.join(name)).unwrap();
+        reprsim_config::read_experiment(&folder.join(name)).unwrap();
     }
 }
 

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{TINY, experiment, reprsim, run, stderr, stdout};
-use reprsim_experiment::results::{CellResult, ModelResult, Score};
-use reprsim_experiment::{Cell, Plan, read_experiment};
+use reprsim_run::results::{CellResult, ModelResult, Score};
+use reprsim_config::{Cell, Plan, read_experiment};
 use serde_json::Value;
 
 /// A factorial design with more cells, layer pairs and measures than most have.

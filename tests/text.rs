@@ -182,8 +182,8 @@ fn corpus_overlap_and_its_factorial_with_chunks() {
 
     // Corpora that lie elsewhere are the same experiment; other text is another.
     let hashes = |dir: &Path| -> Vec<String> {
-        let plan = reprsim_experiment::read_experiment(&dir.join("experiment.toml"));
-        let plan = reprsim_experiment::Plan::new(&plan.unwrap());
+        let plan = reprsim_config::read_experiment(&dir.join("experiment.toml"));
+        let plan = reprsim_config::Plan::new(&plan.unwrap());
         let cells = plan.cells.iter().map(|c| c.hash.clone());
         cells.chain([plan.measuring_hash()]).collect()
     };

@@ -12,7 +12,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use reprsim_experiment::device;
+use reprsim_device as device;
 
 /// Makes each of the named tests twice, `cpu::NAME` and `wgpu::NAME`. Each takes
 /// the device and the tolerance of its arithmetic.

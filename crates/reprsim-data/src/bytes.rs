@@ -119,7 +119,7 @@ mod tests {
         let path = dir.path().join("a");
         std::fs::write(&path, [1; 5000]).unwrap();
         let bytes = Bytes::map(&File::open(&path).unwrap()).unwrap();
-        crate::write_whole(&path, &[2]).unwrap();
+        reprsim_base::write_whole(&path, &[2]).unwrap();
         assert!(bytes.iter().all(|&b| b == 1));
     }
 }

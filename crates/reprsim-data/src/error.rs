@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::nearest;
+use reprsim_base::hint;
 
 /// An error of the data crate.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// No data set has this name.
-    #[error("unknown data set '{name}'{}; known: {known}", nearest::hint(name, known.split(", ")))]
+    #[error("unknown data set '{name}'{}; known: {known}", hint(name, known.split(", ")))]
     UnknownDataset {
         /// The name asked for.
         name: String,

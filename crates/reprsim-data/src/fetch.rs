@@ -12,8 +12,9 @@ use flate2::read::MultiGzDecoder;
 
 use crate::DataError;
 use crate::card::{Card, CardFile, Source};
-use crate::checksum::{copy_and_sum, record, recorded, sum_of_file};
-use crate::whole::temporary_beside;
+use crate::checksum::{record, recorded, sum_of_file};
+use reprsim_base::sum_while_copying;
+use reprsim_base::temporary_beside;
 
 /// Progress of a fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +30,6 @@ pub enum FetchEvent<'a> {
     /// The file is here, but nothing tells that it is right, since its card knows no
     /// checksum: this one was recorded beside it and holds from now on.
     Recorded(&'a str, String),
-}
-
-/// Where data sets are kept: `$REPRSIM_DATA`, else `reprsim` in the user's
-/// cache folder.
-pub fn default_cache() -> PathBuf {
-    if let Some(dir) = std::env::var_os("REPRSIM_DATA") {
-        return PathBuf::from(dir);
-    }
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
-        .unwrap_or_else(std::env::temp_dir);
-    cache.join("reprsim")
 }
 
 /// Fetches every missing file of `card` into `cache/NAME/`.
@@ -508,7 +496,7 @@ fn accept(came: &Came, wanted: &Wanted<'_>, target: &Path) -> Result<String, Str
         let mut temporary = temporary_beside(target).map_err(say)?;
         // One byte more than promised tells a file that goes on.
         let most = wanted.file.bytes.map_or(u64::MAX, |bytes| bytes + 1);
-        copy_and_sum(&mut source.take(most), &mut temporary)
+        sum_while_copying(&mut source.take(most), &mut temporary)
             .map_err(|e| format!("what came is damaged: {e}"))
             .and_then(|sum| wanted.right(sum))
             .and_then(|sum| {
@@ -539,7 +527,7 @@ mod tests {
     use super::*;
     use crate::card::CardText;
     use crate::card::tests::text_card;
-    use crate::checksum::sha256;
+    use reprsim_base::sha256;
 
     /// Serves `body` at every path; honours Range; sends at most `cut` bytes of
     /// the first answer while promising all of it.

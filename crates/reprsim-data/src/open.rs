@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::adapt::reshape;
 use crate::array_file;
 use crate::card::{Card, CardFormat, cards, find_card};
-use crate::checksum::sha256;
+use reprsim_base::sha256;
 use crate::color_shape_digit;
 use crate::readers::{RawPart, cifar, emoji, folder, mnist, svhn, tiny_imagenet};
 use crate::spec::{DatasetSpec, label_of, part_len};
@@ -338,7 +338,7 @@ mod tests {
 
     /// Another file under the name: `sound` has the old one mapped.
     fn replace(path: &Path, bytes: &[u8]) {
-        crate::write_whole(path, bytes).unwrap();
+        reprsim_base::write_whole(path, bytes).unwrap();
     }
 
     /// Every way to damage an array file: it is made again, and without the

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sha2::{Digest, Sha256};
+use reprsim_base::Digest;
 
 use crate::{DataError, Dataset};
 
@@ -93,14 +93,14 @@ pub fn draw_probe(
     }
     // In index order, so that reading the samples is one forward pass.
     indices.sort_unstable();
-    let mut hash = Sha256::new();
+    let mut hash = Digest::new();
     for &i in &indices {
         hash.update(dataset.sample_id(i as usize));
         hash.update(b"\n");
     }
     Ok(Probe {
         indices,
-        ids_sha256: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+        ids_sha256: hash.hex(),
     })
 }
 
@@ -161,7 +161,8 @@ fn draw(mut pool: Vec<u32>, wanted: usize, blocks: &[u32], rng: &mut impl Rng) -
 mod tests {
     use super::*;
     use crate::color_shape_digit::{Settings, generate};
-    use crate::{Part, Stream};
+    use reprsim_base::Stream;
+    use crate::Part;
 
     #[test]
     fn fixed_seeded_and_sized() {

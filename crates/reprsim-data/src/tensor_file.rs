@@ -15,10 +15,8 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use crate::checksum::hex;
-use crate::whole::temporary_beside;
+use reprsim_base::{Digest, temporary_beside};
 use crate::{Bytes, DataError};
 
 /// Why a file cannot be used.
@@ -143,13 +141,13 @@ pub(crate) fn write(
 }
 
 fn checksum(description: &str, data: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = Digest::new();
     hash.update((description.len() as u64).to_le_bytes());
     hash.update(description);
     for data in data {
         hash.update(data);
     }
-    hex(&hash.finalize())
+    hash.hex()
 }
 
 /// A file that is whole and was made from what it should be, mapped.

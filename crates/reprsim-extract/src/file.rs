@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use reprsim_data::write_whole;
+use reprsim_base::write_whole;
 use reprsim_models::Pooling;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;

@@ -1,36 +1,9 @@
-//! What goes into a model and what comes out of its layers.
+//! What comes out of a model's layers.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use reprsim_kernels::spatial_mean;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// A batch of samples on the device, by modality.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Input {
-    /// Normalised images, `[n, channels, height, width]`.
-    Images(Tensor<4>),
-    /// Tokens, `[n, time]`.
-    Tokens(Tensor<2, Int>),
-}
-
-impl Input {
-    /// The images that a model of images is given.
-    pub(crate) fn images(self) -> Tensor<4> {
-        match self {
-            Self::Images(images) => images,
-            Self::Tokens(_) => unreachable!("ModelConfig::check_input has refused text"),
-        }
-    }
-
-    /// The tokens that a model of text is given.
-    pub(crate) fn tokens(self) -> Tensor<2, Int> {
-        match self {
-            Self::Tokens(tokens) => tokens,
-            Self::Images(_) => unreachable!("ModelConfig::check_input has refused images"),
-        }
-    }
-}
 
 /// The activation of one layer for a batch.
 #[derive(Clone, Debug)]
@@ -45,7 +18,7 @@ pub enum Feature {
 }
 
 /// How an activation with positions becomes one vector a sample.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
     /// The mean over positions: `[n, c, h, w]` to `[n, c]`, `[n, t, d]` to `[n, d]`.
@@ -82,14 +55,17 @@ impl Feature {
 #[derive(Clone, Debug)]
 pub struct Activations {
     /// Name and activation of each layer.
-    pub layers: Vec<(&'static str, Feature)>,
+    pub layers: Vec<(String, Feature)>,
 }
 
 impl Activations {
-    /// The last layer as `[n, d]`: the logits of a classifier.
-    pub fn into_output(mut self) -> Option<Tensor<2>> {
-        self.layers
-            .pop()
-            .map(|(_, output)| output.pooled(Pooling::Flatten))
+    /// Names put to the layers of a pass.
+    pub(crate) fn new(
+        names: Vec<String>,
+        layers: impl IntoIterator<Item = Feature>,
+    ) -> Self {
+        Self {
+            layers: names.into_iter().zip(layers).collect(),
+        }
     }
 }

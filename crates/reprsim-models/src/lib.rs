@@ -1,30 +1,29 @@
-//! Burn modules that return their named activations in one forward pass.
+//! Architectures: burn modules that return their named layers in one forward pass.
 //!
-//! One file an architecture. Weights are drawn on the host from a random stream
-//! of the caller's, so that a model starts from the same weights on every
-//! device.
+//! One file an architecture in `architectures/`, one line in the table of
+//! `architectures/mod.rs`. An architecture says what it takes in, what it gives and what
+//! its layers are called; what it is trained to do is a task's affair (`reprsim-train`).
+//! Weights are drawn on the host from a random stream of the caller's, so that a model
+//! starts from the same weights on every device.
 
-mod batch_norm;
-mod cnn;
-mod config;
-mod convolve;
+mod architecture;
+mod architectures;
+mod error;
 mod feature;
-mod gpt;
-mod init;
-mod mlp;
-mod network;
-mod resnet;
-mod vae;
-mod vit;
+mod input;
+mod layers;
+mod output;
+mod shape;
 
-pub use batch_norm::BatchNorm;
-pub use cnn::Cnn;
-pub use config::{InputShape, ModelConfig, ModelError, ModelShape, Objective, Stem};
-pub use feature::{Activations, Feature, Input, Pooling};
-pub use gpt::{CausalSelfAttention, FeedForward, Gpt, GptBlock, Transformer, padded_vocabulary};
-pub use init::Init;
-pub use mlp::Mlp;
-pub use network::Network;
-pub use resnet::{BasicBlock, ResNet};
-pub use vae::{Reconstruction, Vae};
-pub use vit::{Block, Vit};
+pub use architecture::{Architecture, Model};
+pub use architectures::{
+    ARCHITECTURES, About, BasicBlock, Block, CausalSelfAttention, Cnn, CnnSettings, FeedForward,
+    Gpt, GptBlock, GptSettings, Mlp, MlpSettings, ModelConfig, Network, ResNet, ResNetSettings,
+    Stem, Transformer, Vae, VaeSettings, Vit, VitSettings, padded_vocabulary,
+};
+pub use error::ModelError;
+pub use feature::{Activations, Feature, Pooling};
+pub use input::{Input, InputKind};
+pub use layers::{BatchNorm, Init};
+pub use output::{Output, OutputKind, Pass, Reconstruction};
+pub use shape::{InputShape, ModelShape};

@@ -10,7 +10,7 @@ use burn_store::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use reprsim_data::write_whole;
+use reprsim_base::write_whole;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_data::write_whole;
+use reprsim_base::write_whole;
 use serde::{Deserialize, Serialize};
 
 /// Version of the layout of a line.

@@ -7,7 +7,8 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{Rng, RngExt};
-use reprsim_data::{Dataset, Stream};
+use reprsim_base::Stream;
+use reprsim_data::Dataset;
 use reprsim_kernels::Dropout;
 use reprsim_models::{Gpt, InputShape, ModelConfig, ModelShape, Network};
 

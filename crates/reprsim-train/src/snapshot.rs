@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Bytes;
 use burn_store::{BurnpackStore, ModuleSnapshot, ModuleStore};
-use reprsim_data::write_whole;
+use reprsim_base::write_whole;
 use reprsim_models::Network;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};

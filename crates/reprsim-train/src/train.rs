@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
-use reprsim_data::Stream;
+use reprsim_base::Stream;
 use reprsim_models::{Input, ModelConfig, ModelShape, Network};
 
 use crate::augment::augment;

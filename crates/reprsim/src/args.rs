@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
-use reprsim_experiment::bench::WORKLOADS;
-use reprsim_experiment::device::NAMES;
-use reprsim_experiment::summary::Published;
+use reprsim_run::bench::WORKLOADS;
+use reprsim_device::NAMES;
+use reprsim_analysis::Published;
 
 /// Trains pairs of models whose data or tasks overlap by a known amount, probes
 /// their layers, measures how alike they became, and says with what confidence

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reprsim_activations::{ActivationFile, LayerMatrix, Pool};
-use reprsim_experiment::ExperimentError;
+use reprsim_config::ExperimentError;
 use reprsim_metrics::{
     Interval, Layer, LeaveOneOut, Measure, Options, Permutations, Score, Set, Source, maximum,
 };

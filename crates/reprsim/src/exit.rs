@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use reprsim_activations::ActivationError;
 use reprsim_data::DataError;
-use reprsim_experiment::ExperimentError;
+use reprsim_config::ExperimentError;
 
 /// All went well.
 pub(crate) const DONE: u8 = 0;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reprsim_data::Skipped;
-use reprsim_experiment::run::{Observer, TrainingConfig};
-use reprsim_experiment::{Cell, ExperimentError};
+use reprsim_run::run::{Observer, TrainingConfig};
+use reprsim_config::{Cell, ExperimentError};
 
 /// Files that were left out, shown one by one.
 const SKIPPED_SHOWN: usize = 10;
@@ -131,7 +131,7 @@ impl Observer for Progress {
         });
     }
 
-    fn epoch(&self, job: usize, model: &str, epoch: &reprsim_experiment::run::Epoch) {
+    fn epoch(&self, job: usize, model: &str, epoch: &reprsim_run::run::Epoch) {
         self.with(|state| {
             if let Some(bar) = state.jobs.get(&job) {
                 let offset = if model == "a" { 0 } else { self.epochs };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reprsim_experiment::unknown;
+use reprsim_base::unknown;
 
 use crate::exit::UsageError;
 

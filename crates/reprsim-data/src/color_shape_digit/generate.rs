@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::draw::{Values, draw};
 use super::factors::FactorKind;
 use super::{NAME, SIDE};
-use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples, Stream};
+use reprsim_base::Stream;
+use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples};
 
 /// Which factors vary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::raw::check_count;
 use super::{RawPart, picture, tarball};
-use crate::checksum::sha256;
+use reprsim_base::sha256;
 use crate::{Card, DataError, Factor, Part};
 
 const SIDE: usize = 64;

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::checksum::sha256;
+use reprsim_base::sha256;
 use crate::{DataError, Part, Skipped};
 
 const HELD_OUT_NAMES: [&str; 3] = ["test", "val", "validation"];

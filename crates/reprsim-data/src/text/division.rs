@@ -2,7 +2,8 @@
 
 use rand::seq::SliceRandom;
 
-use crate::{Part, Stream};
+use reprsim_base::Stream;
+use crate::Part;
 
 /// Held-out parts and their shares of the bytes of a corpus in percent.
 const HELD_OUT: [(Part, u64); 2] = [(Part::Validation, 5), (Part::Test, 10)];

@@ -144,10 +144,8 @@ mod tests {
     use super::super::{FATHER_BROWN, TEXT, Tokenizer};
     use super::*;
     use crate::preview::{grid, preview_text};
-    use crate::{
-        ProbeClasses, Stream, content_of, dataset_names, draw_probe, factors_of, label_of, open,
-        part_len,
-    };
+    use reprsim_base::Stream;
+    use crate::{ProbeClasses, content_of, dataset_names, draw_probe, factors_of, label_of, open, part_len};
 
     const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 
@@ -545,7 +543,7 @@ mod tests {
             variants.push(flipped);
         }
         for variant in variants {
-            crate::write_whole(&file, &variant).unwrap();
+            reprsim_base::write_whole(&file, &variant).unwrap();
             assert_eq!(open(&spec, Part::Test, cache.path()).unwrap(), sound);
         }
     }

@@ -17,7 +17,7 @@ use super::division::divide;
 use super::read::read as read_documents;
 use super::samples::Tokens;
 use super::{TEXT, Tokenizer};
-use crate::checksum::sha256;
+use reprsim_base::sha256;
 use crate::tensor_file::{self, Origin, Tensor, Unusable, damaged, through_cache};
 use crate::{DataError, Part};
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use tiktoken_rs::{CoreBPE, p50k_base_singleton, r50k_base_singleton};
 
 use super::TEXT;
-use crate::{DataError, nearest};
+use reprsim_base::hint;
+
+use crate::DataError;
 
 /// How text becomes tokens: numbers of 16 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,7 +62,7 @@ impl Tokenizer {
             ),
             None => format!(
                 "unknown tokenizer '{name}'{}; known: {}",
-                nearest::hint(name, names),
+                hint(name, names),
                 names.join(", ")
             ),
         };

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use reprsim_data::write_whole;
-use reprsim_experiment::bench::{Bench, Settings, Workload, bench as time, bench_sweep};
-use reprsim_experiment::device::choose;
-use reprsim_experiment::run::{default_jobs, threads_per_job};
+use reprsim_base::write_whole;
+use reprsim_run::bench::{Bench, Settings, Workload, bench as time, bench_sweep};
+use reprsim_device::choose;
+use reprsim_run::run::{default_jobs, threads_per_job};
 use serde_json::{Value, json};
 
 use crate::args::{BenchArg, BenchArgs};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use reprsim_activations::Pool;
-use reprsim_data::write_whole;
-use reprsim_experiment::{ExperimentError, device};
+use reprsim_base::write_whole;
+use reprsim_config::ExperimentError;
 use reprsim_metrics::{Calibration, Measure, Mode, Options, Score, by_name, of_mode};
 use reprsim_report::{Panel, heatmap, parquet, png};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         Ok(pool) => pool,
         Err(reason) => return Err(ExperimentError::Usage(reason).into()),
     };
-    let chosen = device::choose(&args.device)?;
+    let chosen = reprsim_device::choose(&args.device)?;
     let options = Options {
         k: args.k as usize,
         ..Options::default()
@@ -157,7 +157,7 @@ fn measures(args: &CompareArgs) -> Result<Vec<&'static dyn Measure>, ExperimentE
             let aliases = of_mode(mode).filter_map(|m| m.properties().alias);
             let mut known: Vec<&str> = names.chain(aliases).chain(["all"]).collect();
             known.dedup();
-            ExperimentError::Usage(reprsim_experiment::unknown("measure", name, &known))
+            ExperimentError::Usage(reprsim_base::unknown("measure", name, &known))
         })?;
         let new = |m: &&dyn Measure| m.properties().name != measure.properties().name;
         if found.iter().all(new) {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use reprsim_experiment::device;
+use reprsim_device;
 use serde_json::json;
 
 use crate::args::Format;

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use reprsim_data::default_cache;
-use reprsim_experiment::device::choose;
-use reprsim_experiment::{extract_probes, read_experiment};
+use reprsim_base::default_cache;
+use reprsim_device::choose;
+use reprsim_config::read_experiment;
+use reprsim_run::extract_probes;
 
 use crate::args::ExtractArgs;
 use crate::commands::say;

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use reprsim_data::default_cache;
-use reprsim_experiment::analysis::power;
-use reprsim_experiment::device::{Chosen, choose};
-use reprsim_experiment::estimate::{training_seconds, training_sizes};
-use reprsim_experiment::run::default_jobs;
-use reprsim_experiment::store::finished;
-use reprsim_experiment::{CellRole, Experiment, Pairing, Plan, Sweep, read_experiment};
+use reprsim_base::default_cache;
+use reprsim_analysis::power;
+use reprsim_device::{Chosen, choose};
+use reprsim_run::estimate::{training_seconds, training_sizes};
+use reprsim_run::run::default_jobs;
+use reprsim_run::store::finished;
+use reprsim_config::{CellRole, Experiment, Pairing, Plan, Sweep, read_experiment};
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
-use reprsim_data::{default_cache, write_whole};
-use reprsim_experiment::device::choose;
-use reprsim_experiment::run::{default_jobs, run as run_plan};
-use reprsim_experiment::store::Share;
-use reprsim_experiment::summary::{merge, write_events};
-use reprsim_experiment::{ExperimentError, Plan, read_experiment};
+use reprsim_base::{default_cache, write_whole};
+use reprsim_device::choose;
+use reprsim_run::run::{default_jobs, run as run_plan};
+use reprsim_run::store::Share;
+use reprsim_analysis::{merge, write_events};
+use reprsim_config::{ExperimentError, Plan, read_experiment};
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};

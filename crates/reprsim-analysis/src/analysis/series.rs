@@ -1,0 +1,435 @@
+//! The values of one probe, layer and measure over a sweep, and what is fitted to them.
+
+use reprsim_metrics::Measure;
+use reprsim_stats::{
+    Design, LinearFit, StatsError, attribute, crossed, curvature, describe_levels, fit_linear,
+    mean, mutual_information_discrete, mutual_information_ksg, randomisation, spearman,
+    standard_deviation,
+};
+
+use super::analyze::{Grid, GridAttribution, GridPoint};
+use super::effect::{Effect, Information};
+use super::health::{Doubt, FlagKind};
+use crate::covariate::covariate;
+use reprsim_config::{AxisKind, Experiment, Pairing, Point, ProbeConfig, Sweep};
+use reprsim_config::{Cell, CellRole};
+use reprsim_run::results::CellResult;
+
+/// Permutations of a randomisation test.
+const DRAWS: usize = 999;
+/// Values above this share of the largest leave no room for an effect.
+const CEILING: f64 = 0.98;
+/// The least difference between untrained and trained pairs that means anything.
+const RANGE: f64 = 0.02;
+/// A pair with a smaller p-value is more alike than permuted samples.
+const ALPHA: f64 = 0.05;
+
+/// What a series of values is of.
+#[derive(Clone)]
+pub(super) struct Place<'a> {
+    pub experiment: &'a Experiment,
+    /// The sweep's place in the experiment.
+    pub index: usize,
+    pub sweep: &'a Sweep,
+    pub probe: &'a ProbeConfig,
+    pub layer: &'static str,
+    pub measure: &'static dyn Measure,
+    /// The measure's name in results.
+    pub name: String,
+}
+
+impl Place<'_> {
+    /// Whether this is the declared layer and probe, by whatever measure.
+    pub fn declared(&self) -> bool {
+        let primary = &self.experiment.analysis.primary;
+        primary.probe == self.probe.name && primary.layer == self.layer
+    }
+
+    /// Whether this is the declared primary result.
+    pub fn primary(&self) -> bool {
+        self.declared() && self.experiment.analysis.primary.measure == self.name
+    }
+}
+
+/// The values at a place, and the references beside them.
+pub(super) struct Series<'a> {
+    pub place: Place<'a>,
+    floor: Vec<f64>,
+    ceiling: Vec<f64>,
+    chance: Vec<f64>,
+    listed: Vec<Value>,
+}
+
+struct Value {
+    point: Point,
+    /// The level of each axis as it was really reached.
+    reached: Vec<f64>,
+    value: f64,
+    p_permutation: Option<f64>,
+    seed: usize,
+    /// What each covariate of the experiment is here.
+    covariates: Vec<Option<f64>>,
+}
+
+impl<'a> Series<'a> {
+    pub fn collect(place: Place<'a>, results: &[&'a (Cell, CellResult)]) -> Self {
+        let (index, sweep) = (place.index, place.sweep);
+        let mut series = Self {
+            place,
+            floor: vec![],
+            ceiling: vec![],
+            chance: vec![],
+            listed: vec![],
+        };
+        // Untrained pairs are of the experiment's own model: no floor for others.
+        let sized = sweep.has(AxisKind::Width) || sweep.has(AxisKind::Depth);
+        for (cell, result) in results {
+            let Place {
+                probe, layer, name, ..
+            } = &series.place;
+            let Some(score) = result.scores.iter().find(|s| {
+                s.probe == probe.name
+                    && s.measure == *name
+                    && s.layer_a == *layer
+                    && s.layer_b == *layer
+            }) else {
+                continue;
+            };
+            let Some(value) = score.value else { continue };
+            match &cell.role {
+                CellRole::Untrained if sized => {}
+                CellRole::Untrained => series.floor.push(value),
+                CellRole::Point { sweep: of, point } if *of == index => {
+                    series.chance.extend(score.null_mean);
+                    let whole =
+                        |(kind, level): &(AxisKind, f64)| !kind.is_overlap() || *level == 1.0;
+                    if point.levels.iter().all(whole) && point.pair.is_none() {
+                        series.ceiling.push(value);
+                    }
+                    if point.listed {
+                        let covariates = &series.place.experiment.analysis.covariates;
+                        series.listed.push(Value {
+                            reached: reached(point, result),
+                            point: point.clone(),
+                            value,
+                            p_permutation: score.p_permutation,
+                            seed: cell.seed,
+                            covariates: covariates.iter().map(|c| covariate(*c, result)).collect(),
+                        });
+                    }
+                }
+                CellRole::Point { .. } => {}
+            }
+        }
+        series
+    }
+
+    pub fn values(&self) -> Vec<f64> {
+        self.listed.iter().map(|v| v.value).collect()
+    }
+
+    pub fn seeds(&self) -> Vec<u64> {
+        self.listed.iter().map(|v| v.seed as u64).collect()
+    }
+
+    /// Whether points of one seed are correlated.
+    pub fn clustered(&self) -> bool {
+        self.place.experiment.pairing == Pairing::Nested
+    }
+
+    /// Names and columns of what is fitted: the level of one axis, or the terms of a grid.
+    pub fn terms(&self) -> Vec<(String, Vec<f64>)> {
+        match self.place.sweep.axes.len() {
+            1 => vec![(self.place.sweep.name(), self.first())],
+            _ => self.grid_terms(),
+        }
+    }
+
+    /// The level of the first axis as it was reached.
+    fn first(&self) -> Vec<f64> {
+        self.listed.iter().map(|v| v.reached[0]).collect()
+    }
+
+    /// The level of the first axis as the experiment file has it.
+    fn nominal(&self) -> Vec<f64> {
+        self.listed.iter().map(|v| v.point.levels[0].1).collect()
+    }
+
+    /// One effect for a single axis; one an axis and one a pair of axes for a grid.
+    pub fn effects(&self) -> Vec<Effect> {
+        let (names, columns): (Vec<String>, Vec<Vec<f64>>) = self.terms().into_iter().unzip();
+        let seeds = self.seeds();
+        let clusters = self.clustered().then_some(seeds.as_slice());
+        let fit = fit_linear(&columns, &self.values(), clusters);
+        names
+            .into_iter()
+            .enumerate()
+            .map(|(term, axis)| self.effect(axis, term, &columns, clusters, &fit))
+            .collect()
+    }
+
+    fn effect(
+        &self,
+        axis: String,
+        term: usize,
+        columns: &[Vec<f64>],
+        clusters: Option<&[u64]>,
+        fit: &Result<LinearFit, StatsError>,
+    ) -> Effect {
+        let single = self.place.sweep.axes.len() == 1;
+        let values = self.values();
+        let (fit, undefined) = match fit {
+            Ok(fit) => (Some(fit), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let coefficient = fit.map(|f| f.terms[term]);
+        let some_mean = |values: &[f64]| (!values.is_empty()).then(|| mean(values));
+        let (floor, ceiling) = (some_mean(&self.floor), some_mean(&self.ceiling));
+        let seed = self.place.experiment.root_seed;
+        let randomisation =
+            fit.and_then(|_| randomisation(columns, term, &values, clusters, DRAWS, seed).ok());
+        let range = self.range().map(|(floor, ceiling)| ceiling - floor);
+        Effect {
+            sweep: self.place.sweep.name(),
+            axis,
+            probe: self.place.probe.name.clone(),
+            probe_varies: self.place.probe.varies(),
+            layer: self.place.layer.to_string(),
+            measure: self.place.name.clone(),
+            primary: self.place.primary(),
+            slope: coefficient.map(|t| t.coefficient),
+            stderr: coefficient.map(|t| t.stderr),
+            ci_low: coefficient.map(|t| t.ci_low),
+            ci_high: coefficient.map(|t| t.ci_high),
+            p_value: coefficient.map(|t| t.p_value),
+            p_holm: None,
+            randomisation_p: randomisation.map(|r| r.p_value),
+            randomisation_least_p: randomisation.map(|r| r.least),
+            r_squared: fit.map(|f| f.r_squared),
+            intercept: fit.filter(|_| single).map(|f| f.intercept),
+            errors: fit.map(|f| f.errors),
+            share_of_range: coefficient
+                .zip(range)
+                .map(|(t, range)| t.coefficient / range),
+            curvature_p: match single {
+                true => curvature(&columns[0], &values, clusters)
+                    .ok()
+                    .map(|t| t.p_value),
+                false => None,
+            },
+            spearman: match single {
+                true => spearman(&columns[0], &values).ok(),
+                false => None,
+            },
+            information: match single && self.place.declared() {
+                true => self.information(seed),
+                false => None,
+            },
+            n: self.listed.len(),
+            undefined,
+            levels: match single {
+                true => describe_levels(&self.nominal(), &values),
+                false => vec![],
+            },
+            points: match single {
+                true => (self.listed.iter())
+                    .map(|v| (v.reached[0], v.value, v.seed))
+                    .collect(),
+                false => vec![],
+            },
+            floor,
+            ceiling,
+            chance: some_mean(&self.chance),
+        }
+    }
+
+    fn information(&self, seed: u64) -> Option<Information> {
+        let (levels, values) = (self.nominal(), self.values());
+        let discrete = mutual_information_discrete(&levels, &values, DRAWS, seed).ok()?;
+        Some(Information {
+            ksg: mutual_information_ksg(&levels, &values).ok(),
+            nats: discrete.nats,
+            entropy: discrete.entropy,
+            share: discrete.share,
+            p_value: discrete.p_value,
+        })
+    }
+
+    /// What explains similarity over a grid.
+    pub fn attribution(&self) -> GridAttribution {
+        let (names, columns) = self.terms().into_iter().unzip();
+        // A covariate that some pair lacks cannot be held fixed.
+        let (mut known, mut lacking) = (vec![], vec![]);
+        let covariates = &self.place.experiment.analysis.covariates;
+        for (i, covariate) in covariates.iter().enumerate() {
+            let name = covariate.name().to_string();
+            let values: Option<Vec<f64>> = self.listed.iter().map(|v| v.covariates[i]).collect();
+            match values {
+                Some(values) => known.push((name, values)),
+                None => lacking.push(name),
+            }
+        }
+        let design = Design {
+            names,
+            columns,
+            y: self.values(),
+            clusters: self.clustered().then(|| self.seeds()),
+            covariates: known,
+        };
+        let (attribution, undefined) =
+            match attribute(&design, DRAWS, self.place.experiment.root_seed) {
+                Ok(mut attribution) => {
+                    attribution.dropped.extend(lacking);
+                    (Some(attribution), None)
+                }
+                Err(error) => (None, Some(error.to_string())),
+            };
+        GridAttribution {
+            sweep: self.place.sweep.name(),
+            measure: self.place.name.clone(),
+            primary: self.place.primary(),
+            attribution,
+            undefined,
+        }
+    }
+
+    /// Untrained pairs and pairs with overlap 1, where effects can be read against the
+    /// distance between them: overlaps alone, and untrained pairs less alike than any.
+    fn range(&self) -> Option<(f64, f64)> {
+        let overlaps = self.place.sweep.axes.iter().all(|a| a.kind.is_overlap());
+        if !overlaps || self.floor.is_empty() || self.ceiling.is_empty() {
+            return None;
+        }
+        let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
+        (floor + self.resolution() <= ceiling && floor <= self.lowest() + self.resolution())
+            .then_some((floor, ceiling))
+    }
+
+    /// The least difference of similarities that means anything.
+    fn resolution(&self) -> f64 {
+        RANGE
+            * self
+                .place
+                .measure
+                .largest(self.place.experiment.analysis.k)
+                .min(1.0)
+    }
+
+    /// Mean similarity where every axis is at its lowest level.
+    fn lowest(&self) -> f64 {
+        let least: Vec<Option<&f64>> = (self.place.sweep.axes.iter())
+            .map(|axis| axis.levels.first())
+            .collect();
+        let at_least = |v: &&Value| {
+            let levels = v.point.levels.iter().map(|(_, level)| Some(level));
+            levels.eq(least.iter().copied())
+        };
+        let values: Vec<f64> = self
+            .listed
+            .iter()
+            .filter(at_least)
+            .map(|v| v.value)
+            .collect();
+        mean(&values)
+    }
+
+    /// Why the measure's range may leave no room for an effect.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let largest = self.place.measure.largest(self.place.experiment.analysis.k);
+        let doubt = |kind, values| Doubt {
+            kind,
+            measure: self.place.name.clone(),
+            sweep: self.place.sweep.name(),
+            values,
+        };
+        let mut doubts = Vec::new();
+        if self.listed.is_empty() {
+            return doubts;
+        }
+        if self.listed.iter().all(|v| v.value > CEILING * largest) {
+            doubts.push(doubt(FlagKind::AtCeiling, None));
+        }
+        let by_chance = |v: &&Value| v.p_permutation.is_some_and(|p| p >= ALPHA);
+        if 2 * self.listed.iter().filter(by_chance).count() > self.listed.len() {
+            doubts.push(doubt(FlagKind::AtChance, None));
+        }
+        if !self.floor.is_empty() && !self.ceiling.is_empty() {
+            let (floor, ceiling) = (mean(&self.floor), mean(&self.ceiling));
+            let lowest = self.lowest();
+            if lowest + self.resolution() < floor {
+                doubts.push(doubt(FlagKind::BelowFloor, Some((lowest, floor))));
+            } else if ceiling - floor < self.resolution() {
+                doubts.push(doubt(FlagKind::NoRange, Some((ceiling, floor))));
+            }
+        }
+        doubts
+    }
+
+    /// Names and columns of the terms of a grid: each axis, centred on the mean of
+    /// its levels so that its slope is the average over the design, and the product
+    /// of each two.
+    fn grid_terms(&self) -> Vec<(String, Vec<f64>)> {
+        let centred: Vec<(String, Vec<f64>)> = (self.place.sweep.axes)
+            .iter()
+            .enumerate()
+            .map(|(place, axis)| {
+                let scale = |level: f64| match axis.kind.is_overlap() {
+                    true => level,
+                    false => level.log2(),
+                };
+                let levels: Vec<f64> = axis.levels.iter().map(|&l| scale(l)).collect();
+                let middle = mean(&levels);
+                let column = self
+                    .listed
+                    .iter()
+                    .map(|v| scale(v.reached[place]) - middle)
+                    .collect();
+                (axis.kind.name().to_string(), column)
+            })
+            .collect();
+        crossed(&centred)
+    }
+
+    /// Mean and spread at each point of a grid.
+    pub fn grid(&self) -> Grid {
+        let sweep = self.place.sweep;
+        let points = sweep.points().into_iter().filter_map(|point| {
+            let values: Vec<f64> = self
+                .listed
+                .iter()
+                .filter(|v| v.point == point)
+                .map(|v| v.value)
+                .collect();
+            (!values.is_empty()).then(|| GridPoint {
+                levels: point.levels.iter().map(|(_, level)| *level).collect(),
+                n: values.len(),
+                mean: mean(&values),
+                sd: standard_deviation(&values),
+            })
+        });
+        Grid {
+            sweep: sweep.name(),
+            axes: sweep.axes.iter().map(|a| a.kind).collect(),
+            points: points.collect(),
+        }
+    }
+}
+
+/// The level of each axis as it was really reached, counted from the split.
+fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
+    let class = point.level(AxisKind::Class).and(result.labels_shared);
+    let of = |&(kind, level): &(AxisKind, f64)| {
+        let counted = match kind {
+            // Within common classes, which are the only ones that share samples.
+            AxisKind::Data if class.is_some() => result
+                .samples_shared
+                .zip(class.filter(|&c| c > 0.0))
+                .map(|(samples, class)| samples / class),
+            AxisKind::Data | AxisKind::Style => result.samples_shared,
+            AxisKind::Class | AxisKind::Task => result.labels_shared,
+            AxisKind::Partition | AxisKind::Width | AxisKind::Depth => None,
+        };
+        counted.unwrap_or(level)
+    };
+    point.levels.iter().map(of).collect()
+}

@@ -1,0 +1,13 @@
+//! From the rows of all cells to effects, flags and a report.
+
+mod analysis;
+mod covariate;
+mod result_table;
+mod summary;
+
+pub use analysis::{
+    Analysis, Effect, Flag, FlagKind, Grid, GridAttribution, GridPoint, Information, PowerRow,
+    analyze, power,
+};
+pub use result_table::{table, to_csv};
+pub use summary::{Merged, Published, merge, write_events};

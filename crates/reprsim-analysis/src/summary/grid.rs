@@ -1,0 +1,167 @@
+//! The section of a factorial design.
+
+use reprsim_report::{AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary};
+use reprsim_stats::{Covariate, Interval, TermShare};
+
+use super::axis::{forest_row, measures, references, y_label};
+use super::words::{CROSS, Words, explanation, sentence, shown, term_title, title, verdict};
+use crate::analysis::{Analysis, Effect, GridPoint};
+use reprsim_config::Sweep;
+
+/// A factorial design: what its figure and tables say.
+pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) -> GridSection {
+    let name = sweep.name();
+    let effects: Vec<&Effect> = (analysis.effects.iter())
+        .filter(|e| e.sweep == name)
+        .collect();
+    let primary: Vec<&Effect> = effects.iter().copied().filter(|e| e.primary).collect();
+    let (Some(first), Some(grid)) = (
+        primary.first(),
+        analysis.grids.iter().find(|g| g.sweep == name),
+    ) else {
+        return GridSection {
+            name: shown(&name),
+            ..GridSection::default()
+        };
+    };
+    let found = (analysis.attributions.iter()).find(|a| a.sweep == name && a.primary);
+    let attribution = found.and_then(|a| a.attribution.as_ref());
+    let undefined = found.and_then(|a| a.undefined.as_ref());
+    let summary = |level: f64, point: &GridPoint| LevelSummary {
+        level,
+        n: point.n,
+        mean: point.mean,
+        sd: point.sd,
+    };
+    let x = sweep.axes[0].kind;
+    // One line for each combination of levels of the axes after the first.
+    let mut lines: Vec<GridLine> = Vec::new();
+    for point in &grid.points {
+        let label: Vec<String> = grid.axes[1..]
+            .iter()
+            .zip(&point.levels[1..])
+            .map(|(kind, level)| format!("{} {level}", kind.name()))
+            .collect();
+        let label = label.join(", ");
+        let entry = summary(point.levels[0], point);
+        match lines.iter_mut().find(|l| l.label == label) {
+            Some(line) => line.points.push(entry),
+            None => lines.push(GridLine {
+                label,
+                points: vec![entry],
+            }),
+        }
+    }
+    let explained: Vec<String> = sweep
+        .axes
+        .iter()
+        .map(|axis| explanation(words, sweep, axis.kind))
+        .collect();
+    GridSection {
+        explanation: format!(
+            "{} Every level of {} is crossed with every level of the others. A coefficient is the \
+             change of similarity from level 0 to 1 (for width and depth, for each doubling), averaged \
+             over the levels of the other axes; that of an interaction is how much one such change \
+             grows as the other level goes from 0 to 1, or doubles.",
+            explained.join(" "),
+            title(x)
+        ),
+        answers: primary
+            .iter()
+            .map(|effect| {
+                let verdict = verdict(effect.slope, effect.p_value);
+                GridAnswer {
+                    term: match effect.axis.contains(CROSS) {
+                        true => term_title(effect),
+                        false => format!("{} in {}", term_title(effect), shown(&effect.sweep)),
+                    },
+                    slope: effect.slope,
+                    verdict,
+                    sentence: sentence(effect, verdict),
+                }
+            })
+            .collect(),
+        y_label: y_label(first),
+        x_label: title(x),
+        lines,
+        references: references(first),
+        terms: primary
+            .iter()
+            .map(|term| {
+                let of_term: Vec<&Effect> = (effects.iter().copied())
+                    .filter(|e| e.axis == term.axis)
+                    .collect();
+                let rows = of_term
+                    .iter()
+                    .filter(|e| e.measure == term.measure)
+                    .map(|e| forest_row(e));
+                let sized = ["width", "depth"].iter().any(|s| term.axis.contains(s));
+                let label = match (sized, term.axis.contains(CROSS)) {
+                    (true, false) => "change of similarity with each doubling",
+                    (false, false) => "change of similarity from overlap 0 to 1",
+                    (_, true) => "change of one slope with the other level",
+                };
+                GridTerm {
+                    name: term_title(term),
+                    slope_label: label.into(),
+                    rows: rows.collect(),
+                    measures: measures(&of_term, term),
+                }
+            })
+            .collect(),
+        axes: grid.axes.iter().map(|kind| kind.name().into()).collect(),
+        axis_titles: grid.axes.iter().map(|kind| title(*kind)).collect(),
+        attribution: attribution.map_or(vec![], |found| {
+            let share_of = |effect: &Effect| found.terms.iter().find(|t| t.name == effect.axis);
+            (primary.iter())
+                .filter_map(|effect| Some(attribution_row(effect, share_of(effect)?)))
+                .collect()
+        }),
+        share_label: match attribution.is_some_and(|a| !a.covariates.is_empty()) {
+            true => "share of variance beyond the covariates'".into(),
+            false => String::new(),
+        },
+        total_r2: attribution.map(|found| found.r_squared),
+        covariates: attribution.map_or(vec![], |found| {
+            found.covariates.iter().map(covariate_row).collect()
+        }),
+        covariate_share: attribution.and_then(|found| found.covariate_share),
+        dropped: attribution.map_or(vec![], |found| found.dropped.clone()),
+        attribution_note: undefined.map_or(String::new(), |reason| {
+            format!("The variance cannot be divided among the terms: {reason}.")
+        }),
+        points: grid
+            .points
+            .iter()
+            .map(|point| (point.levels.clone(), summary(point.levels[0], point)))
+            .collect(),
+        name: shown(&name),
+    }
+}
+
+fn attribution_row(effect: &Effect, share: &TermShare) -> AttributionRow {
+    let ends = |interval: Interval| (interval.low, interval.high);
+    AttributionRow {
+        term: term_title(effect),
+        coefficient: Some(share.term.coefficient),
+        interval: Some((share.term.ci_low, share.term.ci_high)),
+        p_value: Some(share.term.p_value),
+        randomisation_p: Some(share.randomisation_p),
+        partial_r2: Some(share.partial_r_squared),
+        partial_r2_interval: share.partial_interval.map(ends),
+        share: Some(share.share),
+        share_interval: share.share_interval.map(ends),
+    }
+}
+
+fn covariate_row(covariate: &Covariate) -> AttributionRow {
+    let term = &covariate.term;
+    AttributionRow {
+        term: covariate.name.clone(),
+        coefficient: Some(term.coefficient),
+        interval: Some((term.ci_low, term.ci_high)),
+        p_value: Some(term.p_value),
+        randomisation_p: Some(covariate.randomisation_p),
+        ..AttributionRow::default()
+    }
+}

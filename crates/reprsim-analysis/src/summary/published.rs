@@ -1,0 +1,191 @@
+//! Means of a published experiment, to be drawn behind one's own.
+
+use std::path::{Path, PathBuf};
+
+use itertools::Itertools;
+use reprsim_stats::mean;
+
+use reprsim_config::ExperimentError;
+use reprsim_config::AxisKind;
+use reprsim_base::unknown;
+
+/// Columns that hold the overlap in the published tables.
+const LEVELS: [&str; 3] = ["frac_overlap", "partition", "overlap"];
+/// What our measures are called in them.
+const NAMES: [(&str, &str); 8] = [
+    ("cka_linear_biased", "cka"),
+    ("cka_linear_debiased", "unbiased_cka"),
+    ("mutual_knn", "mutual_knn"),
+    ("cycle_knn", "cycle_knn"),
+    ("lcs_knn", "lcs_knn"),
+    ("edit_distance_knn", "edit_distance_knn"),
+    ("cknna", "cknna"),
+    ("svcca", "svcca"),
+];
+
+/// A table in the layout of the raw results of Li et al. (2025): a row a seed, level and
+/// measure, a column a probe, -1 for a missing value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The axis it belongs to.
+    pub axis: AxisKind,
+    /// The file.
+    pub path: PathBuf,
+    /// The column of similarities; absent: the first whose name begins with `metric_`.
+    pub column: Option<String>,
+}
+
+impl Published {
+    /// The mean at each level by the published measure that `measure` is. Levels of partitions are counted in shared factors, from 0.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Usage`] for a file that is no such table, or that does not have
+    /// the measure.
+    pub fn means(&self, measure: &str) -> Result<Vec<(f64, f64)>, ExperimentError> {
+        let path = self.path.display();
+        let say = |reason: String| ExperimentError::Usage(format!("{path}: {reason}"));
+        let mut reader = csv::Reader::from_path(&self.path).map_err(|e| say(e.to_string()))?;
+        let header = reader.headers().map_err(|e| say(e.to_string()))?.clone();
+        let names: Vec<&str> = header.iter().collect();
+        let place = |name: &str| names.iter().position(|known| *known == name);
+        let level = LEVELS.iter().find_map(|name| place(name)).ok_or_else(|| {
+            say(format!(
+                "no column of overlaps ({}); it has {}",
+                LEVELS.join(", "),
+                names.join(", ")
+            ))
+        })?;
+        let metric = place("metric").ok_or_else(|| say("no column 'metric'".into()))?;
+        let value = match &self.column {
+            Some(name) => place(name).ok_or_else(|| say(unknown("column", name, &names)))?,
+            None => names
+                .iter()
+                .position(|name| name.starts_with("metric_"))
+                .ok_or_else(|| {
+                    say(format!(
+                        "no column begins with 'metric_'; name one as AXIS=FILE:COLUMN, of {}",
+                        names.join(", ")
+                    ))
+                })?,
+        };
+        let Some((_, theirs)) = NAMES.iter().find(|(ours, _)| measure.starts_with(ours)) else {
+            return Err(say(format!(
+                "the primary measure {measure} is none of the published ones ({})",
+                NAMES.map(|(ours, _)| ours).join(", ")
+            )));
+        };
+        let mut points: Vec<(f64, f64)> = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(|e| say(e.to_string()))?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let field = |place: usize| record.get(place).unwrap_or_default();
+            if field(metric) != *theirs {
+                continue;
+            }
+            let number = |text: &str| -> Result<f64, ExperimentError> {
+                let digits = text.trim_start_matches("partition");
+                let wrong = |_| say(format!("line {line}: '{text}' is no number"));
+                let value: f64 = digits.parse().map_err(wrong)?;
+                Ok(if digits.len() < text.len() {
+                    value - 1.0
+                } else {
+                    value
+                })
+            };
+            let (level, value) = (number(field(level))?, number(field(value))?);
+            // Similarities below 0 are possible, but -1 stands for none.
+            if value != -1.0 {
+                points.push((level, value));
+            }
+        }
+        if points.is_empty() {
+            return Err(say(format!(
+                "no row has metric {theirs}, which {measure} is here"
+            )));
+        }
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let levels = points.iter().chunk_by(|point| point.0);
+        Ok(levels
+            .into_iter()
+            .map(|(level, points)| {
+                let values: Vec<f64> = points.map(|point| point.1).collect();
+                (level, mean(&values))
+            })
+            .collect())
+    }
+
+    /// What it is called beside the figure.
+    pub fn label(&self) -> String {
+        let stem = self.path.file_stem().map(|s| s.to_string_lossy());
+        format!("published: {}", stem.as_deref().unwrap_or("table"))
+    }
+
+    /// Reads `AXIS=FILE` or `AXIS=FILE:COLUMN`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (axis, file) = text
+            .split_once('=')
+            .ok_or_else(|| format!("'{text}' is not AXIS=FILE, such as data=published.csv"))?;
+        let names = AxisKind::ALL.map(AxisKind::name);
+        let axis = AxisKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == axis)
+            .ok_or_else(|| unknown("axis", axis, &names))?;
+        // A colon may be part of a path.
+        let (path, column) = match file.rsplit_once(':') {
+            Some((path, column)) if !Path::new(file).exists() => (path, Some(column.to_string())),
+            _ => (file, None),
+        };
+        Ok(Self {
+            axis,
+            path: path.into(),
+            column,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_of_levels_without_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.csv");
+        let text = "seed,metric,partition,metric_a,b\n0,cka,partition1,0.2,9\n1,cka,partition1,0.4,9\n\
+                    0,cka,partition3,0.9,9\n1,cka,partition3,-1.000,9\n0,svcca,partition1,7,9\n";
+        std::fs::write(&path, text).unwrap();
+        let given = |column: Option<&str>| Published {
+            axis: AxisKind::Partition,
+            path: path.clone(),
+            column: column.map(String::from),
+        };
+        let means = given(None).means("cka_linear_biased").unwrap();
+        assert_eq!(means.len(), 2);
+        assert!((means[0].1 - 0.3).abs() < 1e-12 && means[0].0 == 0.0);
+        assert_eq!(means[1], (2.0, 0.9));
+        for absent in ["pwcca", "cka_linear_debiased"] {
+            let error = given(None).means(absent).unwrap_err().to_string();
+            assert!(error.contains(absent), "{error}");
+        }
+        let column = given(Some("b")).means("svcca_var99_mean").unwrap();
+        assert_eq!(column, [(0.0, 9.0)]);
+        let error = given(Some("c")).means("cka_linear_biased").unwrap_err();
+        assert!(error.to_string().contains("unknown column 'c'"), "{error}");
+    }
+
+    #[test]
+    fn an_argument_names_axis_file_and_column() {
+        let parsed = Published::parse("data=a/b.csv:metric_x").unwrap();
+        assert_eq!(
+            (parsed.axis, parsed.column.as_deref()),
+            (AxisKind::Data, Some("metric_x"))
+        );
+        assert_eq!(Published::parse("class=a.csv").unwrap().column, None);
+        for wrong in ["a.csv", "dat=a.csv"] {
+            assert!(Published::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

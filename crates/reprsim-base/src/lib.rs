@@ -1,0 +1,16 @@
+//! What every other crate stands on: named random streams, files that are there whole or
+//! not at all, digests, names that are nearly right, and where things are kept.
+//!
+//! Knows nothing of samples, models or measures.
+
+mod digest;
+mod names;
+mod paths;
+mod stream;
+mod whole;
+
+pub use digest::{Digest, sha256, sum_while_copying};
+pub use names::{hint, unknown};
+pub use paths::default_cache;
+pub use stream::Stream;
+pub use whole::{temporary_beside, write_whole};

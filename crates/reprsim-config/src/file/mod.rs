@@ -1,0 +1,15 @@
+//! Reads an experiment file. Every mistake is refused before any work, with the
+//! file, the line, what was expected and the nearest valid name.
+
+mod analysis;
+mod dataset;
+mod model;
+mod probes;
+mod raw;
+mod reader;
+mod resolve;
+mod sweeps;
+mod training;
+
+pub use analysis::DEFAULT_MEASURES;
+pub use resolve::read_experiment;

@@ -1,0 +1,121 @@
+//! A multilayer perceptron.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::activation::relu;
+use rand::Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::feature::{Activations, Feature};
+use crate::{
+    Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+};
+
+/// Fully connected layers with ReLU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MlpSettings {
+    /// Widths of the hidden layers; the last is the penultimate layer.
+    pub hidden: Vec<usize>,
+}
+
+impl Default for MlpSettings {
+    fn default() -> Self {
+        Self {
+            hidden: vec![512, 256],
+        }
+    }
+}
+
+impl Architecture for MlpSettings {
+    type Model = Mlp;
+
+    const NAME: &'static str = "mlp";
+    const TAKES: InputKind = InputKind::Images;
+    const GIVES: OutputKind = OutputKind::Logits;
+    const HEAD: &'static [&'static str] = &["head."];
+
+    fn layer_names(&self) -> Vec<String> {
+        layer_names(self.hidden.len())
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        match self.hidden.as_slice() {
+            [] => Err(ModelError::Settings(
+                "an mlp has at least one hidden layer".into(),
+            )),
+            widths if widths.contains(&0) => {
+                Err(ModelError::Settings("a hidden layer of width 0".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn with_width(&self, width: usize) -> Option<Self> {
+        Some(Self {
+            hidden: vec![width; self.hidden.len()],
+        })
+    }
+
+    fn with_depth(&self, depth: usize) -> Option<Self> {
+        let mut hidden = self.hidden.clone();
+        hidden.resize(depth, self.hidden.last().copied().unwrap_or(1));
+        Some(Self { hidden })
+    }
+
+    fn build<R: Rng>(
+        &self,
+        shape: ModelShape,
+        init: &mut Init<'_, R>,
+    ) -> Result<Mlp, ModelError> {
+        let mut inputs = shape.image(Self::NAME)?.iter().product();
+        let hidden = self
+            .hidden
+            .iter()
+            .map(|&width| {
+                let layer = init.linear(inputs, width);
+                inputs = width;
+                layer
+            })
+            .collect();
+        Ok(Mlp {
+            hidden,
+            head: init.linear(inputs, shape.classes),
+        })
+    }
+}
+
+/// Fully connected layers with ReLU and a linear head.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    hidden: Vec<Linear>,
+    head: Linear,
+}
+
+/// `hidden1`, ..., `penultimate`, `logits` of an mlp with `depth` hidden layers.
+fn layer_names(depth: usize) -> Vec<String> {
+    let hidden = (1..depth).map(|i| format!("hidden{i}"));
+    let last = ["penultimate", "logits"].map(String::from);
+    hidden.chain(last).collect()
+}
+
+impl Model for Mlp {
+    /// `hidden1` .. , `penultimate`, `logits`; ReLU applied to all but the last.
+    fn activations(&self, input: Input) -> Result<Activations, ModelError> {
+        let mut x = input.images(MlpSettings::NAME)?.flatten(1, 3);
+        let mut layers = Vec::with_capacity(self.hidden.len() + 1);
+        for layer in &self.hidden {
+            x = relu(layer.forward(x));
+            layers.push(Feature::Vector(x.clone()));
+        }
+        layers.push(Feature::Vector(self.head.forward(x)));
+        Ok(Activations::new(layer_names(self.hidden.len()), layers))
+    }
+
+    fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
+        let x = input.images(MlpSettings::NAME)?.flatten(1, 3);
+        let last = self.hidden.iter().fold(x, |x, layer| relu(layer.forward(x)));
+        Ok(Output::Logits(self.head.forward(last)))
+    }
+}

@@ -1,0 +1,215 @@
+//! What the table of architectures becomes: one type for the settings of any of them, one
+//! for any built model, and a list.
+
+/// A line of the table is a file, its settings, its model and its name.
+macro_rules! architectures {
+    ($($file:ident: $settings:ident, $model:ident, $name:literal;)*) => {
+        $(mod $file;)*
+        $(pub use $file::{$settings, $model};)*
+
+        use burn::module::Module;
+        use burn::tensor::Device;
+        use rand::Rng;
+        use schemars::JsonSchema;
+        use serde::{Deserialize, Serialize};
+
+        use crate::{
+            Activations, Architecture, Init, Input, InputKind, InputShape, Model, ModelError,
+            ModelShape, Output, OutputKind, Pass,
+        };
+
+        /// An architecture and its size, as an experiment file gives them.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(tag = "name")]
+        #[non_exhaustive]
+        pub enum ModelConfig {
+            $(
+                #[doc = concat!("See [`", stringify!($model), "`].")]
+                #[serde(rename = $name)]
+                $model($settings),
+            )*
+        }
+
+        /// A model of any architecture.
+        #[derive(Module, Debug)]
+        pub enum Network {
+            $(
+                #[doc = concat!("See [`", stringify!($model), "`].")]
+                $model($model),
+            )*
+        }
+
+        /// What can be said of an architecture whatever its size.
+        #[derive(Clone, Copy, Debug)]
+        pub struct About {
+            /// The name in experiment files.
+            pub name: &'static str,
+            /// What goes in.
+            pub takes: InputKind,
+            /// What comes out.
+            pub gives: OutputKind,
+            /// It with its default settings.
+            pub default: fn() -> ModelConfig,
+        }
+
+        /// All architectures.
+        pub const ARCHITECTURES: &[About] = &[
+            $(About {
+                name: <$settings as Architecture>::NAME,
+                takes: <$settings as Architecture>::TAKES,
+                gives: <$settings as Architecture>::GIVES,
+                default: || ModelConfig::$model($settings::default()),
+            },)*
+        ];
+
+        impl ModelConfig {
+            /// The architecture's name.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::NAME,)*
+                }
+            }
+
+            /// What goes in.
+            pub fn takes(&self) -> InputKind {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::TAKES,)*
+                }
+            }
+
+            /// What comes out.
+            pub fn gives(&self) -> OutputKind {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::GIVES,)*
+                }
+            }
+
+            /// Beginnings of the names of the parameters that make the head.
+            pub fn head(&self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::HEAD,)*
+                }
+            }
+
+            /// Whether activations are dropped when `dropout` is above 0.
+            pub fn drops(&self) -> bool {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::DROPS,)*
+                }
+            }
+
+            /// Names of the layers that a forward pass returns, input side first.
+            pub fn layer_names(&self) -> Vec<String> {
+                match self {
+                    $(Self::$model(settings) => settings.layer_names(),)*
+                }
+            }
+
+            /// The same architecture with another width; `None` where it has none.
+            pub fn with_width(&self, width: usize) -> Option<Self> {
+                match self {
+                    $(Self::$model(settings) => settings.with_width(width).map(Self::$model),)*
+                }
+            }
+
+            /// The same architecture with another depth; `None` where it has none.
+            pub fn with_depth(&self, depth: usize) -> Option<Self> {
+                match self {
+                    $(Self::$model(settings) => settings.with_depth(depth).map(Self::$model),)*
+                }
+            }
+
+            /// Other names of parameters in files of other programs: a regular expression,
+            /// and what stands for it here.
+            pub fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::aliases(),)*
+                }
+            }
+
+            /// Whether a tensor of a file is rightly left unread.
+            pub fn is_buffer(&self, tensor: &str) -> bool {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::is_buffer(tensor),)*
+                }
+            }
+
+            /// Checks the sizes.
+            ///
+            /// # Errors
+            /// [`ModelError::Settings`] with what is wrong and what is accepted.
+            pub fn check(&self) -> Result<(), ModelError> {
+                match self {
+                    $(Self::$model(settings) => settings.check(),)*
+                }
+            }
+
+            /// Checks the architecture against what goes in.
+            ///
+            /// # Errors
+            /// [`ModelError`] with what is wrong and what is accepted.
+            pub fn check_input(&self, input: InputShape) -> Result<(), ModelError> {
+                if input.kind() != self.takes() {
+                    return Err(self.takes().refusal(self.name()));
+                }
+                let step = match self {
+                    $(Self::$model(settings) => settings.stride(),)*
+                };
+                match input {
+                    InputShape::Image { height, width, .. }
+                        if height % step != 0 || width % step != 0 =>
+                    {
+                        Err(ModelError::Settings(format!(
+                            "a {} needs images with sides divisible by {step}; these are \
+                             {height}x{width}\n  set size under [dataset]",
+                            self.name()
+                        )))
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+
+        impl Network {
+            /// Builds a model with weights drawn from `rng`.
+            ///
+            /// # Errors
+            /// [`ModelError`] if the configuration makes no sense, by itself or for `shape`.
+            pub fn new(
+                config: &ModelConfig,
+                shape: ModelShape,
+                rng: &mut impl Rng,
+                device: &Device,
+            ) -> Result<Self, ModelError> {
+                config.check()?;
+                config.check_input(shape.input)?;
+                let init = &mut Init::new(device, rng);
+                match config {
+                    $(ModelConfig::$model(settings) => settings.build(shape, init).map(Self::$model),)*
+                }
+            }
+
+            /// All named layers for a batch, in one pass, nothing random.
+            ///
+            /// # Errors
+            /// [`ModelError::Input`] if the batch is of another kind.
+            pub fn activations(&self, input: Input) -> Result<Activations, ModelError> {
+                match self {
+                    $(Self::$model(model) => model.activations(input),)*
+                }
+            }
+
+            /// What a task learns from.
+            ///
+            /// # Errors
+            /// [`ModelError::Input`] if the batch is of another kind.
+            pub fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
+                match self {
+                    $(Self::$model(model) => model.output(input, pass),)*
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use architectures;

@@ -1,0 +1,189 @@
+//! Initial weights, drawn on the host.
+
+use burn::module::Param;
+use burn::nn::attention::{MultiHeadAttention, MultiHeadAttentionConfig};
+use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
+use burn::nn::{
+    Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
+    PaddingConfig2d,
+};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+
+use super::BatchNorm;
+
+/// The shape of a square convolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Square {
+    /// Input and output channels.
+    pub channels: [usize; 2],
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Step.
+    pub stride: usize,
+    /// Zeros around the input.
+    pub padding: usize,
+}
+
+/// Builds layers on a device with weights from a random stream.
+///
+/// The distributions are PyTorch's defaults where a function does not say
+/// otherwise: weights and biases of linear and convolutional layers uniform in
+/// ±1/sqrt(fan-in).
+#[derive(Debug)]
+pub struct Init<'a, R: Rng> {
+    device: &'a Device,
+    rng: &'a mut R,
+}
+
+impl<'a, R: Rng> Init<'a, R> {
+    /// Layers go to `device`, their weights come from `rng`.
+    pub fn new(device: &'a Device, rng: &'a mut R) -> Self {
+        Self { device, rng }
+    }
+
+    fn param<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<D>> {
+        Param::from_data(TensorData::new(values, shape), self.device)
+    }
+
+    fn uniform<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
+        let bound = 1.0 / (fan_in as f32).sqrt();
+        let values = (0..shape.iter().product())
+            .map(|_| self.rng.random_range(-bound..bound))
+            .collect();
+        self.param(shape, values)
+    }
+
+    /// Normal deviates with mean 0 and standard deviation `std`.
+    pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f32) -> Param<Tensor<D>> {
+        let values = (0..shape.iter().product())
+            .map(|_| std * self.rng.sample::<f32, _>(StandardNormal))
+            .collect();
+        self.param(shape, values)
+    }
+
+    /// A fully connected layer with bias.
+    pub fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
+        let mut layer = LinearConfig::new(inputs, outputs)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.weight = self.uniform([inputs, outputs], inputs);
+        layer.bias = Some(self.uniform([outputs], inputs));
+        layer
+    }
+
+    /// A fully connected layer without bias, its weights normal.
+    pub(crate) fn linear_normal(&mut self, [inputs, outputs]: [usize; 2], std: f32) -> Linear {
+        let mut layer = LinearConfig::new(inputs, outputs)
+            .with_bias(false)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.weight = self.normal([inputs, outputs], std);
+        layer
+    }
+
+    /// A vector for each of `count` items, normal.
+    pub(crate) fn embedding(&mut self, [count, width]: [usize; 2], std: f32) -> Embedding {
+        let mut layer = EmbeddingConfig::new(count, width)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.weight = self.normal([count, width], std);
+        layer
+    }
+
+    /// Layer norm without bias, starting at the identity.
+    pub(crate) fn layer_norm_without_bias(&mut self, width: usize) -> LayerNorm {
+        LayerNormConfig::new(width)
+            .with_bias(false)
+            .init(self.device)
+    }
+
+    /// A square convolution without bias, padded by half its kernel.
+    pub fn conv2d(&mut self, channels: [usize; 2], kernel: usize, stride: usize) -> Conv2d {
+        let square = Square {
+            channels,
+            kernel,
+            stride,
+            padding: kernel / 2,
+        };
+        self.convolution(square, false)
+    }
+
+    /// A square convolution.
+    pub(crate) fn convolution(&mut self, square: Square, bias: bool) -> Conv2d {
+        let Square {
+            channels,
+            kernel,
+            stride,
+            padding: p,
+        } = square;
+        let mut layer = Conv2dConfig::new(channels, [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(p, p, p, p))
+            .with_bias(bias)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        let fan_in = channels[0] * kernel * kernel;
+        layer.weight = self.uniform([channels[1], channels[0], kernel, kernel], fan_in);
+        if bias {
+            layer.bias = Some(self.uniform([channels[1]], fan_in));
+        }
+        layer
+    }
+
+    /// A square convolution without bias, padded by half its kernel, its weights
+    /// normal with variance 2 / fan-out (He et al. 2015), as torchvision's residual
+    /// networks start.
+    pub fn conv2d_kaiming(&mut self, channels: [usize; 2], kernel: usize, stride: usize) -> Conv2d {
+        let mut layer = self.conv2d(channels, kernel, stride);
+        let fan_out = channels[1] * kernel * kernel;
+        let shape = [channels[1], channels[0], kernel, kernel];
+        layer.weight = self.normal(shape, (2.0 / fan_out as f32).sqrt());
+        layer
+    }
+
+    /// A transposed square convolution with bias.
+    pub(crate) fn transposed(&mut self, square: Square) -> ConvTranspose2d {
+        let Square {
+            channels,
+            kernel,
+            stride,
+            padding,
+        } = square;
+        let mut layer = ConvTranspose2dConfig::new(channels, [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding([padding, padding])
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        // PyTorch takes the second dimension of the weight, [in, out, k, k], for
+        // the fan-in here too.
+        let fan_in = channels[1] * kernel * kernel;
+        layer.weight = self.uniform([channels[0], channels[1], kernel, kernel], fan_in);
+        layer.bias = Some(self.uniform([channels[1]], fan_in));
+        layer
+    }
+
+    /// Batch norm, starting at the identity.
+    pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+        BatchNorm::new(channels, self.device)
+    }
+
+    /// Layer norm, starting at the identity.
+    pub fn layer_norm(&mut self, width: usize) -> LayerNorm {
+        LayerNormConfig::new(width).init(self.device)
+    }
+
+    /// Multi-head self-attention without dropout.
+    pub fn attention(&mut self, width: usize, heads: usize) -> MultiHeadAttention {
+        let mut layer = MultiHeadAttentionConfig::new(width, heads)
+            .with_dropout(0.0)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.query = self.linear(width, width);
+        layer.key = self.linear(width, width);
+        layer.value = self.linear(width, width);
+        layer.output = self.linear(width, width);
+        layer
+    }
+}

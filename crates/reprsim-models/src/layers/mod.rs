@@ -1,0 +1,12 @@
+//! The building blocks of architectures.
+
+mod batch_norm;
+mod convolve;
+mod init;
+mod transformer;
+
+pub use batch_norm::BatchNorm;
+pub(crate) use convolve::{convolve, convolve_transposed};
+pub use init::Init;
+pub(crate) use init::Square;
+pub(crate) use transformer::{block_names, check_transformer};

@@ -1,0 +1,26 @@
+//! What transformers have in common.
+
+use crate::ModelError;
+
+/// `block1` to the last of `depth` blocks.
+pub(crate) fn block_names(depth: usize) -> impl Iterator<Item = String> {
+    (1..=depth).map(|block| format!("block{block}"))
+}
+
+/// Checks the sizes of the transformer `name`.
+pub(crate) fn check_transformer(
+    name: &str,
+    width: usize,
+    depth: usize,
+    heads: usize,
+) -> Result<(), ModelError> {
+    if depth == 0 {
+        return Err(ModelError::Settings(format!("a {name} needs at least one block")));
+    }
+    if width == 0 || heads == 0 || width % heads != 0 {
+        return Err(ModelError::Settings(format!(
+            "a {name} of width {width} with {heads} heads: heads must divide the width"
+        )));
+    }
+    Ok(())
+}

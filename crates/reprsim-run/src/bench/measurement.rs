@@ -1,0 +1,532 @@
+//! Times training, extraction and measuring of a workload.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use burn::tensor::Device;
+use reprsim_base::Stream;
+use reprsim_extract::{ProbeActivations, extract};
+use reprsim_metrics::{Layer, Measure, Options, Permutations, Set, find};
+use reprsim_models::{ModelShape, Network, Objective, Pooling};
+use reprsim_train::{DeviceImages, DeviceSamples, Normalization, TrainingSet, train};
+use serde::Serialize;
+
+use super::memory::{device_mib, host_peak_mib};
+use super::workload::{SAMPLES, Workload};
+use reprsim_config::ExperimentError;
+use crate::cell::EXTRACT_BATCH;
+use reprsim_device::Chosen;
+use reprsim_config::DEFAULT_MEASURES;
+
+/// Version of the layout of a result.
+const SCHEMA: u32 = 1;
+
+/// Samples of a probe.
+const PROBE: usize = 2000;
+
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bench {
+    /// Optimiser steps.
+    Train,
+    /// A probe through the model, all layers pooled and kept.
+    Extract,
+    /// All layer pairs of two models on a probe, by an experiment's default measures.
+    Measure,
+}
+
+impl Bench {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Train | Self::Extract => "samples/s",
+            Self::Measure => "layer pairs/s",
+        }
+    }
+}
+
+/// How it is timed.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Models at once.
+    pub jobs: usize,
+    /// Threads of each.
+    pub threads: usize,
+    /// Seconds of one repeat, about; two steps are the least.
+    pub seconds: f64,
+    /// Repeats.
+    pub repeats: usize,
+}
+
+impl Settings {
+    /// Steps that take about the time of a repeat at `rate` samples a second.
+    fn steps(&self, rate: f64, batch: usize) -> usize {
+        ((self.seconds * rate / batch as f64) as usize).max(2)
+    }
+}
+
+/// Keeps jobs in step, so that each is timed while all others are at work.
+struct Together {
+    jobs: usize,
+    arrived: AtomicUsize,
+    done: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl Together {
+    fn new(jobs: usize) -> Self {
+        Self {
+            jobs,
+            arrived: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    fn give_up(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all jobs have added themselves to `count` for the `round`-th time.
+    fn all(&self, count: &AtomicUsize, round: usize) -> bool {
+        self.failed.load(Ordering::Relaxed) || count.load(Ordering::Relaxed) >= round * self.jobs
+    }
+
+    /// Does `work` `repeats` times; all jobs begin together, and one that is done goes
+    /// on with `fill` until all are.
+    fn repeat(
+        &self,
+        repeats: usize,
+        fill: impl Fn() -> Result<(), ExperimentError>,
+        work: impl Fn() -> Result<f64, ExperimentError>,
+    ) -> Result<Vec<f64>, ExperimentError> {
+        (1..=repeats)
+            .map(|round| {
+                self.arrived.fetch_add(1, Ordering::Relaxed);
+                while !self.all(&self.arrived, round) {
+                    std::thread::yield_now();
+                }
+                let value = work()?;
+                self.done.fetch_add(1, Ordering::Relaxed);
+                while !self.all(&self.done, round) {
+                    fill()?;
+                }
+                Ok(value)
+            })
+            .collect()
+    }
+}
+
+/// The middle of some figures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quartiles {
+    /// The first quartile.
+    pub q1: f64,
+    /// The median.
+    pub median: f64,
+    /// The third quartile.
+    pub q3: f64,
+}
+
+impl Quartiles {
+    /// By linear interpolation between ranks; zeros for no values.
+    pub fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = share * sorted.len().saturating_sub(1) as f64;
+            let (low, high) = (place.floor() as usize, place.ceil() as usize);
+            match (sorted.get(low), sorted.get(high)) {
+                (Some(a), Some(b)) => a + (b - a) * place.fract(),
+                _ => 0.0,
+            }
+        };
+        Self {
+            q1: at(0.25),
+            median: at(0.5),
+            q3: at(0.75),
+        }
+    }
+}
+
+/// A benchmark's figures, as they are written to JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct BenchResult {
+    /// Version of this layout.
+    pub schema: u32,
+    /// What was timed.
+    pub bench: Bench,
+    /// The workload.
+    pub model: &'static str,
+    /// The device.
+    pub device: String,
+    /// Models at once.
+    pub jobs: usize,
+    /// Threads of each.
+    pub threads: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// Unit of the values.
+    pub unit: &'static str,
+    /// All jobs together, one value a repeat.
+    pub values: Vec<f64>,
+    /// Their middle.
+    #[serde(flatten)]
+    pub quartiles: Quartiles,
+    /// Share of a training step that does not grow with the batch: launching kernels,
+    /// the graph of derivatives, the optimiser; from steps of one and of two batches.
+    /// None for other benchmarks, for a single repeat, and where a step takes so long that
+    /// the share is next to none.
+    pub fixed_share: Option<f64>,
+    /// The most memory the process had, in MiB.
+    pub host_peak_mb: Option<f64>,
+    /// What the device's allocator holds at the end, in MiB; none for the CPU.
+    pub device_peak_mb: Option<f64>,
+}
+
+/// The same models one at a time with all threads, and side by side.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sweep {
+    /// Version of this layout.
+    pub schema: u32,
+    /// The workload.
+    pub model: &'static str,
+    /// The device.
+    pub device: String,
+    /// Models trained.
+    pub models: usize,
+    /// Models at once in the second way.
+    pub jobs: usize,
+    /// Seconds, one at a time.
+    pub one_at_a_time_s: f64,
+    /// Seconds, side by side.
+    pub side_by_side_s: f64,
+}
+
+/// Times `bench` on `workload`.
+///
+/// # Errors
+/// Those of training and measuring.
+pub fn bench(
+    bench: Bench,
+    workload: &Workload,
+    chosen: &Chosen,
+    settings: &Settings,
+) -> Result<BenchResult, ExperimentError> {
+    let runner = Runner::new(workload, &chosen.device);
+    let batch = workload.training.batch;
+    // A job keeps its thread over all repeats, as in a run: on a GPU each thread has a
+    // stream with memory of its own.
+    let per_job = runner.side_by_side(settings, &|job, together| {
+        // What a job that is done goes on with until all are.
+        let fill = || runner.train(job, batch, 1).map(|_| ());
+        match bench {
+            Bench::Train => {
+                let rate = runner.train(job, batch, 3)?;
+                let steps = settings.steps(rate, batch);
+                together.repeat(settings.repeats, fill, || runner.train(job, batch, steps))
+            }
+            Bench::Extract => {
+                let network = runner.network(job)?;
+                runner.extract(&network, 0.0)?;
+                together.repeat(settings.repeats, fill, || {
+                    runner.extract(&network, settings.seconds)
+                })
+            }
+            Bench::Measure => {
+                let probes = [2 * job, 2 * job + 1].map(|seed| runner.network(seed));
+                let [a, b] = probes.map(|network| network.map(|n| runner.probe(&n)));
+                let probes = [a?, b?];
+                runner.measure(&probes, 0.0)?;
+                together.repeat(settings.repeats, fill, || {
+                    runner.measure(&probes, settings.seconds)
+                })
+            }
+        }
+    })?;
+    let values: Vec<f64> = (0..settings.repeats)
+        .map(|repeat| per_job.iter().map(|job| job[repeat]).sum())
+        .collect();
+    let memory = (host_peak_mib(), device_mib(&chosen.device));
+    let seconds_a_step = batch as f64 * settings.jobs as f64 / mean(&values);
+    let fixed_share = match bench {
+        Bench::Train if settings.repeats > 1 && seconds_a_step < 0.5 => {
+            Some(runner.fixed_share(settings)?)
+        }
+        _ => None,
+    };
+    Ok(BenchResult {
+        schema: SCHEMA,
+        bench,
+        model: workload.name,
+        device: chosen.name.clone(),
+        jobs: settings.jobs,
+        threads: settings.threads,
+        batch: match bench {
+            Bench::Train => batch,
+            _ => EXTRACT_BATCH,
+        },
+        unit: bench.unit(),
+        quartiles: Quartiles::of(&values),
+        values,
+        fixed_share,
+        host_peak_mb: memory.0,
+        device_peak_mb: memory.1,
+    })
+}
+
+/// Trains four models a job, one at a time with all threads, then side by side.
+///
+/// # Errors
+/// Those of training.
+pub fn bench_sweep(
+    workload: &Workload,
+    chosen: &Chosen,
+    settings: &Settings,
+) -> Result<Sweep, ExperimentError> {
+    let runner = Runner::new(workload, &chosen.device);
+    let batch = workload.training.batch;
+    let alone = Settings {
+        jobs: 1,
+        threads: settings.jobs * settings.threads,
+        ..*settings
+    };
+    let rate = runner.side_by_side(&alone, &|job, _| Ok(vec![runner.train(job, batch, 3)?]))?;
+    let steps = settings.steps(mean(&rate[0]), batch);
+    let models = 4 * settings.jobs;
+    let time = |settings: &Settings| -> Result<f64, ExperimentError> {
+        let each = models / settings.jobs;
+        let start = Instant::now();
+        runner.side_by_side(settings, &|job, _| {
+            (0..each)
+                .map(|model| runner.train(job * each + model, batch, steps))
+                .collect()
+        })?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    Ok(Sweep {
+        schema: SCHEMA,
+        model: workload.name,
+        device: chosen.name.clone(),
+        models,
+        jobs: settings.jobs,
+        one_at_a_time_s: time(&alone)?,
+        side_by_side_s: time(settings)?,
+    })
+}
+
+/// One job's work: from its number, kept in step with the others, to its figures.
+type Work<'a> = dyn Fn(usize, &Together) -> Result<Vec<f64>, ExperimentError> + Sync + 'a;
+
+struct Runner<'a> {
+    workload: &'a Workload,
+    device: &'a Device,
+    samples: DeviceImages,
+    labels: Vec<u32>,
+    probe: DeviceSamples,
+}
+
+impl<'a> Runner<'a> {
+    fn new(workload: &'a Workload, device: &'a Device) -> Self {
+        let dataset = workload.dataset();
+        let normalization = match workload.model.objective() {
+            Objective::Classify | Objective::Predict => Normalization::of(&dataset),
+            // The targets of an autoencoder are in 0..=1.
+            Objective::Reconstruct => Normalization::identity(workload.input[0]),
+        };
+        let probe: Vec<u32> = (0..PROBE as u32).collect();
+        Self {
+            workload,
+            device,
+            samples: DeviceImages::new(&dataset, None, &normalization, device),
+            labels: dataset.factors[0]
+                .values
+                .iter()
+                .map(|&v| v.into())
+                .collect(),
+            probe: DeviceSamples::new(&dataset, Some(&probe), &normalization, device),
+        }
+    }
+
+    /// Runs `work` once a job, all at once, each in a thread pool of its own; returns
+    /// what each returned.
+    fn side_by_side(
+        &self,
+        settings: &Settings,
+        work: &Work<'_>,
+    ) -> Result<Vec<Vec<f64>>, ExperimentError> {
+        let together = Together::new(settings.jobs);
+        std::thread::scope(|scope| {
+            let jobs: Vec<_> = (0..settings.jobs)
+                .map(|job| {
+                    let together = &together;
+                    scope.spawn(move || {
+                        let pool = rayon::ThreadPoolBuilder::new()
+                            .num_threads(settings.threads)
+                            .build();
+                        // Where a job ends in a panic the others must not wait for it.
+                        let result = catch_unwind(AssertUnwindSafe(|| match pool {
+                            Ok(pool) => pool.install(|| work(job, together)),
+                            Err(_) => work(job, together),
+                        }))
+                        .unwrap_or_else(|_| {
+                            Err(ExperimentError::Panic("a library panicked".into()))
+                        });
+                        if result.is_err() {
+                            together.give_up();
+                        }
+                        result
+                    })
+                })
+                .collect();
+            jobs.into_iter()
+                .map(|job| {
+                    job.join().unwrap_or_else(|_| {
+                        Err(ExperimentError::Panic("a library panicked".into()))
+                    })
+                })
+                .collect()
+        })
+    }
+
+    /// Trains a new model for `steps` and returns samples a second.
+    fn train(&self, job: usize, batch: usize, steps: usize) -> Result<f64, ExperimentError> {
+        let n = (batch * steps) as u32;
+        let indices: Vec<u32> = (0..n).map(|i| i % SAMPLES as u32).collect();
+        let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i as usize]).collect();
+        let mut config = self.workload.training.clone();
+        config.batch = batch;
+        let mut rate = 0.0;
+        train(
+            "a",
+            &self.workload.model,
+            &TrainingSet {
+                samples: &self.samples,
+                indices: &indices,
+                labels: &labels,
+                classes: self.workload.classes,
+            },
+            &config,
+            &Stream::new(job as u64),
+            self.device,
+            &mut |epoch| rate = epoch.samples_per_s,
+        )?;
+        Ok(rate)
+    }
+
+    /// How much of a step does not grow with the batch: with t1 and t2 the times of a
+    /// step of one and of two batches, (2 t1 - t2) / t1. Taken alternately, three times.
+    fn fixed_share(&self, settings: &Settings) -> Result<f64, ExperimentError> {
+        let alone = Settings {
+            jobs: 1,
+            ..*settings
+        };
+        let batch = self.workload.training.batch;
+        let shares = self.side_by_side(&alone, &|job, _| {
+            let rate = self.train(job, batch, 2)?;
+            let steps = (settings.steps(rate, batch) / 4).max(2);
+            self.train(job, 2 * batch, 2)?;
+            let seconds = |batch: usize| -> Result<f64, ExperimentError> {
+                Ok(batch as f64 / self.train(job, batch, steps)?)
+            };
+            (0..3)
+                .map(|_| {
+                    let (one, two) = (seconds(batch)?, seconds(2 * batch)?);
+                    Ok((2.0 * one - two) / one)
+                })
+                .collect()
+        })?;
+        Ok(Quartiles::of(&shares[0]).median.clamp(0.0, 1.0))
+    }
+
+    fn network(&self, job: usize) -> Result<Network, ExperimentError> {
+        let shape = ModelShape {
+            input: self.samples.shape(),
+            classes: self.workload.classes,
+        };
+        let mut rng = Stream::new(job as u64).child("weights").rng();
+        Network::new(&self.workload.model, shape, &mut rng, self.device)
+            .map_err(|e| ExperimentError::Train(e.into()))
+    }
+
+    fn probe(&self, network: &Network) -> ProbeActivations {
+        extract(network, &self.probe, "bench", Pooling::Mean, EXTRACT_BATCH)
+    }
+
+    /// Extracts probes for at least `seconds` and returns samples a second.
+    fn extract(&self, network: &Network, seconds: f64) -> Result<f64, ExperimentError> {
+        rate(seconds, || {
+            self.wait(&self.probe(network))?;
+            Ok(PROBE)
+        })
+    }
+
+    /// Reads one number of each layer, so that all of them are there.
+    fn wait(&self, activations: &ProbeActivations) -> Result<(), ExperimentError> {
+        for layer in &activations.layers {
+            layer
+                .values
+                .clone()
+                .slice([0..1, 0..1])
+                .try_into_data()
+                .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Measures two models for at least `seconds` and returns layer pairs a second.
+    fn measure(
+        &self,
+        probes: &[ProbeActivations; 2],
+        seconds: f64,
+    ) -> Result<f64, ExperimentError> {
+        let measures: Vec<&dyn Measure> = DEFAULT_MEASURES
+            .iter()
+            .filter_map(|name| find(name))
+            .collect();
+        rate(seconds, || {
+            let layers = |probe: &ProbeActivations| {
+                (probe.layers.iter())
+                    .map(|l| Layer::from_tensor(l.name.clone(), l.values.clone()))
+                    .collect::<Result<Vec<Layer>, _>>()
+            };
+            let models = vec![layers(&probes[0])?, layers(&probes[1])?];
+            let set = Set::new(models, self.device, Options::default())?;
+            let pairs = set.pairs(0, 1);
+            let permutations = Permutations::random(set.rows(), 0, 0);
+            set.compare(&measures, &pairs, &permutations, &mut |_| ())?;
+            Ok(pairs.len())
+        })
+    }
+}
+
+/// Does `work` until `seconds` are over, at least once; returns what it did a second.
+fn rate(
+    seconds: f64,
+    mut work: impl FnMut() -> Result<usize, ExperimentError>,
+) -> Result<f64, ExperimentError> {
+    let start = Instant::now();
+    let mut done = work()?;
+    while start.elapsed().as_secs_f64() < seconds {
+        done += work()?;
+    }
+    Ok(done as f64 / start.elapsed().as_secs_f64())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_are_interpolated() {
+        let found = Quartiles::of(&[4.0, 1.0, 3.0, 2.0]);
+        assert_eq!((found.q1, found.median, found.q3), (1.75, 2.5, 3.25));
+        let one = Quartiles::of(&[7.0]);
+        assert_eq!((one.q1, one.median, one.q3), (7.0, 7.0, 7.0));
+    }
+}

@@ -1,0 +1,149 @@
+//! What is timed: a model, its input and its training settings.
+
+use rand::RngExt;
+use reprsim_base::Stream;
+use reprsim_data::{Bytes, Dataset, Factor, Part, SampleShape, Samples};
+use reprsim_models::{ModelConfig, Stem};
+use reprsim_train::{OptimizerConfig, ScheduleConfig, TrainingConfig};
+
+/// Samples on the device; an epoch of more goes over them again.
+pub(super) const SAMPLES: usize = 2048;
+
+/// A model and the settings it is trained with.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The model.
+    pub model: ModelConfig,
+    /// Channels, height and width of an image.
+    pub input: [usize; 3],
+    /// Classes.
+    pub classes: usize,
+    /// How it is trained.
+    pub training: TrainingConfig,
+}
+
+/// Names of the workloads: the models at the sizes of `experiments/quick.toml` (`mlp`,
+/// `cnn`) and of the paper.
+pub const WORKLOADS: [&str; 5] = ["mlp", "cnn", "resnet18", "vae", "vit"];
+
+impl Workload {
+    /// The workload of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let sgd = OptimizerConfig::Sgd {
+            lr: 0.01, // random labels at a higher rate may diverge
+            momentum: 0.9,
+            weight_decay: 5e-4,
+        };
+        let training = |batch, optimizer| TrainingConfig {
+            epochs: 1,
+            batch,
+            drop_last: true,
+            optimizer,
+            schedule: ScheduleConfig::Constant,
+            label_smoothing: 0.0,
+            augment: Vec::new(),
+            fill: Vec::new(),
+            language: None,
+        };
+        let (model, input, classes, training) = match name {
+            "mlp" => (
+                ModelConfig::Mlp {
+                    hidden: vec![512, 256],
+                },
+                [3, 28, 28],
+                8,
+                training(64, sgd),
+            ),
+            "cnn" => (
+                ModelConfig::Cnn { width: 16 },
+                [3, 28, 28],
+                8,
+                training(64, sgd),
+            ),
+            "resnet18" => (
+                ModelConfig::Resnet {
+                    depth: 18,
+                    width: 64,
+                    stem: Stem::Cifar,
+                },
+                [3, 32, 32],
+                10,
+                training(128, sgd),
+            ),
+            "vae" => (
+                ModelConfig::Vae {
+                    width: 64,
+                    latent: 20,
+                },
+                [1, 28, 28],
+                10,
+                training(
+                    128,
+                    OptimizerConfig::Adam {
+                        lr: 1e-3,
+                        weight_decay: 1e-5,
+                    },
+                ),
+            ),
+            "vit" => (
+                ModelConfig::Vit {
+                    width: 192,
+                    depth: 6,
+                    heads: 3,
+                    patch: 4,
+                },
+                [3, 32, 32],
+                10,
+                training(
+                    128,
+                    OptimizerConfig::AdamW {
+                        lr: 1e-3,
+                        weight_decay: 0.05,
+                        beta_2: 0.999,
+                        decay_vectors: true,
+                    },
+                ),
+            ),
+            _ => return None,
+        };
+        let name = WORKLOADS.into_iter().find(|known| *known == name)?;
+        Some(Self {
+            name,
+            model,
+            input,
+            classes,
+            training,
+        })
+    }
+
+    /// Random images and labels: time does not depend on what is in them.
+    pub(super) fn dataset(&self) -> Dataset {
+        let [channels, height, width] = self.input;
+        let mut rng = Stream::new(0).child("bench").rng();
+        let bytes: Vec<u8> = (0..SAMPLES * channels * height * width)
+            .map(|_| rng.random())
+            .collect();
+        let classes = self.classes as u16;
+        Dataset {
+            name: "random".into(),
+            identity: "random".into(),
+            part: Part::Train,
+            shape: SampleShape::Image {
+                channels,
+                height,
+                width,
+            },
+            samples: Samples::Bytes(Bytes::from(bytes)),
+            factors: vec![Factor {
+                name: "class".into(),
+                classes: (0..classes).map(|c| c.to_string()).collect(),
+                values: (0..SAMPLES).map(|_| rng.random_range(0..classes)).collect(),
+            }],
+            label: vec!["class".into()],
+            blocks: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a cell found.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the layout of `result.json`.
+pub const RESULT_SCHEMA: u32 = 3;
+
+/// One similarity: a pair of layers, a probe, a measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The probe.
+    pub probe: String,
+    /// Layer of model a.
+    pub layer_a: String,
+    /// Layer of model b.
+    pub layer_b: String,
+    /// The measure.
+    pub measure: String,
+    /// The value; absent where it is undefined.
+    pub value: Option<f64>,
+    /// Why it is undefined.
+    pub undefined: Option<String>,
+    /// Samples.
+    pub n: usize,
+    /// Dimensions of layer a.
+    pub d_a: usize,
+    /// Dimensions of layer b.
+    pub d_b: usize,
+    /// Mean over permutations of the samples, over all of them where that is
+    /// known in closed form: the chance level here.
+    pub null_mean: Option<f64>,
+    /// Share of permutations that reach the value.
+    pub p_permutation: Option<f64>,
+    /// The value on a scale from what chance gives (0) to identity (1).
+    pub calibrated: Option<f64>,
+}
+
+/// How one model of a pair trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelResult {
+    /// Training loss of the last epoch, of a language model up to the evaluation whose
+    /// network was kept; absent for an untrained model.
+    pub train_loss: Option<f64>,
+    /// Training accuracy of the last epoch; absent for an untrained model.
+    pub train_accuracy: Option<f64>,
+    /// Accuracy on held-out samples of the classes it knows, in its own labels;
+    /// absent for an untrained model.
+    pub test_accuracy: Option<f64>,
+    /// Least loss on held-out windows, in nats a token; of language models alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+}
+
+/// Everything a finished cell found. Its file is written last: its presence
+/// means that the cell is done. Nothing in it depends on time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellResult {
+    /// Version of the layout of this file.
+    pub schema: u32,
+    /// The cell's hash.
+    pub cell: String,
+    /// Hash of what was measured.
+    pub measuring: String,
+    /// The device.
+    pub device: String,
+    /// Shared samples over samples per model, counted; absent for untrained pairs.
+    pub samples_shared: Option<f64>,
+    /// Shared classes or label factors over those of one model, counted.
+    pub labels_shared: Option<f64>,
+    /// Samples each model was trained on.
+    pub train_samples: usize,
+    /// Model a.
+    pub a: ModelResult,
+    /// Model b.
+    pub b: ModelResult,
+    /// All similarities.
+    pub scores: Vec<Score>,
+}
