@@ -6,11 +6,13 @@
 mod digest;
 mod names;
 mod paths;
+mod settings;
 mod stream;
 mod whole;
 
 pub use digest::{Digest, sha256, sum_while_copying};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
+pub use settings::settings;
 pub use stream::Stream;
 pub use whole::{temporary_beside, write_whole};

@@ -1,13 +1,18 @@
 //! A resolved experiment: every default filled in, every name checked.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_data::{DatasetSpec, TextSettings};
-use reprsim_metrics::Measure;
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::{Normalization, TrainingConfig};
+use reprsim_train::{Foreign, Initial, Normalization, TaskConfig, TrainingConfig};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::axis::Words;
+use crate::measure::MeasureName;
+use crate::sweep::Sweep;
 
 /// An experiment as it will be run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +33,10 @@ pub struct Experiment {
     pub dataset: DatasetConfig,
     /// The architecture.
     pub model: ModelConfig,
+    /// How models begin; with random weights if absent.
+    pub initial: Option<Foreign>,
+    /// What they learn.
+    pub task: TaskConfig,
     /// The training.
     pub training: TrainingConfig,
     /// What is swept.
@@ -38,12 +47,14 @@ pub struct Experiment {
     pub pooling: Pooling,
     /// What is measured and reported.
     pub analysis: AnalysisConfig,
+    /// What else is computed of each pair, with its settings.
+    pub evaluations: BTreeMap<String, serde_json::Value>,
     /// Which large files are kept.
     pub keep: Keep,
 }
 
 /// What cells of one seed share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pairing {
     /// Nothing: every cell draws its own split, weights and order.
@@ -116,167 +127,12 @@ impl DatasetConfig {
     }
 }
 
-/// What a sweep varies: an overlap of the two models, or the size of both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AxisKind {
-    /// Shared samples, same classes.
-    Data,
-    /// Shared classes and their samples; the classes of text are its corpora.
-    Class,
-    /// Same samples, shared label factors, tasks of equal size.
-    Task,
-    /// Same samples, tasks that are listed pair by pair; the level is the number of
-    /// label factors that both tasks hold.
-    Partition,
-    /// Same items, shared drawings of them.
-    Style,
-    /// The model's width.
-    Width,
-    /// The model's depth.
-    Depth,
-}
-
-impl AxisKind {
-    /// All kinds.
-    pub const ALL: [Self; 7] = [
-        Self::Data,
-        Self::Class,
-        Self::Task,
-        Self::Partition,
-        Self::Style,
-        Self::Width,
-        Self::Depth,
-    ];
-
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Class => "class",
-            Self::Task => "task",
-            Self::Partition => "partition",
-            Self::Style => "style",
-            Self::Width => "width",
-            Self::Depth => "depth",
-        }
-    }
-
-    /// Whether its levels are overlaps in 0..=1.
-    pub fn is_overlap(self) -> bool {
-        matches!(self, Self::Data | Self::Class | Self::Task | Self::Style)
-    }
-}
-
-/// A one-axis sweep (`[[axis]]`), or a factorial design (`[[grid]]`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sweep {
-    /// What is crossed; one axis for an `[[axis]]`.
-    pub axes: Vec<Axis>,
-    /// Task axis: the factors tasks are made of. Style axis: the factor that says
-    /// what is drawn and the one that says how.
-    pub factors: Vec<String>,
-    /// Task axis: factors in one model's task.
-    pub factors_per_task: usize,
-    /// Partition axis: the tasks of models a and b, as lists of factors.
-    pub pairs: Vec<[Vec<String>; 2]>,
-}
-
-impl Sweep {
-    /// Its name, such as `data` or `data x task`.
-    pub fn name(&self) -> String {
-        let names: Vec<&str> = self.axes.iter().map(|a| a.kind.name()).collect();
-        names.join(" x ")
-    }
-
-    /// Whether one of its axes is of this kind.
-    pub fn has(&self, kind: AxisKind) -> bool {
-        self.axes.iter().any(|a| a.kind == kind)
-    }
-
-    /// All points, the last axis fastest. To an overlap axis that does not list
-    /// overlap 1 that level is added, unlisted: the ceiling.
-    pub fn points(&self) -> Vec<Point> {
-        if self.has(AxisKind::Partition) {
-            return self
-                .pairs
-                .iter()
-                .enumerate()
-                .map(|(index, [a, b])| Point {
-                    levels: vec![(
-                        AxisKind::Partition,
-                        a.iter().filter(|f| b.contains(f)).count() as f64,
-                    )],
-                    pair: Some(index),
-                    listed: true,
-                })
-                .collect();
-        }
-        let mut points = vec![Point {
-            levels: vec![],
-            pair: None,
-            listed: true,
-        }];
-        for axis in &self.axes {
-            points = points
-                .iter()
-                .flat_map(|point| {
-                    axis.levels.iter().map(|&level| {
-                        let mut point = point.clone();
-                        point.levels.push((axis.kind, level));
-                        point
-                    })
-                })
-                .collect();
-        }
-        if let [axis] = self.axes.as_slice()
-            && axis.kind.is_overlap()
-            && !axis.levels.contains(&1.0)
-        {
-            points.push(Point {
-                levels: vec![(axis.kind, 1.0)],
-                pair: None,
-                listed: false,
-            });
-        }
-        points
-    }
-}
-
-/// One axis of a sweep.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Axis {
-    /// What it varies.
-    pub kind: AxisKind,
-    /// Its levels, ascending.
-    pub levels: Vec<f64>,
-}
-
-/// A point of a sweep: a level of each axis.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// The level of each axis, in the sweep's order.
-    pub levels: Vec<(AxisKind, f64)>,
-    /// Partition axis: which of its pairs.
-    pub pair: Option<usize>,
-    /// Whether the experiment file lists it; an added ceiling is shown but not
-    /// fitted.
-    pub listed: bool,
-}
-
-impl Point {
-    /// The level on an axis of this kind.
-    pub fn level(&self, kind: AxisKind) -> Option<f64> {
-        let found = self.levels.iter().find(|(k, _)| *k == kind);
-        found.map(|(_, level)| *level)
-    }
-}
-
 /// Which samples a probe holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeKind {
     /// Held-out samples of all classes, the same for every cell.
+    #[default]
     Fixed,
     /// The paper's probe of the classes both models know: its size and classes
     /// vary with the overlap.
@@ -313,8 +169,8 @@ pub struct ProbeConfig {
 }
 
 impl Experiment {
-    /// Names of all layers, those that only some depths of a sweep have included.
-    pub fn layer_names(&self) -> Vec<&'static str> {
+    /// Names of all layers, those that only some models of a sweep have included.
+    pub fn layer_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for model in swept_models(&self.model, &self.sweeps) {
             for name in model.layer_names() {
@@ -325,17 +181,37 @@ impl Experiment {
         }
         names
     }
+
+    /// How models that are trained begin.
+    pub fn initial(&self) -> Initial {
+        self.initial.clone().map_or(Initial::Random, Initial::Checkpoint)
+    }
+
+    /// What samples and classes of its data are called.
+    pub fn words(&self) -> Words {
+        match self.dataset.text {
+            Some(_) => Words {
+                samples: "chunks of text",
+                class: "corpus",
+                classes: "corpora (the classes of text)",
+            },
+            None => Words {
+                samples: "samples",
+                class: "class",
+                classes: "classes",
+            },
+        }
+    }
 }
 
-/// The model, and as it is at every depth that is swept.
+/// The model, and as it is at every level of an axis that changes it.
 pub(crate) fn swept_models(model: &ModelConfig, sweeps: &[Sweep]) -> Vec<ModelConfig> {
-    let depths = sweeps
-        .iter()
-        .flat_map(|s| &s.axes)
-        .filter(|a| a.kind == AxisKind::Depth)
-        .flat_map(|a| &a.levels);
-    let deeper = depths.filter_map(|&depth| model.with_depth(depth as usize));
-    std::iter::once(model.clone()).chain(deeper).collect()
+    let axes = sweeps.iter().flat_map(|sweep| &sweep.axes);
+    let swept = axes.flat_map(|axis| {
+        let levels = axis.levels.iter();
+        levels.filter_map(|&level| axis.kind.model(model, level))
+    });
+    std::iter::once(model.clone()).chain(swept).collect()
 }
 
 impl ProbeConfig {
@@ -355,8 +231,8 @@ impl ProbeConfig {
 pub struct AnalysisConfig {
     /// The one result that was declared before the run.
     pub primary: Primary,
-    /// Names of all measures taken, as in the registry.
-    pub measures: Vec<String>,
+    /// All measures taken.
+    pub measures: Vec<MeasureName>,
     /// Nearest neighbours, for the measures that use them.
     pub k: usize,
     /// Permutations of the probe for each p-value; 0: none.
@@ -371,7 +247,7 @@ pub struct AnalysisConfig {
 
 /// What similarity may depend on beside overlap; a mean over the two models of a pair.
 /// (Size is no covariate: cells differ in it only where it is an axis.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Covariate {
     /// Accuracy on held-out samples.
@@ -394,20 +270,16 @@ impl Covariate {
 }
 
 impl AnalysisConfig {
-    /// The measures themselves.
-    pub fn measures(&self) -> Vec<&'static dyn Measure> {
-        self.measures
-            .iter()
-            .filter_map(|name| reprsim_metrics::find(name))
-            .collect()
-    }
-
     /// The measures' names in results.
     pub fn full_names(&self) -> Vec<String> {
-        self.measures()
-            .iter()
-            .map(|m| m.full_name(self.k))
-            .collect()
+        let measures = self.measures.iter();
+        measures.map(|measure| measure.full_name(self.k)).collect()
+    }
+
+    /// The declared measure; every experiment that was read has one.
+    pub fn primary_measure(&self) -> Option<MeasureName> {
+        let declared = |m: &&MeasureName| m.full_name(self.k) == self.primary.measure;
+        self.measures.iter().find(declared).copied()
     }
 }
 
@@ -423,10 +295,20 @@ pub struct Primary {
 }
 
 /// Which large files a run keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Keep {
     /// Checkpoints: needed to measure again without training again.
     pub checkpoints: bool,
     /// Activations of every probe.
     pub activations: bool,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            checkpoints: true,
+            activations: false,
+        }
+    }
 }

@@ -1,17 +1,37 @@
 //! The words of an experiment file, what they mean, and the plan of its cells.
 //!
-//! `file` reads an experiment file into an [`Experiment`]; [`Plan`] expands it to numbered
-//! cells. Nothing is opened, trained or written here.
+//! `file` reads an experiment file into an [`Experiment`]; `axis` knows the kinds of axes that
+//! it sweeps; [`Plan`] expands it to numbered cells; `key` names what determines them. Nothing
+//! is opened, trained or written here.
 
+mod axis;
 mod error;
+mod evaluation;
 mod experiment;
 mod file;
+mod key;
+mod measure;
 mod plan;
+mod reference;
+mod schema;
+mod sweep;
+mod term;
 
-pub use error::ExperimentError;
+pub use axis::{AxisKind, CAUSES, Cause, Design, LabelSpace, Refusal, SplitRequest, Subject, Words};
+pub use error::ConfigError;
+pub use evaluation::EvaluationSettings;
 pub use experiment::{
-    AnalysisConfig, Axis, AxisKind, Covariate, DatasetConfig, Experiment, Keep, Pairing, Point,
-    Primary, ProbeConfig, ProbeKind, Sweep,
+    AnalysisConfig, Covariate, DatasetConfig, Experiment, Keep, Pairing, Primary, ProbeConfig,
+    ProbeKind,
 };
-pub use file::{DEFAULT_MEASURES, read_experiment};
-pub use plan::{Cell, CellRole, Plan};
+pub use file::{
+    AnalysisSection, AxisSection, DEFAULT_MEASURES, DatasetSection, ExperimentFile, GridSection,
+    PrimarySection, ProbeSection, read_experiment,
+};
+pub use key::{Form, VERSION};
+pub use measure::MeasureName;
+pub use plan::{Cell, CellRole, Plan, placeless};
+pub use reference::reference;
+pub use schema::schema;
+pub use sweep::{Axis, Point, Sweep};
+pub use term::Term;

@@ -1,21 +1,21 @@
 //! Expands an experiment to its numbered cells.
 
+use std::error::Error;
 use std::path::Path;
 
 use reprsim_base::Stream;
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
+use reprsim_train::{Foreign, Initial, Reference};
 use serde::{Deserialize, Serialize};
-use reprsim_base::Digest;
 
-use crate::ExperimentError;
-use crate::experiment::{AxisKind, DatasetConfig, Experiment, Pairing, Point, ProbeConfig, Sweep};
-
-/// Version of what determines a cell; part of every cell's hash.
-const CELL_SCHEMA: u32 = 2;
+use crate::error::ConfigError;
+use crate::experiment::{DatasetConfig, Experiment, Pairing, ProbeConfig};
+use crate::key::Form;
+use crate::sweep::{Point, Sweep};
 
 /// Version of the layout of `plan.json`.
-const PLAN_SCHEMA: u32 = 2;
+const PLAN_SCHEMA: u32 = 3;
 
 /// Why a cell is in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,17 +82,19 @@ impl Cell {
 
     /// The architecture at this cell's point.
     pub fn model(&self, experiment: &Experiment) -> ModelConfig {
-        let mut model = experiment.model.clone();
-        if let Some((_, point)) = self.point() {
-            for &(kind, level) in &point.levels {
-                match kind {
-                    AxisKind::Width => model = model.with_width(level as usize),
-                    AxisKind::Depth => model = model.with_depth(level as usize).unwrap_or(model),
-                    _ => {}
-                }
-            }
+        let levels = self.point().map_or(&[][..], |(_, point)| &point.levels);
+        levels.iter().fold(experiment.model.clone(), |model, (kind, level)| {
+            kind.model(&model, *level).unwrap_or(model)
+        })
+    }
+
+    /// How this cell's models begin: of an untrained pair, as the experiment's reference says.
+    pub fn initial(&self, experiment: &Experiment) -> Initial {
+        let random = |initial: &&Foreign| initial.reference == Reference::Random;
+        match (&self.role, experiment.initial.as_ref().filter(random)) {
+            (CellRole::Untrained, Some(_)) => Initial::Random,
+            _ => experiment.initial(),
         }
-        model
     }
 
     /// The root of the cell's random streams.
@@ -100,7 +102,7 @@ impl Cell {
         let root = Stream::new(experiment.root_seed).child("cell");
         let stream = match (self.point(), self.sweep(experiment)) {
             (Some((_, point)), Some(sweep)) => {
-                let of_sweep = root.child(sweep.name());
+                let of_sweep = root.child(sweep.term().to_string());
                 match experiment.pairing {
                     Pairing::Nested => of_sweep,
                     Pairing::Independent => {
@@ -135,23 +137,6 @@ pub struct Plan {
     pub cells: Vec<Cell>,
 }
 
-/// What determines the two models of a cell, in a fixed order for hashing.
-#[derive(Serialize)]
-struct Determinants<'a> {
-    schema: u32,
-    root_seed: u64,
-    pairing: Pairing,
-    dataset: DatasetConfig,
-    model: ModelConfig,
-    training: Option<&'a reprsim_train::TrainingConfig>,
-    sweep: Option<String>,
-    factors: &'a [String],
-    factors_per_task: usize,
-    tasks: Option<&'a [Vec<String>; 2]>,
-    levels: &'a [(AxisKind, f64)],
-    seed: usize,
-}
-
 impl Plan {
     /// Expands `experiment`. Cells are ordered by sweep, then seed, then point,
     /// so that an interrupted run holds whole repetitions; the untrained pairs
@@ -165,7 +150,7 @@ impl Plan {
                 role,
                 hash: String::new(),
             };
-            cell.hash = hash(experiment, &cell);
+            cell.hash = form(experiment, &cell).key();
             cells.push(cell);
         };
         for seed in 0..experiment.seeds {
@@ -186,30 +171,6 @@ impl Plan {
         }
     }
 
-    /// Hash of what is measured: changing it measures again, without training.
-    pub fn measuring_hash(&self) -> String {
-        let e = &self.experiment;
-        // Where files of the user's own are does not matter, what they hold does.
-        let probes: Vec<ProbeConfig> = e
-            .probes
-            .iter()
-            .map(|probe| ProbeConfig {
-                corpora: probe.corpora.as_ref().map(|c| without_folders(c)),
-                ..probe.clone()
-            })
-            .collect();
-        let json = serde_json::to_vec(&(
-            CELL_SCHEMA,
-            &probes,
-            e.pooling,
-            &e.analysis.measures,
-            e.analysis.k,
-            e.analysis.permutations,
-            e.keep.activations,
-        ));
-        digest(&json.unwrap_or_default())
-    }
-
     /// Number of models that are trained.
     pub fn models_to_train(&self) -> usize {
         2 * self.cells.iter().filter(|c| c.point().is_some()).count()
@@ -218,40 +179,52 @@ impl Plan {
     /// Reads the plan that a run directory holds.
     ///
     /// # Errors
-    /// [`ExperimentError::Usage`] if the directory is no run; otherwise
-    /// [`ExperimentError::Store`].
-    pub fn read(run: &Path) -> Result<Self, ExperimentError> {
-        let path = run.join("plan.json");
-        if !path.exists() {
-            return Err(ExperimentError::Usage(format!(
-                "{} is not a run directory: it has no plan.json",
-                run.display()
-            )));
+    /// [`ConfigError::Plan`] if the directory is no run, or one of another program's.
+    pub fn read(run: &Path) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        struct Layout {
+            schema: u32,
         }
-        let text = std::fs::read_to_string(&path).map_err(|e| ExperimentError::store(&path, e))?;
-        let plan: Self =
-            serde_json::from_str(&text).map_err(|e| ExperimentError::store(&path, e))?;
-        if plan.schema != PLAN_SCHEMA {
-            return Err(ExperimentError::store(
-                &path,
+        let path = run.join("plan.json");
+        let fail = |reason: String, source: Option<Box<dyn Error + Send + Sync>>| {
+            ConfigError::Plan {
+                path: path.clone(),
+                reason,
+                source,
+            }
+        };
+        let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => fail(
+                format!("{} is not a run directory: it has no plan.json", run.display()),
+                Some(e.into()),
+            ),
+            _ => fail(e.to_string(), Some(e.into())),
+        })?;
+        let layout: Layout =
+            serde_json::from_str(&text).map_err(|e| fail(e.to_string(), Some(e.into())))?;
+        if layout.schema != PLAN_SCHEMA {
+            return Err(fail(
                 format!(
-                    "layout version {}; this program reads {PLAN_SCHEMA}",
-                    plan.schema
+                    "the run was written in layout {}, this program reads layout {PLAN_SCHEMA}: \
+                     use the program that wrote it, or run the experiment again with another --out",
+                    layout.schema
                 ),
+                None,
             ));
         }
-        Ok(plan)
+        serde_json::from_str(&text).map_err(|e| fail(e.to_string(), Some(e.into())))
     }
 }
 
-fn hash(experiment: &Experiment, cell: &Cell) -> String {
-    let (sweep, point) = (cell.sweep(experiment), cell.point().map(|(_, p)| p));
-    let what = Determinants {
-        schema: CELL_SCHEMA,
-        root_seed: experiment.root_seed,
-        pairing: experiment.pairing,
-        // Where files of the user's own are does not matter, what they hold does.
-        dataset: DatasetConfig {
+/// What determines the two models of a cell.
+fn form(experiment: &Experiment, cell: &Cell) -> Form {
+    let mut form = Form::new();
+    form.add("root_seed", experiment.root_seed);
+    form.add("pairing", experiment.pairing);
+    // Where files of the user's own are does not matter, what they hold does.
+    form.add(
+        "dataset",
+        DatasetConfig {
             path: None,
             text: experiment.dataset.text.as_ref().map(|text| TextSettings {
                 corpora: without_folders(&text.corpora),
@@ -259,18 +232,37 @@ fn hash(experiment: &Experiment, cell: &Cell) -> String {
             }),
             ..experiment.dataset.clone()
         },
-        model: cell.model(experiment),
-        training: sweep.map(|_| &experiment.training),
-        sweep: sweep.map(Sweep::name),
-        factors: sweep.map_or(&[], |s| &s.factors),
-        factors_per_task: sweep.map_or(0, |s| s.factors_per_task),
-        tasks: point
-            .and_then(|p| p.pair)
-            .and_then(|pair| sweep?.pairs.get(pair)),
-        levels: point.map_or(&[], |p| &p.levels),
-        seed: cell.seed,
+    );
+    form.add("model", cell.model(experiment));
+    if let Initial::Checkpoint(initial) = cell.initial(experiment) {
+        form.add("initial.content", initial.content);
+        form.add("initial.names", initial.names);
+        form.add("initial.head", initial.head);
+    }
+    form.add("seed", cell.seed);
+    let (Some((_, point)), Some(sweep)) = (cell.point(), cell.sweep(experiment)) else {
+        return form;
     };
-    digest(&serde_json::to_vec(&what).unwrap_or_default())
+    form.add("task", &experiment.task);
+    form.add("training", &experiment.training);
+    form.add("sweep", sweep.term());
+    form.add("factors", &sweep.factors);
+    form.add("factors_per_task", sweep.factors_per_task);
+    form.add("tasks", point.pair.and_then(|pair| sweep.pairs.get(pair)));
+    for (kind, level) in &point.levels {
+        form.add(&format!("level.{kind}"), level);
+    }
+    form
+}
+
+/// Probes without the folders that their corpora are in: where files of the user's own are
+/// does not matter, what they hold does.
+pub fn placeless(probes: &[ProbeConfig]) -> Vec<ProbeConfig> {
+    let placeless = |probe: &ProbeConfig| ProbeConfig {
+        corpora: probe.corpora.as_ref().map(|c| without_folders(c)),
+        ..probe.clone()
+    };
+    probes.iter().map(placeless).collect()
 }
 
 /// Corpora without the folders that they are in.
@@ -281,10 +273,4 @@ fn without_folders(corpora: &[String]) -> Vec<String> {
             .map_or(given.clone(), |n| n.to_string_lossy().into_owned())
     };
     corpora.iter().map(name).collect()
-}
-
-fn digest(bytes: &[u8]) -> String {
-    let mut digest = Digest::new();
-    digest.update(bytes);
-    digest.short(6)
 }

@@ -35,7 +35,6 @@ impl Part {
 
 /// The shape of one sample, by modality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum SampleShape {
     /// An image of 8-bit values, stored channel by channel, row by row.
     Image {

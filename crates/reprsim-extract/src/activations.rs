@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use reprsim_models::{Network, Pooling};
-use reprsim_train::DeviceSamples;
+use reprsim_train::Supply;
 
 use crate::error::ExtractError;
 
@@ -44,35 +44,36 @@ impl ProbeActivations {
 
 /// Runs `network` (in inference mode) over `samples`, `batch` at a time, and
 /// keeps every layer, pooled, on the device.
+///
+/// # Errors
+/// [`ExtractError::Model`] if the samples are of another kind than the model takes in.
 pub fn extract(
     network: &Network,
-    samples: &DeviceSamples,
+    samples: &Supply,
     ids_sha256: &str,
     pooling: Pooling,
     batch: usize,
-) -> ProbeActivations {
-    let mut parts: Vec<(&'static str, Vec<Tensor<2>>)> = Vec::new();
-    let mut start = 0;
-    while start < samples.len() {
+) -> Result<ProbeActivations, ExtractError> {
+    let mut parts: Vec<(String, Vec<Tensor<2>>)> = Vec::new();
+    for start in (0..samples.len()).step_by(batch.max(1)) {
         let end = (start + batch.max(1)).min(samples.len());
-        let activations = network.activations(samples.slice(start, end));
+        let activations = network.activations(samples.slice(start..end))?;
         for (i, (name, feature)) in activations.layers.into_iter().enumerate() {
             if start == 0 {
                 parts.push((name, Vec::new()));
             }
             parts[i].1.push(feature.pooled(pooling));
         }
-        start = end;
     }
-    ProbeActivations {
+    Ok(ProbeActivations {
         ids_sha256: ids_sha256.to_string(),
         pooling,
         layers: parts
             .into_iter()
             .map(|(name, parts)| LayerActivation {
-                name: name.to_string(),
+                name,
                 values: Tensor::cat(parts, 0),
             })
             .collect(),
-    }
+    })
 }

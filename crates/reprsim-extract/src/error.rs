@@ -1,6 +1,9 @@
 //! What can go wrong with activations.
 
+use std::error::Error;
 use std::path::PathBuf;
+
+use reprsim_models::ModelError;
 
 /// An error of the extraction crate.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +15,8 @@ pub enum ExtractError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        reason: String,
+        #[source]
+        reason: Box<dyn Error + Send + Sync>,
     },
     /// Two sets of activations are of different samples.
     #[error(
@@ -24,7 +28,10 @@ pub enum ExtractError {
         /// The sample-id hash of the other.
         b: String,
     },
+    /// The samples are not what the model takes in.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The device failed.
     #[error("the device failed: {0}")]
-    Device(String),
+    Device(#[source] Box<dyn Error + Send + Sync>),
 }

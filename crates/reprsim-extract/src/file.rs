@@ -3,6 +3,7 @@
 //! the layers as metadata.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::path::Path;
 
 use reprsim_base::write_whole;
@@ -26,7 +27,7 @@ pub fn write_activations(
     path: &Path,
     metadata: &[(&str, &str)],
 ) -> Result<(), ExtractError> {
-    let error = |reason: String| ExtractError::File {
+    let error = |reason: Box<dyn Error + Send + Sync>| ExtractError::File {
         path: path.to_path_buf(),
         reason,
     };
@@ -36,7 +37,7 @@ pub fn write_activations(
             .values
             .clone()
             .try_into_data()
-            .map_err(|e| ExtractError::Device(e.to_string()))?;
+            .map_err(|e| ExtractError::Device(e.into()))?;
         let bytes = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
         values.push((layer.name.clone(), layer.values.dims().to_vec(), bytes));
     }
@@ -46,7 +47,7 @@ pub fn write_activations(
             TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.clone(), view))
         })
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| error(e.to_string()))?;
+        .map_err(|e| error(e.into()))?;
     let order: Vec<&str> = activations.layers.iter().map(|l| l.name.as_str()).collect();
     let mut info: HashMap<String, String> = metadata
         .iter()
@@ -56,8 +57,8 @@ pub fn write_activations(
     info.insert("sample_ids_sha256".into(), activations.ids_sha256.clone());
     info.insert("pooling".into(), pooling_name(activations.pooling).into());
     info.insert("layers".into(), order.join(","));
-    let bytes = safetensors::serialize(views, Some(info)).map_err(|e| error(e.to_string()))?;
-    write_whole(path, &bytes).map_err(|e| error(e.to_string()))
+    let bytes = safetensors::serialize(views, Some(info)).map_err(|e| error(e.into()))?;
+    write_whole(path, &bytes).map_err(|e| error(e.into()))
 }
 
 fn pooling_name(pooling: Pooling) -> &'static str {

@@ -1,54 +1,165 @@
-//! What all cells of an experiment share: data on the device, probes.
+//! What all cells of an experiment share. Each part is opened when it is first asked for, and
+//! samples go to the device when a model first sees them.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use rand::seq::SliceRandom;
-use reprsim_data::split::{Labelling, ModelSamples, PairSplit};
 use reprsim_base::Stream;
-use reprsim_data::{Dataset, Part, Probe, ProbeClasses, SampleShape, draw_probe, open};
-use reprsim_models::{InputShape, Objective};
-use reprsim_train::{Augmentation, DeviceSamples, DeviceTokens, LanguageConfig, Normalization};
-
-use reprsim_config::ExperimentError;
 use reprsim_config::{Experiment, ProbeConfig, ProbeKind};
-use crate::split::TrainingData;
+use reprsim_data::split::{ModelSamples, PairSplit};
+use reprsim_data::{
+    Dataset, Part, Probe, ProbeClasses, SampleShape, Skipped, draw_probe, factors_of, label_of,
+    open,
+};
+use reprsim_device::Chosen;
+use reprsim_models::InputShape;
+use reprsim_train::{Augmentation, Normalization, Supply};
+
+use crate::error::RunError;
+use crate::once::Once;
+use crate::training_data::TrainingData;
 
 pub(crate) struct Context {
     pub experiment: Experiment,
-    pub device: Device,
-    pub device_name: String,
-    pub training: TrainingData,
-    /// The training part on the device; cells pick rows of it. Of text nothing: windows
-    /// of a batch are drawn from chunks on the host, a few kilobytes a step.
-    pub train_samples: DeviceSamples,
-    /// The part of a text on whose loss training is stopped.
-    pub validation: Option<Dataset>,
-    /// The held-out part.
-    pub test: Dataset,
-    pub normalization: Normalization,
-    pub probes: Vec<PreparedProbe>,
-    /// The held-out part on the device, on which accuracies of classifiers are measured.
-    pub test_samples: DeviceSamples,
+    pub chosen: Chosen,
+    /// Bytes of samples that may stay on the device, for each part of a data set.
+    budget: u64,
+    cache: PathBuf,
+    training: Once<TrainingData>,
+    normalization: Once<Normalization>,
+    train_supply: Once<Supply>,
+    test: Once<Dataset>,
+    test_supply: Once<Supply>,
+    fixed_probes: Once<BTreeMap<String, ProbeSamples>>,
 }
 
-/// The samples of a probe, on the device.
-#[derive(Clone)]
+/// The samples of a probe.
 pub(crate) struct ProbeSamples {
     pub probe: Probe,
-    pub samples: DeviceSamples,
+    pub supply: Supply,
     /// The block of each sample; empty where samples are exchangeable.
     pub blocks: Vec<u32>,
 }
 
-impl ProbeSamples {
-    fn new(
-        probe: Probe,
-        dataset: &Dataset,
-        normalization: &Normalization,
-        device: &Device,
-    ) -> Self {
+/// A probe for one cell: shared by all, or its own.
+pub(crate) enum Prepared<'a> {
+    Fixed(&'a ProbeSamples),
+    Own(Box<ProbeSamples>),
+}
+
+impl std::ops::Deref for Prepared<'_> {
+    type Target = ProbeSamples;
+
+    fn deref(&self) -> &ProbeSamples {
+        match self {
+            Self::Fixed(samples) => samples,
+            Self::Own(samples) => samples,
+        }
+    }
+}
+
+impl Context {
+    /// Nothing is opened yet. `budget` bytes of each part of a data set may stay on the
+    /// device.
+    pub fn new(experiment: &Experiment, chosen: &Chosen, budget: u64, cache: &Path) -> Self {
+        Self {
+            experiment: experiment.clone(),
+            chosen: chosen.clone(),
+            budget,
+            cache: cache.to_path_buf(),
+            training: Once::default(),
+            normalization: Once::default(),
+            train_supply: Once::default(),
+            test: Once::default(),
+            test_supply: Once::default(),
+            fixed_probes: Once::default(),
+        }
+    }
+
+    /// Finds what is impossible with these data, before anything is trained.
+    ///
+    /// # Errors
+    /// Those of opening the data, [`RunError::Usage`] for what does not fit them.
+    pub fn check(&self) -> Result<(), RunError> {
+        check_images(&self.experiment, self.train_supply()?.shape())?;
+        check_matched_probes(&self.experiment, self.test()?)?;
+        self.fixed_probes().map(|_| ())
+    }
+
+    /// Files of the data set that were left out.
+    pub fn skipped(&self) -> Result<Vec<Skipped>, RunError> {
+        let (train, test) = (&self.training()?.dataset, self.test()?);
+        let mut skipped = [train.skipped.as_slice(), test.skipped.as_slice()].concat();
+        skipped.sort();
+        skipped.dedup();
+        Ok(skipped)
+    }
+
+    /// The training part.
+    pub fn training(&self) -> Result<&TrainingData, RunError> {
+        self.training
+            .get(|| TrainingData::open(&self.experiment, &self.cache))
+    }
+
+    /// The held-out part.
+    pub fn test(&self) -> Result<&Dataset, RunError> {
+        self.test.get(|| {
+            let spec = self.experiment.dataset.spec(self.experiment.root_seed);
+            Ok(open(&spec, Part::Test, &self.cache)?)
+        })
+    }
+
+    /// Classes of the experiment's label, known without opening anything.
+    pub fn classes(&self) -> Result<usize, RunError> {
+        let spec = self.experiment.dataset.spec(self.experiment.root_seed);
+        let factors = factors_of(&spec)?;
+        let label = label_of(&spec)?;
+        let of = |name: &String| factors.iter().find(|(n, _)| n == name).map_or(1, |(_, n)| *n);
+        Ok(label.iter().map(of).product())
+    }
+
+    /// Training samples, of which cells pick rows.
+    pub fn train_supply(&self) -> Result<&Supply, RunError> {
+        self.train_supply
+            .get(|| self.supply(&self.training()?.dataset, None))
+    }
+
+    /// All held-out samples, on which accuracies of classifiers are taken.
+    pub fn test_supply(&self) -> Result<&Supply, RunError> {
+        self.test_supply.get(|| self.supply(self.test()?, None))
+    }
+
+    /// Samples on which a model is judged while it is trained, with labels.
+    pub fn held_out(
+        &self,
+        samples: &ModelSamples,
+    ) -> Result<Option<(Supply, Vec<u32>)>, RunError> {
+        let training = self.training()?;
+        match (&training.validation, training.held_out(&self.experiment, samples)?) {
+            (Some(dataset), Some((indices, labels))) => {
+                Ok(Some((self.supply(dataset, Some(indices))?, labels)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn supply(&self, dataset: &Dataset, indices: Option<Vec<u32>>) -> Result<Supply, RunError> {
+        Ok(Supply::new(
+            dataset.clone(),
+            indices,
+            self.normalization()?.clone(),
+            &self.chosen.device,
+            self.budget,
+        ))
+    }
+
+    fn normalization(&self) -> Result<&Normalization, RunError> {
+        self.normalization
+            .get(|| normalization(&self.experiment, &self.training()?.dataset))
+    }
+
+    fn probe_samples(&self, probe: Probe, dataset: &Dataset) -> Result<ProbeSamples, RunError> {
         let blocks = match dataset.blocks.is_empty() {
             true => vec![],
             false => probe
@@ -57,117 +168,42 @@ impl ProbeSamples {
                 .map(|&i| dataset.blocks[i as usize])
                 .collect(),
         };
-        Self {
-            samples: DeviceSamples::new(dataset, Some(&probe.indices), normalization, device),
+        Ok(ProbeSamples {
+            supply: self.supply(dataset, Some(probe.indices.clone()))?,
             blocks,
             probe,
-        }
-    }
-}
-
-/// A probe; a fixed one is already on the device.
-pub(crate) struct PreparedProbe {
-    pub config: ProbeConfig,
-    pub fixed: Option<ProbeSamples>,
-}
-
-impl Context {
-    pub fn new(
-        experiment: &Experiment,
-        device: &Device,
-        device_name: &str,
-        cache: &Path,
-    ) -> Result<Self, ExperimentError> {
-        let spec = experiment.dataset.spec(experiment.root_seed);
-        let training = TrainingData::open(experiment, cache)?;
-        let test = open(&spec, Part::Test, cache)?;
-        let normalization = normalization(experiment, &training.dataset)?;
-        let language = experiment.training.language.as_ref();
-        let validation = match language {
-            Some(_) => Some(open(&spec, Part::Validation, cache)?),
-            None => None,
-        };
-        let resident = |dataset: &Dataset| {
-            let none: &[u32] = &[];
-            let indices = language.is_some().then_some(none);
-            DeviceSamples::new(dataset, indices, &normalization, device)
-        };
-        let train_samples = resident(&training.dataset);
-        check_images(experiment, train_samples.shape())?;
-        check_matched_probes(experiment, &test)?;
-        let root = Stream::new(experiment.root_seed).child("probe");
-        let mut probes = Vec::new();
-        for config in &experiment.probes {
-            let fixed = match config.kind {
-                ProbeKind::Fixed => {
-                    let source = probe_dataset(experiment, config, &test, cache)?;
-                    let mut rng = root.child(&config.name).rng();
-                    let classes = source.joint_label(&source.label)?.1 as u32;
-                    let probe = match source.blocks.is_empty() {
-                        true => draw_probe(&source, &ProbeClasses::All, config.samples, &mut rng)?,
-                        // Equally much of each corpus, however many documents it has.
-                        false => {
-                            let all = ProbeClasses::Equally((0..classes).collect());
-                            draw_probe(&source, &all, config.samples, &mut rng)?
-                        }
-                    };
-                    Some(ProbeSamples::new(probe, &source, &normalization, device))
-                }
-                ProbeKind::CommonClasses
-                | ProbeKind::OneModelClasses
-                | ProbeKind::UnseenClasses => None,
-            };
-            probes.push(PreparedProbe {
-                config: config.clone(),
-                fixed,
-            });
-        }
-        let test_samples = resident(&test);
-        Ok(Self {
-            experiment: experiment.clone(),
-            device: device.clone(),
-            device_name: device_name.to_string(),
-            training,
-            train_samples,
-            validation,
-            test,
-            normalization,
-            probes,
-            test_samples,
         })
     }
 
-    /// Held-out windows of the corpora that a model of text learns, equally many of
-    /// each, on whose loss its training is stopped: the same for all models of the same
-    /// corpora.
-    pub fn validation_for(
-        &self,
-        samples: &ModelSamples,
-        language: &LanguageConfig,
-    ) -> Result<DeviceTokens, ExperimentError> {
-        let Some(dataset) = &self.validation else {
-            unreachable!("text is opened with its validation part")
+    /// The fixed probes, by their names.
+    pub fn fixed_probes(&self) -> Result<&BTreeMap<String, ProbeSamples>, RunError> {
+        self.fixed_probes.get(|| {
+            let fixed = |probe: &&ProbeConfig| probe.kind == ProbeKind::Fixed;
+            let drawn = self.experiment.probes.iter().filter(fixed);
+            drawn
+                .map(|config| Ok((config.name.clone(), self.fixed_probe(config)?)))
+                .collect()
+        })
+    }
+
+    fn fixed_probe(&self, config: &ProbeConfig) -> Result<ProbeSamples, RunError> {
+        let source = probe_dataset(&self.experiment, config, self.test()?, &self.cache)?;
+        let mut rng = self.probe_stream(config).rng();
+        let classes = source.joint_label(&source.label)?.1 as u32;
+        let probe = match source.blocks.is_empty() {
+            true => draw_probe(&source, &ProbeClasses::All, config.samples, &mut rng)?,
+            // Equally much of each corpus, however many documents it has.
+            false => {
+                let all = ProbeClasses::Equally((0..classes).collect());
+                draw_probe(&source, &all, config.samples, &mut rng)?
+            }
         };
-        let (_, count) = dataset.joint_label(&dataset.label)?;
-        let known: BTreeSet<u32> = match &samples.labelling {
-            Labelling::Classes(classes) => classes.iter().copied().collect(),
-            Labelling::Factors(_) => (0..count as u32).collect(),
-        };
-        let count = known.len();
-        let mut rng = Stream::new(self.experiment.root_seed)
-            .child("validation")
-            .rng();
-        let classes = ProbeClasses::Equally(known);
-        // All that can be had, equally many of each corpus, if that is less.
-        let all = draw_probe(dataset, &classes, None, &mut rng.clone())?;
-        let wanted = language.evaluate_windows.min(all.indices.len());
-        let wanted = (wanted / count).max(1) * count;
-        let windows = draw_probe(dataset, &classes, Some(wanted), &mut rng)?;
-        Ok(DeviceTokens::new(
-            dataset,
-            Some(&windows.indices),
-            &self.device,
-        ))
+        self.probe_samples(probe, &source)
+    }
+
+    fn probe_stream(&self, config: &ProbeConfig) -> Stream {
+        let root = Stream::new(self.experiment.root_seed).child("probe");
+        root.child(&config.name)
     }
 
     /// The probe's samples for a pair whose models know the classes of `pair` (`None`
@@ -175,29 +211,28 @@ impl Context {
     /// probe does not apply.
     pub fn probe_for(
         &self,
-        prepared: &PreparedProbe,
+        config: &ProbeConfig,
         pair: Option<&PairSplit>,
         stream: &Stream,
-    ) -> Result<Option<ProbeSamples>, ExperimentError> {
-        if let Some(fixed) = &prepared.fixed {
-            return Ok(Some(fixed.clone()));
+    ) -> Result<Option<Prepared<'_>>, RunError> {
+        if let Some(fixed) = self.fixed_probes()?.get(&config.name) {
+            return Ok(Some(Prepared::Fixed(fixed)));
         }
         let Some((common, one_model)) = pair.and_then(PairSplit::class_sets) else {
             return Ok(None);
         };
-        let config = &prepared.config;
         let from = match config.kind {
             ProbeKind::CommonClasses => common,
-            ProbeKind::UnseenClasses => (0..self.training.classes.len() as u32)
+            ProbeKind::UnseenClasses => (0..self.training()?.classes.len() as u32)
                 .filter(|class| !common.contains(class) && !one_model.contains(class))
                 .collect(),
             _ => one_model,
         };
+        let test = self.test()?;
         let (classes, mut rng) = match config.classes {
             None => {
-                let root = Stream::new(self.experiment.root_seed).child("probe");
-                let rng = root.child(&config.name).rng();
-                match self.test.blocks.is_empty() {
+                let rng = self.probe_stream(config).rng();
+                match test.blocks.is_empty() {
                     true => (ProbeClasses::Only(from.clone()), rng),
                     false if from.is_empty() => return Ok(None),
                     false => (ProbeClasses::Equally(from.clone()), rng),
@@ -212,10 +247,9 @@ impl Context {
                 (ProbeClasses::Equally(drawn.into_iter().collect()), rng)
             }
         };
-        let probe = draw_probe(&self.test, &classes, config.samples, &mut rng)?;
-        let normalization = &self.normalization;
-        let samples = ProbeSamples::new(probe, &self.test, normalization, &self.device);
-        Ok(Some(samples))
+        let probe = draw_probe(test, &classes, config.samples, &mut rng)?;
+        let samples = self.probe_samples(probe, test)?;
+        Ok(Some(Prepared::Own(Box::new(samples))))
     }
 }
 
@@ -223,22 +257,22 @@ impl Context {
 /// statistics; an autoencoder sees them on the 0..1 scale that it reconstructs.
 ///
 /// # Errors
-/// [`ExperimentError::Usage`] if the file gives it for another number of channels.
+/// [`RunError::Usage`] if the file gives it for another number of channels.
 pub(crate) fn normalization(
     experiment: &Experiment,
     train: &Dataset,
-) -> Result<Normalization, ExperimentError> {
+) -> Result<Normalization, RunError> {
     let SampleShape::Image { channels, .. } = train.shape else {
         return Ok(Normalization::none());
     };
     match &experiment.dataset.normalization {
-        Some(given) if given.mean.len() != channels => Err(ExperimentError::Usage(format!(
+        Some(given) if given.mean.len() != channels => Err(RunError::Usage(format!(
             "normalization has {} values a statistic, the images of '{}' have {channels} channels",
             given.mean.len(),
             train.name
         ))),
         Some(given) => Ok(given.clone()),
-        None if experiment.model.objective() == Objective::Reconstruct => {
+        None if experiment.task.unit_scale() => {
             Ok(Normalization::identity(channels))
         }
         None => Ok(Normalization::of(train)),
@@ -246,8 +280,8 @@ pub(crate) fn normalization(
 }
 
 /// Refuses models and augmentations that the images cannot have.
-fn check_images(experiment: &Experiment, shape: InputShape) -> Result<(), ExperimentError> {
-    let usage = |reason: String| Err(ExperimentError::Usage(reason));
+fn check_images(experiment: &Experiment, shape: InputShape) -> Result<(), RunError> {
+    let usage = |reason: String| Err(RunError::Usage(reason));
     if let Err(error) = experiment.model.check_input(shape) {
         return usage(error.to_string());
     }
@@ -286,7 +320,7 @@ fn check_images(experiment: &Experiment, shape: InputShape) -> Result<(), Experi
 
 /// Refuses matched probes that some class of the test part is too small for: found
 /// before anything is trained, whichever classes a cell will draw.
-fn check_matched_probes(experiment: &Experiment, test: &Dataset) -> Result<(), ExperimentError> {
+fn check_matched_probes(experiment: &Experiment, test: &Dataset) -> Result<(), RunError> {
     let (labels, classes) = test.joint_label(&test.label)?;
     let mut counts = vec![0usize; classes];
     labels.iter().for_each(|&l| counts[l as usize] += 1);
@@ -308,7 +342,7 @@ fn check_matched_probes(experiment: &Experiment, test: &Dataset) -> Result<(), E
         if let (Some(classes), Some(samples)) = (probe.classes, probe.samples)
             && samples.div_ceil(classes) > smallest
         {
-            return Err(ExperimentError::Usage(format!(
+            return Err(RunError::Usage(format!(
                 "probe '{}': {samples} samples in {classes} classes need {} of each, the smallest \
                  class of the test part has {smallest}\n  lower samples",
                 probe.name,
@@ -325,7 +359,7 @@ fn probe_dataset(
     config: &ProbeConfig,
     test: &Dataset,
     cache: &Path,
-) -> Result<Dataset, ExperimentError> {
+) -> Result<Dataset, RunError> {
     let same_preset = config.preset == experiment.dataset.preset;
     if config.dataset.is_none() && config.corpora.is_none() && same_preset {
         return Ok(test.clone());

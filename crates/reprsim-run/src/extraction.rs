@@ -6,9 +6,9 @@ use reprsim_extract::{extract, write_activations};
 use reprsim_models::ModelShape;
 use reprsim_train::load_checkpoint;
 
-use reprsim_config::ExperimentError;
+use crate::error::RunError;
 use crate::cell::extract_batch;
-use crate::context::{Context, ProbeSamples};
+use crate::context::Context;
 use reprsim_device::Chosen;
 use reprsim_config::Experiment;
 
@@ -18,33 +18,39 @@ use reprsim_config::Experiment;
 /// experiment's label where `None`. Returns the files.
 ///
 /// # Errors
-/// [`ExperimentError`] if the data cannot be opened, the checkpoint does not fit or a
+/// [`RunError`] if the data cannot be opened, the checkpoint does not fit or a
 /// file cannot be written.
 pub fn extract_probes(
     experiment: &Experiment,
     checkpoint: &Path,
     classes: Option<usize>,
     chosen: &Chosen,
+    device_budget: u64,
     cache: &Path,
     out: &Path,
-) -> Result<Vec<PathBuf>, ExperimentError> {
-    let context = Context::new(experiment, &chosen.device, &chosen.name, cache)?;
+) -> Result<Vec<PathBuf>, RunError> {
+    let context = Context::new(experiment, chosen, device_budget, cache);
+    let classes = match classes {
+        Some(classes) => classes,
+        None => context.classes()?,
+    };
+    let probes = context.fixed_probes()?;
+    let Some(first) = probes.values().next() else {
+        return Ok(vec![]);
+    };
     let shape = ModelShape {
-        input: context.train_samples.shape(),
-        classes: classes.unwrap_or(context.training.classes.len()),
+        input: first.supply.shape(),
+        classes,
     };
     let network = load_checkpoint(checkpoint, &experiment.model, shape, &chosen.device)?;
-    std::fs::create_dir_all(out).map_err(|e| ExperimentError::store(out, e))?;
+    std::fs::create_dir_all(out).map_err(|e| RunError::store(out, e))?;
     let mut files = Vec::new();
-    for prepared in &context.probes {
-        let Some(ProbeSamples { probe, samples, .. }) = &prepared.fixed else {
-            continue;
-        };
-        let (ids, batch) = (&probe.ids_sha256, extract_batch(samples));
-        let activations = extract(&network, samples, ids, experiment.pooling, batch);
-        let file = out.join(format!("{}.safetensors", prepared.config.name));
+    for (name, probed) in probes {
+        let (ids, batch) = (&probed.probe.ids_sha256, extract_batch(&probed.supply));
+        let activations = extract(&network, &probed.supply, ids, experiment.pooling, batch)?;
+        let file = out.join(format!("{name}.safetensors"));
         let info = [
-            ("probe", prepared.config.name.as_str()),
+            ("probe", name.as_str()),
             ("architecture", experiment.model.name()),
         ];
         write_activations(&activations, &file, &info)?;

@@ -1,14 +1,21 @@
-//! The pipeline that works through a plan: split, train, extract, evaluate; and the run
-//! directory that keeps what it found.
+//! The pipeline that works through a plan: split, train, evaluate; and the run directory that
+//! keeps what it found.
 
 pub mod bench;
 mod cell;
 mod context;
+mod error;
 pub mod estimate;
+pub mod evaluation;
 mod extraction;
+mod model;
+mod once;
+mod read;
 pub mod results;
 pub mod run;
-mod split;
 pub mod store;
+mod training_data;
 
+pub use error::RunError;
 pub use extraction::extract_probes;
+pub use read::read_experiment;

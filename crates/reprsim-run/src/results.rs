@@ -1,9 +1,15 @@
 //! What a cell found.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Version of the layout of `result.json`.
-pub const RESULT_SCHEMA: u32 = 3;
+pub const RESULT_SCHEMA: u32 = 4;
+
+/// One row of what an evaluation found of a pair: names and JSON scalars.
+pub type Row = Map<String, Value>;
 
 /// One similarity: a pair of layers, a probe, a measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,31 +42,25 @@ pub struct Score {
 }
 
 /// How one model of a pair trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelResult {
-    /// Training loss of the last epoch, of a language model up to the evaluation whose
-    /// network was kept; absent for an untrained model.
-    pub train_loss: Option<f64>,
-    /// Training accuracy of the last epoch; absent for an untrained model.
-    pub train_accuracy: Option<f64>,
-    /// Accuracy on held-out samples of the classes it knows, in its own labels;
+    /// Training loss of the last epoch, or up to the evaluation whose network was kept;
     /// absent for an untrained model.
-    pub test_accuracy: Option<f64>,
-    /// Least loss on held-out windows, in nats a token; of language models alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f64>,
+    /// Training accuracy there; absent for an untrained model and where there is none.
+    pub train_accuracy: Option<f64>,
+    /// Least loss on held-out samples, where training was judged by it.
     pub validation_loss: Option<f64>,
 }
 
-/// Everything a finished cell found. Its file is written last: its presence
-/// means that the cell is done. Nothing in it depends on time.
+/// How the pair of a cell came about. Its file is written last: with those of the
+/// evaluations it means that the cell is done. Nothing in it depends on time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CellResult {
+pub struct PairResult {
     /// Version of the layout of this file.
     pub schema: u32,
-    /// The cell's hash.
+    /// The cell's key.
     pub cell: String,
-    /// Hash of what was measured.
-    pub measuring: String,
     /// The device.
     pub device: String,
     /// Shared samples over samples per model, counted; absent for untrained pairs.
@@ -73,6 +73,18 @@ pub struct CellResult {
     pub a: ModelResult,
     /// Model b.
     pub b: ModelResult,
+}
+
+/// Everything a finished cell found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellResult {
+    /// How the pair came about.
+    pub pair: PairResult,
     /// All similarities.
     pub scores: Vec<Score>,
+    /// Accuracy of each model on held-out samples of the classes that it knows, in its own
+    /// labels; absent where it has none.
+    pub accuracy: [Option<f64>; 2],
+    /// The rows of all other evaluations, by their names.
+    pub others: BTreeMap<String, Vec<Row>>,
 }

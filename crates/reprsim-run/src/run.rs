@@ -8,12 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use reprsim_data::Skipped;
 pub use reprsim_train::{Epoch, TrainingConfig};
 
-use reprsim_config::ExperimentError;
+use crate::error::RunError;
 use crate::cell::run_cell;
 use crate::context::Context;
 use reprsim_device::{Chosen, cores};
 use reprsim_config::{Cell, Plan};
-use crate::store::{Share, Store, lock, write_json};
+use crate::evaluation::asked;
+use crate::store::{Share, Store, finished, lock};
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
@@ -26,7 +27,7 @@ pub trait Observer: Sync {
     /// A model of the job's cell finished an epoch.
     fn epoch(&self, job: usize, model: &str, epoch: &Epoch);
     /// The job's cell ended, well or not.
-    fn cell_finished(&self, job: usize, cell: &Cell, error: Option<&ExperimentError>);
+    fn cell_finished(&self, job: usize, cell: &Cell, error: Option<&RunError>);
 }
 
 /// How a run ended.
@@ -55,43 +56,61 @@ pub fn threads_per_job(chosen: &Chosen, jobs: usize) -> usize {
     }
 }
 
-/// Runs the cells of `share` that are not done yet.
+/// How a run is to be worked through.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// Which cells.
+    pub share: Share,
+    /// Where to compute.
+    pub chosen: &'a Chosen,
+    /// Cells at once.
+    pub jobs: usize,
+    /// Bytes of each part of a data set that may stay on the device.
+    pub device_budget: u64,
+    /// Where data sets are kept.
+    pub cache: &'a Path,
+}
+
+/// Runs the cells of a share that are not done yet. Where all are done, no data are opened.
 ///
 /// A cell that fails is recorded and the others go on. Each job computes in a
 /// thread pool of its own, so that results do not depend on how many there are.
 ///
 /// # Errors
-/// [`ExperimentError`] if the run directory cannot be used or the data cannot be
+/// [`RunError`] if the run directory cannot be used or the data cannot be
 /// opened; failures of single cells are in the [`Outcome`].
 pub fn run(
     plan: &Plan,
     root: &Path,
-    share: Share,
-    chosen: &Chosen,
-    jobs: usize,
-    cache: &Path,
+    way: Way<'_>,
     observer: &dyn Observer,
-) -> Result<Outcome, ExperimentError> {
-    // What is impossible with these data is found before the run directory is
-    // touched: a mistyped file must not replace the plan of a finished run.
-    let context = Context::new(&plan.experiment, &chosen.device, &chosen.name, cache)?;
-    let (train, test) = (&context.training.dataset, &context.test);
-    let mut skipped = [train.skipped.as_slice(), test.skipped.as_slice()].concat();
-    skipped.sort();
-    skipped.dedup();
-    if !skipped.is_empty() {
-        observer.skipped(&skipped);
-    }
-    for cell in plan.cells.iter().filter(|c| share.holds(c.index)) {
-        context.training.split(&plan.experiment, cell)?;
+) -> Result<Outcome, RunError> {
+    let Way {
+        share,
+        chosen,
+        jobs,
+        device_budget,
+        cache,
+    } = way;
+    let context = Context::new(&plan.experiment, chosen, device_budget, cache);
+    let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
+    if !all_done(root, plan, &mine) {
+        // What is impossible with these data is found before the run directory is
+        // touched: a mistyped file must not replace the plan of a finished run.
+        context.check()?;
+        let skipped = context.skipped()?;
+        if !skipped.is_empty() {
+            observer.skipped(&skipped);
+        }
+        for cell in &mine {
+            context.training()?.split(&plan.experiment, cell)?;
+        }
     }
     let store = Store::open(root, plan, share)?;
-    let measuring = plan.measuring_hash();
-    let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
     let todo: Vec<&Cell> = mine
         .iter()
         .copied()
-        .filter(|c| store.result(c, &measuring).is_none())
+        .filter(|cell| !store.is_done(cell, &plan.experiment))
         .collect();
     observer.begin(mine.len(), mine.len() - todo.len());
     let mut outcome = Outcome {
@@ -107,13 +126,13 @@ pub fn run(
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for job in 0..jobs {
-            let (context, store, todo, next, failed, measuring) =
-                (&context, &store, &todo, &next, &failed, &measuring);
+            let (context, store, todo, next, failed) =
+                (&context, &store, &todo, &next, &failed);
             scope.spawn(move || {
                 let work = || {
                     while let Some(cell) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
                         observer.cell_started(job, cell);
-                        let ended = attempt(context, store, cell, measuring, job, observer);
+                        let ended = attempt(context, store, cell, job, observer);
                         observer.cell_finished(job, cell, ended.as_ref().err());
                         if let Err(error) = ended {
                             let entry = (cell.index, cell.label(), error.to_string());
@@ -141,21 +160,28 @@ pub fn run(
     Ok(outcome)
 }
 
-/// Runs one cell and writes its result last.
+/// Whether a run directory of this plan has everything of some cells.
+fn all_done(root: &Path, plan: &Plan, cells: &[&Cell]) -> bool {
+    let there = finished(root, plan);
+    let done = |cell: &Cell| there.iter().any(|(found, _)| found.hash == cell.hash);
+    cells.iter().all(|cell| done(cell))
+}
+
+/// Runs one cell, whose result is written last.
 fn attempt(
     context: &Context,
     store: &Store,
     cell: &Cell,
-    measuring: &str,
     job: usize,
     observer: &dyn Observer,
-) -> Result<(), ExperimentError> {
-    let directory = store.cell_directory(cell)?;
-    let _lock = lock(&directory, "cell.lock", true)?;
+) -> Result<(), RunError> {
+    let files = store.cell(cell)?;
+    let _lock = lock(&files.directory, "cell.lock", true)?;
+    let evaluations = asked(&context.experiment);
     // Libraries below may panic where a device runs out of memory; that must not
     // take the other cells along.
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        run_cell(context, cell, measuring, &directory, &mut |model, epoch| {
+    catch_unwind(AssertUnwindSafe(|| {
+        run_cell(context, cell, &files, &evaluations, &mut |model, epoch| {
             observer.epoch(job, model, epoch);
         })
     }))
@@ -165,9 +191,6 @@ fn attempt(
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        Err(ExperimentError::Panic(format!(
-            "a library panicked: {text}"
-        )))
-    })?;
-    write_json(&directory.join("result.json"), &result)
+        Err(RunError::Panic(format!("a library panicked: {text}")))
+    })
 }

@@ -9,10 +9,10 @@ use reprsim_base::write_whole;
 use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
 
-use reprsim_config::ExperimentError;
-use reprsim_config::AxisKind;
-use reprsim_config::{Cell, Plan};
-use crate::results::{CellResult, RESULT_SCHEMA};
+use crate::error::RunError;
+use reprsim_config::{Cell, Experiment, Plan};
+use crate::evaluation::{Accuracy, PairEvaluation, Similarity, asked};
+use crate::results::{CellResult, PairResult, RESULT_SCHEMA, Row};
 
 /// Which cells a process works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,17 +56,19 @@ impl Store {
     /// the directory, as a job array does, and lock each cell they work on.
     ///
     /// # Errors
-    /// [`ExperimentError::Locked`] if another process holds it;
-    /// [`ExperimentError::Usage`] if it holds a run of another name;
-    /// [`ExperimentError::Store`] for file errors.
-    pub fn open(root: &Path, plan: &Plan, share: Share) -> Result<Self, ExperimentError> {
+    /// [`RunError::Locked`] if another process holds it;
+    /// [`RunError::Usage`] if it holds a run of another name;
+    /// [`RunError::Store`] for file errors.
+    pub fn open(root: &Path, plan: &Plan, share: Share) -> Result<Self, RunError> {
         let cells = root.join("cells");
-        fs::create_dir_all(&cells).map_err(|e| ExperimentError::store(&cells, e))?;
+        fs::create_dir_all(&cells).map_err(|e| RunError::store(&cells, e))?;
         let lock = lock(root, "run.lock", share == Share::All)?;
-        if let Ok(old) = Plan::read(root)
+        let there = root.join("plan.json").exists();
+        let old = there.then(|| Plan::read(root)).transpose()?;
+        if let Some(old) = old
             && old.experiment.name != plan.experiment.name
         {
-            return Err(ExperimentError::Usage(format!(
+            return Err(RunError::Usage(format!(
                 "{} holds the run '{}', not '{}'\n  give this one another directory with --out",
                 root.display(),
                 old.experiment.name,
@@ -87,7 +89,7 @@ impl Store {
                 if let Some(found) = directories.insert(cell.hash.clone(), right.clone())
                     && found != right
                 {
-                    fs::rename(&found, &right).map_err(|e| ExperimentError::store(&found, e))?;
+                    fs::rename(&found, &right).map_err(|e| RunError::store(&found, e))?;
                 }
             }
         }
@@ -106,28 +108,42 @@ impl Store {
     /// The directory of `cell`, created on demand.
     ///
     /// # Errors
-    /// [`ExperimentError::Store`].
-    pub fn cell_directory(&self, cell: &Cell) -> Result<PathBuf, ExperimentError> {
+    /// [`RunError::Store`].
+    pub fn cell_directory(&self, cell: &Cell) -> Result<PathBuf, RunError> {
         let path = self
             .directories
             .get(&cell.hash)
             .cloned()
             .unwrap_or_else(|| self.root.join("cells").join(cell.directory()));
-        fs::create_dir_all(&path).map_err(|e| ExperimentError::store(&path, e))?;
+        fs::create_dir_all(&path).map_err(|e| RunError::store(&path, e))?;
         Ok(path)
     }
 
-    /// The result of `cell`, if it is done and was measured as `measuring` says.
-    pub fn result(&self, cell: &Cell, measuring: &str) -> Option<CellResult> {
-        let path = self.directories.get(&cell.hash)?.join("result.json");
-        read_result(&path).filter(|r| r.measuring == measuring)
+    /// The files of `cell`, in its directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`RunError::Store`].
+    pub(crate) fn cell(&self, cell: &Cell) -> Result<CellStore, RunError> {
+        Ok(CellStore {
+            directory: self.cell_directory(cell)?,
+            hash: cell.hash.clone(),
+        })
+    }
+
+    /// Whether everything of `cell` is there.
+    pub fn is_done(&self, cell: &Cell, experiment: &Experiment) -> bool {
+        let there = self.directories.get(&cell.hash).map(|directory| CellStore {
+            directory: directory.clone(),
+            hash: cell.hash.clone(),
+        });
+        there.is_some_and(|files| files.result(experiment).is_some())
     }
 
     /// Writes a file of the run, whole or not at all.
     ///
     /// # Errors
-    /// [`ExperimentError::Store`].
-    pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ExperimentError> {
+    /// [`RunError::Store`].
+    pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RunError> {
         write_json(&self.root.join(name), value)
     }
 
@@ -151,19 +167,132 @@ impl Store {
     }
 }
 
+/// The files of one cell.
+pub(crate) struct CellStore {
+    pub directory: PathBuf,
+    hash: String,
+}
+
+/// The rows of one evaluation, as they are kept.
+#[derive(Serialize, Deserialize)]
+struct RowsFile {
+    schema: u32,
+    /// The cell's key.
+    cell: String,
+    evaluation: String,
+    /// The evaluation's key: rows of another are computed again.
+    key: String,
+    rows: Vec<Row>,
+}
+
+/// Version of the layout of a file of rows.
+const ROWS_SCHEMA: u32 = 1;
+
+impl CellStore {
+    fn path(&self, evaluation: &dyn PairEvaluation) -> PathBuf {
+        self.directory.join(format!("{}.json", evaluation.name()))
+    }
+
+    /// How the pair came about, if it is there.
+    pub fn pair(&self) -> Option<PairResult> {
+        let result: PairResult = read_json(&self.directory.join("result.json"))?;
+        (result.schema == RESULT_SCHEMA && result.cell == self.hash).then_some(result)
+    }
+
+    pub fn write_pair(&self, result: &PairResult) -> Result<(), RunError> {
+        write_json(&self.directory.join("result.json"), result)
+    }
+
+    /// The rows of an evaluation, if they are there and those of this experiment.
+    pub fn rows(
+        &self,
+        evaluation: &dyn PairEvaluation,
+        experiment: &Experiment,
+    ) -> Option<Vec<Row>> {
+        let file: RowsFile = read_json(&self.path(evaluation))?;
+        let same = file.schema == ROWS_SCHEMA
+            && file.cell == self.hash
+            && file.evaluation == evaluation.name()
+            && file.key == evaluation.key(experiment);
+        same.then_some(file.rows)
+    }
+
+    pub fn write_rows(
+        &self,
+        evaluation: &dyn PairEvaluation,
+        experiment: &Experiment,
+        rows: Vec<Row>,
+    ) -> Result<(), RunError> {
+        let file = RowsFile {
+            schema: ROWS_SCHEMA,
+            cell: self.hash.clone(),
+            evaluation: evaluation.name().into(),
+            key: evaluation.key(experiment),
+            rows,
+        };
+        write_json(&self.path(evaluation), &file)
+    }
+
+    /// Everything that the cell found, if all of it is there.
+    fn result(&self, experiment: &Experiment) -> Option<CellResult> {
+        let pair = self.pair()?;
+        let mut all = BTreeMap::new();
+        for evaluation in asked(experiment) {
+            all.insert(
+                evaluation.name().to_string(),
+                self.rows(evaluation, experiment)?,
+            );
+        }
+        let mut take = |evaluation: &dyn PairEvaluation| all.remove(evaluation.name());
+        Some(CellResult {
+            pair,
+            scores: Similarity::of(take(&Similarity).unwrap_or_default()).ok()?,
+            accuracy: Accuracy::of(&take(&Accuracy).unwrap_or_default()),
+            others: all,
+        })
+    }
+}
+
 /// All finished results of a plan in a run directory, in cell order, whoever
 /// wrote them.
 pub fn finished(root: &Path, plan: &Plan) -> Vec<(Cell, CellResult)> {
-    let measuring = plan.measuring_hash();
     let directories = directories(root, plan);
     plan.cells
         .iter()
         .filter_map(|cell| {
-            let path = directories.get(&cell.hash)?.join("result.json");
-            let result = read_result(&path).filter(|r| r.measuring == measuring)?;
-            Some((cell.clone(), result))
+            let files = CellStore {
+                directory: directories.get(&cell.hash)?.clone(),
+                hash: cell.hash.clone(),
+            };
+            Some((cell.clone(), files.result(&plan.experiment)?))
         })
         .collect()
+}
+
+/// Writes everything that a cell found into its directory, as a run does.
+///
+/// # Errors
+/// [`RunError::Store`].
+pub fn write_result(
+    root: &Path,
+    plan: &Plan,
+    cell: &Cell,
+    result: &CellResult,
+) -> Result<(), RunError> {
+    let files = CellStore {
+        directory: root.join("cells").join(cell.directory()),
+        hash: cell.hash.clone(),
+    };
+    fs::create_dir_all(&files.directory).map_err(|e| RunError::store(&files.directory, e))?;
+    for evaluation in asked(&plan.experiment) {
+        let rows = match evaluation.name() {
+            "similarity" => Similarity::rows_of(&result.scores)?,
+            "accuracy" => Accuracy::rows_of(result.accuracy)?,
+            other => result.others.get(other).cloned().unwrap_or_default(),
+        };
+        files.write_rows(evaluation, &plan.experiment, rows)?;
+    }
+    files.write_pair(&result.pair)
 }
 
 /// The label factors of each model's task, sorted and joined, by the number of the cell:
@@ -187,7 +316,7 @@ pub fn tasks(root: &Path, plan: &Plan) -> BTreeMap<usize, [String; 2]> {
     };
     let of_tasks = |cell: &&Cell| {
         let sweep = cell.sweep(&plan.experiment);
-        sweep.is_some_and(|s| s.has(AxisKind::Task) || s.has(AxisKind::Partition))
+        sweep.is_some_and(|sweep| sweep.draws_tasks())
     };
     let directories = directories(root, plan);
     plan.cells
@@ -236,19 +365,18 @@ pub fn directories(root: &Path, plan: &Plan) -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
-/// A result of this version of the layout; any other is measured again.
-fn read_result(path: &Path) -> Option<CellResult> {
-    let result: CellResult = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
-    (result.schema == RESULT_SCHEMA).then_some(result)
+/// What a file of JSON holds; nothing if it is not there or something else.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
 /// Writes `value` as JSON to `path`, whole or not at all.
 ///
 /// # Errors
-/// [`ExperimentError::Store`].
-pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ExperimentError> {
+/// [`RunError::Store`].
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
     let mut text =
-        serde_json::to_string_pretty(value).map_err(|e| ExperimentError::store(path, e))?;
+        serde_json::to_string_pretty(value).map_err(|e| RunError::store(path, e))?;
     text.push('\n');
     write_text(path, &text)
 }
@@ -256,23 +384,23 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Experiment
 /// Writes `text` to `path`, whole or not at all.
 ///
 /// # Errors
-/// [`ExperimentError::Store`].
-pub fn write_text(path: &Path, text: &str) -> Result<(), ExperimentError> {
-    write_whole(path, text.as_bytes()).map_err(|e| ExperimentError::store(path, e))
+/// [`RunError::Store`].
+pub fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
+    write_whole(path, text.as_bytes()).map_err(|e| RunError::store(path, e))
 }
 
 /// Takes the lock called `name` in `root`; it is freed when the process ends.
 ///
 /// # Errors
-/// [`ExperimentError::Locked`] if another process holds it.
-pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, ExperimentError> {
+/// [`RunError::Locked`] if another process holds it.
+pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, RunError> {
     let path = root.join(name);
     let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(|e| ExperimentError::store(&path, e))?;
+        .map_err(|e| RunError::store(&path, e))?;
     let locked = if exclusive {
         file.try_lock()
     } else {
@@ -280,9 +408,9 @@ pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, Exp
     };
     match locked {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ExperimentError::Locked {
+        Err(TryLockError::WouldBlock) => Err(RunError::Locked {
             path: root.to_path_buf(),
         }),
-        Err(TryLockError::Error(e)) => Err(ExperimentError::store(&path, e)),
+        Err(TryLockError::Error(e)) => Err(RunError::store(&path, e)),
     }
 }

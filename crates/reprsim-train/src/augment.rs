@@ -2,13 +2,14 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One random change; every image of a batch draws its own.
 ///
 /// Colours are on the 0..255 scale and stay there. They are not rounded in
 /// between, as the published pipeline, which works on bytes, does.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Augmentation {
     /// Mirrors left and right.

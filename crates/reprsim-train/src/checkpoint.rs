@@ -1,22 +1,32 @@
 //! Checkpoints: all parameters in one safetensors file, laid out and named as
 //! PyTorch would.
 
+use std::error::Error;
 use std::path::Path;
 
 use burn::tensor::Device;
 use burn_store::{
-    BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, PytorchStore,
-    SafetensorsStore,
+    ApplyResult, BurnToPyTorchAdapter, KeyRemapper, ModuleSnapshot, ModuleStore,
+    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-use reprsim_base::write_whole;
+use reprsim_base::{Stream, write_whole};
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;
 
 /// Version of the checkpoint layout, kept in each file's metadata.
 const SCHEMA: &str = "1";
+/// What the tensors of a head that is not read are called.
+const UNREAD: &str = "unread.";
+
+type Reason = Box<dyn Error + Send + Sync>;
+
+fn failed(path: &Path) -> impl Fn(Reason) -> TrainError + '_ {
+    |reason| TrainError::Checkpoint {
+        path: path.to_path_buf(),
+        reason,
+    }
+}
 
 /// Writes `network` to `path`, whole or not at all, with `metadata` pairs.
 ///
@@ -27,23 +37,19 @@ pub fn save_checkpoint(
     path: &Path,
     metadata: &[(&str, &str)],
 ) -> Result<(), TrainError> {
-    let error = |reason: String| TrainError::Checkpoint {
-        path: path.to_path_buf(),
-        reason,
+    let write = || -> Result<(), Reason> {
+        let mut store = SafetensorsStore::from_bytes(None)
+            .with_to_adapter(BurnToPyTorchAdapter)
+            .skip_enum_variants(true)
+            .clear_metadata()
+            .metadata("reprsim_schema", SCHEMA);
+        for (key, value) in metadata {
+            store = store.metadata(*key, *value);
+        }
+        store.collect_from(network)?;
+        Ok(write_whole(path, &store.get_bytes()?)?)
     };
-    let mut store = SafetensorsStore::from_bytes(None)
-        .with_to_adapter(BurnToPyTorchAdapter)
-        .skip_enum_variants(true)
-        .clear_metadata()
-        .metadata("reprsim_schema", SCHEMA);
-    for (key, value) in metadata {
-        store = store.metadata(*key, *value);
-    }
-    store
-        .collect_from(network)
-        .map_err(|e| error(e.to_string()))?;
-    let bytes = store.get_bytes().map_err(|e| error(e.to_string()))?;
-    write_whole(path, &bytes).map_err(|e| error(e.to_string()))
+    write().map_err(failed(path))
 }
 
 /// Reads a checkpoint (`.safetensors`, or `.pth` and `.pt` as PyTorch saves a state
@@ -59,48 +65,82 @@ pub fn load_checkpoint(
     shape: ModelShape,
     device: &Device,
 ) -> Result<Network, TrainError> {
-    let error = |reason: String| TrainError::Checkpoint {
-        path: path.to_path_buf(),
-        reason,
-    };
     // The initial weights are all replaced; any stream will do.
-    let mut network = Network::new(model, shape, &mut ChaCha8Rng::seed_from_u64(0), device)?;
+    let network = Network::new(model, shape, &mut Stream::new(0).rng(), device)?;
+    load_into(network, path, model, &[], false)
+}
+
+/// The network with the weights of a file, whose tensors are first renamed as `names` says
+/// (regular expressions and replacements); with its own head where that is `fresh`.
+///
+/// # Errors
+/// [`TrainError::Checkpoint`] if the file cannot be read or does not fit the architecture.
+pub(crate) fn load_into(
+    mut network: Network,
+    path: &Path,
+    model: &ModelConfig,
+    names: &[[String; 2]],
+    fresh: bool,
+) -> Result<Network, TrainError> {
+    let fail = failed(path);
+    let mut renamed: Vec<[String; 2]> = names.to_vec();
+    let head = match fresh {
+        true => model.head(),
+        false => &[],
+    };
+    renamed.extend(head.iter().map(|name| {
+        let pattern = format!("^{}", name.replace('.', r"\."));
+        [pattern, format!("{UNREAD}{name}")]
+    }));
+    let mut result = read(&mut network, path, &renamed, fresh);
+    let lacks = |result: &Result<ApplyResult, Reason>| match result {
+        Ok(result) => !result.missing.is_empty(),
+        Err(_) => true,
+    };
+    if lacks(&result) && !model.aliases().is_empty() {
+        let aliases = model.aliases().iter();
+        renamed.extend(aliases.map(|(name, ours)| [(*name).into(), (*ours).into()]));
+        // What the file has by its own names is what counts: the first error is told.
+        if let Ok(found) = read(&mut network, path, &renamed, fresh) {
+            result = Ok(found);
+        }
+    }
+    let result = result.map_err(&fail)?;
+    let of_head = |name: &str| head.iter().any(|head| name.starts_with(head));
+    if let Some((missing, _)) = result.missing.iter().find(|(name, _)| !of_head(name)) {
+        return Err(fail(format!("it lacks the tensor '{missing}'").into()));
+    }
+    // burn leaves alone what it has no place for; a model with more is another model.
+    let unknown = |name: &&String| !model.is_buffer(name) && !name.starts_with(UNREAD);
+    if let Some(name) = result.unused.iter().find(unknown) {
+        let model = model.name();
+        let reason = format!("it has the tensor '{name}', for which a {model} here has no place");
+        return Err(fail(reason.into()));
+    }
+    Ok(network)
+}
+
+fn read(
+    network: &mut Network,
+    path: &Path,
+    names: &[[String; 2]],
+    partial: bool,
+) -> Result<ApplyResult, Reason> {
+    let pairs = names.iter().map(|[from, to]| (from.as_str(), to.as_str()));
+    let remapper = KeyRemapper::from_pattern_iter(pairs)?;
     // A file of PyTorch's own (`torch.save(model.state_dict())`) is known by its
     // extension, everything else is safetensors.
     let extension = path.extension().and_then(|e| e.to_str());
-    let result = if matches!(extension, Some("pth" | "pt")) {
-        let mut store = PytorchStore::from_file(path).allow_partial(false);
-        network.load_from(&mut store).map_err(|e| e.to_string())
-    } else {
-        let store = || {
-            SafetensorsStore::from_file(path)
-                .with_from_adapter(PyTorchToBurnAdapter)
-                .skip_enum_variants(true)
-                .allow_partial(false)
-        };
-        let result = network.load_from(&mut store());
-        // Of tied weights, `safetensors.torch.save_model` keeps one name: nanoGPT's head.
-        let tied = |e| match model {
-            ModelConfig::Gpt { .. } => {
-                let store = store();
-                let embedding = "transformer.wte.weight";
-                let mut store = store.with_key_remapping(r"^lm_head\.weight$", embedding);
-                network.load_from(&mut store).map_err(|_| e)
-            }
-            _ => Err(e),
-        };
-        result.or_else(tied).map_err(|e| e.to_string())
+    if matches!(extension, Some("pth" | "pt")) {
+        let mut store = PytorchStore::from_file(path)
+            .remap(remapper)
+            .allow_partial(partial);
+        return Ok(network.load_from(&mut store)?);
     }
-    .map_err(error)?;
-    if let Some(missing) = result.missing.first() {
-        return Err(error(format!("it lacks the tensor '{}'", missing.0)));
-    }
-    // burn leaves alone what it has no place for; a model with biases is another model.
-    let bias = |name: &&String| name.ends_with(".bias") && !name.ends_with("attn.bias");
-    if let (ModelConfig::Gpt { .. }, Some(name)) = (model, result.unused.iter().find(bias)) {
-        return Err(error(format!(
-            "it has the tensor '{name}', and a gpt here has no biases"
-        )));
-    }
-    Ok(network)
+    let mut store = SafetensorsStore::from_file(path)
+        .with_from_adapter(PyTorchToBurnAdapter)
+        .skip_enum_variants(true)
+        .remap(remapper)
+        .allow_partial(partial);
+    Ok(network.load_from(&mut store)?)
 }

@@ -1,80 +1,112 @@
-//! How to train, as an experiment file says it.
+//! How to train, as an experiment file says it under `[training]`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use crate::epoch::Epoch;
 
 /// Training settings, the same for both models of a pair.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// Passes over the training set.
-    pub epochs: usize,
-    /// Samples a step.
+    /// Passes over the training set; of models of images.
+    #[serde(default)]
+    pub epochs: Option<usize>,
+    /// Optimiser steps at most; of models of text.
+    #[serde(default)]
+    pub steps: Option<usize>,
+    /// Samples in a batch.
     pub batch: usize,
     /// Whether a last, shorter batch of an epoch is left out.
+    #[serde(default = "yes")]
     pub drop_last: bool,
+    /// Batches whose gradients make one step.
+    #[serde(default = "one")]
+    pub accumulate: usize,
+    /// Largest joint norm of the gradients; 0: no clipping. Absent: 1 for models of text, no
+    /// clipping for models of images.
+    #[serde(default)]
+    pub clip: Option<f64>,
     /// The optimiser.
     pub optimizer: OptimizerConfig,
     /// How the learning rate moves, per step.
     #[serde(default)]
     pub schedule: ScheduleConfig,
-    /// Share of the target spread evenly over the classes, in 0..1.
+    /// Share of activations dropped in training, in 0..1, by architectures that drop any.
     #[serde(default)]
-    pub label_smoothing: f64,
+    pub dropout: f64,
+    /// Loss on held-out samples during training, and what it decides. Models of text are
+    /// always evaluated.
+    #[serde(default)]
+    pub evaluate: Option<Evaluate>,
     /// Random changes of the training images, in the order in which they are made.
     #[serde(default)]
     pub augment: Vec<Augmentation>,
-    /// The colour that translation and cutout bring in, on the 0..255 scale.
+    /// The colour that translation and cutout bring in, on the 0..255 scale: a value a
+    /// channel, or one for all; black if absent.
     #[serde(default)]
     pub fill: Vec<f32>,
-    /// How a language model is trained, by steps instead of epochs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub language: Option<LanguageConfig>,
 }
 
-impl TrainingConfig {
-    /// How many lines a history has at most.
-    pub fn reports(&self) -> usize {
-        match &self.language {
-            Some(language) => language.steps.div_ceil(language.evaluate_every.max(1)),
-            None => self.epochs,
-        }
-    }
-
-    /// Whether `history` is that of a finished training: all epochs of a model of images;
-    /// a language model may have stopped at any evaluation.
-    pub fn is_history(&self, history: &[Epoch]) -> bool {
-        match &self.language {
-            Some(_) => !history.is_empty(),
-            None => history.len() == self.epochs,
-        }
-    }
-}
-
-/// Settings of the training of language models.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Evaluations on held-out samples while a model is trained: the network of the least loss is
+/// kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LanguageConfig {
-    /// Optimiser steps at most.
-    pub steps: usize,
-    /// Batches whose gradients make a step.
-    pub accumulate: usize,
-    /// Largest joint norm of the gradients.
-    pub clip: Option<f64>,
-    /// Share of activations dropped in training, in 0..1.
-    pub dropout: f64,
-    /// Steps between two evaluations on held-out windows.
-    pub evaluate_every: usize,
-    /// Held-out windows of an evaluation, the same each time.
-    pub evaluate_windows: usize,
-    /// Training ends once so many steps have brought no lower loss on them.
+pub struct Evaluate {
+    /// Epochs, or steps of a model of text, between two evaluations; absent: 1 epoch or 100
+    /// steps.
+    #[serde(default)]
+    pub every: Option<usize>,
+    /// Held-out samples of an evaluation, the same each time; of text windows, and `windows`
+    /// means the same. Images are held out of the training part and no model sees them.
+    #[serde(default = "five_hundred", alias = "windows")]
+    pub samples: usize,
+    /// Training ends once so many epochs (steps of a model of text) have brought no lower
+    /// loss on them; absent: it never ends early.
+    #[serde(default)]
     pub patience: Option<usize>,
 }
 
+impl Default for Evaluate {
+    fn default() -> Self {
+        Self {
+            every: None,
+            samples: five_hundred(),
+            patience: None,
+        }
+    }
+}
+
+impl Evaluate {
+    /// Epochs or steps between two evaluations.
+    pub fn every(&self) -> usize {
+        self.every.unwrap_or(1).max(1)
+    }
+}
+
+impl TrainingConfig {
+    /// How many lines a history has at most: one an epoch, or one an evaluation where there
+    /// are no epochs.
+    pub fn reports(&self) -> usize {
+        match (self.epochs, self.steps, &self.evaluate) {
+            (Some(epochs), ..) => epochs,
+            (None, Some(steps), Some(evaluate)) => steps.div_ceil(evaluate.every()),
+            (None, ..) => 1,
+        }
+    }
+
+    /// Whether a history of `lines` lines is that of a finished training; one that can end
+    /// early may have ended at any.
+    pub fn is_whole(&self, lines: usize) -> bool {
+        match self.evaluate.as_ref().and_then(|e| e.patience) {
+            Some(_) => lines > 0,
+            None => lines == self.reports(),
+        }
+    }
+}
+
 /// The optimiser and its settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum OptimizerConfig {
     /// Stochastic gradient descent with momentum (no dampening, as PyTorch's
@@ -106,36 +138,33 @@ pub enum OptimizerConfig {
         #[serde(default)]
         weight_decay: f64,
         /// Share of the second moment that a step keeps.
-        #[serde(default = "beta_2", skip_serializing_if = "is_beta_2")]
+        #[serde(default = "beta_2")]
         beta_2: f64,
         /// Whether vectors (biases, norms) decay as matrices do; not so in nanoGPT.
-        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        #[serde(default = "yes")]
         decay_vectors: bool,
     },
 }
-
-// Settings that came later are written only where they differ from what was always done:
-// the hashes of earlier cells stay what they are.
 
 /// PyTorch's share of the second moment.
 fn beta_2() -> f64 {
     0.999
 }
 
-fn is_beta_2(value: &f64) -> bool {
-    *value == beta_2()
-}
-
 fn yes() -> bool {
     true
 }
 
-fn is_yes(value: &bool) -> bool {
-    *value
+fn one() -> usize {
+    1
 }
 
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
+fn five_hundred() -> usize {
+    500
+}
+
+fn a_fifth() -> f64 {
+    0.2
 }
 
 impl OptimizerConfig {
@@ -148,7 +177,7 @@ impl OptimizerConfig {
 }
 
 /// The course of the learning rate over all steps.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ScheduleConfig {
     /// Always the peak.
@@ -158,6 +187,7 @@ pub enum ScheduleConfig {
     /// steps, then to 0 at the end.
     Triangular {
         /// Where the peak is, in 0..1.
+        #[serde(default = "a_fifth")]
         peak: f64,
     },
     /// A linear warm-up over the first `warmup` share of the steps, then half a
@@ -167,7 +197,7 @@ pub enum ScheduleConfig {
         #[serde(default)]
         warmup: f64,
         /// Share of the peak that is left at the end, in 0..1.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default)]
         floor: f64,
     },
 }

@@ -1,6 +1,9 @@
 //! What can go wrong in training.
 
+use std::error::Error;
 use std::path::PathBuf;
+
+use reprsim_models::{ModelError, OutputKind};
 
 /// An error of the training crate.
 #[derive(Debug, thiserror::Error)]
@@ -19,18 +22,45 @@ pub enum TrainError {
         /// NaN or infinity.
         loss: f64,
     },
-    /// The model cannot be built.
+    /// The model cannot be built, or is given what it cannot take.
     #[error(transparent)]
-    Model(#[from] reprsim_models::ModelError),
+    Model(#[from] ModelError),
+    /// A task is given what it does not learn from.
+    #[error("the task {task} learns from {needs}, not from {given}")]
+    Task {
+        /// The task.
+        task: &'static str,
+        /// What it learns from.
+        needs: &'static str,
+        /// What it was given.
+        given: &'static str,
+    },
     /// The device failed.
     #[error("the device failed: {0}")]
-    Device(String),
-    /// A checkpoint cannot be written or read.
+    Device(#[source] Box<dyn Error + Send + Sync>),
+    /// A checkpoint or snapshot cannot be written or read.
     #[error("{}: {reason}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        reason: String,
+        #[source]
+        reason: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl TrainError {
+    /// The device's own error.
+    pub(crate) fn device(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Device(error.into())
+    }
+
+    /// A task that is given another output than it learns from.
+    pub(crate) fn output(task: &'static str, needs: OutputKind, given: OutputKind) -> Self {
+        Self::Task {
+            task,
+            needs: needs.name(),
+            given: given.name(),
+        }
+    }
 }

@@ -1,26 +1,35 @@
-//! The training loop: batches and augmentation on the device, losses,
-//! schedules, checkpoints.
+//! Training: what is learned (tasks, one file each), where batches come from, and the one
+//! loop that joins them; checkpoints, snapshots, initial states.
 
 mod augment;
+mod batches;
 mod checkpoint;
+mod clip;
 mod config;
-mod epoch;
 mod error;
-mod language;
-mod objective;
+mod history;
+mod initial;
 mod optimizer;
-mod samples;
+mod packed;
 mod schedule;
 mod snapshot;
+mod supply;
+mod sums;
+mod task;
 mod train;
+mod validation;
 
 pub use augment::{Augmentation, augment};
 pub use checkpoint::{load_checkpoint, save_checkpoint};
-pub use config::{LanguageConfig, OptimizerConfig, ScheduleConfig, TrainingConfig};
-pub use epoch::{Epoch, read_epochs, write_epochs};
+pub use config::{Evaluate, OptimizerConfig, ScheduleConfig, TrainingConfig};
 pub use error::TrainError;
-pub use language::{TextSet, train_language, validation_loss};
-pub use objective::{cross_entropy, negative_elbo};
-pub use samples::{DeviceImages, DeviceSamples, DeviceTokens, Normalization};
+pub use history::{Epoch, best, read_epochs, write_epochs};
+pub use initial::{Foreign, Head, Initial, Reference};
 pub use snapshot::Resume;
-pub use train::{TrainingSet, train};
+pub use supply::{Drawn, Normalization, Supply};
+pub use task::{
+    AboutTask, Batch, ClassifySettings, Loss, PredictSettings, ReconstructSettings, Reduction,
+    TASKS, Target, Task, TaskConfig, cross_entropy, negative_elbo,
+};
+pub use train::{Job, TrainingSet, initial_network, train};
+pub use validation::{HeldOut, held_out_loss};

@@ -1,5 +1,6 @@
 //! A training that is under way, and the file from which it goes on after a crash.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,12 +14,13 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::config::LanguageConfig;
-use crate::epoch::Epoch;
+use crate::config::TrainingConfig;
 use crate::error::TrainError;
+use crate::history::{Epoch, best};
+use crate::sums::Kept;
 
 /// Version of the layout of a snapshot.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Where and how often a training leaves a snapshot.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +29,7 @@ pub struct Resume<'a> {
     pub path: &'a Path,
     /// What determines the training: a snapshot of another is not used.
     pub key: &'a str,
-    /// Least time between two snapshots; they are taken at evaluations.
+    /// Least time between two snapshots; they are taken after any step.
     pub every: Duration,
 }
 
@@ -37,8 +39,10 @@ pub(crate) struct Progress {
     pub optimizer: ModuleOptimizer,
     /// Steps taken.
     pub step: usize,
-    /// All evaluations.
+    /// All lines so far.
     pub history: Vec<Epoch>,
+    /// What was summed up since the last of them.
+    pub sums: Kept,
     /// The network of the least validation loss, ready for inference.
     best: Option<Network>,
 }
@@ -50,6 +54,7 @@ struct Head {
     key: String,
     step: usize,
     history: Vec<Epoch>,
+    sums: Kept,
 }
 
 impl Progress {
@@ -59,38 +64,30 @@ impl Progress {
             optimizer,
             step: 0,
             history: vec![],
+            sums: Kept::default(),
             best: None,
         }
     }
 
-    /// The evaluation with the least validation loss, the first of equals.
-    fn best_evaluation(&self) -> Option<&Epoch> {
-        self.history.iter().reduce(|best, epoch| {
-            if epoch.validation_loss < best.validation_loss {
-                epoch
-            } else {
-                best
-            }
-        })
-    }
-
-    /// Keeps an evaluation, and the network if there was none better.
-    pub fn evaluated(&mut self, epoch: Epoch) {
-        let step = epoch.step;
+    /// Keeps a line of history, and the network if it was evaluated and none was better.
+    pub fn report(&mut self, epoch: Epoch) {
+        let (step, evaluated) = (epoch.step, epoch.validation_loss.is_some());
         self.history.push(epoch);
-        if self.best_evaluation().is_some_and(|best| best.step == step) {
+        if evaluated && best(&self.history).is_some_and(|best| best.step == step) {
             self.best = Some(self.network.valid());
         }
     }
 
-    /// Whether the loss has not fallen for longer than the patience.
-    pub fn is_over(&self, language: &LanguageConfig) -> bool {
-        match (
-            language.patience,
-            self.best_evaluation(),
-            self.history.last(),
-        ) {
-            (Some(patience), Some(best), Some(last)) => last.step - best.step > patience,
+    /// Whether the loss on held-out samples has not fallen for longer than the patience.
+    pub fn is_over(&self, config: &TrainingConfig) -> bool {
+        let patience = config.evaluate.as_ref().and_then(|e| e.patience);
+        match (patience, best(&self.history), self.history.last()) {
+            (Some(patience), Some(best), Some(last)) if best.validation_loss.is_some() => {
+                match config.epochs {
+                    Some(_) => last.epoch - best.epoch > patience,
+                    None => last.step - best.step > patience,
+                }
+            }
             _ => false,
         }
     }
@@ -105,10 +102,10 @@ impl Progress {
 }
 
 impl Resume<'_> {
-    fn error(&self, reason: impl ToString) -> TrainError {
+    fn error(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) -> TrainError {
         TrainError::Checkpoint {
             path: self.path.to_path_buf(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 
@@ -119,6 +116,7 @@ impl Resume<'_> {
             key: self.key.to_string(),
             step: progress.step,
             history: progress.history.clone(),
+            sums: progress.sums.clone(),
         })
         .map_err(|e| self.error(e))?;
         // With the parameters' ids, by which the optimiser knows them.
@@ -181,6 +179,7 @@ impl Resume<'_> {
             optimizer: optimizer.from_bytes(state).ok()?,
             step: head.step,
             history: head.history,
+            sums: head.sums,
             best,
         })
     }

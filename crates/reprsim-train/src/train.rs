@@ -1,214 +1,308 @@
-//! The training loop.
+//! The training loop, the same for every task and kind of samples.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use rand::seq::SliceRandom;
-use rand::{Rng, RngExt};
-use rand_distr::StandardNormal;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::Device;
 use reprsim_base::Stream;
-use reprsim_models::{Input, ModelConfig, ModelShape, Network};
+use reprsim_models::{InputShape, ModelConfig, ModelShape, Network, Pass};
 
-use crate::augment::augment;
+use crate::batches::{Draws, Passes, Streams, Windows};
+use crate::clip::clip;
 use crate::config::TrainingConfig;
-use crate::epoch::{EPOCH_SCHEMA, Epoch};
 use crate::error::TrainError;
-use crate::objective::{cross_entropy, negative_elbo};
-use crate::samples::DeviceImages;
+use crate::history::{EPOCH_SCHEMA, Epoch};
+use crate::initial::Initial;
 use crate::schedule;
+use crate::snapshot::{Progress, Resume};
+use crate::sums::Sums;
+use crate::supply::{Drawn, Supply};
+use crate::task::TaskConfig;
+use crate::validation::{HeldOut, held_out_loss};
 
-/// What one model of images is trained on.
+/// What one model is trained on.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingSet<'a> {
-    /// The samples, of which the model sees those at `indices`.
-    pub samples: &'a DeviceImages,
-    /// Indices into `samples`.
+    /// The samples, of which the model sees those at `indices`; of text they are chunks, from
+    /// which it draws windows.
+    pub supply: &'a Supply,
+    /// Indices into `supply`.
     pub indices: &'a [u32],
     /// The label of each index.
     pub labels: &'a [u32],
-    /// Number of classes.
+    /// Number of classes, the width of the head.
     pub classes: usize,
+    /// What it is evaluated on while it is trained, if `evaluate` is set.
+    pub held_out: Option<HeldOut<'a>>,
 }
 
-/// Trains one model from scratch, calling `on_epoch` after each epoch, and
-/// returns it ready for inference.
-///
-/// All randomness comes from `stream`: its children `weights`, `order`, `augment`
-/// and `noise`. Losses and accuracies stay on the device and are read once an epoch.
-/// `epochs = 0` returns the untrained model. `name` (`a` or `b`) is for messages.
+/// One model to train.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// `a` or `b`, for messages.
+    pub name: &'a str,
+    /// The architecture.
+    pub model: &'a ModelConfig,
+    /// How it begins.
+    pub initial: &'a Initial,
+    /// What it learns.
+    pub task: &'a TaskConfig,
+    /// How.
+    pub config: &'a TrainingConfig,
+    /// From what.
+    pub set: TrainingSet<'a>,
+    /// The root of everything random: its children `weights`, `order`, `augment`, `noise` and
+    /// `dropout`, by step, so that a training that goes on draws what it would have drawn.
+    pub stream: &'a Stream,
+    /// Where the training leaves snapshots and goes on from, if anywhere.
+    pub resume: Option<Resume<'a>>,
+}
+
+impl Job<'_> {
+    fn shape(&self) -> ModelShape {
+        ModelShape {
+            input: self.set.supply.shape(),
+            classes: self.set.classes,
+        }
+    }
+}
+
+/// The model as it is before it is trained, ready for inference.
 ///
 /// # Errors
-/// [`TrainError::NonFiniteLoss`] in the epoch in which it happens;
-/// [`TrainError::Model`] if the model cannot be built; [`TrainError::Device`]
-/// if reading from the device fails.
+/// Those of building it and of reading its initial state.
+pub fn initial_network(job: &Job<'_>, device: &Device) -> Result<Network, TrainError> {
+    let rng = &mut Streams::of(job.stream).weights.rng();
+    job.initial.network(job.model, job.shape(), rng, device)
+}
+
+/// Trains one model, from its initial state or from where it was left, calling `on_epoch` for
+/// each line of its history, and returns it ready for inference: the network of the least
+/// loss on held-out samples where there are evaluations, else the last.
+///
+/// Losses and metrics stay on the device until they are reported: once an epoch, or once an
+/// evaluation where there are no epochs.
+///
+/// # Errors
+/// [`TrainError::NonFiniteLoss`] at the report after it happens; those of building the model,
+/// of its task, of the device, and of writing a snapshot.
 pub fn train(
-    name: &str,
-    model: &ModelConfig,
-    set: &TrainingSet<'_>,
-    config: &TrainingConfig,
-    stream: &Stream,
+    job: &Job<'_>,
     device: &Device,
     on_epoch: &mut dyn FnMut(&Epoch),
 ) -> Result<Network, TrainError> {
-    let shape = ModelShape {
-        input: set.samples.shape(),
-        classes: set.classes,
+    let streams = Streams::of(job.stream);
+    let network = initial_network(job, &device.clone().autodiff())?;
+    let start = Progress::new(network, job.config.optimizer.build());
+    let mut progress = match &job.resume {
+        Some(resume) => resume.load(start),
+        None => start,
     };
-    let training_device = device.clone().autodiff();
-    let mut weights = stream.child("weights").rng();
-    let mut network = Network::new(model, shape, &mut weights, &training_device)?;
-    let mut optimizer = config.optimizer.build();
+    progress.history.iter().for_each(&mut *on_epoch);
 
-    let n = set.indices.len();
-    let batch = config.batch.min(n);
-    let batches = match config.drop_last {
-        true => n / batch,
-        false => n.div_ceil(batch),
-    };
-    let steps = batches * config.epochs;
-    let order_stream = stream.child("order");
-    let augment_stream = stream.child("augment");
-    let noise_stream = stream.child("noise");
-    let mut order: Vec<usize> = (0..n).collect();
-    let mut step = 0;
-    for epoch in 1..=config.epochs {
-        let start = Instant::now();
-        order.shuffle(&mut order_stream.rng_at(epoch as u64));
-        let upload = |values: &[u32]| -> Tensor<1, Int> {
-            let ordered: Vec<i32> = order.iter().map(|&i| values[i] as i32).collect();
-            Tensor::from_data(TensorData::new(ordered, [n]), device)
-        };
-        let indices = upload(set.indices);
-        let labels = upload(set.labels);
-        let mut sums = Sums::new(device);
-        let mut lr = 0.0;
-        for b in 0..batches {
-            let rows = b * batch..((b + 1) * batch).min(n);
-            let images = set.samples.gather(indices.clone().slice([rows.clone()]));
-            let images = augment(
-                images,
-                &config.augment,
-                &config.fill,
-                &mut augment_stream.rng_at(step as u64),
-            );
-            let images = set.samples.normalize(images);
-            let targets = labels.clone().slice([rows.clone()]);
-            let noise = &mut noise_stream.rng_at(step as u64);
-            let (loss, hits) = forward(&network, images, targets, config, noise);
-            sums.add(&loss, hits, rows.len());
-            let gradients = GradientsParams::from_grads(loss.backward(), &network);
-            lr = config.optimizer.lr() * schedule::factor(&config.schedule, step, steps);
-            network = optimizer.step(lr, network, gradients);
-            step += 1;
+    let mut batches = Batches::new(job, &streams, device);
+    let course = Course::new(job.config, &batches);
+    let mut sums = Sums::from_kept(&progress.sums, device);
+    let (mut saved, mut reported, mut seen) = (Instant::now(), Instant::now(), 0);
+    while progress.step < course.steps && !progress.is_over(job.config) {
+        let step = progress.step;
+        let before = sums.seen;
+        let mut gradients = gradients(job, &progress.network, &mut batches, &streams, step, &mut sums)?;
+        seen += sums.seen - before;
+        if let Some(norm) = job.config.clip {
+            clip(&progress.network, &mut gradients, norm);
         }
-        let (loss, accuracy) = sums.read()?;
-        if !loss.is_finite() {
-            return Err(TrainError::NonFiniteLoss {
-                model: name.to_string(),
-                place: format!("epoch {epoch}"),
-                loss,
-            });
-        }
-        on_epoch(&Epoch {
-            schema: EPOCH_SCHEMA,
-            epoch,
-            step,
-            loss,
-            accuracy,
-            validation_loss: None,
-            lr,
-            samples_per_s: sums.seen as f64 / start.elapsed().as_secs_f64().max(1e-9),
-            tokens_per_s: None,
-        });
-    }
-    Ok(network.valid())
-}
+        let lr = job.config.optimizer.lr()
+            * schedule::factor(&job.config.schedule, step, course.steps);
+        progress.network = progress.optimizer.step(lr, progress.network, gradients);
+        progress.step += 1;
 
-/// The loss to minimise for a batch, and the number of right answers of a
-/// classifier.
-fn forward(
-    network: &Network,
-    images: Tensor<4>,
-    targets: Tensor<1, Int>,
-    config: &TrainingConfig,
-    noise: &mut impl Rng,
-) -> (Tensor<1>, Option<Tensor<1, Int>>) {
-    let device = images.device();
-    let images = images.autodiff();
-    if let Network::Vae(vae) = network {
-        let shape = [images.dims()[0], vae.latent()];
-        let values: Vec<f32> = (0..shape[0] * shape[1])
-            .map(|_| noise.sample(StandardNormal))
-            .collect();
-        let noise = Tensor::<2>::from_data(TensorData::new(values, shape), &device).autodiff();
-        let made = vae.reconstruct(images.clone(), noise);
-        return (negative_elbo(images, made), None);
-    }
-    let logits = network.forward(Input::Images(images));
-    let [n, _] = logits.dims();
-    let hits = logits
-        .clone()
-        .inner()
-        .argmax(1)
-        .reshape([n])
-        .equal(targets.clone())
-        .int()
-        .sum();
-    let loss = cross_entropy(logits, targets.autodiff(), config.label_smoothing);
-    (loss, Some(hits))
-}
-
-/// Losses and right answers of an epoch, on the device.
-struct Sums {
-    loss: Tensor<1>,
-    correct: Option<Tensor<1, Int>>,
-    seen: usize,
-}
-
-impl Sums {
-    fn new(device: &Device) -> Self {
-        Self {
-            loss: Tensor::zeros([1], device),
-            correct: None,
-            seen: 0,
-        }
-    }
-
-    fn add(&mut self, loss: &Tensor<1>, hits: Option<Tensor<1, Int>>, samples: usize) {
-        // A classifier's loss is a mean over the batch, an autoencoder's a sum.
-        let loss = loss.clone().inner();
-        self.loss = self.loss.clone()
-            + match hits.is_some() {
-                true => loss.mul_scalar(samples as f64),
-                false => loss,
+        if course.reports_at(progress.step) {
+            let means = sums.means()?;
+            let seconds = reported.elapsed().max(Duration::from_nanos(1)).as_secs_f64();
+            let number = progress.history.len() + 1;
+            let validation_loss = match (&job.config.evaluate, job.set.held_out) {
+                (Some(_), Some(held_out)) if course.evaluates_at(number, progress.step) => {
+                    let network = progress.network.valid();
+                    let batch = job.config.batch;
+                    Some(held_out_loss(&network, job.task, held_out, batch)?)
+                }
+                _ => None,
             };
-        self.correct = match (self.correct.take(), hits) {
-            (Some(sum), Some(hits)) => Some(sum + hits),
-            (sum, hits) => sum.or(hits),
-        };
-        self.seen += samples;
+            let losses = std::iter::once(means.loss).chain(validation_loss);
+            if let Some(loss) = losses.into_iter().find(|loss| !loss.is_finite()) {
+                return Err(TrainError::NonFiniteLoss {
+                    model: job.name.to_string(),
+                    place: match job.config.epochs {
+                        Some(_) => format!("epoch {number}"),
+                        None => format!("step {}", progress.step),
+                    },
+                    loss,
+                });
+            }
+            let rate = seen as f64 / seconds;
+            progress.report(Epoch {
+                schema: EPOCH_SCHEMA,
+                epoch: number,
+                step: progress.step,
+                loss: means.loss,
+                metrics: means.metrics,
+                validation_loss,
+                lr,
+                samples_per_s: rate,
+                tokens_per_s: match job.set.supply.shape() {
+                    InputShape::Tokens { window, .. } => Some(rate * window as f64),
+                    InputShape::Image { .. } => None,
+                },
+            });
+            if let Some(epoch) = progress.history.last() {
+                on_epoch(epoch);
+            }
+            sums.clear();
+            (reported, seen) = (Instant::now(), 0);
+        }
+        if let Some(resume) = &job.resume
+            && saved.elapsed() >= resume.every
+        {
+            progress.sums = sums.keep()?;
+            resume.save(&progress)?;
+            saved = Instant::now();
+        }
+    }
+    Ok(progress.into_best())
+}
+
+/// The gradients of one step. (The place of mixed precision: the model's answer in a
+/// narrower type, its loss scaled, the gradients brought back.)
+fn gradients(
+    job: &Job<'_>,
+    network: &Network,
+    batches: &mut Batches<'_>,
+    streams: &Streams,
+    step: usize,
+    sums: &mut Sums,
+) -> Result<GradientsParams, TrainError> {
+    let mut draws = streams.at(step);
+    let sizes = batches.sizes(step);
+    let all: usize = sizes.iter().sum();
+    let mut accumulated = GradientsAccumulator::new();
+    for (i, &size) in sizes.iter().enumerate() {
+        let drawn = batches.draw(step, i, &mut draws).autodiff();
+        let batch = job.task.batch(drawn, &mut draws.noise)?;
+        let dropout = draws.dropout(job.config.dropout);
+        let mut pass = Pass::training(dropout, &mut draws.noise);
+        let output = network.output(batch.input, &mut pass)?;
+        let loss = job.task.loss(output, batch.target)?;
+        sums.add(&loss, size);
+        let share = loss.share(size, all);
+        let gradients = GradientsParams::from_grads(share.backward(), network);
+        if sizes.len() == 1 {
+            return Ok(gradients);
+        }
+        accumulated.accumulate(network, gradients);
+    }
+    Ok(accumulated.grads())
+}
+
+/// How long a training is and when it says something.
+struct Course {
+    /// Steps in all.
+    steps: usize,
+    /// Steps between two lines of history.
+    report: usize,
+    /// Lines between two evaluations.
+    evaluate: usize,
+}
+
+impl Course {
+    fn new(config: &TrainingConfig, batches: &Batches<'_>) -> Self {
+        let every = config.evaluate.as_ref().map_or(1, |e| e.every());
+        match (config.epochs, batches) {
+            (Some(epochs), Batches::Passes(passes)) => Self {
+                steps: epochs * passes.steps(),
+                report: passes.steps().max(1),
+                evaluate: every,
+            },
+            _ => Self {
+                steps: config.steps.unwrap_or(0),
+                report: match config.evaluate {
+                    Some(_) => every,
+                    None => config.steps.unwrap_or(1).max(1),
+                },
+                evaluate: 1,
+            },
+        }
     }
 
-    /// Mean loss and accuracy of a sample.
-    fn read(&self) -> Result<(f64, Option<f64>), TrainError> {
-        let seen = self.seen.max(1) as f64;
-        let loss = read_f64(self.loss.clone())? / seen;
-        let correct = self.correct.clone().map(|c| read_f64(c.float()));
-        Ok((loss, correct.transpose()?.map(|c| c / seen)))
+    fn reports_at(&self, step: usize) -> bool {
+        step % self.report == 0 || step == self.steps
+    }
+
+    fn evaluates_at(&self, line: usize, step: usize) -> bool {
+        line % self.evaluate == 0 || step == self.steps
     }
 }
 
-/// Reads one number from the device.
-///
-/// # Errors
-/// [`TrainError::Device`].
-pub(crate) fn read_f64(scalar: Tensor<1>) -> Result<f64, TrainError> {
-    let data = scalar
-        .try_into_data()
-        .map_err(|e| TrainError::Device(e.to_string()))?;
-    data.iter::<f64>()
-        .next()
-        .ok_or_else(|| TrainError::Device("an empty scalar".into()))
+/// Where batches come from.
+enum Batches<'a> {
+    Passes(Passes<'a>),
+    Windows {
+        windows: Windows<'a>,
+        batch: usize,
+        accumulate: usize,
+    },
+}
+
+impl<'a> Batches<'a> {
+    fn new(job: &'a Job<'_>, streams: &'a Streams, device: &'a Device) -> Self {
+        let TrainingSet {
+            supply,
+            indices,
+            labels,
+            ..
+        } = job.set;
+        match supply.shape() {
+            InputShape::Image { .. } => Self::Passes(Passes::new(
+                supply,
+                indices,
+                labels,
+                job.config,
+                &streams.order,
+            )),
+            InputShape::Tokens { window, .. } => Self::Windows {
+                windows: Windows {
+                    dataset: supply.dataset(),
+                    chunks: indices,
+                    window,
+                    device,
+                },
+                batch: job.config.batch,
+                accumulate: job.config.accumulate.max(1),
+            },
+        }
+    }
+
+    /// Samples in each batch of a step.
+    fn sizes(&self, step: usize) -> Vec<usize> {
+        match self {
+            Self::Passes(passes) => passes.ranges(step).iter().map(|r| r.len()).collect(),
+            Self::Windows {
+                batch, accumulate, ..
+            } => vec![*batch; *accumulate],
+        }
+    }
+
+    /// The `i`-th batch of a step; to be called in order.
+    fn draw(&mut self, step: usize, i: usize, draws: &mut Draws) -> Drawn {
+        match self {
+            Self::Passes(passes) => {
+                let range = passes.ranges(step)[i].clone();
+                passes.draw(step, range, draws)
+            }
+            Self::Windows { windows, batch, .. } => {
+                Drawn::Windows(windows.draw(*batch, &mut draws.order))
+            }
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use reprsim_metrics::REGISTRY;
 use reprsim_models::ModelConfig;
 
-use super::raw::RawAnalysis;
 use super::reader::Reader;
-use crate::ExperimentError;
-use crate::experiment::{AnalysisConfig, Covariate, Primary, ProbeConfig, ProbeKind};
+use super::sections::AnalysisSection;
+use crate::error::ConfigError;
+use crate::experiment::{AnalysisConfig, Primary, ProbeConfig, ProbeKind};
+use crate::measure::MeasureName;
 
 /// What is measured where an experiment file names nothing.
 pub const DEFAULT_MEASURES: [&str; 3] = [
@@ -18,83 +19,80 @@ pub const DEFAULT_MEASURES: [&str; 3] = [
 impl Reader<'_> {
     pub(super) fn analysis(
         &self,
-        raw: &RawAnalysis,
+        given: &AnalysisSection,
         models: &[ModelConfig],
         probes: &[ProbeConfig],
-    ) -> Result<AnalysisConfig, ExperimentError> {
-        let known: Vec<(&str, ())> = (REGISTRY.iter())
-            .map(|m| (m.properties().name, ()))
-            .collect();
-        let mut measures = Vec::new();
-        match &raw.measures {
-            None => measures.extend(DEFAULT_MEASURES.map(String::from)),
-            Some(listed) => {
-                for name in listed {
-                    self.pick("measure", name, &known)?;
-                    if measures.contains(name.get_ref()) {
-                        return Err(self.at(name, format!("'{}' twice", name.get_ref())));
-                    }
-                    measures.push(name.get_ref().clone());
-                }
-            }
-        }
-        let k = raw.k.as_ref().map_or(10, |k| *k.get_ref());
-        if k == 0
-            && let Some(place) = &raw.k
-        {
-            return Err(self.at(place, "k = 0: at least one neighbour is needed"));
-        }
-        let primary = &raw.primary;
-        self.pick("measure", &primary.measure, &known)?;
-        if raw.measures.is_none() && !measures.contains(primary.measure.get_ref()) {
-            measures.insert(0, primary.measure.get_ref().clone());
-        }
-        if !measures.contains(primary.measure.get_ref()) {
-            return Err(self.at(
-                &primary.measure,
-                format!(
-                    "the primary measure '{}' is not among 'measures'",
-                    primary.measure.get_ref()
-                ),
-            ));
-        }
+    ) -> Result<AnalysisConfig, ConfigError> {
+        let k = self.positive("analysis.k", given.k.unwrap_or(10))?;
+        let (measures, primary) = self.measures(given)?;
         let names: Vec<(&str, ProbeKind)> =
             probes.iter().map(|p| (p.name.as_str(), p.kind)).collect();
-        if self.pick("probe", &primary.probe, &names)? != ProbeKind::Fixed {
+        let place = "analysis.primary.probe";
+        if self.pick("probe", place, &given.primary.probe, &names)? != ProbeKind::Fixed {
             return Err(self.at(
-                &primary.probe,
+                place,
                 "the primary probe must be the same samples at every level: a probe of kind 'fixed'",
             ));
         }
         // The layers that every model of the experiment has.
-        let mut layers: Vec<(&str, ())> = Vec::new();
-        for name in models.first().map_or(vec![], ModelConfig::layer_names) {
-            if models.iter().all(|m| m.layer_names().contains(&name)) {
-                layers.push((name, ()));
+        let mut layers = models.first().map_or(vec![], ModelConfig::layer_names);
+        layers.retain(|name| models.iter().all(|m| m.layer_names().contains(name)));
+        let known: Vec<(&str, ())> = layers.iter().map(|name| (name.as_str(), ())).collect();
+        self.pick("layer", "analysis.primary.layer", &given.primary.layer, &known)?;
+        for (i, covariate) in given.covariates.iter().enumerate() {
+            if given.covariates[..i].contains(covariate) {
+                let reason = format!("'{}' twice", covariate.name());
+                return Err(self.at(&format!("analysis.covariates.{i}"), reason));
             }
-        }
-        self.pick("layer", &primary.layer, &layers)?;
-        let known = Covariate::ALL.map(|covariate| (covariate.name(), covariate));
-        let mut covariates = Vec::new();
-        for name in raw.covariates.iter().flatten() {
-            let covariate = self.pick("covariate", name, &known)?;
-            if covariates.contains(&covariate) {
-                return Err(self.at(name, format!("'{}' twice", name.get_ref())));
-            }
-            covariates.push(covariate);
         }
         Ok(AnalysisConfig {
-            covariates,
-            leave_out_undertrained: raw.leave_out_undertrained.unwrap_or_default(),
+            covariates: given.covariates.clone(),
+            leave_out_undertrained: given.leave_out_undertrained,
             primary: Primary {
-                measure: reprsim_metrics::find(primary.measure.get_ref())
-                    .map_or_else(String::new, |m| m.full_name(k)),
-                probe: primary.probe.get_ref().clone(),
-                layer: primary.layer.get_ref().clone(),
+                measure: primary.full_name(k),
+                probe: given.primary.probe.clone(),
+                layer: given.primary.layer.clone(),
             },
             measures,
             k,
-            permutations: raw.permutations.as_ref().map_or(200, |p| *p.get_ref()),
+            permutations: given.permutations.unwrap_or(200),
         })
+    }
+
+    /// All measures, and the declared one, which is among them.
+    fn measures(
+        &self,
+        given: &AnalysisSection,
+    ) -> Result<(Vec<MeasureName>, MeasureName), ConfigError> {
+        let known: Vec<(&str, MeasureName)> = REGISTRY
+            .iter()
+            .filter_map(|m| {
+                let name = m.properties().name;
+                Some((name, MeasureName::named(name)?))
+            })
+            .collect();
+        let default = DEFAULT_MEASURES.map(String::from);
+        let listed = given.measures.as_deref().unwrap_or(&default);
+        let mut measures = Vec::new();
+        for (i, name) in listed.iter().enumerate() {
+            let place = format!("analysis.measures.{i}");
+            let measure = self.pick("measure", &place, name, &known)?;
+            if measures.contains(&measure) {
+                return Err(self.at(&place, format!("'{name}' twice")));
+            }
+            measures.push(measure);
+        }
+        let (place, name) = ("analysis.primary.measure", &given.primary.measure);
+        let primary = self.pick("measure", place, name, &known)?;
+        if given.measures.is_none() && !measures.contains(&primary) {
+            measures.insert(0, primary);
+        }
+        match measures.contains(&primary) {
+            true => Ok((measures, primary)),
+            false => Err(self.at(
+                place,
+                format!("the primary measure '{name}' is not among 'measures'"),
+            )),
+        }
     }
 }

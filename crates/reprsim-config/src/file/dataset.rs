@@ -2,139 +2,123 @@
 
 use std::path::Path;
 
-use reprsim_data::color_shape_digit::{self, Preset};
+use reprsim_base::unknown;
+use reprsim_data::color_shape_digit;
 use reprsim_data::{
     DataError, FOLDER, TEXT, TextSettings, Tokenizer, content_of, corpus_names, dataset_names,
     factors_of, label_of,
 };
 use reprsim_train::Normalization;
-use toml::Spanned;
 
-use super::raw::RawDataset;
-use reprsim_base::unknown;
 use super::reader::Reader;
-use crate::ExperimentError;
+use super::sections::DatasetSection;
+use crate::axis::LabelSpace;
+use crate::error::ConfigError;
 use crate::experiment::DatasetConfig;
 
-/// Names and numbers of classes of label factors.
-pub(super) type Factors = Vec<(String, usize)>;
-
 impl Reader<'_> {
-    pub(super) fn dataset(&self, raw: &RawDataset) -> Result<DatasetConfig, ExperimentError> {
+    pub(super) fn dataset(&self, given: &DatasetSection) -> Result<DatasetConfig, ConfigError> {
         let names = dataset_names();
         let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
-        self.pick("data set", &raw.name, &known)?;
-        let name = raw.name.get_ref().clone();
-        let built_in = name == color_shape_digit::NAME;
-        if !built_in {
-            let offset = [
-                raw.preset.as_ref().map(|v| ("preset", v.span())),
-                raw.factor_classes
-                    .as_ref()
-                    .map(|v| ("factor_classes", v.span())),
-                raw.train_samples
-                    .as_ref()
-                    .map(|v| ("train_samples", v.span())),
-            ];
-            if let Some((key, span)) = offset.into_iter().flatten().next() {
-                return Err(self.error(
-                    span.start,
-                    format!("'{key}' is a setting of {} only", color_shape_digit::NAME),
-                ));
-            }
-        }
-        let positive = |what: &str, value: &Option<Spanned<usize>>| {
-            value.as_ref().map(|v| self.positive(what, v)).transpose()
-        };
-        if name == FOLDER && raw.path.is_none() {
+        self.pick("data set", "dataset.name", &given.name, &known)?;
+        self.only_settings_of(given)?;
+        if given.name == FOLDER && given.path.is_none() {
             return Err(self.at(
-                &raw.name,
+                "dataset.name",
                 format!(
                     "'{FOLDER}' needs a path: a folder that holds one folder of images a class"
                 ),
             ));
         }
-        if let (Some(path), true) = (&raw.path, name != FOLDER) {
-            return Err(self.at(path, format!("'path' is a setting of {FOLDER} only")));
-        }
-        if let Some(given) = &raw.normalization {
-            let Normalization { mean, std } = given.get_ref();
+        if let Some(Normalization { mean, std }) = &given.normalization {
+            let fail = |reason: &str| Err(self.at("dataset.normalization", reason));
             if mean.len() != std.len() || ![1, 3].contains(&mean.len()) {
-                return Err(self.at(given, "normalization needs 1 or 3 means and as many stds"));
+                return fail("normalization needs 1 or 3 means and as many stds");
             }
             if mean.iter().chain(std).any(|v| !v.is_finite()) || std.iter().any(|&s| s <= 0.0) {
-                return Err(self.at(
-                    given,
-                    "normalization needs finite means and stds above 0, on the 0..1 scale",
-                ));
+                return fail("normalization needs finite means and stds above 0, on the 0..1 scale");
             }
         }
-        let text = self.text(raw)?;
+        let positive = |key: &str, value: Option<usize>| {
+            value.map(|value| self.positive(&format!("dataset.{key}"), value)).transpose()
+        };
         let mut config = DatasetConfig {
-            text,
+            text: self.text(given)?,
             // A path is meant from where the experiment file is.
-            path: raw.path.as_ref().map(|path| {
-                let folder = self.path.parent().unwrap_or(Path::new(""));
-                folder.join(path.get_ref())
-            }),
+            path: given.path.as_ref().map(|path| self.folder().join(path)),
             content: None,
-            size: positive("size", &raw.size)?,
-            grayscale: raw.grayscale,
-            normalization: raw.normalization.as_ref().map(|n| n.get_ref().clone()),
-            preset: self.preset(raw.preset.as_ref())?,
-            factor_classes: match &raw.factor_classes {
+            size: positive("size", given.size)?,
+            grayscale: given.grayscale,
+            normalization: given.normalization.clone(),
+            preset: given.preset.unwrap_or_default(),
+            factor_classes: match given.factor_classes {
                 None => 0,
-                Some(v) if *v.get_ref() < 2 => {
-                    return Err(self.at(v, "factor_classes must be at least 2"));
+                Some(0 | 1) => {
+                    let reason = "factor_classes must be at least 2";
+                    return Err(self.at("dataset.factor_classes", reason));
                 }
-                Some(v) => *v.get_ref(),
+                Some(classes) => classes,
             },
-            label: raw
-                .label
-                .as_ref()
-                .map(|l| l.get_ref().clone())
-                .unwrap_or_default(),
-            train_samples: positive("train_samples", &raw.train_samples)?,
-            train_per_model: positive("train_per_model", &raw.train_per_model)?,
-            name,
+            label: given.label.clone().unwrap_or_default(),
+            train_samples: positive("train_samples", given.train_samples)?,
+            train_per_model: positive("train_per_model", given.train_per_model)?,
+            name: given.name.clone(),
         };
         let content = content_of(&config.spec(0));
-        config.content = content.map_err(|e| self.at(&raw.name, e.to_string()))?;
+        config.content = content.map_err(|e| self.at("dataset.name", e.to_string()))?;
         Ok(config)
     }
 
-    /// The settings of text, and none of images beside them.
-    fn text(&self, raw: &RawDataset) -> Result<Option<TextSettings>, ExperimentError> {
-        if raw.name.get_ref() != TEXT {
-            let misplaced = [
-                ("corpora", raw.corpora.as_ref().map(Spanned::span)),
-                ("tokenizer", raw.tokenizer.as_ref().map(Spanned::span)),
-                ("window", raw.window.as_ref().map(Spanned::span)),
-                ("chunks", raw.chunks.as_ref().map(Spanned::span)),
-                ("field", raw.field.as_ref().map(Spanned::span)),
-            ];
-            return match misplaced.into_iter().find_map(|(k, s)| Some((k, s?))) {
-                Some((key, span)) => {
-                    let reason = format!("'{key}' is a setting of the data set {TEXT} only");
-                    Err(self.error(span.start, reason))
-                }
-                None => Ok(None),
-            };
-        }
-        let misplaced = [
-            ("size", raw.size.as_ref().map(Spanned::span)),
-            (
-                "normalization",
-                raw.normalization.as_ref().map(Spanned::span),
-            ),
-            ("grayscale", raw.grayscale.then(|| raw.name.span())),
+    /// Refuses what this data set has no use for.
+    fn only_settings_of(&self, given: &DatasetSection) -> Result<(), ConfigError> {
+        let (built_in, text) = (color_shape_digit::NAME, given.name == TEXT);
+        let settings = [
+            ("preset", given.preset.is_some(), built_in),
+            ("factor_classes", given.factor_classes.is_some(), built_in),
+            ("train_samples", given.train_samples.is_some(), built_in),
+            ("path", given.path.is_some(), FOLDER),
         ];
-        if let Some((key, span)) = misplaced.into_iter().find_map(|(k, s)| Some((k, s?))) {
-            return Err(self.error(span.start, format!("'{key}' is a setting of images only")));
+        for (key, is_given, owner) in settings {
+            if is_given && given.name != owner {
+                return Err(self.at(
+                    &format!("dataset.{key}"),
+                    format!("'{key}' is a setting of {owner} only"),
+                ));
+            }
         }
-        let Some(corpora) = &raw.corpora else {
+        let of_text = [
+            ("corpora", given.corpora.is_some()),
+            ("tokenizer", given.tokenizer.is_some()),
+            ("window", given.window.is_some()),
+            ("chunks", given.chunks.is_some()),
+            ("field", given.field.is_some()),
+        ];
+        let of_images = [
+            ("size", given.size.is_some()),
+            ("normalization", given.normalization.is_some()),
+            ("grayscale", given.grayscale),
+        ];
+        let (misplaced, owner) = match text {
+            true => (&of_images[..], "images".to_string()),
+            false => (&of_text[..], format!("the data set {TEXT}")),
+        };
+        match misplaced.iter().find(|(_, is_given)| *is_given) {
+            Some((key, _)) => Err(self.at(
+                &format!("dataset.{key}"),
+                format!("'{key}' is a setting of {owner} only"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The settings of text.
+    fn text(&self, given: &DatasetSection) -> Result<Option<TextSettings>, ConfigError> {
+        if given.name != TEXT {
+            return Ok(None);
+        }
+        let Some(corpora) = &given.corpora else {
             return Err(self.at(
-                &raw.name,
+                "dataset.name",
                 format!(
                     "'{TEXT}' needs corpora: names or paths; known: {}",
                     corpus_names().join(", ")
@@ -142,85 +126,73 @@ impl Reader<'_> {
             ));
         };
         let defaults = TextSettings::default();
-        let or = |what: &str, value: &Option<Spanned<usize>>, default: usize| match value {
-            Some(value) => self.positive(what, value),
+        let or = |key: &str, value: Option<usize>, default: usize| match value {
+            Some(value) => self.positive(&format!("dataset.{key}"), value),
             None => Ok(default),
         };
-        let settings = TextSettings {
+        Ok(Some(TextSettings {
             corpora: self.corpora(corpora),
-            tokenizer: match &raw.tokenizer {
-                Some(name) => {
-                    Tokenizer::named(name.get_ref()).map_err(|e| self.at(name, e.to_string()))?
-                }
+            tokenizer: match &given.tokenizer {
+                Some(name) => Tokenizer::named(name)
+                    .map_err(|e| self.at("dataset.tokenizer", e.to_string()))?,
                 None => defaults.tokenizer,
             },
-            window: or("window", &raw.window, defaults.window)?,
-            chunks: or("chunks", &raw.chunks, defaults.chunks)?,
-            field: raw.field.as_ref().map(|f| f.get_ref().clone()),
-        };
-        Ok(Some(settings))
+            window: or("window", given.window, defaults.window)?,
+            chunks: or("chunks", given.chunks, defaults.chunks)?,
+            field: given.field.clone(),
+        }))
+    }
+
+    /// The folder of the experiment file.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Names as they are, paths from where the experiment file is.
-    pub(super) fn corpora(&self, raw: &Spanned<Vec<Spanned<String>>>) -> Vec<String> {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let names = raw.get_ref().iter().map(Spanned::get_ref);
-        names
-            .map(|name| {
-                let path = folder.join(name);
-                match !corpus_names().contains(&name.as_str()) && path.exists() {
-                    true => path.to_string_lossy().into_owned(),
-                    false => name.clone(),
-                }
-            })
-            .collect()
-    }
-
-    pub(super) fn preset(&self, raw: Option<&Spanned<String>>) -> Result<Preset, ExperimentError> {
-        raw.map_or(Ok(Preset::default()), |text| {
-            self.pick("preset", text, &Preset::ALL)
-        })
+    pub(super) fn corpora(&self, names: &[String]) -> Vec<String> {
+        let known = corpus_names();
+        let placed = |name: &String| {
+            let path = self.folder().join(name);
+            match !known.contains(&name.as_str()) && path.exists() {
+                true => path.to_string_lossy().into_owned(),
+                false => name.clone(),
+            }
+        };
+        names.iter().map(placed).collect()
     }
 
     /// Names and class counts of the data set's factors, and those of its label.
-    pub(super) fn factors(
+    pub(super) fn labels(
         &self,
-        raw: &RawDataset,
+        given: &DatasetSection,
         dataset: &DatasetConfig,
-    ) -> Result<(Factors, Factors), ExperimentError> {
+    ) -> Result<LabelSpace, ConfigError> {
         let mut spec = dataset.spec(0);
         spec.built_in.label = vec![];
-        let known = |e: DataError| self.at(&raw.name, e.to_string());
+        let known = |e: DataError| self.at("dataset.name", e.to_string());
         let factors = factors_of(&spec).map_err(known)?;
         let own_label = label_of(&spec).map_err(known)?;
-        let wanted = if dataset.label.is_empty() {
-            &own_label
-        } else {
-            &dataset.label
+        let wanted = match dataset.label.is_empty() {
+            true => &own_label,
+            false => &dataset.label,
         };
-        let names: Vec<&str> = factors.iter().map(|(n, _)| n.as_str()).collect();
-        let mut label = Factors::new();
+        let place = match given.label {
+            Some(_) => "dataset.label",
+            None => "dataset.name",
+        };
+        let mut label = Vec::new();
         for name in wanted {
             match factors.iter().find(|(n, _)| n == name) {
                 Some(found) if label.contains(found) => {
-                    let offset = raw
-                        .label
-                        .as_ref()
-                        .map_or(raw.name.span(), Spanned::span)
-                        .start;
-                    return Err(self.error(offset, format!("'{name}' is listed twice")));
+                    return Err(self.at(place, format!("'{name}' is listed twice")));
                 }
                 Some(found) => label.push(found.clone()),
                 None => {
-                    let offset = raw
-                        .label
-                        .as_ref()
-                        .map_or(raw.name.span(), Spanned::span)
-                        .start;
-                    return Err(self.error(offset, unknown("label factor", name, &names)));
+                    let names: Vec<&str> = factors.iter().map(|(n, _)| n.as_str()).collect();
+                    return Err(self.at(place, unknown("label factor", name, &names)));
                 }
             }
         }
-        Ok((factors, label))
+        Ok(LabelSpace { factors, label })
     }
 }

@@ -3,13 +3,19 @@
 
 mod analysis;
 mod dataset;
+mod evaluations;
+mod initial;
 mod model;
 mod probes;
-mod raw;
 mod reader;
 mod resolve;
+mod sections;
 mod sweeps;
 mod training;
 
 pub use analysis::DEFAULT_MEASURES;
 pub use resolve::read_experiment;
+pub use sections::{
+    AnalysisSection, AxisSection, DatasetSection, ExperimentFile, GridSection, PrimarySection,
+    ProbeSection,
+};

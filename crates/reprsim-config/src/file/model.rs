@@ -1,89 +1,67 @@
-//! The `[model]` section.
+//! The `[model]` and `[task]` sections.
 
-use reprsim_models::{ModelConfig, Stem};
-use toml::Spanned;
+use reprsim_models::{InputKind, ModelConfig};
+use reprsim_train::{TASKS, TaskConfig};
 
-use super::raw::RawModel;
 use super::reader::Reader;
-use crate::ExperimentError;
+use super::sections::ExperimentFile;
+use crate::error::ConfigError;
+use crate::experiment::DatasetConfig;
 
 impl Reader<'_> {
-    pub(super) fn model(&self, raw: &RawModel) -> Result<ModelConfig, ExperimentError> {
-        let names = ["mlp", "cnn", "resnet", "vit", "gpt", "vae"];
-        let known: Vec<(&str, &str)> = names.iter().map(|n| (*n, *n)).collect();
-        let name = self.pick("model", &raw.name, &known)?;
-        self.only_settings_of(name, raw)?;
-        let or = |value: &Option<Spanned<usize>>, default: usize| {
-            value.as_ref().map_or(default, |v| *v.get_ref())
+    /// The architecture, and what it learns.
+    pub(super) fn model(
+        &self,
+        file: &ExperimentFile,
+        dataset: &DatasetConfig,
+    ) -> Result<(ModelConfig, TaskConfig), ConfigError> {
+        let model = file.model.clone();
+        let name = model.name();
+        model.check().map_err(|e| self.at("model", e.to_string()))?;
+        let given = match dataset.text {
+            Some(_) => InputKind::Text,
+            None => InputKind::Images,
         };
-        let model = match name {
-            "mlp" => ModelConfig::Mlp {
-                hidden: raw
-                    .hidden
-                    .as_ref()
-                    .map_or(vec![512, 256], |h| h.get_ref().clone()),
-            },
-            "cnn" => ModelConfig::Cnn {
-                width: or(&raw.width, 16),
-            },
-            "resnet" => ModelConfig::Resnet {
-                depth: or(&raw.depth, 18),
-                width: or(&raw.width, 64),
-                stem: match &raw.stem {
-                    None => Stem::default(),
-                    Some(stem) => {
-                        let known = [("cifar", Stem::Cifar), ("stock", Stem::Stock)];
-                        self.pick("stem", stem, &known)?
+        if given != model.takes() {
+            return Err(self.at(
+                "model.name",
+                match given {
+                    InputKind::Images => {
+                        format!("a {name} learns text: it needs name = \"text\" under [dataset]")
                     }
+                    InputKind::Text => format!("a {name} learns images; text needs a gpt"),
                 },
-            },
-            "vit" => ModelConfig::Vit {
-                width: or(&raw.width, 192),
-                depth: or(&raw.depth, 6),
-                heads: or(&raw.heads, 3),
-                patch: or(&raw.patch, 4),
-            },
-            // nanoGPT's size for a machine without a GPU.
-            "gpt" => ModelConfig::Gpt {
-                width: or(&raw.width, 128),
-                depth: or(&raw.depth, 4),
-                heads: or(&raw.heads, 4),
-            },
-            _ => ModelConfig::Vae {
-                width: or(&raw.width, 64),
-                latent: or(&raw.latent, 20),
+            ));
+        }
+        let fits = TASKS.iter().filter(|task| task.needs == model.gives());
+        let names: Vec<&str> = fits.clone().map(|task| task.name).collect();
+        let task = match &file.task {
+            Some(task) if names.contains(&task.name()) => task.clone(),
+            Some(task) => {
+                return Err(self.at(
+                    "task.name",
+                    format!(
+                        "the task {} needs {}; a {name} gives {}, for the tasks {}",
+                        task.name(),
+                        task.needs().name(),
+                        model.gives().name(),
+                        names.join(", ")
+                    ),
+                ));
+            }
+            None => match fits.clone().next() {
+                Some(task) => (task.default)(),
+                None => return Err(self.at("model.name", format!("no task is for a {name}"))),
             },
         };
-        model
-            .check()
-            .map_err(|e| self.at(&raw.name, e.to_string()))?;
-        Ok(model)
-    }
-
-    /// Refuses a setting that the architecture does not have.
-    fn only_settings_of(&self, name: &str, raw: &RawModel) -> Result<(), ExperimentError> {
-        let start = |v: &Option<Spanned<usize>>| v.as_ref().map(|v| v.span().start);
-        let hidden = raw.hidden.as_ref().map(|v| v.span().start);
-        let stem = raw.stem.as_ref().map(|v| v.span().start);
-        let settings: [(&str, Option<usize>, &[&str]); 7] = [
-            ("hidden", hidden, &["mlp"]),
-            (
-                "width",
-                start(&raw.width),
-                &["cnn", "resnet", "vit", "gpt", "vae"],
-            ),
-            ("depth", start(&raw.depth), &["resnet", "vit", "gpt"]),
-            ("stem", stem, &["resnet"]),
-            ("heads", start(&raw.heads), &["vit", "gpt"]),
-            ("patch", start(&raw.patch), &["vit"]),
-            ("latent", start(&raw.latent), &["vae"]),
-        ];
-        for (key, place, owners) in settings {
-            if let (Some(place), false) = (place, owners.contains(&name)) {
-                let owners = owners.join(", ");
-                return Err(self.error(place, format!("'{key}' is a setting of {owners} only")));
-            }
+        task.check()
+            .map_err(|(key, reason)| self.at(&format!("task.{key}"), reason))?;
+        if task.unit_scale() && dataset.normalization.is_some() {
+            return Err(self.at(
+                "dataset.normalization",
+                format!("a {name} reconstructs images on the 0..1 scale: leave normalization out"),
+            ));
         }
-        Ok(())
+        Ok((model, task))
     }
 }

@@ -1,165 +1,177 @@
 //! The `[[probe]]` sections.
 
 use reprsim_data::{FOLDER, Part, TEXT, color_shape_digit, content_of, dataset_names, part_len};
-use toml::Spanned;
 
-use super::raw::RawProbe;
 use super::reader::Reader;
-use crate::ExperimentError;
+use super::sections::ProbeSection;
+use crate::error::ConfigError;
 use crate::experiment::{DatasetConfig, ProbeConfig, ProbeKind};
 
 impl Reader<'_> {
     pub(super) fn probes(
         &self,
-        raw: &Spanned<Vec<RawProbe>>,
+        given: &[ProbeSection],
         dataset: &DatasetConfig,
-    ) -> Result<Vec<ProbeConfig>, ExperimentError> {
+    ) -> Result<Vec<ProbeConfig>, ConfigError> {
+        if given.is_empty() {
+            return Err(self.at("probe", "no [[probe]]: there is nothing to compare models on"));
+        }
         let mut probes: Vec<ProbeConfig> = Vec::new();
-        for probe in raw.get_ref() {
-            let name = probe.name.get_ref().clone();
-            self.file_name(&probe.name)?;
-            if probes.iter().any(|p| p.name == name) {
-                return Err(self.at(&probe.name, format!("a second probe '{name}'")));
-            }
-            let kind = match &probe.kind {
-                None => ProbeKind::Fixed,
-                Some(text) => self.pick(
-                    "probe kind",
-                    text,
-                    &[
-                        ("fixed", ProbeKind::Fixed),
-                        ("common-classes", ProbeKind::CommonClasses),
-                        ("one-model-classes", ProbeKind::OneModelClasses),
-                        ("unseen-classes", ProbeKind::UnseenClasses),
-                    ],
-                )?,
+        for (i, probe) in given.iter().enumerate() {
+            let one = OfProbe {
+                reader: self,
+                number: i,
+                probe,
+                dataset,
             };
-            if let (Some(corpora), false) = (
-                &probe.corpora,
-                dataset.text.is_some() && kind == ProbeKind::Fixed,
-            ) {
-                return Err(self.at(
-                    corpora,
-                    "'corpora' is a setting of fixed probes of text only",
-                ));
+            if probes.iter().any(|p| p.name == probe.name) {
+                return Err(one.at("name", format!("a second probe '{}'", probe.name)));
             }
-            if let Some(other) = &probe.dataset {
-                if dataset.text.is_some() || other.get_ref() == TEXT {
-                    return Err(self.at(
-                        other,
-                        "images and text cannot be probed by each other's models\n  \
-                         a probe of other text names its 'corpora'",
-                    ));
-                }
-                let names = dataset_names();
-                let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
-                self.pick("data set", other, &known)?;
-            }
-            if let (Some(classes), true) = (&probe.classes, kind == ProbeKind::Fixed) {
-                return Err(self.at(classes, "'classes' is a setting of probes by classes only"));
-            }
-            if let Some(classes) = &probe.classes {
-                let few = probe
-                    .samples
-                    .as_ref()
-                    .map(|s| *s.get_ref() < *classes.get_ref());
-                if few != Some(false) {
-                    return Err(self.at(
-                        classes,
-                        "a matched probe needs 'samples', at least one for each of its 'classes'",
-                    ));
-                }
-            }
-            let foreign = probe.dataset.as_ref().or(probe.preset.as_ref());
-            if let (Some(value), true) = (foreign, kind != ProbeKind::Fixed) {
-                return Err(self.at(
-                    value,
-                    "a probe by classes is of the experiment's own data set and preset",
-                ));
-            }
-            let source = probe
-                .dataset
-                .as_ref()
-                .map_or(&dataset.name, |d| d.get_ref());
-            if let (Some(preset), true) = (&probe.preset, source != color_shape_digit::NAME) {
-                return Err(self.at(
-                    preset,
-                    format!("'preset' is a setting of {} only", color_shape_digit::NAME),
-                ));
-            }
-            if dataset.text.is_some() && probe.samples.is_none() {
-                return Err(self.at(
-                    &probe.name,
-                    "a probe of text needs 'samples': the number of windows",
-                ));
-            }
-            if let Some(samples) = &probe.samples
-                && *samples.get_ref() < 4
-            {
-                return Err(self.at(samples, "a probe needs at least 4 samples"));
-            }
-            if source == FOLDER && dataset.name != FOLDER {
-                return Err(self.at(
-                    &probe.name,
-                    format!(
-                        "a probe can be of a '{FOLDER}' only where the experiment's data set is it"
-                    ),
-                ));
-            }
-            if let (Some(samples), ProbeKind::Fixed) = (&probe.samples, kind) {
-                let mut spec = dataset.spec(0);
-                spec.name.clone_from(source);
-                if source != &dataset.name {
-                    spec.path = None;
-                }
-                let there =
-                    part_len(&spec, Part::Test).map_err(|e| self.at(samples, e.to_string()))?;
-                // Of text, how much there is shows once it is tokenised.
-                if let Some(there) = there
-                    && *samples.get_ref() > there
-                {
-                    return Err(self.at(
-                        samples,
-                        format!(
-                            "samples = {}: the test part of {source} has {there}",
-                            samples.get_ref()
-                        ),
-                    ));
-                }
-            }
-            probes.push(ProbeConfig {
-                name,
-                kind,
-                dataset: probe.dataset.as_ref().map(|d| d.get_ref().clone()),
-                corpora: probe.corpora.as_ref().map(|c| self.corpora(c)),
-                content: self.probe_content(probe, dataset)?,
-                preset: match &probe.preset {
-                    Some(_) => self.preset(probe.preset.as_ref())?,
-                    None => dataset.preset,
-                },
-                samples: probe.samples.as_ref().map(|s| *s.get_ref()),
-                classes: match &probe.classes {
-                    Some(classes) => Some(self.positive("classes", classes)?),
-                    None => None,
-                },
-            });
+            probes.push(one.resolve()?);
         }
         Ok(probes)
     }
+}
+
+/// One probe that is being read.
+struct OfProbe<'a, 'b> {
+    reader: &'a Reader<'b>,
+    number: usize,
+    probe: &'a ProbeSection,
+    dataset: &'a DatasetConfig,
+}
+
+impl OfProbe<'_, '_> {
+    fn place(&self, key: &str) -> String {
+        format!("probe.{}.{key}", self.number)
+    }
+
+    fn at(&self, key: &str, reason: impl Into<String>) -> ConfigError {
+        self.reader.at(&self.place(key), reason)
+    }
+
+    /// Refuses `key` where it is given and should not be.
+    fn only(&self, key: &str, misplaced: bool, reason: &str) -> Result<(), ConfigError> {
+        match misplaced {
+            true => Err(self.at(key, reason)),
+            false => Ok(()),
+        }
+    }
+
+    fn resolve(&self) -> Result<ProbeConfig, ConfigError> {
+        let (probe, dataset) = (self.probe, self.dataset);
+        self.reader.file_name(&self.place("name"), &probe.name)?;
+        self.check_source()?;
+        self.check_size()?;
+        Ok(ProbeConfig {
+            name: probe.name.clone(),
+            kind: probe.kind,
+            dataset: probe.dataset.clone(),
+            corpora: probe.corpora.as_ref().map(|c| self.reader.corpora(c)),
+            content: self.content()?,
+            preset: probe.preset.unwrap_or(dataset.preset),
+            samples: probe.samples,
+            classes: probe.classes,
+        })
+    }
+
+    /// The name of the data set that the samples are from.
+    fn source(&self) -> &str {
+        self.probe.dataset.as_ref().unwrap_or(&self.dataset.name)
+    }
+
+    fn check_source(&self) -> Result<(), ConfigError> {
+        let (probe, dataset) = (self.probe, self.dataset);
+        let fixed = probe.kind == ProbeKind::Fixed;
+        self.only(
+            "corpora",
+            probe.corpora.is_some() && !(dataset.text.is_some() && fixed),
+            "'corpora' is a setting of fixed probes of text only",
+        )?;
+        if let Some(other) = &probe.dataset {
+            self.only(
+                "dataset",
+                dataset.text.is_some() || other == TEXT,
+                "images and text cannot be probed by each other's models\n  \
+                 a probe of other text names its 'corpora'",
+            )?;
+            let names = dataset_names();
+            let known: Vec<(&str, ())> = names.iter().map(|n| (*n, ())).collect();
+            self.reader
+                .pick("data set", &self.place("dataset"), other, &known)?;
+        }
+        let own = "a probe by classes is of the experiment's own data set and preset";
+        self.only("dataset", probe.dataset.is_some() && !fixed, own)?;
+        self.only("preset", probe.preset.is_some() && !fixed, own)?;
+        let built_in = color_shape_digit::NAME;
+        self.only(
+            "preset",
+            probe.preset.is_some() && self.source() != built_in,
+            &format!("'preset' is a setting of {built_in} only"),
+        )?;
+        self.only(
+            "name",
+            self.source() == FOLDER && dataset.name != FOLDER,
+            &format!("a probe can be of a '{FOLDER}' only where the experiment's data set is it"),
+        )
+    }
+
+    fn check_size(&self) -> Result<(), ConfigError> {
+        let (probe, dataset) = (self.probe, self.dataset);
+        let fixed = probe.kind == ProbeKind::Fixed;
+        self.only(
+            "classes",
+            probe.classes.is_some() && fixed,
+            "'classes' is a setting of probes by classes only",
+        )?;
+        if let Some(classes) = probe.classes {
+            self.reader.positive(&self.place("classes"), classes)?;
+            self.only(
+                "classes",
+                probe.samples.is_none_or(|samples| samples < classes),
+                "a matched probe needs 'samples', at least one for each of its 'classes'",
+            )?;
+        }
+        self.only(
+            "name",
+            dataset.text.is_some() && probe.samples.is_none(),
+            "a probe of text needs 'samples': the number of windows",
+        )?;
+        let Some(samples) = probe.samples else {
+            return Ok(());
+        };
+        self.only("samples", samples < 4, "a probe needs at least 4 samples")?;
+        if !fixed {
+            return Ok(());
+        }
+        let mut spec = dataset.spec(0);
+        spec.name = self.source().to_string();
+        if self.source() != dataset.name {
+            spec.path = None;
+        }
+        let there = part_len(&spec, Part::Test).map_err(|e| self.at("samples", e.to_string()))?;
+        // Of text, how much there is shows once it is tokenised.
+        match there {
+            Some(there) if samples > there => Err(self.at(
+                "samples",
+                format!(
+                    "samples = {samples}: the test part of {} has {there}",
+                    self.source()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
 
     /// What names the content of a probe's own corpora.
-    fn probe_content(
-        &self,
-        probe: &RawProbe,
-        dataset: &DatasetConfig,
-    ) -> Result<Option<String>, ExperimentError> {
-        let Some(corpora) = &probe.corpora else {
+    fn content(&self) -> Result<Option<String>, ConfigError> {
+        let Some(corpora) = &self.probe.corpora else {
             return Ok(None);
         };
-        let mut spec = dataset.spec(0);
+        let mut spec = self.dataset.spec(0);
         if let Some(text) = &mut spec.text {
-            text.corpora = self.corpora(corpora);
+            text.corpora = self.reader.corpora(corpora);
         }
-        content_of(&spec).map_err(|e| self.at(corpora, e.to_string()))
+        content_of(&spec).map_err(|e| self.at("corpora", e.to_string()))
     }
 }

@@ -2,124 +2,101 @@
 
 use std::path::Path;
 
-use reprsim_models::{Objective, Pooling};
+use reprsim_models::Pooling;
+use serde::Deserialize;
 
-use super::raw::RawFile;
 use super::reader::Reader;
-use super::sweeps::Labels;
-use crate::ExperimentError;
-use crate::experiment::{Experiment, Keep, Pairing, swept_models};
+use super::sections::ExperimentFile;
+use crate::error::ConfigError;
+use crate::evaluation::EvaluationSettings;
+use crate::experiment::{Experiment, swept_models};
 
-/// Reads and checks an experiment file. (Whether its data sets are on this
-/// machine is found out when they are opened, before the run directory is
-/// touched.)
+/// Reads and checks an experiment file, which may ask for any of `evaluations`. (Whether its
+/// data sets are on this machine is found out when they are opened, before the run directory
+/// is touched.)
 ///
 /// # Errors
-/// [`ExperimentError::File`] with file, line and remedy for anything wrong in
-/// the file.
-pub fn read_experiment(path: &Path) -> Result<Experiment, ExperimentError> {
-    let text = std::fs::read_to_string(path).map_err(|e| ExperimentError::File {
+/// [`ConfigError::File`] with file, line and remedy for anything wrong in the file.
+pub fn read_experiment(
+    path: &Path,
+    evaluations: &[&dyn EvaluationSettings],
+) -> Result<Experiment, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|e| ConfigError::File {
         path: path.to_path_buf(),
         line: None,
         reason: match e.kind() {
             std::io::ErrorKind::NotFound => "no such experiment file".to_string(),
             _ => e.to_string(),
         },
+        source: Some(e.into()),
     })?;
-    let reader = Reader { path, text: &text };
-    let raw: RawFile = toml::from_str(&text).map_err(|e| reader.syntax(&e))?;
-    reader.resolve(raw)
+    let reader = Reader::new(path, &text)?;
+    let file = reader.file()?;
+    reader.resolve(file, evaluations)
 }
 
 impl Reader<'_> {
-    fn resolve(&self, raw: RawFile) -> Result<Experiment, ExperimentError> {
-        let name = raw.name.get_ref().clone();
-        self.file_name(&raw.name)?;
-        let pairing = match &raw.pairing {
-            None => Pairing::default(),
-            Some(text) => self.pick(
-                "pairing",
-                text,
-                &[
-                    ("independent", Pairing::Independent),
-                    ("nested", Pairing::Nested),
-                ],
-            )?,
-        };
-        let device = raw.device.as_ref().map_or("auto", |d| d.get_ref().as_str());
-        if let Some(text) = &raw.device {
-            let known: Vec<(&str, ())> = reprsim_device::NAMES.iter().map(|n| (*n, ())).collect();
-            self.pick("device", text, &known)?;
-        }
-        let dataset = self.dataset(&raw.dataset)?;
-        let model = self.model(&raw.model)?;
-        let learns_text = model.objective() == Objective::Predict;
-        if learns_text != dataset.text.is_some() {
+    /// The sections, whatever they say.
+    fn file(&self) -> Result<ExperimentFile, ConfigError> {
+        let table = toml::de::Deserializer::from(self.root.clone());
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(table, &mut track);
+        ExperimentFile::deserialize(tracked).map_err(|error| {
+            // `axis[1].levels[2]`, in this module's way of writing it.
+            let place = track.path().to_string().replace('[', ".").replace(']', "");
+            let place = place.trim_start_matches('.').to_string();
+            self.mistake(if place == "?" { "" } else { &place }, error)
+        })
+    }
+
+    fn resolve(
+        &self,
+        file: ExperimentFile,
+        evaluations: &[&dyn EvaluationSettings],
+    ) -> Result<Experiment, ConfigError> {
+        self.file_name("name", &file.name)?;
+        let device = file.device.as_deref().unwrap_or("auto");
+        let known = reprsim_device::NAMES.map(|name| (name, ()));
+        self.pick("device", "device", device, &known)?;
+        let dataset = self.dataset(&file.dataset)?;
+        let (model, task) = self.model(&file, &dataset)?;
+        let training = self.training(&file, &model, dataset.text.is_some())?;
+        let initial = self.initial(file.initial.as_ref(), &model)?;
+        let labels = self.labels(&file.dataset, &dataset)?;
+        let sweeps = self.sweeps(&file, &labels, &model)?;
+        self.enough_samples(&dataset, &sweeps)?;
+        let probes = self.probes(&file.probe, &dataset)?;
+        let models = swept_models(&model, &sweeps);
+        let analysis = self.analysis(&file.analysis, &models, &probes)?;
+        let pooling = file.analysis.pooling;
+        if let (Pooling::Last | Pooling::Tokens, None) = (pooling, &dataset.text) {
+            let name = match pooling {
+                Pooling::Last => "last",
+                _ => "tokens",
+            };
             return Err(self.at(
-                &raw.model.name,
-                match learns_text {
-                    true => "a gpt learns text: it needs name = \"text\" under [dataset]".into(),
-                    false => format!("a {} learns images; text needs a gpt", model.name()),
-                },
-            ));
-        }
-        let training = self.training(&raw, model.objective())?;
-        let (factors, label) = self.factors(&raw.dataset, &dataset)?;
-        let labels = Labels { factors, label };
-        let sweeps = self.sweeps(&raw, &labels, &model)?;
-        if let (Some(given), Objective::Reconstruct) =
-            (&raw.dataset.normalization, model.objective())
-        {
-            return Err(self.at(
-                given,
-                format!(
-                    "a {} reconstructs images on the 0..1 scale: leave normalization out",
-                    model.name()
-                ),
-            ));
-        }
-        self.enough_samples(&raw.dataset, &dataset, &sweeps)?;
-        let probes = self.probes(&raw.probe, &dataset)?;
-        let analysis = self.analysis(&raw.analysis, &swept_models(&model, &sweeps), &probes)?;
-        let pooling = match &raw.analysis.pooling {
-            None => Pooling::Mean,
-            Some(text) => self.pick(
-                "pooling",
-                text,
-                &[
-                    ("mean", Pooling::Mean),
-                    ("flatten", Pooling::Flatten),
-                    ("last", Pooling::Last),
-                    ("tokens", Pooling::Tokens),
-                ],
-            )?,
-        };
-        if let (Some(text), Pooling::Last | Pooling::Tokens, false) =
-            (&raw.analysis.pooling, pooling, learns_text)
-        {
-            return Err(self.at(
-                text,
-                format!("pooling '{}' is for text only", text.get_ref()),
+                "analysis.pooling",
+                format!("pooling '{name}' is for text only"),
             ));
         }
         Ok(Experiment {
-            name,
-            description: raw.description,
-            root_seed: raw.root_seed,
-            seeds: self.positive("seeds", &raw.seeds)?,
+            seeds: self.positive("seeds", file.seeds)?,
+            name: file.name,
+            description: file.description,
+            root_seed: file.root_seed,
             device: device.to_string(),
-            pairing,
+            pairing: file.pairing,
             dataset,
             model,
+            initial,
+            task,
             training,
             sweeps,
             probes,
             pooling,
             analysis,
-            keep: Keep {
-                checkpoints: raw.keep.checkpoints.unwrap_or(true),
-                activations: raw.keep.activations.unwrap_or(false),
-            },
+            evaluations: self.evaluations(&file.evaluation, evaluations)?,
+            keep: file.keep,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draw::{Values, draw};
@@ -11,7 +12,7 @@ use reprsim_base::Stream;
 use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples};
 
 /// Which factors vary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// The paper's three: shape, digit, colour.

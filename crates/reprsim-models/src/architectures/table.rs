@@ -11,7 +11,7 @@ macro_rules! architectures {
         use burn::tensor::Device;
         use rand::Rng;
         use schemars::JsonSchema;
-        use serde::{Deserialize, Serialize};
+        use serde::Serialize;
 
         use crate::{
             Activations, Architecture, Init, Input, InputKind, InputShape, Model, ModelError,
@@ -19,7 +19,7 @@ macro_rules! architectures {
         };
 
         /// An architecture and its size, as an experiment file gives them.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
         #[serde(tag = "name")]
         #[non_exhaustive]
         pub enum ModelConfig {
@@ -28,6 +28,26 @@ macro_rules! architectures {
                 #[serde(rename = $name)]
                 $model($settings),
             )*
+        }
+
+        impl<'de> serde::Deserialize<'de> for ModelConfig {
+            fn deserialize<D: serde::Deserializer<'de>>(given: D) -> Result<Self, D::Error> {
+                use serde::de::Error;
+                let mut given =
+                    <serde_json::Map<String, serde_json::Value> as serde::Deserialize>::deserialize(given)?;
+                let name = match given.remove("name") {
+                    Some(serde_json::Value::String(name)) => name,
+                    Some(_) => return Err(D::Error::custom("at `name`: a name is a text")),
+                    None => return Err(D::Error::missing_field("name")),
+                };
+                let rest = serde_json::Value::Object(given);
+                match name.as_str() {
+                    $($name => reprsim_base::settings(&rest)
+                        .map(Self::$model)
+                        .map_err(D::Error::custom),)*
+                    other => Err(D::Error::unknown_variant(other, &[$($name),*])),
+                }
+            }
         }
 
         /// A model of any architecture.

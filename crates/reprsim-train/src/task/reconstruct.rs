@@ -1,25 +1,45 @@
-//! What is minimised: cross-entropy for classifiers, the evidence bound for
-//! autoencoders.
+//! The sample itself, through a latent vector.
 
-use burn::tensor::activation::{log_softmax, relu};
-use burn::tensor::{Int, Tensor};
-use reprsim_models::Reconstruction;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use rand::Rng;
+use reprsim_models::{Input, Output, OutputKind, Reconstruction};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// Mean cross-entropy of `[n, classes]` logits with label smoothing: the target
-/// is `1 - smoothing` on the label plus `smoothing / classes` everywhere
-/// (Szegedy et al. 2016), as PyTorch computes it.
-pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
-    if smoothing == 0.0 {
-        return reprsim_kernels::cross_entropy(logits, targets);
+use super::contract::{Batch, Loss, Reduction, Target, Task};
+use crate::error::TrainError;
+use crate::supply::Drawn;
+
+/// Learns to give images again by the evidence lower bound of a variational autoencoder
+/// (Kingma and Welling 2014).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReconstructSettings {}
+
+impl Task for ReconstructSettings {
+    const NAME: &'static str = "reconstruct";
+    const NEEDS: OutputKind = OutputKind::Reconstruction;
+    const UNIT_SCALE: bool = true;
+
+    fn batch(&self, drawn: Drawn, _: &mut dyn Rng) -> Result<Batch, TrainError> {
+        let (images, _) = drawn.images(Self::NAME)?;
+        Ok(Batch {
+            input: Input::Images(images.clone()),
+            target: Target::Images(images),
+        })
     }
-    let [n, _] = logits.dims();
-    let log_probabilities = log_softmax(logits, 1);
-    let picked = log_probabilities
-        .clone()
-        .gather(1, targets.reshape([n, 1]))
-        .mean()
-        .neg();
-    picked.mul_scalar(1.0 - smoothing) - log_probabilities.mean().mul_scalar(smoothing)
+
+    fn loss(&self, output: Output, target: Target) -> Result<Loss, TrainError> {
+        match (output, target) {
+            (Output::Reconstruction(made), Target::Images(images)) => Ok(Loss {
+                value: negative_elbo(images, made),
+                reduction: Reduction::Sum,
+                metrics: vec![],
+            }),
+            (output, _) => Err(TrainError::output(Self::NAME, Self::NEEDS, output.kind())),
+        }
+    }
 }
 
 /// The negative evidence lower bound, summed over pixels and samples: binary
@@ -62,20 +82,5 @@ mod tests {
         let bound = value(negative_elbo(images, made));
         // 0.474077 + 0.626928 + 0 + 15 + 0.5 * (0.3^2 + 1.2^2 + e^-0.5 + e^0.4 - 2 + 0.1)
         assert!((bound - 16.965_182).abs() < 1e-4, "{bound}");
-    }
-
-    #[test]
-    fn smoothing_moves_weight_to_the_other_classes() {
-        let device = Device::flex();
-        let logits = || Tensor::<2>::from_data([[2.0f32, 0.0, 0.0]], &device);
-        let target = || Tensor::<1, Int>::from_data([0], &device);
-        let plain = value(cross_entropy(logits(), target(), 0.0));
-        let smooth = value(cross_entropy(logits(), target(), 0.3));
-        // log(e^2 + 2) - 2, and 0.3 of the mean log-probability's distance.
-        assert!((plain - 0.239_545).abs() < 1e-5, "{plain}");
-        assert!(
-            (smooth - (plain + 0.3 * 4.0 / 3.0)).abs() < 1e-5,
-            "{smooth}"
-        );
     }
 }

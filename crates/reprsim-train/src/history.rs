@@ -1,14 +1,15 @@
 //! One line of training history an epoch, as JSON lines.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use reprsim_base::write_whole;
 use serde::{Deserialize, Serialize};
 
 /// Version of the layout of a line.
-pub(crate) const EPOCH_SCHEMA: u32 = 3;
+pub(crate) const EPOCH_SCHEMA: u32 = 4;
 
-/// What an epoch did, or the steps of a language model up to an evaluation.
+/// What an epoch did, or the steps of a model of text up to an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Version of the layout of this line.
@@ -19,18 +20,32 @@ pub struct Epoch {
     pub step: usize,
     /// Mean training loss of a sample over the epoch.
     pub loss: f64,
-    /// Training accuracy over the epoch, in 0..=1; of classifiers alone.
-    pub accuracy: Option<f64>,
-    /// Mean loss on held-out windows, of language models alone.
+    /// Further means of the task over the training samples, such as `accuracy` in 0..=1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
+    /// Mean loss on held-out samples, where they were evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_loss: Option<f64>,
     /// Learning rate of the last step.
     pub lr: f64,
     /// Samples a second.
     pub samples_per_s: f64,
-    /// Tokens a second, of language models alone.
+    /// Tokens a second, of models of text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_s: Option<f64>,
+}
+
+/// The line whose network was kept: that of the least loss on held-out samples, the first of
+/// equals; the last line where nothing was evaluated.
+pub fn best(history: &[Epoch]) -> Option<&Epoch> {
+    let evaluated = history.iter().filter(|epoch| epoch.validation_loss.is_some());
+    let least = evaluated.reduce(|best, epoch| {
+        match epoch.validation_loss < best.validation_loss {
+            true => epoch,
+            false => best,
+        }
+    });
+    least.or(history.last())
 }
 
 /// Writes the history to `path`, whole or not at all.

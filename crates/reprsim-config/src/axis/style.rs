@@ -1,0 +1,65 @@
+//! Style overlap: the same items, shared drawings of them.
+
+use rand_chacha::ChaCha8Rng;
+use reprsim_data::DataError;
+use reprsim_data::split::{PairSplit, Reached, StyleSplit, split_styles};
+
+use super::{Cause, Design, Refusal, SplitRequest, Words};
+use crate::sweep::{Point, Sweep};
+
+pub(super) struct Style;
+
+impl Cause for Style {
+    fn name(&self) -> &'static str {
+        "style"
+    }
+
+    fn settings(&self) -> &'static [&'static str] {
+        &["factors"]
+    }
+
+    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
+        match design.sweep.factors.len() {
+            2 => Ok(()),
+            0 => Err(Refusal::of(
+                "",
+                "a style axis needs 'factors': what is drawn, and how, such as \
+                 [\"concept\", \"artist\"]",
+            )),
+            _ => Err(Refusal::of(
+                "factors",
+                "a style axis needs two factors: what is drawn, and how",
+            )),
+        }
+    }
+
+    fn split(
+        &self,
+        request: &SplitRequest<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Result<PairSplit, DataError>> {
+        let [item, style] = request.sweep.factors.as_slice() else {
+            return None;
+        };
+        let split = StyleSplit {
+            dataset: request.dataset,
+            item,
+            style,
+            per_model: request.per_model,
+            overlap: request.point.level(self.name())?,
+        };
+        Some(split_styles(&split, rng))
+    }
+
+    fn reached(&self, _: &Point, reached: Reached) -> Option<f64> {
+        Some(reached.samples)
+    }
+
+    fn explanation(&self, _: Words, sweep: &Sweep) -> String {
+        format!(
+            "Both models see the same items, one drawing of each; of the given share of them the \
+             same drawing, of the others drawings in two styles ({}).",
+            sweep.factors.join(", ")
+        )
+    }
+}

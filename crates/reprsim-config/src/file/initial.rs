@@ -1,0 +1,41 @@
+//! The `[initial]` section.
+
+use std::fs::File;
+use std::path::Path;
+
+use reprsim_base::sum_while_copying;
+use reprsim_models::ModelConfig;
+use reprsim_train::{Foreign, Head};
+
+use super::reader::Reader;
+use crate::error::ConfigError;
+
+impl Reader<'_> {
+    /// How models begin, with what names the content of the checkpoint.
+    pub(super) fn initial(
+        &self,
+        given: Option<&Foreign>,
+        model: &ModelConfig,
+    ) -> Result<Option<Foreign>, ConfigError> {
+        let Some(given) = given else {
+            return Ok(None);
+        };
+        if given.head == Head::File && model.head().is_empty() {
+            return Err(self.at("initial.head", format!("a {} has no head", model.name())));
+        }
+        // A path is meant from where the experiment file is.
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let checkpoint = folder.join(&given.checkpoint);
+        let (_, content) = File::open(&checkpoint)
+            .and_then(|mut file| sum_while_copying(&mut file, &mut std::io::sink()))
+            .map_err(|e| {
+                let reason = format!("{}: {e}", checkpoint.display());
+                self.at("initial.checkpoint", reason)
+            })?;
+        Ok(Some(Foreign {
+            checkpoint,
+            content,
+            ..given.clone()
+        }))
+    }
+}

@@ -1,0 +1,64 @@
+//! A similarity measure as a value.
+
+use std::fmt;
+use std::ops::Deref;
+
+use reprsim_metrics::Measure;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A measure, known by its name.
+#[derive(Clone, Copy)]
+pub struct MeasureName(&'static dyn Measure);
+
+impl MeasureName {
+    /// The measure of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        reprsim_metrics::find(name).map(Self)
+    }
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        self.0.properties().name
+    }
+
+    /// The measure itself.
+    pub fn measure(self) -> &'static dyn Measure {
+        self.0
+    }
+}
+
+impl Deref for MeasureName {
+    type Target = dyn Measure;
+
+    fn deref(&self) -> &(dyn Measure + 'static) {
+        self.0
+    }
+}
+
+impl PartialEq for MeasureName {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for MeasureName {}
+
+impl fmt::Debug for MeasureName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str((*self).name())
+    }
+}
+
+impl Serialize for MeasureName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str((*self).name())
+    }
+}
+
+impl<'de> Deserialize<'de> for MeasureName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| D::Error::custom(format!("unknown measure '{name}'")))
+    }
+}

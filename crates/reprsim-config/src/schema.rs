@@ -1,0 +1,147 @@
+//! What an experiment file may hold, as a JSON Schema made of the types that read it, and what
+//! follows from it.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::axis::AxisKind;
+use crate::evaluation::EvaluationSettings;
+use crate::file::ExperimentFile;
+
+/// The JSON Schema of experiment files, which may ask for any of `evaluations`.
+pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
+    let generator = SchemaSettings::draft07().into_generator();
+    let mut schema = generator.into_root_schema_for::<ExperimentFile>().to_value();
+    schema["title"] = json!("reprsim experiment");
+    let sections: Map<String, Value> = evaluations
+        .iter()
+        .map(|evaluation| (evaluation.name().into(), evaluation.schema().to_value()))
+        .collect();
+    schema["properties"]["evaluation"] = json!({
+        "description": "What else is computed of each pair, a section each.",
+        "type": "object",
+        "properties": sections,
+        "additionalProperties": false,
+    });
+    let names = |of: &dyn Fn(AxisKind) -> bool| -> Vec<&'static str> {
+        AxisKind::all().filter(|kind| of(*kind)).map(|kind| kind.name()).collect()
+    };
+    let definitions = &mut schema["definitions"];
+    definitions["AxisSection"]["properties"]["kind"]["enum"] =
+        json!(names(&|kind| kind.stands_alone()));
+    let levels = json!({ "type": "array", "items": { "type": "number" }, "minItems": 2 });
+    let grid = &mut definitions["GridSection"];
+    grid["additionalProperties"] = json!(false);
+    for name in names(&|kind| !kind.lists_pairs()) {
+        grid["properties"][name] = levels.clone();
+    }
+    schema
+}
+
+/// A part of a schema with what it refers to.
+pub(crate) fn resolved<'a>(schema: &'a Value, part: &'a Value) -> &'a Value {
+    let reference = part["$ref"].as_str().and_then(|r| r.strip_prefix('#'));
+    match reference.and_then(|pointer| schema.pointer(pointer)) {
+        Some(found) => found,
+        None => part,
+    }
+}
+
+/// What may stand in a list, or in place of nothing.
+fn inside<'a>(schema: &'a Value, part: &'a Value) -> &'a Value {
+    let part = resolved(schema, part);
+    if let Some(items) = part.get("items") {
+        return inside(schema, items);
+    }
+    let wrapped = ["anyOf", "allOf"].iter().find_map(|key| part[key].as_array());
+    let real = wrapped.and_then(|parts| parts.iter().find(|part| part["type"] != "null"));
+    match real {
+        Some(real) => inside(schema, real),
+        None => part,
+    }
+}
+
+/// The kinds that a section chooses from by its `name`: the name, what it is, and its keys.
+pub(crate) fn variants<'a>(
+    schema: &'a Value,
+    section: &'a Value,
+) -> Vec<(&'a str, &'a Value, Map<String, Value>)> {
+    let kinds = section["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
+    kinds
+        .iter()
+        .filter_map(|kind| {
+            let name = &kind["properties"]["name"];
+            let name = name["const"].as_str().or(name["enum"][0].as_str())?;
+            let mut keys = properties(kind);
+            let rest = resolved(schema, kind);
+            keys.extend(properties(rest));
+            keys.remove("name");
+            Some((name, kind, keys))
+        })
+        .collect()
+}
+
+/// The keys of a section.
+pub(crate) fn properties(section: &Value) -> Map<String, Value> {
+    section["properties"].as_object().cloned().unwrap_or_default()
+}
+
+/// What stands at a place such as `training.augment.0`.
+fn at<'a>(schema: &'a Value, place: &str) -> Option<&'a Value> {
+    let keys = place.split('.').filter(|part| part.parse::<usize>().is_err());
+    keys.filter(|key| !key.is_empty())
+        .try_fold(schema, |part, key| inside(schema, part)["properties"].get(key))
+        .map(|part| inside(schema, part))
+}
+
+/// Names of the kinds of the section at `place` that have the key, where that is chosen by a
+/// name.
+pub(crate) fn owners(place: &str, key: &str) -> Vec<String> {
+    let schema = schema(&[]);
+    let section = at(&schema, place).unwrap_or(&Value::Null);
+    variants(&schema, section)
+        .into_iter()
+        .filter(|(.., keys)| keys.contains_key(key))
+        .map(|(name, ..)| name.to_string())
+        .collect()
+}
+
+/// Sections that have the key.
+pub(crate) fn elsewhere(key: &str) -> Vec<String> {
+    let schema = schema(&[]);
+    properties(&schema)
+        .iter()
+        .filter(|(_, section)| {
+            let section = inside(&schema, section);
+            let of_kinds = variants(&schema, section);
+            properties(section).contains_key(key)
+                || of_kinds.iter().any(|(.., keys)| keys.contains_key(key))
+        })
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_owners_and_homes() {
+        assert_eq!(owners("model", "heads"), ["vit", "gpt"]);
+        assert_eq!(owners("training.optimizer", "momentum"), ["sgd"]);
+        assert_eq!(owners("training.augment.0", "pixels"), ["translate"]);
+        assert!(owners("training", "epochs").is_empty());
+        assert_eq!(elsewhere("label_smoothing"), ["task"]);
+        assert_eq!(elsewhere("corpora"), ["dataset", "probe"]);
+        assert!(elsewhere("nothing").is_empty());
+    }
+
+    #[test]
+    fn axes_are_listed() {
+        let schema = schema(&[]);
+        let grid = &schema["definitions"]["GridSection"]["properties"];
+        assert!(grid["width"].is_object() && grid["partition"].is_null());
+        let kinds = &schema["definitions"]["AxisSection"]["properties"]["kind"]["enum"];
+        assert_eq!(kinds, &json!(["class", "data", "task", "partition", "style"]));
+    }
+}

@@ -1,0 +1,81 @@
+//! What can go wrong in a run, split by whose it is.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+/// An error of the pipeline.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The experiment file, or the plan of a run.
+    #[error(transparent)]
+    Config(#[from] reprsim_config::ConfigError),
+    /// Something was asked for that these data or this run cannot give.
+    #[error("{0}")]
+    Usage(String),
+    /// The run directory, or a cell of it, is in use by another process.
+    #[error(
+        "{} is in use by another run\n  wait for it, or give this one another directory with --out",
+        path.display()
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file of the run store cannot be read or written.
+    #[error("{}: {reason}", path.display())]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        reason: Box<dyn Error + Send + Sync>,
+    },
+    /// Data.
+    #[error(transparent)]
+    Data(#[from] reprsim_data::DataError),
+    /// Training.
+    #[error(transparent)]
+    Train(#[from] reprsim_train::TrainError),
+    /// Activations.
+    #[error(transparent)]
+    Extract(#[from] reprsim_extract::ExtractError),
+    /// Measures.
+    #[error(transparent)]
+    Metric(#[from] reprsim_metrics::MetricError),
+    /// A model that is given what it cannot take.
+    #[error(transparent)]
+    Model(#[from] reprsim_models::ModelError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] reprsim_device::DeviceError),
+    /// A cell ended in a panic of a library, which names a bug or a device that
+    /// ran out of memory.
+    #[error("{0}")]
+    Panic(String),
+}
+
+impl RunError {
+    /// That of a file of the run store.
+    pub fn store(path: impl Into<PathBuf>, reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Store {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// That of reading a number from the device.
+    pub(crate) fn read(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Extract(reprsim_extract::ExtractError::Device(reason.into()))
+    }
+
+    /// Whether the user asked for something impossible, as opposed to a failure
+    /// on the way.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Usage(_) | Self::Locked { .. } | Self::Device(_) => true,
+            Self::Data(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! How alike the two models' layers are, on every probe, by every measure.
+
+use rand::RngExt;
+use reprsim_config::{EvaluationSettings, Experiment, Form, ProbeConfig, placeless};
+use reprsim_extract::{ProbeActivations, extract, write_activations};
+use reprsim_metrics::{Layer, Options, Permutations, Set};
+use reprsim_models::{InputShape, Pooling};
+use schemars::Schema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::contract::{Pair, PairEvaluation, row, schema_of, settings_of};
+use crate::cell::extract_batch;
+use crate::context::ProbeSamples;
+use crate::error::RunError;
+use crate::results::{Row, Score};
+
+/// Similarity of all pairs of layers. Its settings are the sections `[[probe]]` and
+/// `[analysis]`, which hold what was declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Similarity;
+
+/// Settings of a section of its own: none.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Settings {}
+
+impl EvaluationSettings for Similarity {
+    fn name(&self) -> &'static str {
+        "similarity"
+    }
+
+    fn settings(&self, given: &Value) -> Result<Value, String> {
+        settings_of::<Settings>(given)
+    }
+
+    fn schema(&self) -> Schema {
+        schema_of::<Settings>()
+    }
+}
+
+impl PairEvaluation for Similarity {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn is_always(&self) -> bool {
+        true
+    }
+
+    fn determine(&self, experiment: &Experiment, form: &mut Form) {
+        let analysis = &experiment.analysis;
+        form.add("probes", placeless(&experiment.probes));
+        form.add("pooling", experiment.pooling);
+        form.add("measures", &analysis.measures);
+        form.add("k", analysis.k);
+        form.add("permutations", analysis.permutations);
+        form.add("keep.activations", experiment.keep.activations);
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        &[
+            "probe",
+            "layer_a",
+            "layer_b",
+            "measure",
+            "value",
+            "undefined",
+            "n",
+            "d_a",
+            "d_b",
+            "null_mean",
+            "p_permutation",
+            "calibrated",
+        ]
+    }
+
+    fn rows(&self, pair: &Pair<'_>) -> Result<Vec<Row>, RunError> {
+        let experiment = pair.experiment();
+        let sweep = pair.cell.sweep(experiment);
+        let split = sweep.filter(|s| s.divides_classes()).map(|_| pair.split);
+        let mut rows = Vec::new();
+        for config in &experiment.probes {
+            let Some(probed) = pair.context.probe_for(config, split, pair.stream)? else {
+                continue;
+            };
+            if probed.probe.indices.is_empty() {
+                continue;
+            }
+            for score in on_probe(pair, config, &probed)? {
+                rows.push(row(score)?);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+impl Similarity {
+    /// The scores in a cell's rows.
+    ///
+    /// # Errors
+    /// That of a row that is no score.
+    pub(crate) fn of(rows: Vec<Row>) -> Result<Vec<Score>, serde_json::Error> {
+        let rows = rows.into_iter().map(Value::Object);
+        rows.map(serde_json::from_value).collect()
+    }
+
+    /// The rows of some scores.
+    pub(crate) fn rows_of(scores: &[Score]) -> Result<Vec<Row>, RunError> {
+        scores.iter().map(row).collect()
+    }
+}
+
+/// All pairs of layers on one probe.
+fn on_probe(
+    pair: &Pair<'_>,
+    config: &ProbeConfig,
+    probed: &ProbeSamples,
+) -> Result<Vec<Score>, RunError> {
+    let experiment = pair.experiment();
+    let [a, b] = pair.networks.map(|network| {
+        extract(
+            network,
+            &probed.supply,
+            &probed.probe.ids_sha256,
+            experiment.pooling,
+            extract_batch(&probed.supply),
+        )
+    });
+    let (a, b) = (a?, b?);
+    if experiment.keep.activations {
+        keep(pair, config, [&a, &b])?;
+    }
+    // Where every token is a sample, those of a window are in its block.
+    let rows = match (experiment.pooling, probed.supply.shape()) {
+        (Pooling::Tokens, InputShape::Tokens { window, .. }) => window,
+        _ => 1,
+    };
+    let blocks: Vec<u32> = (probed.blocks.iter())
+        .flat_map(|&block| std::iter::repeat_n(block, rows))
+        .collect();
+    measure(pair, &config.name, &blocks, &a, &b)
+}
+
+/// Writes the activations of both models.
+fn keep(
+    pair: &Pair<'_>,
+    config: &ProbeConfig,
+    activations: [&ProbeActivations; 2],
+) -> Result<(), RunError> {
+    let folder = pair.directory.join("activations");
+    std::fs::create_dir_all(&folder).map_err(|e| RunError::store(&folder, e))?;
+    for (name, activations) in ["a", "b"].into_iter().zip(activations) {
+        let file = folder.join(format!("{}.{name}.safetensors", config.name));
+        let info = [
+            ("model", name),
+            ("cell", pair.cell.hash.as_str()),
+            ("probe", config.name.as_str()),
+            ("architecture", pair.model.name()),
+        ];
+        write_activations(activations, &file, &info)?;
+    }
+    Ok(())
+}
+
+/// All layer pairs, all measures.
+fn measure(
+    pair: &Pair<'_>,
+    probe: &str,
+    blocks: &[u32],
+    a: &ProbeActivations,
+    b: &ProbeActivations,
+) -> Result<Vec<Score>, RunError> {
+    a.check_same_samples(b)?;
+    let analysis = &pair.experiment().analysis;
+    let layers = |activations: &ProbeActivations| {
+        activations
+            .layers
+            .iter()
+            .map(|l| Layer::from_tensor(l.name.clone(), l.values.clone()))
+            .collect::<Result<Vec<Layer>, _>>()
+    };
+    let options = Options {
+        k: analysis.k,
+        ..Options::default()
+    };
+    let device = &pair.context.chosen.device;
+    let set = Set::new(vec![layers(a)?, layers(b)?], device, options)?;
+    let stream = pair.stream.child("permutations").child(probe);
+    let seed = stream.rng().random();
+    let permutations = match blocks.is_empty() {
+        true => Permutations::random(set.rows(), analysis.permutations, seed),
+        false => Permutations::of_blocks(blocks, analysis.permutations, seed),
+    };
+    let pairs = set.pairs(0, 1);
+    let measures: Vec<_> = analysis.measures.iter().map(|m| m.measure()).collect();
+    let table = set.compare(&measures, &pairs, &permutations, &mut |_| ())?;
+    let mut scores = Vec::new();
+    for (measure, row) in measures.iter().zip(table) {
+        for ((i, j), score) in pairs.iter().zip(row) {
+            let (x, y) = (&set.layers()[*i], &set.layers()[*j]);
+            let calibration = score.calibration(measure.largest(analysis.k));
+            scores.push(Score {
+                probe: probe.to_string(),
+                layer_a: x.name.clone(),
+                layer_b: y.name.clone(),
+                measure: measure.full_name(analysis.k),
+                value: score.value.ok(),
+                undefined: score.value.err().map(|e| e.to_string()),
+                n: x.rows(),
+                d_a: x.width(),
+                d_b: y.width(),
+                // What is known in closed form is the mean over all permutations of
+                // samples, not of blocks.
+                null_mean: score
+                    .null_mean
+                    .filter(|_| blocks.is_empty())
+                    .or(calibration.map(|c| c.null_mean)),
+                p_permutation: calibration.map(|c| c.p),
+                calibrated: calibration.and_then(|c| c.calibrated),
+            });
+        }
+    }
+    Ok(scores)
+}

@@ -1,0 +1,15 @@
+//! Reading an experiment file with all evaluations that it may ask for.
+
+use std::path::Path;
+
+use reprsim_config::{ConfigError, Experiment};
+
+use crate::evaluation::sections;
+
+/// Reads and checks an experiment file.
+///
+/// # Errors
+/// [`ConfigError::File`] with file, line and remedy for anything wrong in the file.
+pub fn read_experiment(path: &Path) -> Result<Experiment, ConfigError> {
+    reprsim_config::read_experiment(path, &sections())
+}

@@ -1,0 +1,10 @@
+//! Where the batches of a training come from: passes over labelled samples, or windows drawn
+//! from text.
+
+mod draws;
+mod passes;
+mod windows;
+
+pub(crate) use draws::{Draws, Streams};
+pub(crate) use passes::Passes;
+pub(crate) use windows::Windows;

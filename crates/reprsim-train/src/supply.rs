@@ -1,0 +1,300 @@
+//! Samples of one part of a data set as a device takes them: resident there where they fit
+//! its budget, else sent batch by batch; and not touched before the first is asked for.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use reprsim_data::{Dataset, SampleShape};
+use reprsim_models::{Input, InputShape};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::packed::Packing;
+
+/// Mean and standard deviation of each channel on the 0..1 scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Normalization {
+    /// Means.
+    pub mean: Vec<f64>,
+    /// Standard deviations.
+    pub std: Vec<f64>,
+}
+
+impl Normalization {
+    /// The statistics of `dataset`; a probe from elsewhere is normalised with
+    /// those of the training data, as both models were.
+    pub fn of(dataset: &Dataset) -> Self {
+        let (mean, std) = dataset.channel_statistics();
+        Self { mean, std }
+    }
+
+    /// That of samples that are not images.
+    pub fn none() -> Self {
+        Self::identity(0)
+    }
+
+    /// Leaves values on the 0..1 scale.
+    pub fn identity(channels: usize) -> Self {
+        Self {
+            mean: vec![0.0; channels],
+            std: vec![1.0; channels],
+        }
+    }
+}
+
+/// Samples as they were drawn for a batch, before a task makes one of them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Drawn {
+    /// Normalised images, `[n, channels, height, width]`, and the class of each, `[n]`.
+    Images(Tensor<4>, Tensor<1, Int>),
+    /// Windows of text, `[n, window + 1]`: one token more than a model takes in, which is
+    /// only a target.
+    Windows(Tensor<2, Int>),
+}
+
+impl Drawn {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Images(images, _) => images.dims()[0],
+            Self::Windows(windows) => windows.dims()[0],
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same on the device's side that keeps track of derivatives.
+    #[must_use]
+    pub(crate) fn autodiff(self) -> Self {
+        match self {
+            Self::Images(images, labels) => Self::Images(images.autodiff(), labels.autodiff()),
+            Self::Windows(windows) => Self::Windows(windows.autodiff()),
+        }
+    }
+
+    /// The images and their classes that `task` learns from.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`] if it is text.
+    pub fn images(self, task: &'static str) -> Result<(Tensor<4>, Tensor<1, Int>), TrainError> {
+        match self {
+            Self::Images(images, labels) => Ok((images, labels)),
+            Self::Windows(_) => Err(TrainError::Task {
+                task,
+                needs: "images",
+                given: "text",
+            }),
+        }
+    }
+
+    /// The windows of text that `task` learns from.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`] if they are images.
+    pub fn windows(self, task: &'static str) -> Result<Tensor<2, Int>, TrainError> {
+        match self {
+            Self::Windows(windows) => Ok(windows),
+            Self::Images(..) => Err(TrainError::Task {
+                task,
+                needs: "text",
+                given: "images",
+            }),
+        }
+    }
+}
+
+/// Some samples of one part of a data set, for one device.
+#[derive(Debug)]
+pub struct Supply {
+    dataset: Dataset,
+    /// Which of its samples; all where `None`.
+    indices: Option<Vec<u32>>,
+    normalization: Normalization,
+    device: Device,
+    /// Bytes that may be resident.
+    budget: u64,
+    resident: OnceLock<Option<Tensor<2, Int>>>,
+    scale: OnceLock<[Tensor<4>; 2]>,
+}
+
+impl Supply {
+    /// The samples at `indices` of `dataset` (every sample where `None`), of which at most
+    /// `budget` bytes are kept on `device`. Nothing is read or sent yet.
+    pub fn new(
+        dataset: Dataset,
+        indices: Option<Vec<u32>>,
+        normalization: Normalization,
+        device: &Device,
+        budget: u64,
+    ) -> Self {
+        Self {
+            dataset,
+            indices,
+            normalization,
+            device: device.clone(),
+            budget,
+            resident: OnceLock::new(),
+            scale: OnceLock::new(),
+        }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.indices
+            .as_ref()
+            .map_or_else(|| self.dataset.len(), Vec::len)
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The data set whose samples these are.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// The device that they are for.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The shape of one sample, as a model takes it in.
+    pub fn shape(&self) -> InputShape {
+        match self.dataset.shape {
+            SampleShape::Image {
+                channels,
+                height,
+                width,
+            } => InputShape::Image {
+                channels,
+                height,
+                width,
+            },
+            SampleShape::Tokens { window, vocabulary } => InputShape::Tokens { window, vocabulary },
+        }
+    }
+
+    /// Whether samples have been sent to stay on the device.
+    pub fn is_resident(&self) -> bool {
+        self.resident.get().is_some_and(Option::is_some)
+    }
+
+    /// Samples `range` as a batch that models take.
+    pub fn slice(&self, range: Range<usize>) -> Input {
+        match self.shape() {
+            InputShape::Image { .. } => Input::Images(self.normalize(self.unpacked(range))),
+            InputShape::Tokens { window, .. } => {
+                Input::Tokens(self.rows(range).slice_dim(1, 0..window))
+            }
+        }
+    }
+
+    /// Samples `range` as they are drawn for a batch, images with their `labels`.
+    pub fn drawn(&self, range: Range<usize>, labels: Tensor<1, Int>) -> Drawn {
+        match self.shape() {
+            InputShape::Image { .. } => {
+                Drawn::Images(self.normalize(self.unpacked(range)), labels)
+            }
+            InputShape::Tokens { .. } => Drawn::Windows(self.rows(range)),
+        }
+    }
+
+    /// Images `range` on the 0..255 scale.
+    fn unpacked(&self, range: Range<usize>) -> Tensor<4> {
+        self.packing().unpack(self.rows(range))
+    }
+
+    /// The images at `places` (of this supply, in a tensor on the device too) on the 0..255
+    /// scale, `[n, c, h, w]`.
+    pub(crate) fn gather(&self, places: &[u32], on_device: Tensor<1, Int>) -> Tensor<4> {
+        let words = match self.resident() {
+            Some(all) => all.clone().select(0, on_device),
+            None => self.sent(places.iter().map(|&place| place as usize)),
+        };
+        self.packing().unpack(words)
+    }
+
+    /// Whether samples are on the device, where they are put on first use if they fit.
+    fn resident(&self) -> Option<&Tensor<2, Int>> {
+        let place = || {
+            // A GPU has no empty buffers.
+            (!self.is_empty() && self.bytes() <= self.budget).then(|| self.sent(0..self.len()))
+        };
+        self.resident.get_or_init(place).as_ref()
+    }
+
+    /// Bytes of all samples on the device.
+    fn bytes(&self) -> u64 {
+        match self.shape() {
+            InputShape::Image { .. } => self.packing().bytes(self.len()),
+            InputShape::Tokens { window, .. } => 4 * (self.len() * (window + 1)) as u64,
+        }
+    }
+
+    /// Rows `range`: words of images, or windows of tokens.
+    fn rows(&self, range: Range<usize>) -> Tensor<2, Int> {
+        match self.resident() {
+            Some(all) => all.clone().slice_dim(0, range),
+            None => self.sent(range),
+        }
+    }
+
+    /// The samples at some places, sent to the device now.
+    fn sent(&self, places: impl ExactSizeIterator<Item = usize>) -> Tensor<2, Int> {
+        let indices = places.map(|place| match &self.indices {
+            Some(indices) => indices[place] as usize,
+            None => place,
+        });
+        match self.shape() {
+            InputShape::Image { .. } => self.packing().pack(&self.dataset, indices, &self.device),
+            InputShape::Tokens { window, .. } => {
+                let count = indices.len();
+                let mut values = Vec::with_capacity(count * (window + 1));
+                for index in indices {
+                    values.extend(self.dataset.tokens(index).iter().map(|&t| i32::from(t)));
+                }
+                let data = TensorData::new(values, [count, window + 1]);
+                Tensor::from_data(data, (&self.device, DType::I32))
+            }
+        }
+    }
+
+    fn packing(&self) -> Packing {
+        let shape = match self.shape() {
+            InputShape::Image {
+                channels,
+                height,
+                width,
+            } => [channels, height, width],
+            InputShape::Tokens { .. } => [0; 3],
+        };
+        Packing { shape }
+    }
+
+    /// Brings images on the 0..255 scale to the scale that models see.
+    pub fn normalize(&self, images: Tensor<4>) -> Tensor<4> {
+        let [scale, offset] = self.scale.get_or_init(|| {
+            let channels = self.normalization.mean.len();
+            let Normalization { mean, std } = &self.normalization;
+            let channelwise = |value: &dyn Fn(usize) -> f64| {
+                let values: Vec<f32> = (0..channels).map(|c| value(c) as f32).collect();
+                Tensor::from_data(TensorData::new(values, [1, channels, 1, 1]), &self.device)
+            };
+            // value / 255 / std - mean / std
+            [
+                channelwise(&|c| 1.0 / 255.0 / std[c]),
+                channelwise(&|c| mean[c] / std[c]),
+            ]
+        });
+        images * scale.clone() - offset.clone()
+    }
+}

@@ -1,0 +1,132 @@
+//! What every task is.
+
+use std::fmt::Debug;
+
+use burn::tensor::{Int, Tensor};
+use rand::Rng;
+use reprsim_models::{Input, Output, OutputKind};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::TrainError;
+use crate::supply::Drawn;
+
+/// What a batch is to be turned into.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Target {
+    /// A class each, `[n]`.
+    Labels(Tensor<1, Int>),
+    /// Images on the scale of the model's input, `[n, channels, height, width]`.
+    Images(Tensor<4>),
+    /// The token after each, `[n, time]`.
+    Tokens(Tensor<2, Int>),
+}
+
+impl Target {
+    /// The name in messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Labels(_) => "labels",
+            Self::Images(_) => "images",
+            Self::Tokens(_) => "tokens",
+        }
+    }
+}
+
+/// What goes into a model and what should come out.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// What goes in.
+    pub input: Input,
+    /// What should come out.
+    pub target: Target,
+}
+
+impl Batch {
+    /// Images and their classes.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`] if text was drawn.
+    pub fn labelled(drawn: Drawn, task: &'static str) -> Result<Self, TrainError> {
+        let (images, labels) = drawn.images(task)?;
+        Ok(Self {
+            input: Input::Images(images),
+            target: Target::Labels(labels),
+        })
+    }
+}
+
+/// How a loss sums up its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// The mean over samples.
+    Mean,
+    /// The sum over samples.
+    Sum,
+}
+
+/// What a batch cost.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// What is minimised.
+    pub value: Tensor<1>,
+    /// Whether that is a mean or a sum.
+    pub reduction: Reduction,
+    /// Further figures of the batch, summed over its samples and outside the graph of
+    /// derivatives, under their names in a history.
+    pub metrics: Vec<(&'static str, Tensor<1>)>,
+}
+
+impl Loss {
+    /// Its part of what a step minimises whose `all` samples come in several batches, this
+    /// one of `samples`: as if all of them had been one batch.
+    pub(crate) fn share(&self, samples: usize, all: usize) -> Tensor<1> {
+        match self.reduction {
+            Reduction::Mean if samples != all => {
+                self.value.clone().div_scalar(all as f64 / samples as f64)
+            }
+            _ => self.value.clone(),
+        }
+    }
+}
+
+/// What a model is trained to do, with its settings as an experiment file gives them under
+/// `[task]`.
+pub trait Task:
+    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + JsonSchema
+{
+    /// The name in experiment files.
+    const NAME: &'static str;
+    /// What it needs a model to give.
+    const NEEDS: OutputKind;
+    /// Whether images must stay on the 0..1 scale, because they are what is to come out.
+    const UNIT_SCALE: bool = false;
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The key that is wrong and why.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
+    /// Makes a batch of samples as they were drawn (augmented, normalised); `rng` is a
+    /// stream of this step's own.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`] if it does not learn from such samples.
+    fn batch(&self, drawn: Drawn, rng: &mut dyn Rng) -> Result<Batch, TrainError>;
+
+    /// What a model's answer to a batch costs.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`] if the answer or the target is of another kind.
+    fn loss(&self, output: Output, target: Target) -> Result<Loss, TrainError>;
+
+    /// The class that an answer names, `[n]`; `None` where the task has no classes.
+    fn answers(&self, _output: &Output) -> Option<Tensor<1, Int>> {
+        None
+    }
+}

@@ -1,0 +1,17 @@
+//! What models are trained to do: a file a task, a line each in the table.
+
+mod table;
+mod contract;
+
+use table::tasks;
+
+tasks! {
+    // file: settings, variant; the name in experiment files.
+    classify: ClassifySettings, Classify, "classify";
+    reconstruct: ReconstructSettings, Reconstruct, "reconstruct";
+    predict: PredictSettings, Predict, "predict";
+}
+
+pub use classify::cross_entropy;
+pub use reconstruct::negative_elbo;
+pub use contract::{Batch, Loss, Reduction, Target, Task};

@@ -1,0 +1,132 @@
+//! What the table of tasks becomes: one type for any of them, and a list.
+
+/// A line of the table is a file, its settings, its variant and its name.
+macro_rules! tasks {
+    ($($file:ident: $settings:ident, $variant:ident, $name:literal;)*) => {
+        $(mod $file;)*
+        $(pub use $file::$settings;)*
+
+        use burn::tensor::{Int, Tensor};
+        use rand::Rng;
+        use reprsim_models::{Output, OutputKind};
+        use schemars::JsonSchema;
+        use serde::Serialize;
+
+        use crate::error::TrainError;
+        use crate::supply::Drawn;
+
+        /// What models are trained to do, with its settings.
+        #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+        #[serde(tag = "name")]
+        #[non_exhaustive]
+        pub enum TaskConfig {
+            $(
+                #[doc = concat!("See [`", stringify!($settings), "`].")]
+                #[serde(rename = $name)]
+                $variant($settings),
+            )*
+        }
+
+        impl<'de> serde::Deserialize<'de> for TaskConfig {
+            fn deserialize<D: serde::Deserializer<'de>>(given: D) -> Result<Self, D::Error> {
+                use serde::de::Error;
+                let mut given =
+                    <serde_json::Map<String, serde_json::Value> as serde::Deserialize>::deserialize(given)?;
+                let name = match given.remove("name") {
+                    Some(serde_json::Value::String(name)) => name,
+                    Some(_) => return Err(D::Error::custom("at `name`: a name is a text")),
+                    None => return Err(D::Error::missing_field("name")),
+                };
+                let rest = serde_json::Value::Object(given);
+                match name.as_str() {
+                    $($name => reprsim_base::settings(&rest)
+                        .map(Self::$variant)
+                        .map_err(D::Error::custom),)*
+                    other => Err(D::Error::unknown_variant(other, &[$($name),*])),
+                }
+            }
+        }
+
+        /// What can be said of a task whatever its settings.
+        #[derive(Clone, Copy, Debug)]
+        pub struct AboutTask {
+            /// The name in experiment files.
+            pub name: &'static str,
+            /// What it needs a model to give.
+            pub needs: OutputKind,
+            /// It with its default settings.
+            pub default: fn() -> TaskConfig,
+        }
+
+        /// All tasks; the first that needs what a model gives is its default.
+        pub const TASKS: &[AboutTask] = &[
+            $(AboutTask {
+                name: <$settings as Task>::NAME,
+                needs: <$settings as Task>::NEEDS,
+                default: || TaskConfig::$variant($settings::default()),
+            },)*
+        ];
+
+        impl TaskConfig {
+            /// The task's name.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => <$settings as Task>::NAME,)*
+                }
+            }
+
+            /// What it needs a model to give.
+            pub fn needs(&self) -> OutputKind {
+                match self {
+                    $(Self::$variant(_) => <$settings as Task>::NEEDS,)*
+                }
+            }
+
+            /// Whether images must stay on the 0..1 scale.
+            pub fn unit_scale(&self) -> bool {
+                match self {
+                    $(Self::$variant(_) => <$settings as Task>::UNIT_SCALE,)*
+                }
+            }
+
+            /// Checks the settings.
+            ///
+            /// # Errors
+            /// The key that is wrong and why.
+            pub fn check(&self) -> Result<(), (&'static str, String)> {
+                match self {
+                    $(Self::$variant(task) => task.check(),)*
+                }
+            }
+
+            /// Makes a batch of samples as they were drawn.
+            ///
+            /// # Errors
+            /// [`TrainError::Task`] if it does not learn from such samples.
+            pub fn batch(&self, drawn: Drawn, rng: &mut dyn Rng) -> Result<Batch, TrainError> {
+                match self {
+                    $(Self::$variant(task) => task.batch(drawn, rng),)*
+                }
+            }
+
+            /// What a model's answer to a batch costs.
+            ///
+            /// # Errors
+            /// [`TrainError::Task`] if the answer or the target is of another kind.
+            pub fn loss(&self, output: Output, target: Target) -> Result<Loss, TrainError> {
+                match self {
+                    $(Self::$variant(task) => task.loss(output, target),)*
+                }
+            }
+
+            /// The class that an answer names, `[n]`; `None` where the task has no classes.
+            pub fn answers(&self, output: &Output) -> Option<Tensor<1, Int>> {
+                match self {
+                    $(Self::$variant(task) => task.answers(output),)*
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use tasks;
