@@ -6,8 +6,9 @@
 //! usually one zlib stream. Values are column-major.
 //! Source: MathWorks, "MAT-File Format", chapter 1.
 //!
-//! The crate `matfile` reads this too, but takes the whole file and all it
-//! unpacks to into memory whatever the sizes say, and its errors name no place.
+//! The crate `matfile` (0.5) reads this too, but keeps all arrays of a file at once,
+//! unpacks without a limit (a file of 1 MB takes 2 GB), takes a damaged file for an
+//! empty one, prints to the terminal, and its errors name no place.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -15,7 +16,7 @@ use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
-use crate::DataError;
+use crate::{Cause, DataError};
 
 const HEADER: usize = 128;
 const INT8: u32 = 1;
@@ -30,7 +31,7 @@ const LARGEST_NAME: u64 = 64;
 const MOST_DIMENSIONS: u64 = 8;
 
 /// An array of numbers from 0 to 255, whatever type it is stored in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct MatArray {
     pub name: String,
     /// Sizes of the dimensions; the first varies fastest.
@@ -112,7 +113,7 @@ pub(super) fn read_mat<const N: usize>(
             ));
         }
     }
-    Ok(found.map(|array| array.unwrap_or_else(|| unreachable!("each was checked"))))
+    Ok(found.map(Option::unwrap_or_default)) // none is missing
 }
 
 fn header(source: &mut Source<'_, impl Read>) -> Result<(), DataError> {
@@ -206,22 +207,30 @@ impl<R: Read> Source<'_, R> {
     }
 
     fn damaged_at(&self, at: u64, reason: impl Into<String>) -> DataError {
-        let reason = reason.into();
-        match self.within {
-            None => DataError::damaged(self.path, at, reason),
-            Some(start) => DataError::damaged(
-                self.path,
-                start,
-                format!("{reason}, {at} bytes into the compressed element"),
-            ),
-        }
+        self.error(at, reason.into(), None)
     }
 
     fn failed(&self, error: io::Error) -> DataError {
         if error.raw_os_error().is_some() {
             DataError::io(self.path, error)
         } else {
-            self.damaged(error.to_string())
+            self.error(self.at, error.to_string(), Some(error.into()))
+        }
+    }
+
+    fn error(&self, at: u64, reason: String, source: Option<Cause>) -> DataError {
+        let (offset, reason) = match self.within {
+            None => (at, reason),
+            Some(start) => (
+                start,
+                format!("{reason}, {at} bytes into the compressed element"),
+            ),
+        };
+        DataError::Damaged {
+            path: self.path.into(),
+            offset,
+            reason,
+            source,
         }
     }
 

@@ -84,9 +84,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::Part;
     use crate::color_shape_digit::{Settings, generate};
     use reprsim_base::Stream;
-    use crate::Part;
 
     /// Shapes drawn in ten colours: each item has several styles.
     fn drawn() -> Dataset {

@@ -168,8 +168,8 @@ mod tests {
 
     use super::*;
     use crate::Part;
-    use reprsim_base::Stream;
     use crate::color_shape_digit::{self, Preset, Settings};
+    use reprsim_base::Stream;
 
     fn pool(classes: usize) -> Dataset {
         let settings = Settings {
