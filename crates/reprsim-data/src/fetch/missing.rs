@@ -203,10 +203,10 @@ mod tests {
         let error = fetch(&card, cache.path(), &mut |_| {}).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("http://127.0.0.1:9/data"), "{text}");
-        // The cause is there for programs too, down to the operating system's.
+        // The cause is there for programs too, down to the deepest.
         let causes = std::iter::successors(error.source(), |&e| e.source());
         let deepest = causes.last().unwrap();
-        assert!(deepest.is::<std::io::Error>(), "{deepest:?}");
+        assert!(deepest.is::<ureq::Error>(), "{deepest:?}");
     }
 
     #[test]

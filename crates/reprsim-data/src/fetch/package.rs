@@ -194,6 +194,38 @@ mod tests {
         assert_eq!(hooks, "#clear APT::Update;\n");
     }
 
+    /// Names, sizes and times of all files below a folder.
+    fn state(dir: &Path) -> Vec<String> {
+        let mut state = Vec::new();
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let Ok(metadata) = fs::symlink_metadata(entry.path()) else {
+                continue;
+            };
+            let (size, time) = (metadata.len(), metadata.modified().unwrap());
+            state.push(format!("{} {size} {time:?}", entry.path().display()));
+            if metadata.is_dir() {
+                state.extend(self::state(&entry.path()));
+            }
+        }
+        state.sort_unstable();
+        state
+    }
+
+    /// `cargo test -p reprsim-data -- --ignored changes_nothing_of_the_system`; with
+    /// `APT_CONFIG` naming a file with a `Dir::State` that is empty, on a machine whose
+    /// lists were never fetched.
+    #[test]
+    #[ignore = "needs a network, and apt-get with its sources"]
+    fn a_debian_package_changes_nothing_of_the_system() {
+        let system = || ["/var/lib/apt", "/var/cache/apt"].map(|dir| state(Path::new(dir)));
+        let before = system();
+        let work = tempfile::tempdir().unwrap();
+        let tar = debian("dict-foldoc", work.path()).unwrap();
+        unpack(File::open(tar).unwrap(), work.path()).unwrap();
+        assert!(work.path().join("usr/share/dictd/foldoc.dict.dz").exists());
+        assert_eq!(system(), before);
+    }
+
     #[test]
     fn nothing_of_a_tar_gets_outside() {
         let dir = tempfile::tempdir().unwrap();

@@ -190,5 +190,8 @@ mod tests {
         let gz = gz.finish().unwrap();
         let error = read(&gz[..gz.len() / 2]).unwrap_err();
         assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(cause.is::<std::io::Error>(), "{cause:?}");
+        assert!(error.to_string().contains(&cause.to_string()), "{error}");
     }
 }

@@ -6,9 +6,9 @@
 //! usually one zlib stream. Values are column-major.
 //! Source: MathWorks, "MAT-File Format", chapter 1.
 //!
-//! The crate `matfile` (0.5) reads this too, but keeps all arrays of a file at once,
-//! unpacks without a limit (a file of 1 MB takes 2 GB), takes a damaged file for an
-//! empty one, prints to the terminal, and its errors name no place.
+//! The crate `matfile` (0.5.0, of 2024) reads this too, but takes a cut file for an
+//! empty one, unpacks without a limit (10 MB of zeros take 2 GB), keeps all arrays of
+//! a file at once, prints to the terminal, and its errors name no place.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -511,6 +511,10 @@ mod tests {
         for cut in 0..good.len() {
             let error = read(&good[..cut]).unwrap_err();
             assert!(matches!(error, DataError::Damaged { .. }), "{cut}: {error}");
+            // Where the decoder of a compressed element gave up, its error is the cause.
+            if let Some(cause) = std::error::Error::source(&error) {
+                assert!(cause.is::<io::Error>(), "{cause:?}");
+            }
         }
     }
 
@@ -561,5 +565,9 @@ mod tests {
         let mut twice = matrix("X", 9, &[1, 8], 2, &[0; 8]);
         twice.extend([0; 8]);
         assert!(with(compressed(&twice)).contains("oversized"));
+        let mut packed = compressed(&matrix("X", 9, &[1, 8], 2, &[0; 8]));
+        packed[8] = 0;
+        let error = read(&[header(), packed].concat()).unwrap_err();
+        assert!(std::error::Error::source(&error).is_some(), "{error:?}");
     }
 }

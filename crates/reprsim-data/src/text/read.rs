@@ -282,6 +282,9 @@ mod tests {
             "{broken}"
         );
         assert!(error("[1]").contains("not a JSON object"));
+        let whole = of_file("a.jsonl", b"[1]", None).unwrap_err();
+        let causes = std::iter::successors(std::error::Error::source(&whole), |e| e.source());
+        assert!(causes.last().unwrap().is::<serde_json::Error>());
         let missing = error("{\"body\": \"x\"}");
         assert!(missing.contains("no field 'text'"), "{missing}");
         assert!(missing.contains("there are: body"), "{missing}");
