@@ -55,10 +55,7 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
 ///
 /// # Errors
 /// Those of reading and writing.
-pub fn sum_while_copying(
-    from: &mut impl Read,
-    to: &mut impl Write,
-) -> io::Result<(u64, String)> {
+pub fn sum_while_copying(from: &mut impl Read, to: &mut impl Write) -> io::Result<(u64, String)> {
     let mut digest = Digest::new();
     let mut buffer = vec![0u8; 1 << 16];
     let mut size = 0;

@@ -1,5 +1,6 @@
 //! Where things are kept.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
@@ -7,10 +8,72 @@ use etcetera::BaseStrategy;
 /// Where data sets are kept: `$REPRSIM_DATA`, else `reprsim` in the user's cache folder
 /// (`$XDG_CACHE_HOME`, `~/.cache`).
 pub fn default_cache() -> PathBuf {
-    if let Some(dir) = std::env::var_os("REPRSIM_DATA") {
-        return PathBuf::from(dir);
+    let user = etcetera::choose_base_strategy().map(|user| user.cache_dir());
+    cache(std::env::var_os("REPRSIM_DATA"), user.ok())
+}
+
+/// The folder `given`, unless that is empty, else one in the cache folder of the `user`;
+/// who has none (nor a home) keeps data where temporary files are.
+fn cache(given: Option<OsString>, user: Option<PathBuf>) -> PathBuf {
+    match given.filter(|given| !given.is_empty()) {
+        Some(given) => given.into(),
+        None => user.unwrap_or_else(std::env::temp_dir).join("reprsim"),
     }
-    etcetera::choose_base_strategy()
-        .map_or_else(|_| std::env::temp_dir(), |user| user.cache_dir())
-        .join("reprsim")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_is_given_comes_first() {
+        let user = || Some(PathBuf::from("/home/user/.cache"));
+        let given = |place: &str| Some(OsString::from(place));
+        assert_eq!(cache(given("/data"), user()), PathBuf::from("/data"));
+        let of_user = PathBuf::from("/home/user/.cache/reprsim");
+        assert_eq!(cache(None, user()), of_user);
+        assert_eq!(cache(given(""), user()), of_user, "empty is as if not set");
+        assert_eq!(cache(None, None), std::env::temp_dir().join("reprsim"));
+    }
+
+    /// In processes of their own: a test must not change the variables of the others.
+    #[test]
+    #[cfg(unix)]
+    fn the_variables_are_honoured() {
+        let cache_where = |variables: &[(&str, &str)]| {
+            let output = Command::new(std::env::current_exe().unwrap())
+                .args([
+                    "--exact",
+                    "paths::tests::says_the_cache",
+                    "--ignored",
+                    "--nocapture",
+                ])
+                .env_remove("REPRSIM_DATA")
+                .env_remove("XDG_CACHE_HOME")
+                .envs(variables.iter().copied())
+                .output()
+                .unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let line = text.lines().find_map(|line| line.split_once("cache: "));
+            PathBuf::from(line.unwrap().1)
+        };
+        let home = ("HOME", "/home/user");
+        assert_eq!(
+            cache_where(&[home]),
+            PathBuf::from("/home/user/.cache/reprsim")
+        );
+        let xdg = ("XDG_CACHE_HOME", "/caches");
+        assert_eq!(cache_where(&[home, xdg]), PathBuf::from("/caches/reprsim"));
+        let given = ("REPRSIM_DATA", "/data");
+        assert_eq!(cache_where(&[home, xdg, given]), PathBuf::from("/data"));
+    }
+
+    #[test]
+    #[ignore = "run by the_variables_are_honoured"]
+    #[expect(clippy::print_stdout, reason = "the answer to the test that runs this")]
+    fn says_the_cache() {
+        println!("cache: {}", default_cache().display());
+    }
 }

@@ -34,3 +34,81 @@ pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(dir)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Read;
+
+    use super::*;
+
+    /// Names in a folder.
+    fn names(dir: &Path) -> Vec<String> {
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| name(entry).to_string_lossy().into_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write_whole(&path, b"first").unwrap();
+        // Who has it open goes on reading the old one.
+        let mut open = File::open(&path).unwrap();
+        write_whole(&path, b"2").unwrap();
+        let mut old = String::new();
+        open.read_to_string(&mut old).unwrap();
+        assert_eq!(
+            (old.as_str(), fs::read(&path).unwrap()),
+            ("first", b"2".to_vec())
+        );
+        assert_eq!(names(dir.path()), ["a"], "nothing else is left");
+    }
+
+    #[test]
+    fn what_fails_leaves_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        // A folder under the name stops even an administrator.
+        let path = dir.path().join("a");
+        fs::create_dir_all(path.join("x")).unwrap();
+        write_whole(&path, b"first").unwrap_err();
+        assert_eq!(names(dir.path()), ["a"]);
+        assert_eq!(names(&path), ["x"]);
+        let error = write_whole(&dir.path().join("no/folder"), b"").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        // Filled in part and given up: the old file stands and no other is left.
+        let path = dir.path().join("b");
+        write_whole(&path, b"old").unwrap();
+        let mut begun = temporary_beside(&path).unwrap();
+        begun.write_all(b"ne").unwrap();
+        assert_eq!(names(dir.path()).len(), 3);
+        drop(begun);
+        assert_eq!(names(dir.path()), ["a", "b"]);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_folder_of_the_process() {
+        let file = temporary_beside(Path::new("a")).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let place = file.path().canonicalize().unwrap();
+        assert_eq!(place.parent(), Some(here.canonicalize().unwrap().as_path()));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn others_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, usual) = (dir.path().join("a"), dir.path().join("b"));
+        write_whole(&path, b"x").unwrap();
+        fs::write(&usual, "x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&path), mode(&usual));
+    }
+}

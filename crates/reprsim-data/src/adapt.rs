@@ -5,7 +5,7 @@ use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, Luma};
 use rayon::prelude::*;
 
-use crate::{DataError, Dataset, SampleShape, Samples};
+use crate::{DataError, Dataset, SampleShape};
 
 impl Dataset {
     /// The same samples in another image shape: grey becomes equal channels,
@@ -19,13 +19,12 @@ impl Dataset {
         if self.shape == target {
             return Ok(self.clone());
         }
-        let Samples::Bytes(bytes) = &self.samples else {
-            return Err(no_image(&self.name));
-        };
-        let bytes = reshape(bytes, self.shape, target, &self.name)?;
+        let form = |bytes: &[u8]| reshape(bytes, self.shape, target, &self.name);
+        let samples =
+            (self.samples.reformed(target.len(), form)).ok_or_else(|| no_image(&self.name))??;
         Ok(Dataset {
             shape: target,
-            samples: Samples::Bytes(bytes.into()),
+            samples,
             ..self.clone()
         })
     }
@@ -134,6 +133,9 @@ mod tests {
             "grey becomes equal channels"
         );
         assert_eq!(back.factors, set.factors);
+        let some = set.select(&[4, 2]).reshaped(grey).unwrap();
+        assert_eq!(some.bytes(0), small.bytes(4));
+        assert_eq!((some.len(), some.sample_id(1)), (2, set.sample_id(2)));
     }
 
     #[test]

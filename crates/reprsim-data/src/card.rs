@@ -4,9 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::readers::folder;
-use crate::text::{FATHER_BROWN, TEXT};
-use crate::{DataError, Part};
+use crate::Part;
 
 /// A data set's card, one TOML file in `datasets/`.
 #[derive(Clone, Debug, Deserialize)]
@@ -234,40 +232,6 @@ pub fn cards() -> &'static [Card] {
     &CARDS
 }
 
-/// The card called `name`.
-///
-/// # Errors
-/// [`DataError::UnknownDataset`] with the names that exist; for a folder of
-/// images, text and the built-in corpus, which have no card, [`DataError::Setting`].
-pub fn find_card(name: &str) -> Result<&'static Card, DataError> {
-    let nothing_to_fetch = match name {
-        folder::NAME => Some(
-            "a folder of images is read from where it is, there is nothing to fetch; let path \
-             name the folder",
-        ),
-        TEXT => Some("text is made of corpora, which are fetched by their own names"),
-        FATHER_BROWN => Some("the corpus is built in, there is nothing to fetch"),
-        _ => None,
-    };
-    if let Some(reason) = nothing_to_fetch {
-        return Err(DataError::Setting {
-            dataset: name.into(),
-            reason: reason.into(),
-        });
-    }
-    cards()
-        .iter()
-        .find(|c| c.name == name)
-        .ok_or_else(|| DataError::UnknownDataset {
-            name: name.to_string(),
-            known: cards()
-                .iter()
-                .map(|c| c.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", "),
-        })
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -326,17 +290,5 @@ pub(crate) mod tests {
     #[test]
     fn names_are_in_order() {
         assert!(cards().is_sorted_by_key(|c| &c.name));
-    }
-
-    #[test]
-    fn unknown_names_list_the_known() {
-        let error = find_card("mnits").unwrap_err().to_string();
-        assert!(error.contains("gutenberg, mnist"), "{error}");
-        for built_in in ["folder", "father-brown"] {
-            let error = find_card(built_in).unwrap_err();
-            assert!(error.to_string().contains("nothing to fetch") && error.is_usage());
-        }
-        assert!(find_card("text").unwrap_err().is_usage());
-        assert!(find_card("gutenberg").is_ok());
     }
 }

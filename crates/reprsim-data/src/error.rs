@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 
 use reprsim_base::hint;
 
+use crate::fetch::Attempts;
+
+/// What an error comes from; its words are part of the error's own.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// An error of the data crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,16 +31,18 @@ pub enum DataError {
         offset: u64,
         /// What is wrong.
         reason: String,
+        /// What a decoder said, if one did.
+        source: Option<Cause>,
     },
     /// A line of a file is not what its format says.
-    #[error("{}: {reason} (line {line})", path.display())]
+    #[error("{}: {source} (line {line})", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
         /// What is wrong and what would be right.
-        reason: String,
+        source: Cause,
     },
     /// A corpus of text cannot be used as asked.
     #[error("corpus '{corpus}': {reason}")]
@@ -100,8 +107,9 @@ pub enum DataError {
         name: String,
         /// The file.
         file: String,
-        /// One line per source that was tried.
-        attempts: String,
+        /// The sources that were tried.
+        #[source]
+        attempts: Attempts,
         /// Where the file belongs.
         target: PathBuf,
         /// Its expected checksum, if one is known.
@@ -128,6 +136,23 @@ impl DataError {
             path: path.into(),
             offset,
             reason: reason.into(),
+            source: None,
+        }
+    }
+
+    /// A damaged file, as a decoder told; `words` go before what it said.
+    pub(crate) fn undecodable(
+        path: impl Into<PathBuf>,
+        offset: u64,
+        words: &str,
+        source: impl Into<Cause>,
+    ) -> Self {
+        let source = source.into();
+        Self::Damaged {
+            path: path.into(),
+            offset,
+            reason: format!("{words}{source}"),
+            source: Some(source),
         }
     }
 
@@ -137,7 +162,7 @@ impl DataError {
         if error.raw_os_error().is_some() {
             Self::io(path, error)
         } else {
-            Self::damaged(path, offset, error.to_string())
+            Self::undecodable(path, offset, "", error)
         }
     }
 

@@ -1,5 +1,4 @@
-//! Samples and labels: data sets, overlap splits, probe sets and the named
-//! random streams that drive them.
+//! Samples and labels: data sets, overlap splits and probe sets.
 //!
 //! Data goes one way: a [`Dataset`] is opened from its name, a [`split`]
 //! decides which of its samples each model of a pair sees and with which
@@ -9,6 +8,7 @@ mod adapt;
 mod array_file;
 mod bytes;
 mod card;
+mod catalog;
 mod checksum;
 pub mod color_shape_digit;
 mod dataset;
@@ -18,17 +18,20 @@ mod open;
 pub mod preview;
 mod probe;
 mod readers;
+mod samples;
 mod spec;
 pub mod split;
 mod tensor_file;
 mod text;
 
 pub use bytes::Bytes;
-pub use card::{Card, CardFactor, CardFile, CardFormat, CardText, Source, cards, find_card};
-pub use dataset::{Dataset, Factor, Part, SampleShape, Samples, Skipped};
-pub use error::DataError;
-pub use fetch::{FetchEvent, fetch};
-pub use open::{FOLDER, dataset_names, open};
+pub use card::{Card, CardFactor, CardFile, CardFormat, CardText, Source, cards};
+pub use catalog::{FATHER_BROWN, FOLDER, TEXT, corpus_names, dataset_names, find_card};
+pub use dataset::{Dataset, Factor, Part, SampleShape, Skipped};
+pub use error::{Cause, DataError};
+pub use fetch::{Attempt, Attempts, FetchError, FetchEvent, fetch};
+pub use open::open;
 pub use probe::{Probe, ProbeClasses, draw_probe};
+pub use samples::Samples;
 pub use spec::{DatasetSpec, content_of, factors_of, label_of, part_len};
-pub use text::{FATHER_BROWN, TEXT, TextSamples, TextSettings, Tokenizer, corpus_names};
+pub use text::{TextSettings, Tokenizer};

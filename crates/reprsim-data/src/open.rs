@@ -9,51 +9,19 @@ use std::path::{Path, PathBuf};
 
 use crate::adapt::reshape;
 use crate::array_file;
-use crate::card::{Card, CardFormat, cards, find_card};
-use reprsim_base::sha256;
+use crate::card::{Card, CardFormat};
+use crate::catalog::{FOLDER, TEXT, card_of};
 use crate::color_shape_digit;
 use crate::readers::{RawPart, cifar, emoji, folder, mnist, svhn, tiny_imagenet};
 use crate::spec::{DatasetSpec, label_of, part_len};
 use crate::tensor_file::{self, Origin};
-use crate::text::{self, TEXT};
+use crate::text;
 use crate::{DataError, Dataset, Part, SampleShape, Samples};
-
-/// The name of the data set that is any folder of class folders of images.
-pub const FOLDER: &str = folder::NAME;
+use reprsim_base::sha256;
 
 /// Counts up when a reader gives other samples for the same files, which makes
 /// array files of before stale.
 const READER_VERSION: u32 = 1;
-
-/// Names of all data sets: the built-in first.
-pub fn dataset_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = cards()
-        .iter()
-        .filter(|c| c.format != CardFormat::Text)
-        .map(|c| c.name.as_str())
-        .collect();
-    names.extend([FOLDER, TEXT]);
-    names.sort_unstable();
-    names.insert(0, color_shape_digit::NAME);
-    names
-}
-
-/// The card of a data set from files, or an error that lists all data sets.
-pub(crate) fn card_of(name: &str) -> Result<&'static Card, DataError> {
-    if text::is_corpus(name) {
-        return Err(DataError::Setting {
-            dataset: name.into(),
-            reason: format!(
-                "a corpus of text, not a data set; write name = \"{TEXT}\" and \
-                 corpora = [\"{name}\"]"
-            ),
-        });
-    }
-    find_card(name).map_err(|_| DataError::UnknownDataset {
-        name: name.to_string(),
-        known: dataset_names().join(", "),
-    })
-}
 
 /// Opens one part of a data set; files are looked for in `cache/NAME/`.
 ///
@@ -224,7 +192,7 @@ fn finish(
         identity,
         part,
         shape: raw.shape,
-        samples: Samples::Bytes(raw.samples),
+        samples: Samples::images(raw.samples, raw.shape.len()),
         factors: raw.factors,
         label: label_of(spec)?,
         blocks: vec![],
@@ -239,6 +207,7 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 
@@ -270,6 +239,18 @@ mod tests {
                 &[labels.len() as u32],
                 labels,
             );
+        }
+    }
+
+    /// Sets the time of all originals, in nanoseconds since 1970.
+    fn written(dir: &Path, nanoseconds: u64) {
+        for entry in fs::read_dir(dir.join("mnist")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none() {
+                let time = UNIX_EPOCH + Duration::from_nanos(nanoseconds);
+                let file = fs::File::options().write(true).open(path).unwrap();
+                file.set_modified(time).unwrap();
+            }
         }
     }
 
@@ -329,9 +310,10 @@ mod tests {
     fn other_originals_are_read_again() {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path(), &[0, 9, 4]);
+        written(dir.path(), 1);
         open(&spec(), Part::Test, dir.path()).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
         fill(dir.path(), &[1, 2, 3]);
+        written(dir.path(), 2);
         let set = open(&spec(), Part::Test, dir.path()).unwrap();
         assert_eq!(set.factors[0].values, [1, 2, 3]);
     }

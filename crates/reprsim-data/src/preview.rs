@@ -3,7 +3,7 @@
 use font8x8::UnicodeFonts;
 use image::{Rgb, RgbImage};
 
-use crate::{DataError, Dataset, SampleShape, Samples, Tokenizer};
+use crate::{DataError, Dataset, SampleShape, Tokenizer};
 
 const SCALE: u32 = 4;
 const PAD: u32 = 8;
@@ -75,13 +75,13 @@ pub fn grid(dataset: &Dataset, indices: &[usize], columns: usize) -> Result<RgbI
 /// The samples at `indices` as text, each as much of it as a model sees at once.
 /// Pictures give nothing.
 pub fn preview_text(dataset: &Dataset, indices: &[usize], tokenizer: Tokenizer) -> Vec<String> {
-    let Samples::Text(text) = &dataset.samples else {
+    if !dataset.is_text() {
         return vec![];
-    };
+    }
     indices
         .iter()
         .map(|&i| {
-            let tokens = text.tokens(i);
+            let tokens = dataset.tokens(i);
             tokenizer.decode(&tokens[..tokens.len().min(dataset.shape.len())])
         })
         .collect()

@@ -160,9 +160,9 @@ fn draw(mut pool: Vec<u32>, wanted: usize, blocks: &[u32], rng: &mut impl Rng) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Part;
     use crate::color_shape_digit::{Settings, generate};
     use reprsim_base::Stream;
-    use crate::Part;
 
     #[test]
     fn fixed_seeded_and_sized() {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::catalog::{FATHER_BROWN, FOLDER, TEXT, card_of};
 use crate::color_shape_digit::{self, Settings, generate};
-use crate::open::{FOLDER, card_of};
 use crate::readers::listing::{self, Listing};
-use crate::text::{self, TEXT, TextSettings};
+use crate::text::{self, TextSettings};
 use crate::{DataError, Part};
 
 /// Samples of the built-in data set when nothing else is asked.
@@ -89,7 +89,7 @@ impl DatasetSpec {
         self.text.as_ref().ok_or_else(|| {
             self.setting(format!(
                 "no corpora; name one or more, such as corpora = [\"{}\"]",
-                text::FATHER_BROWN
+                FATHER_BROWN
             ))
         })
     }

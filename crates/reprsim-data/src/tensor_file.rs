@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{Bytes, Cause, DataError};
 use reprsim_base::{Digest, temporary_beside};
-use crate::{Bytes, DataError};
 
 /// Why a file cannot be used.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum Unusable {
     /// It was made from other files or settings, or by another version.
     Stale,
     /// It is not what was written.
-    Damaged { offset: u64, reason: String },
+    Damaged { offset: u64, cause: Cause },
 }
 
 /// What a file was made from.
@@ -215,10 +215,10 @@ pub(crate) fn read<D: DeserializeOwned>(
     })
 }
 
-pub(crate) fn damaged(offset: u64, reason: impl ToString) -> Unusable {
+pub(crate) fn damaged(offset: u64, cause: impl Into<Cause>) -> Unusable {
     Unusable::Damaged {
         offset,
-        reason: reason.to_string(),
+        cause: cause.into(),
     }
 }
 
@@ -268,21 +268,22 @@ fn originals_gone(path: &Path, why: Unusable, error: DataError) -> DataError {
     else {
         return error;
     };
-    let (offset, reason) = match why {
+    let (offset, cause) = match why {
         Unusable::Absent => return error,
         Unusable::Stale => (
             0,
-            "made from other files or by another version of the program".to_string(),
+            "made from other files or by another version of the program".into(),
         ),
-        Unusable::Damaged { offset, reason } => (offset, reason),
+        Unusable::Damaged { offset, cause } => (offset, cause),
     };
-    DataError::damaged(
-        path,
+    DataError::Damaged {
+        path: path.into(),
         offset,
-        format!(
-            "{reason}, and it cannot be made again because {} is missing; \
+        reason: format!(
+            "{cause}, and it cannot be made again because {} is missing; \
              run: reprsim data fetch {name}",
             missing.display()
         ),
-    )
+        source: Some(cause),
+    }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::draw::{Values, draw};
 use super::factors::FactorKind;
 use super::{NAME, SIDE};
-use reprsim_base::Stream;
 use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples};
+use reprsim_base::Stream;
 
 /// Which factors vary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -147,7 +147,7 @@ pub fn generate(
             height: SIDE,
             width: SIDE,
         },
-        samples: Samples::Bytes(bytes.into()),
+        samples: Samples::images(bytes, len),
         factors,
         label: label.clone(),
         blocks: vec![],

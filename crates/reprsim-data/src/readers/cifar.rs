@@ -129,8 +129,9 @@ fn class_names(
     text: &[u8],
     promised: usize,
 ) -> Result<Vec<String>, DataError> {
-    let text = str::from_utf8(text)
-        .map_err(|e| DataError::damaged(path, e.valid_up_to() as u64, format!("{file}: {e}")))?;
+    let text = str::from_utf8(text).map_err(|e| {
+        DataError::undecodable(path, e.valid_up_to() as u64, &format!("{file}: "), e)
+    })?;
     let names: Vec<String> = text
         .lines()
         .map(str::trim)

@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::raw::check_count;
 use super::{RawPart, picture, tarball};
-use reprsim_base::sha256;
 use crate::{Card, DataError, Factor, Part};
+use reprsim_base::sha256;
 
 const SIDE: usize = 64;
 const ARTISTS: [&str; 2] = ["google", "twitter"];
@@ -87,7 +87,8 @@ pub(crate) fn read(card: &Card, part: Part, paths: &[PathBuf]) -> Result<RawPart
     let decoded = wanted
         .par_iter()
         .map(|(path, name, bytes)| {
-            image(bytes).map_err(|e| DataError::damaged(*path, 0, format!("{name}: {e}")))
+            picture::square(bytes, SIDE)
+                .map_err(|e| DataError::undecodable(*path, 0, &format!("{name}: "), e))
         })
         .collect::<Result<Vec<_>, _>>()?;
     check_count(&first_path, card, part, decoded.len())?;
@@ -99,23 +100,12 @@ fn folder_of(artist: &str) -> String {
     format!("package/img/{artist}/64/")
 }
 
-fn image(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let picture = picture::decode(bytes)?;
-    if (picture.width(), picture.height()) != (SIDE as u32, SIDE as u32) {
-        return Err(format!(
-            "a drawing of {}x{}; all are 64x64",
-            picture.width(),
-            picture.height()
-        ));
-    }
-    Ok(picture::planes(&picture, 3))
-}
-
 /// The concepts that both artists drew, of groups that are large enough, in the
 /// order of the list.
 fn concepts(path: &Path, list: &[u8]) -> Result<Vec<Concept>, DataError> {
-    let mut concepts: Vec<Concept> = serde_json::from_slice(list)
-        .map_err(|e| DataError::damaged(path, 0, format!("{LIST} is not as it should be: {e}")))?;
+    let mut concepts: Vec<Concept> = serde_json::from_slice(list).map_err(|e| {
+        DataError::undecodable(path, 0, &format!("{LIST} is not as it should be: "), e)
+    })?;
     concepts.retain(|c| c.has_img_google && c.has_img_twitter);
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
     let mut names = BTreeSet::new();

@@ -11,12 +11,10 @@ use rayon::prelude::*;
 
 use super::RawPart;
 use super::listing::{Entry, Listing};
-use super::picture::{self, Head};
+use super::picture::{self, Head, PictureError};
 use crate::adapt::resize;
+use crate::catalog::FOLDER;
 use crate::{DataError, Factor, Part, SampleShape, Skipped};
-
-/// The name of the data set in experiment files.
-pub(crate) const NAME: &str = "folder";
 
 /// Reads a part of a listed folder.
 pub(crate) fn read(
@@ -25,20 +23,20 @@ pub(crate) fn read(
     size: Option<usize>,
 ) -> Result<RawPart, DataError> {
     let setting = |reason: String| DataError::Setting {
-        dataset: NAME.into(),
+        dataset: FOLDER.into(),
         reason,
     };
     // Both parts decide on the shape: models are compared across them.
-    let heads: Vec<(&Entry, Result<Head, String>)> = listing
+    let heads: Vec<(&Entry, Result<Head, PictureError>)> = listing
         .entries
         .par_iter()
         .map(|entry| (entry, content(entry).and_then(|b| whole_head(&b))))
         .collect();
     let mut skipped = listing.skipped.clone();
-    let mut skip = |entry: &Entry, reason: &String| {
+    let mut skip = |entry: &Entry, reason: &PictureError| {
         skipped.push(Skipped {
             path: (&entry.relative).into(),
-            reason: reason.clone(),
+            reason: reason.to_string(),
         });
     };
     let mut usable = Vec::new();
@@ -72,7 +70,7 @@ pub(crate) fn read(
         3
     };
     usable.retain(|(entry, _)| entry.part == part);
-    let decoded: Vec<Result<Vec<u8>, String>> = usable
+    let decoded: Vec<Result<Vec<u8>, PictureError>> = usable
         .par_iter()
         .map(|(entry, _)| image(entry, channels, (height, width)))
         .collect();
@@ -111,17 +109,17 @@ pub(crate) fn read(
     })
 }
 
-fn content(entry: &Entry) -> Result<Vec<u8>, String> {
-    fs::read(&entry.path).map_err(|e| format!("cannot be read: {e}"))
+fn content(entry: &Entry) -> Result<Vec<u8>, PictureError> {
+    fs::read(&entry.path).map_err(PictureError::Unreadable)
 }
 
-fn whole_head(bytes: &[u8]) -> Result<Head, String> {
+fn whole_head(bytes: &[u8]) -> Result<Head, PictureError> {
     let head = picture::head(bytes)?;
     picture::check_end(bytes)?;
     Ok(head)
 }
 
-fn image(entry: &Entry, channels: usize, to: (usize, usize)) -> Result<Vec<u8>, String> {
+fn image(entry: &Entry, channels: usize, to: (usize, usize)) -> Result<Vec<u8>, PictureError> {
     let picture = picture::decode(&content(entry)?)?;
     let from = (picture.height() as usize, picture.width() as usize);
     let planes = picture::planes(&picture, channels);

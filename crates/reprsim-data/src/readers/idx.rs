@@ -45,11 +45,7 @@ pub fn read_idx(path: &Path) -> Result<IdxArray, DataError> {
 }
 
 fn parse(reader: &mut impl Read, path: &Path) -> Result<IdxArray, DataError> {
-    let damaged = |offset: u64, reason: String| DataError::Damaged {
-        path: path.to_path_buf(),
-        offset,
-        reason,
-    };
+    let damaged = |offset: u64, reason: String| DataError::damaged(path, offset, reason);
     let mut head = [0u8; 4];
     if read_up_to(reader, &mut head, path)? < 4 {
         return Err(damaged(
@@ -130,11 +126,9 @@ fn read_up_to(reader: &mut impl Read, buffer: &mut [u8], path: &Path) -> Result<
 fn read_error(path: &Path, error: std::io::Error) -> DataError {
     use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {
-        UnexpectedEof | InvalidData | InvalidInput => DataError::Damaged {
-            path: path.to_path_buf(),
-            offset: 0,
-            reason: format!("the gzip stream is damaged: {error}"),
-        },
+        UnexpectedEof | InvalidData | InvalidInput => {
+            DataError::undecodable(path, 0, "the gzip stream is damaged: ", error)
+        }
         _ => DataError::io(path, error),
     }
 }
@@ -196,5 +190,8 @@ mod tests {
         let gz = gz.finish().unwrap();
         let error = read(&gz[..gz.len() / 2]).unwrap_err();
         assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(cause.is::<std::io::Error>(), "{cause:?}");
+        assert!(error.to_string().contains(&cause.to_string()), "{error}");
     }
 }

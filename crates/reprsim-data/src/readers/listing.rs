@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use reprsim_base::sha256;
+
+use crate::catalog::FOLDER;
 use crate::{DataError, Part, Skipped};
 
 const HELD_OUT_NAMES: [&str; 3] = ["test", "val", "validation"];
@@ -76,7 +78,7 @@ impl Listing {
 /// Lists a folder.
 pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
     let setting = |reason: String| DataError::Setting {
-        dataset: super::folder::NAME.into(),
+        dataset: FOLDER.into(),
         reason: format!("{}: {reason}", root.display()),
     };
     if !root.is_dir() {

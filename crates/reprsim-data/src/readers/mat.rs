@@ -6,8 +6,9 @@
 //! usually one zlib stream. Values are column-major.
 //! Source: MathWorks, "MAT-File Format", chapter 1.
 //!
-//! The crate `matfile` reads this too, but takes the whole file and all it
-//! unpacks to into memory whatever the sizes say, and its errors name no place.
+//! The crate `matfile` (0.5.0, of 2024) reads this too, but takes a cut file for an
+//! empty one, unpacks without a limit (10 MB of zeros take 2 GB), keeps all arrays of
+//! a file at once, prints to the terminal, and its errors name no place.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -15,7 +16,7 @@ use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
-use crate::DataError;
+use crate::{Cause, DataError};
 
 const HEADER: usize = 128;
 const INT8: u32 = 1;
@@ -30,7 +31,7 @@ const LARGEST_NAME: u64 = 64;
 const MOST_DIMENSIONS: u64 = 8;
 
 /// An array of numbers from 0 to 255, whatever type it is stored in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct MatArray {
     pub name: String,
     /// Sizes of the dimensions; the first varies fastest.
@@ -112,7 +113,7 @@ pub(super) fn read_mat<const N: usize>(
             ));
         }
     }
-    Ok(found.map(|array| array.unwrap_or_else(|| unreachable!("each was checked"))))
+    Ok(found.map(Option::unwrap_or_default)) // none is missing
 }
 
 fn header(source: &mut Source<'_, impl Read>) -> Result<(), DataError> {
@@ -206,22 +207,30 @@ impl<R: Read> Source<'_, R> {
     }
 
     fn damaged_at(&self, at: u64, reason: impl Into<String>) -> DataError {
-        let reason = reason.into();
-        match self.within {
-            None => DataError::damaged(self.path, at, reason),
-            Some(start) => DataError::damaged(
-                self.path,
-                start,
-                format!("{reason}, {at} bytes into the compressed element"),
-            ),
-        }
+        self.error(at, reason.into(), None)
     }
 
     fn failed(&self, error: io::Error) -> DataError {
         if error.raw_os_error().is_some() {
             DataError::io(self.path, error)
         } else {
-            self.damaged(error.to_string())
+            self.error(self.at, error.to_string(), Some(error.into()))
+        }
+    }
+
+    fn error(&self, at: u64, reason: String, source: Option<Cause>) -> DataError {
+        let (offset, reason) = match self.within {
+            None => (at, reason),
+            Some(start) => (
+                start,
+                format!("{reason}, {at} bytes into the compressed element"),
+            ),
+        };
+        DataError::Damaged {
+            path: self.path.into(),
+            offset,
+            reason,
+            source,
         }
     }
 
@@ -502,6 +511,10 @@ mod tests {
         for cut in 0..good.len() {
             let error = read(&good[..cut]).unwrap_err();
             assert!(matches!(error, DataError::Damaged { .. }), "{cut}: {error}");
+            // Where the decoder of a compressed element gave up, its error is the cause.
+            if let Some(cause) = std::error::Error::source(&error) {
+                assert!(cause.is::<io::Error>(), "{cause:?}");
+            }
         }
     }
 
@@ -552,5 +565,9 @@ mod tests {
         let mut twice = matrix("X", 9, &[1, 8], 2, &[0; 8]);
         twice.extend([0; 8]);
         assert!(with(compressed(&twice)).contains("oversized"));
+        let mut packed = compressed(&matrix("X", 9, &[1, 8], 2, &[0; 8]));
+        packed[8] = 0;
+        let error = read(&[header(), packed].concat()).unwrap_err();
+        assert!(std::error::Error::source(&error).is_some(), "{error:?}");
     }
 }

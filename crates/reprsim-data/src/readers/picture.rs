@@ -3,9 +3,9 @@
 //! Pixels of a JPEG may differ by a few levels from those of other decoders: the
 //! format leaves rounding and the scaling up of colour to them.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 /// Wider or higher is no sample of a data set.
 const LARGEST_SIDE: u32 = 16_384;
@@ -20,12 +20,33 @@ pub(super) struct Head {
     pub grey: bool,
 }
 
-fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {
+/// Why a picture cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PictureError {
+    #[error("cannot be read: {0}")]
+    Unreadable(#[source] io::Error),
+    #[error("not a PNG or JPEG image")]
+    Format,
+    #[error(transparent)]
+    Undecodable(#[from] ImageError),
+    #[error("truncated: the JPEG has no end")]
+    NoEnd,
+    #[error("no JPEG segment at byte {0}")]
+    NoSegment(usize),
+    #[error("an image of {width}x{height}; all are {side}x{side}")]
+    Size {
+        width: u32,
+        height: u32,
+        side: usize,
+    },
+}
+
+fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, PictureError> {
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
-        .map_err(|e| e.to_string())?;
+        .map_err(PictureError::Unreadable)?;
     if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
-        return Err("not a PNG or JPEG image".into());
+        return Err(PictureError::Format);
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(LARGEST_SIDE);
@@ -36,8 +57,8 @@ fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {
 }
 
 /// Size and kind of a picture, from its header.
-pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
-    let decoder = reader(bytes)?.into_decoder().map_err(|e| e.to_string())?;
+pub(super) fn head(bytes: &[u8]) -> Result<Head, PictureError> {
+    let decoder = reader(bytes)?.into_decoder()?;
     let (width, height) = decoder.dimensions();
     Ok(Head {
         width: width as usize,
@@ -48,7 +69,7 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
 
 /// Refuses a JPEG that is cut off: the decoder would fill up what is missing.
 /// (Archives vouch for their members with checksums.)
-pub(super) fn check_end(bytes: &[u8]) -> Result<(), String> {
+pub(super) fn check_end(bytes: &[u8]) -> Result<(), PictureError> {
     const START: [u8; 2] = [0xff, 0xd8];
     const END: [u8; 2] = [0xff, 0xd9];
     const SCAN: u8 = 0xda;
@@ -63,7 +84,7 @@ pub(super) fn check_end(bytes: &[u8]) -> Result<(), String> {
             return if ends {
                 Ok(())
             } else {
-                Err("truncated: the JPEG has no end".into())
+                Err(PictureError::NoEnd)
             };
         }
         // Fill bytes before a marker have no length.
@@ -73,12 +94,27 @@ pub(super) fn check_end(bytes: &[u8]) -> Result<(), String> {
             2 + usize::from(u16::from_be_bytes([high, low]))
         };
     }
-    Err(format!("no JPEG segment at byte {at}"))
+    Err(PictureError::NoSegment(at))
 }
 
 /// A whole picture.
-pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
-    reader(bytes)?.decode().map_err(|e| e.to_string())
+pub(super) fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureError> {
+    Ok(reader(bytes)?.decode()?)
+}
+
+/// A colour picture of a data set whose pictures are all squares of one side, as
+/// [`planes`].
+pub(super) fn square(bytes: &[u8], side: usize) -> Result<Vec<u8>, PictureError> {
+    let picture = decode(bytes)?;
+    let (width, height) = (picture.width(), picture.height());
+    if (width as usize, height as usize) != (side, side) {
+        return Err(PictureError::Size {
+            width,
+            height,
+            side,
+        });
+    }
+    Ok(planes(&picture, 3))
 }
 
 /// The picture channel by channel, row by row: 1 channel (of a grey picture) or

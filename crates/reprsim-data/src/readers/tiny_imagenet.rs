@@ -64,7 +64,8 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
         let decoded = packed
             .par_iter()
             .map(|(name, (offset, bytes))| {
-                image(bytes).map_err(|e| DataError::damaged(path, *offset, format!("{name}: {e}")))
+                picture::square(bytes, SIDE)
+                    .map_err(|e| DataError::undecodable(path, *offset, &format!("{name}: "), e))
             })
             .collect::<Result<Vec<_>, DataError>>()?;
         decoded.iter().for_each(|image| samples.extend(image));
@@ -75,18 +76,6 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
         values: images.iter().map(|(_, class)| *class).collect(),
     };
     Ok(RawPart::colour(SIDE, samples, vec![factor]))
-}
-
-fn image(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let picture = picture::decode(bytes)?;
-    if (picture.width(), picture.height()) != (SIDE as u32, SIDE as u32) {
-        return Err(format!(
-            "an image of {}x{}; all are 64x64",
-            picture.width(),
-            picture.height()
-        ));
-    }
-    Ok(picture::planes(&picture, 3))
 }
 
 /// The first name of each class, with its id where two have the same.
@@ -164,7 +153,7 @@ fn test_images(archive: &mut Zip<'_>, wnids: &[String]) -> Result<Vec<(String, u
 fn text(archive: &mut Zip<'_>, name: &str) -> Result<String, DataError> {
     let (start, bytes) = archive.member(name, LARGEST_TEXT)?;
     String::from_utf8(bytes)
-        .map_err(|e| DataError::damaged(archive.path, start, format!("{name}: {e}")))
+        .map_err(|e| DataError::undecodable(archive.path, start, &format!("{name}: "), e))
 }
 
 fn class_of(path: &Path, wnids: &[String], wnid: &str, file: &str) -> Result<u16, DataError> {

@@ -68,6 +68,6 @@ fn zip_error(path: &Path, what: &str, error: ZipError) -> DataError {
     match error {
         ZipError::Io(e) => DataError::reading(path, 0, e),
         ZipError::FileNotFound => DataError::damaged(path, 0, format!("the archive has no {what}")),
-        other => DataError::damaged(path, 0, format!("{what}: {other}")),
+        other => DataError::undecodable(path, 0, &format!("{what}: "), other),
     }
 }

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
 use super::round::{is_reachable, levels_text, round_half_even};
-use super::share::share;
+use super::share::{by_class, check_share, share};
 use crate::DataError;
 
 /// A class-overlap split to make.
@@ -43,6 +43,8 @@ pub fn reachable_class_levels(classes: usize) -> Vec<f64> {
 /// [`DataError::Split`] if f is not reachable (the message lists what is), there
 /// are fewer than 4 classes, or a class has too few samples.
 pub fn split_classes(split: &ClassSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit, DataError> {
+    check_share("class", split.overlap)?;
+    check_share("data", split.samples_overlap)?;
     let total = split.classes.len();
     let k = total / 2;
     if k < 2 {
@@ -59,10 +61,7 @@ pub fn split_classes(split: &ClassSplit<'_>, rng: &mut impl Rng) -> Result<PairS
         )));
     }
     let common = round_half_even(split.overlap * k as f64);
-    let mut members = vec![Vec::new(); total];
-    for (index, &label) in split.labels.iter().enumerate() {
-        members[label as usize].push(index as u32);
-    }
+    let mut members = by_class(split.labels, total)?;
     let mut order: Vec<usize> = (0..total).collect();
     order.shuffle(rng);
     let smallest = members.iter().map(Vec::len).min().unwrap_or(0);

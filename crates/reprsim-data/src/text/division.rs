@@ -2,8 +2,8 @@
 
 use rand::seq::SliceRandom;
 
-use reprsim_base::Stream;
 use crate::Part;
+use reprsim_base::Stream;
 
 /// Held-out parts and their shares of the bytes of a corpus in percent.
 const HELD_OUT: [(Part, u64); 2] = [(Part::Validation, 5), (Part::Test, 10)];

@@ -9,6 +9,7 @@
 mod corpus;
 mod division;
 mod documents;
+mod fingerprint;
 mod open;
 mod read;
 mod samples;
@@ -16,12 +17,11 @@ mod settings;
 mod token_file;
 mod tokenizer;
 
-pub use corpus::{FATHER_BROWN, corpus_names};
-pub use samples::TextSamples;
 pub use settings::TextSettings;
 pub use tokenizer::Tokenizer;
 
-pub(crate) use corpus::{corpora, fingerprint, is_corpus};
+pub(crate) use corpus::corpora;
+pub(crate) use fingerprint::fingerprint;
 pub(crate) use open::open;
+pub(crate) use samples::TextSamples;
 pub(crate) use settings::FACTOR;
-pub use settings::TEXT;

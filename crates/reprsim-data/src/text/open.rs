@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::corpus::{Corpus, corpora};
 use super::samples::TextSamples;
+use super::settings::{FACTOR, TextSettings};
 use super::token_file::{TokenStream, stream};
-use super::{FACTOR, TextSettings};
 use crate::spec::label_of;
 use crate::{DataError, Dataset, DatasetSpec, Factor, Part, SampleShape, Samples};
 
@@ -68,7 +68,7 @@ pub(crate) fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Datas
             classes: tokenised.iter().map(|(c, _)| c.name.clone()).collect(),
             values,
         }],
-        samples: Samples::Text(TextSamples::new(
+        samples: Samples::text(TextSamples::new(
             tokenised.into_iter().map(|(_, s)| s.tokens).collect(),
             places,
         )),
@@ -141,11 +141,14 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{FATHER_BROWN, TEXT, Tokenizer};
+    use super::super::Tokenizer;
     use super::*;
+    use crate::catalog::{FATHER_BROWN, TEXT};
     use crate::preview::{grid, preview_text};
+    use crate::{
+        ProbeClasses, content_of, dataset_names, draw_probe, factors_of, label_of, open, part_len,
+    };
     use reprsim_base::Stream;
-    use crate::{ProbeClasses, content_of, dataset_names, draw_probe, factors_of, label_of, open, part_len};
 
     const PARTS: [Part; 3] = [Part::Train, Part::Validation, Part::Test];
 
@@ -321,6 +324,21 @@ mod tests {
                     let chunk = train.tokens(number * chunks + i);
                     prop_assert_eq!(chunk, &stream.tokens[i * length..(i + 1) * length]);
                     prop_assert_eq!(usize::from(train.factors[0].values[number * chunks + i]), number);
+                }
+            }
+            for set in [&train, &held_out[0], &held_out[1]] {
+                // Every third sample, backwards.
+                let indices: Vec<u32> = (0..set.len() as u32).rev().step_by(3).collect();
+                let selected = set.select(&indices);
+                prop_assert_eq!(selected.len(), indices.len());
+                prop_assert!(selected.is_text() && selected.bytes(0).is_empty());
+                prop_assert_eq!(selected.blocks.is_empty(), set.blocks.is_empty());
+                for (i, &index) in indices.iter().enumerate() {
+                    let index = index as usize;
+                    prop_assert_eq!(selected.tokens(i), set.tokens(index));
+                    prop_assert_eq!(selected.sample_id(i), set.sample_id(index));
+                    prop_assert_eq!(selected.blocks.get(i), set.blocks.get(index));
+                    prop_assert_eq!(selected.factors[0].values[i], set.factors[0].values[index]);
                 }
             }
             for set in &held_out {
@@ -510,7 +528,10 @@ mod tests {
         let file = token_file(cache.path());
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         assert!(name.starts_with("my-text-bytes-"), "{name}");
-        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        // A time at which nothing is written again.
+        let written = std::time::UNIX_EPOCH;
+        let open_file = fs::File::options().append(true).open(&file).unwrap();
+        open_file.set_modified(written).unwrap();
         let again = PARTS.map(|part| open(&spec, part, cache.path()).unwrap());
         assert_eq!(again, first);
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);

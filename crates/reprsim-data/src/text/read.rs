@@ -9,11 +9,12 @@ use serde_json::{Map, Value};
 
 use super::corpus::{Corpus, Place, card_sum, is_json_lines, text_files};
 use super::documents::documents_of;
+use crate::DataError;
 use crate::card::{Card, CardFile, CardText};
+use crate::catalog::FATHER_BROWN;
 use crate::checksum::sum_of_file;
 use crate::readers::tarball;
 use crate::readers::zipped::Zip;
-use crate::{DataError, FATHER_BROWN};
 
 /// No member of an archive of text is larger.
 const LARGEST_MEMBER: u64 = 4 << 30;
@@ -156,11 +157,14 @@ fn utf8<'a>(
     }
     std::str::from_utf8(bytes).map(Cow::from).map_err(|e| {
         let member = member.map_or(String::new(), |m| format!("{m}: "));
-        DataError::damaged(
-            path,
-            offset + e.valid_up_to() as u64,
-            format!("{member}not UTF-8; convert it, for example with: iconv -f latin1 -t utf-8"),
-        )
+        DataError::Damaged {
+            path: path.into(),
+            offset: offset + e.valid_up_to() as u64,
+            reason: format!(
+                "{member}not UTF-8; convert it, for example with: iconv -f latin1 -t utf-8"
+            ),
+            source: Some(e.into()),
+        }
     })
 }
 
@@ -187,29 +191,37 @@ fn json_lines(
         if json.trim().is_empty() {
             continue;
         }
-        let document = document(&json, &fields).map_err(|reason| DataError::Line {
+        let document = document(&json, &fields).map_err(|e| DataError::Line {
             path: path.into(),
             line,
-            reason,
+            source: e.into(),
         })?;
         documents_of(&document, each);
     }
 }
 
+/// Why a line of JSON gives no text.
+#[derive(Debug, thiserror::Error)]
+enum LineError {
+    #[error("not a JSON object: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the field '{0}' is not a string; name another as field")]
+    NoString(String),
+    #[error("no field '{field}'; name the one with the text as field, there are: {there}")]
+    NoField { field: String, there: String },
+}
+
 /// The text of one JSON line; of more fields than one, each trimmed, on lines of
 /// their own.
-fn document(json: &str, fields: &[&str]) -> Result<String, String> {
-    let object: Map<String, Value> =
-        serde_json::from_str(json).map_err(|e| format!("not a JSON object: {e}"))?;
+fn document(json: &str, fields: &[&str]) -> Result<String, LineError> {
+    let object: Map<String, Value> = serde_json::from_str(json)?;
     let text = |field: &&str| match object.get(*field) {
         Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(format!(
-            "the field '{field}' is not a string; name another as field"
-        )),
-        None => Err(format!(
-            "no field '{field}'; name the one with the text as field, there are: {}",
-            object.keys().cloned().collect::<Vec<_>>().join(", ")
-        )),
+        Some(_) => Err(LineError::NoString((*field).into())),
+        None => Err(LineError::NoField {
+            field: (*field).into(),
+            there: object.keys().cloned().collect::<Vec<_>>().join(", "),
+        }),
     };
     match fields {
         [field] => text(field).map(String::from),
@@ -270,6 +282,9 @@ mod tests {
             "{broken}"
         );
         assert!(error("[1]").contains("not a JSON object"));
+        let whole = of_file("a.jsonl", b"[1]", None).unwrap_err();
+        let causes = std::iter::successors(std::error::Error::source(&whole), |e| e.source());
+        assert!(causes.last().unwrap().is::<serde_json::Error>());
         let missing = error("{\"body\": \"x\"}");
         assert!(missing.contains("no field 'text'"), "{missing}");
         assert!(missing.contains("there are: body"), "{missing}");

@@ -75,11 +75,6 @@ impl TextSamples {
         self.spans.len()
     }
 
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
     /// The tokens of sample `index`.
     ///
     /// # Panics

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tokenizer;
+use super::tokenizer::Tokenizer;
 use crate::DataError;
+use crate::catalog::{FATHER_BROWN, TEXT};
 
-/// The name of the data set that is any corpora of text.
-pub const TEXT: &str = "text";
 /// The label factor of text: which corpus a sample is from.
 pub(crate) const FACTOR: &str = "corpus";
 
@@ -53,7 +52,7 @@ impl TextSettings {
         if self.corpora.is_empty() {
             return setting(format!(
                 "no corpora; name one or more, such as corpora = [\"{}\"]",
-                super::FATHER_BROWN
+                FATHER_BROWN
             ));
         }
         if self.window == 0 {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use reprsim_base::sha256;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +17,8 @@ use super::corpus::{Corpus, Place};
 use super::division::divide;
 use super::read::read as read_documents;
 use super::samples::Tokens;
-use super::{TEXT, Tokenizer};
-use reprsim_base::sha256;
+use super::tokenizer::Tokenizer;
+use crate::catalog::TEXT;
 use crate::tensor_file::{self, Origin, Tensor, Unusable, damaged, through_cache};
 use crate::{DataError, Part};
 
@@ -244,7 +245,10 @@ fn read(path: &Path, origin: &Origin<'_>) -> Result<TokenStream, Unusable> {
         .collect();
     let tokens = Tokens::from_little_endian(file.tensor(TOKENS, Dtype::U16)?.0);
     let counts = file.description.documents;
-    let fits = counts.iter().sum::<usize>() == ends.len()
+    let documents = counts
+        .iter()
+        .try_fold(0usize, |n, count| n.checked_add(*count));
+    let fits = documents == Some(ends.len())
         && ends.is_sorted()
         && ends.last() == Some(&(tokens.len() as u64));
     if !fits {
@@ -260,8 +264,9 @@ fn read(path: &Path, origin: &Origin<'_>) -> Result<TokenStream, Unusable> {
 #[cfg(test)]
 mod tests {
     use super::super::TextSettings;
-    use super::super::corpus::{FATHER_BROWN, corpora};
+    use super::super::corpus::corpora;
     use super::*;
+    use crate::catalog::FATHER_BROWN;
 
     #[test]
     fn kept_tokens_are_mapped_not_copied() {

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tiktoken_rs::{CoreBPE, p50k_base_singleton, r50k_base_singleton};
 
-use super::TEXT;
 use reprsim_base::hint;
 
 use crate::DataError;
+use crate::catalog::TEXT;
 
 /// How text becomes tokens: numbers of 16 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

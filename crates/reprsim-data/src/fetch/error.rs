@@ -1,0 +1,121 @@
+//! Why a source did not give a file.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a source did not give a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// A file or folder of the cache could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The server could not be asked.
+    #[error("{0}")]
+    Request(#[source] Box<dyn Error + Send + Sync>),
+    /// The server refused.
+    #[error("the server answered {0}")]
+    Status(u16),
+    /// The connection was lost.
+    #[error("the download broke off: {0}")]
+    BrokeOff(#[source] io::Error),
+    /// The server sent less than it promised.
+    #[error("the download broke off after {0} bytes; run the command again to go on")]
+    Short(u64),
+    /// The server sends more than the file can have.
+    #[error("the server sends more than twice the {0} bytes of the file")]
+    Endless(u64),
+    /// What came cannot be unpacked.
+    #[error("what came is damaged: {0}")]
+    Damaged(#[source] io::Error),
+    /// What came has another size than the file.
+    #[error(
+        "what came is not the file: {size} bytes{} instead of {expected}",
+        if size > expected { " or more" } else { "" }
+    )]
+    Size {
+        /// The size of what came, or as much of it as was read.
+        size: u64,
+        /// The file's.
+        expected: u64,
+    },
+    /// What came has another checksum than the file.
+    #[error("wrong checksum {sum}{}", replaces.as_ref().map_or(String::new(), |file| format!(
+        "; the file that came first had another, remove {file}.sha256 to take this one"
+    )))]
+    Checksum {
+        /// The checksum of what came.
+        sum: String,
+        /// The file, if its right checksum is only that of the file that came first.
+        replaces: Option<String>,
+    },
+    /// A program of a package registry is not there.
+    #[error("the program '{program}' cannot be run ({source})")]
+    Program {
+        /// The program.
+        program: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A program of a package registry failed.
+    #[error("'{program}' failed: {message}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// The last line that it wrote.
+        message: String,
+    },
+    /// A program of a package registry left no file of the kind that it should.
+    #[error("no .{0} file came")]
+    NoFile(&'static str),
+    /// A person has to run a program first.
+    #[error("{0}; run it, then this again")]
+    ByHand(String),
+}
+
+impl FetchError {
+    /// For `map_err`: an error with the file that it is about.
+    pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_path_buf();
+        move |source| Self::Io {
+            path: path.clone(),
+            source,
+        }
+    }
+}
+
+/// A source that was tried.
+#[derive(Debug, thiserror::Error)]
+#[error("{from}: {source}")]
+pub struct Attempt {
+    /// The source.
+    pub from: String,
+    /// Why it did not give the file.
+    pub source: FetchError,
+}
+
+/// The sources that were tried, in order. The cause is that of the last.
+#[derive(Debug, Default)]
+pub struct Attempts(pub Vec<Attempt>);
+
+impl fmt::Display for Attempts {
+    /// One line each, indented, after a line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|attempt| write!(f, "\n  {attempt}"))
+    }
+}
+
+impl Error for Attempts {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.last().map(|attempt| &attempt.source as _)
+    }
+}

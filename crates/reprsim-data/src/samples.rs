@@ -1,0 +1,149 @@
+//! The samples of a data set: images or pieces of text, all of them or a selection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Bytes;
+use crate::text::TextSamples;
+
+/// Samples that are cheap to clone and to select from: what they hold is shared, in memory
+/// or mapped from a file.
+#[derive(Clone)]
+pub struct Samples {
+    store: Store,
+    /// Places in the store of a selection; without it, all samples in their order.
+    chosen: Option<Arc<[u32]>>,
+}
+
+#[derive(Clone)]
+enum Store {
+    /// 8-bit values, `size` of them a sample.
+    Images { bytes: Bytes, size: usize },
+    /// Pieces of streams of tokens.
+    Text(TextSamples),
+}
+
+impl Samples {
+    /// Images of `size` bytes each, one after the other.
+    pub fn images(bytes: impl Into<Bytes>, size: usize) -> Self {
+        Self {
+            store: Store::Images {
+                bytes: bytes.into(),
+                size,
+            },
+            chosen: None,
+        }
+    }
+
+    /// Pieces of text.
+    pub(crate) fn text(samples: TextSamples) -> Self {
+        Self {
+            store: Store::Text(samples),
+            chosen: None,
+        }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        match (&self.chosen, &self.store) {
+            (Some(chosen), _) => chosen.len(),
+            // Images of no bytes are none.
+            (None, Store::Images { bytes, size }) => bytes.len().checked_div(*size).unwrap_or(0),
+            (None, Store::Text(text)) => text.len(),
+        }
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of sample `index`; text has none.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    pub fn bytes(&self, index: usize) -> &[u8] {
+        let place = self.place(index);
+        match &self.store {
+            Store::Images { bytes, size } => &bytes[place * size..(place + 1) * size],
+            Store::Text(_) => &[],
+        }
+    }
+
+    /// The tokens of sample `index`; images have none.
+    ///
+    /// # Panics
+    /// If there is no such sample.
+    pub fn tokens(&self, index: usize) -> &[u16] {
+        let place = self.place(index);
+        match &self.store {
+            Store::Images { .. } => &[],
+            Store::Text(text) => text.tokens(place),
+        }
+    }
+
+    /// The place of sample `index` among all from which it was selected.
+    pub(crate) fn place(&self, index: usize) -> usize {
+        match &self.chosen {
+            Some(chosen) => chosen[index] as usize,
+            None => index,
+        }
+    }
+
+    /// The samples at `indices`, in that order; nothing is copied.
+    pub(crate) fn select(&self, indices: &[u32]) -> Self {
+        Self {
+            store: self.store.clone(),
+            chosen: Some(
+                indices
+                    .iter()
+                    .map(|&i| self.place(i as usize) as u32)
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The same images, selected or not, in another form: `form` makes of the bytes of all
+    /// those of all, `size` a sample. `None` for text.
+    pub(crate) fn reformed<E>(
+        &self,
+        size: usize,
+        form: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+    ) -> Option<Result<Self, E>> {
+        let Store::Images { bytes, .. } = &self.store else {
+            return None;
+        };
+        Some(form(bytes).map(|bytes| Self {
+            chosen: self.chosen.clone(),
+            ..Self::images(bytes, size)
+        }))
+    }
+}
+
+impl PartialEq for Samples {
+    /// Whether the samples are the same, wherever they are kept.
+    fn eq(&self, other: &Self) -> bool {
+        let all = |same: &dyn Fn(usize) -> bool| (0..self.len()).all(same);
+        self.len() == other.len()
+            && match (&self.store, &other.store) {
+                (Store::Images { .. }, Store::Images { .. }) => {
+                    all(&|i| self.bytes(i) == other.bytes(i))
+                }
+                (Store::Text(_), Store::Text(_)) => all(&|i| self.tokens(i) == other.tokens(i)),
+                _ => false,
+            }
+    }
+}
+
+impl Eq for Samples {}
+
+impl fmt::Debug for Samples {
+    /// The number of samples: their content would fill the screen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match &self.store {
+            Store::Images { .. } => "images",
+            Store::Text(_) => "pieces of text",
+        };
+        write!(f, "Samples({} {what})", self.len())
+    }
+}
