@@ -21,15 +21,15 @@ impl<T> Default for Once<T> {
 impl<T> Once<T> {
     /// The value, made by `make` if it is not there; a failure is that of this call alone.
     pub fn get<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        if self.value.get().is_none() {
-            let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.value.get().is_none() {
-                let made = make()?;
-                return Ok(self.value.get_or_init(|| made));
-            }
+        if let Some(value) = self.value.get() {
+            return Ok(value);
         }
-        // It is there: nothing takes it away.
-        Ok(self.value.get_or_init(|| unreachable!("seen to be there")))
+        let _one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let made = make()?;
+        Ok(self.value.get_or_init(|| made))
     }
 }
 

@@ -8,13 +8,13 @@ use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_extract::{ProbeActivations, extract};
 use reprsim_metrics::{Layer, Measure, Options, Permutations, Set, find};
-use reprsim_models::{ModelShape, Network, Objective, Pooling};
-use reprsim_train::{DeviceImages, DeviceSamples, Normalization, TrainingSet, train};
+use reprsim_models::{ModelShape, Network, Pooling};
+use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, train};
 use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
 use super::workload::{SAMPLES, Workload};
-use reprsim_config::ExperimentError;
+use crate::error::RunError;
 use crate::cell::EXTRACT_BATCH;
 use reprsim_device::Chosen;
 use reprsim_config::DEFAULT_MEASURES;
@@ -98,9 +98,9 @@ impl Together {
     fn repeat(
         &self,
         repeats: usize,
-        fill: impl Fn() -> Result<(), ExperimentError>,
-        work: impl Fn() -> Result<f64, ExperimentError>,
-    ) -> Result<Vec<f64>, ExperimentError> {
+        fill: impl Fn() -> Result<(), RunError>,
+        work: impl Fn() -> Result<f64, RunError>,
+    ) -> Result<Vec<f64>, RunError> {
         (1..=repeats)
             .map(|round| {
                 self.arrived.fetch_add(1, Ordering::Relaxed);
@@ -213,7 +213,7 @@ pub fn bench(
     workload: &Workload,
     chosen: &Chosen,
     settings: &Settings,
-) -> Result<BenchResult, ExperimentError> {
+) -> Result<BenchResult, RunError> {
     let runner = Runner::new(workload, &chosen.device);
     let batch = workload.training.batch;
     // A job keeps its thread over all repeats, as in a run: on a GPU each thread has a
@@ -236,7 +236,7 @@ pub fn bench(
             }
             Bench::Measure => {
                 let probes = [2 * job, 2 * job + 1].map(|seed| runner.network(seed));
-                let [a, b] = probes.map(|network| network.map(|n| runner.probe(&n)));
+                let [a, b] = probes.map(|network| network.and_then(|n| runner.probe(&n)));
                 let probes = [a?, b?];
                 runner.measure(&probes, 0.0)?;
                 together.repeat(settings.repeats, fill, || {
@@ -284,7 +284,7 @@ pub fn bench_sweep(
     workload: &Workload,
     chosen: &Chosen,
     settings: &Settings,
-) -> Result<Sweep, ExperimentError> {
+) -> Result<Sweep, RunError> {
     let runner = Runner::new(workload, &chosen.device);
     let batch = workload.training.batch;
     let alone = Settings {
@@ -295,7 +295,7 @@ pub fn bench_sweep(
     let rate = runner.side_by_side(&alone, &|job, _| Ok(vec![runner.train(job, batch, 3)?]))?;
     let steps = settings.steps(mean(&rate[0]), batch);
     let models = 4 * settings.jobs;
-    let time = |settings: &Settings| -> Result<f64, ExperimentError> {
+    let time = |settings: &Settings| -> Result<f64, RunError> {
         let each = models / settings.jobs;
         let start = Instant::now();
         runner.side_by_side(settings, &|job, _| {
@@ -317,35 +317,38 @@ pub fn bench_sweep(
 }
 
 /// One job's work: from its number, kept in step with the others, to its figures.
-type Work<'a> = dyn Fn(usize, &Together) -> Result<Vec<f64>, ExperimentError> + Sync + 'a;
+type Work<'a> = dyn Fn(usize, &Together) -> Result<Vec<f64>, RunError> + Sync + 'a;
 
 struct Runner<'a> {
     workload: &'a Workload,
     device: &'a Device,
-    samples: DeviceImages,
+    samples: Supply,
     labels: Vec<u32>,
-    probe: DeviceSamples,
+    probe: Supply,
 }
 
 impl<'a> Runner<'a> {
     fn new(workload: &'a Workload, device: &'a Device) -> Self {
         let dataset = workload.dataset();
-        let normalization = match workload.model.objective() {
-            Objective::Classify | Objective::Predict => Normalization::of(&dataset),
-            // The targets of an autoencoder are in 0..=1.
-            Objective::Reconstruct => Normalization::identity(workload.input[0]),
+        let normalization = match workload.task.unit_scale() {
+            false => Normalization::of(&dataset),
+            true => Normalization::identity(workload.input[0]),
         };
         let probe: Vec<u32> = (0..PROBE as u32).collect();
+        let supply = |indices: Option<Vec<u32>>| {
+            let normalization = normalization.clone();
+            Supply::new(dataset.clone(), indices, normalization, device, u64::MAX)
+        };
         Self {
             workload,
             device,
-            samples: DeviceImages::new(&dataset, None, &normalization, device),
+            samples: supply(None),
             labels: dataset.factors[0]
                 .values
                 .iter()
                 .map(|&v| v.into())
                 .collect(),
-            probe: DeviceSamples::new(&dataset, Some(&probe), &normalization, device),
+            probe: supply(Some(probe)),
         }
     }
 
@@ -355,7 +358,7 @@ impl<'a> Runner<'a> {
         &self,
         settings: &Settings,
         work: &Work<'_>,
-    ) -> Result<Vec<Vec<f64>>, ExperimentError> {
+    ) -> Result<Vec<Vec<f64>>, RunError> {
         let together = Together::new(settings.jobs);
         std::thread::scope(|scope| {
             let jobs: Vec<_> = (0..settings.jobs)
@@ -371,7 +374,7 @@ impl<'a> Runner<'a> {
                             Err(_) => work(job, together),
                         }))
                         .unwrap_or_else(|_| {
-                            Err(ExperimentError::Panic("a library panicked".into()))
+                            Err(RunError::Panic("a library panicked".into()))
                         });
                         if result.is_err() {
                             together.give_up();
@@ -383,7 +386,7 @@ impl<'a> Runner<'a> {
             jobs.into_iter()
                 .map(|job| {
                     job.join().unwrap_or_else(|_| {
-                        Err(ExperimentError::Panic("a library panicked".into()))
+                        Err(RunError::Panic("a library panicked".into()))
                     })
                 })
                 .collect()
@@ -391,33 +394,36 @@ impl<'a> Runner<'a> {
     }
 
     /// Trains a new model for `steps` and returns samples a second.
-    fn train(&self, job: usize, batch: usize, steps: usize) -> Result<f64, ExperimentError> {
+    fn train(&self, job: usize, batch: usize, steps: usize) -> Result<f64, RunError> {
         let n = (batch * steps) as u32;
         let indices: Vec<u32> = (0..n).map(|i| i % SAMPLES as u32).collect();
         let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i as usize]).collect();
         let mut config = self.workload.training.clone();
         config.batch = batch;
         let mut rate = 0.0;
-        train(
-            "a",
-            &self.workload.model,
-            &TrainingSet {
-                samples: &self.samples,
+        let job = Job {
+            name: "a",
+            model: &self.workload.model,
+            initial: &Initial::Random,
+            task: &self.workload.task,
+            config: &config,
+            set: TrainingSet {
+                supply: &self.samples,
                 indices: &indices,
                 labels: &labels,
                 classes: self.workload.classes,
+                held_out: None,
             },
-            &config,
-            &Stream::new(job as u64),
-            self.device,
-            &mut |epoch| rate = epoch.samples_per_s,
-        )?;
+            stream: &Stream::new(job as u64),
+            resume: None,
+        };
+        train(&job, self.device, &mut |epoch| rate = epoch.samples_per_s)?;
         Ok(rate)
     }
 
     /// How much of a step does not grow with the batch: with t1 and t2 the times of a
     /// step of one and of two batches, (2 t1 - t2) / t1. Taken alternately, three times.
-    fn fixed_share(&self, settings: &Settings) -> Result<f64, ExperimentError> {
+    fn fixed_share(&self, settings: &Settings) -> Result<f64, RunError> {
         let alone = Settings {
             jobs: 1,
             ..*settings
@@ -427,7 +433,7 @@ impl<'a> Runner<'a> {
             let rate = self.train(job, batch, 2)?;
             let steps = (settings.steps(rate, batch) / 4).max(2);
             self.train(job, 2 * batch, 2)?;
-            let seconds = |batch: usize| -> Result<f64, ExperimentError> {
+            let seconds = |batch: usize| -> Result<f64, RunError> {
                 Ok(batch as f64 / self.train(job, batch, steps)?)
             };
             (0..3)
@@ -440,37 +446,38 @@ impl<'a> Runner<'a> {
         Ok(Quartiles::of(&shares[0]).median.clamp(0.0, 1.0))
     }
 
-    fn network(&self, job: usize) -> Result<Network, ExperimentError> {
+    fn network(&self, job: usize) -> Result<Network, RunError> {
         let shape = ModelShape {
             input: self.samples.shape(),
             classes: self.workload.classes,
         };
         let mut rng = Stream::new(job as u64).child("weights").rng();
         Network::new(&self.workload.model, shape, &mut rng, self.device)
-            .map_err(|e| ExperimentError::Train(e.into()))
+            
+            .map_err(RunError::from)
     }
 
-    fn probe(&self, network: &Network) -> ProbeActivations {
-        extract(network, &self.probe, "bench", Pooling::Mean, EXTRACT_BATCH)
+    fn probe(&self, network: &Network) -> Result<ProbeActivations, RunError> {
+        Ok(extract(network, &self.probe, "bench", Pooling::Mean, EXTRACT_BATCH)?)
     }
 
     /// Extracts probes for at least `seconds` and returns samples a second.
-    fn extract(&self, network: &Network, seconds: f64) -> Result<f64, ExperimentError> {
+    fn extract(&self, network: &Network, seconds: f64) -> Result<f64, RunError> {
         rate(seconds, || {
-            self.wait(&self.probe(network))?;
+            self.wait(&self.probe(network)?)?;
             Ok(PROBE)
         })
     }
 
     /// Reads one number of each layer, so that all of them are there.
-    fn wait(&self, activations: &ProbeActivations) -> Result<(), ExperimentError> {
+    fn wait(&self, activations: &ProbeActivations) -> Result<(), RunError> {
         for layer in &activations.layers {
             layer
                 .values
                 .clone()
                 .slice([0..1, 0..1])
                 .try_into_data()
-                .map_err(|e| reprsim_extract::ExtractError::Device(e.to_string()))?;
+                .map_err(RunError::read)?;
         }
         Ok(())
     }
@@ -480,7 +487,7 @@ impl<'a> Runner<'a> {
         &self,
         probes: &[ProbeActivations; 2],
         seconds: f64,
-    ) -> Result<f64, ExperimentError> {
+    ) -> Result<f64, RunError> {
         let measures: Vec<&dyn Measure> = DEFAULT_MEASURES
             .iter()
             .filter_map(|name| find(name))
@@ -504,8 +511,8 @@ impl<'a> Runner<'a> {
 /// Does `work` until `seconds` are over, at least once; returns what it did a second.
 fn rate(
     seconds: f64,
-    mut work: impl FnMut() -> Result<usize, ExperimentError>,
-) -> Result<f64, ExperimentError> {
+    mut work: impl FnMut() -> Result<usize, RunError>,
+) -> Result<f64, RunError> {
     let start = Instant::now();
     let mut done = work()?;
     while start.elapsed().as_secs_f64() < seconds {

@@ -2,9 +2,11 @@
 
 use rand::RngExt;
 use reprsim_base::Stream;
-use reprsim_data::{Bytes, Dataset, Factor, Part, SampleShape, Samples};
-use reprsim_models::{ModelConfig, Stem};
-use reprsim_train::{OptimizerConfig, ScheduleConfig, TrainingConfig};
+use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
+use reprsim_models::{
+    CnnSettings, MlpSettings, ModelConfig, ResNetSettings, VaeSettings, VitSettings,
+};
+use reprsim_train::{OptimizerConfig, ScheduleConfig, TASKS, TaskConfig, TrainingConfig};
 
 /// Samples on the device; an epoch of more goes over them again.
 pub(super) const SAMPLES: usize = 2048;
@@ -20,6 +22,8 @@ pub struct Workload {
     pub input: [usize; 3],
     /// Classes.
     pub classes: usize,
+    /// What it learns.
+    pub task: TaskConfig,
     /// How it is trained.
     pub training: TrainingConfig,
 }
@@ -37,46 +41,40 @@ impl Workload {
             weight_decay: 5e-4,
         };
         let training = |batch, optimizer| TrainingConfig {
-            epochs: 1,
+            epochs: Some(1),
+            steps: None,
             batch,
             drop_last: true,
+            accumulate: 1,
+            clip: None,
             optimizer,
             schedule: ScheduleConfig::Constant,
-            label_smoothing: 0.0,
+            dropout: 0.0,
+            evaluate: None,
             augment: Vec::new(),
             fill: Vec::new(),
-            language: None,
         };
         let (model, input, classes, training) = match name {
             "mlp" => (
-                ModelConfig::Mlp {
-                    hidden: vec![512, 256],
-                },
+                ModelConfig::Mlp(MlpSettings::default()),
                 [3, 28, 28],
                 8,
                 training(64, sgd),
             ),
             "cnn" => (
-                ModelConfig::Cnn { width: 16 },
+                ModelConfig::Cnn(CnnSettings::default()),
                 [3, 28, 28],
                 8,
                 training(64, sgd),
             ),
             "resnet18" => (
-                ModelConfig::Resnet {
-                    depth: 18,
-                    width: 64,
-                    stem: Stem::Cifar,
-                },
+                ModelConfig::ResNet(ResNetSettings::default()),
                 [3, 32, 32],
                 10,
                 training(128, sgd),
             ),
             "vae" => (
-                ModelConfig::Vae {
-                    width: 64,
-                    latent: 20,
-                },
+                ModelConfig::Vae(VaeSettings::default()),
                 [1, 28, 28],
                 10,
                 training(
@@ -88,12 +86,7 @@ impl Workload {
                 ),
             ),
             "vit" => (
-                ModelConfig::Vit {
-                    width: 192,
-                    depth: 6,
-                    heads: 3,
-                    patch: 4,
-                },
+                ModelConfig::Vit(VitSettings::default()),
                 [3, 32, 32],
                 10,
                 training(
@@ -108,9 +101,12 @@ impl Workload {
             ),
             _ => return None,
         };
+        // What the architecture is for.
+        let task = TASKS.iter().find(|task| task.needs == model.gives())?;
         let name = WORKLOADS.into_iter().find(|known| *known == name)?;
         Some(Self {
             name,
+            task: (task.default)(),
             model,
             input,
             classes,
@@ -135,7 +131,7 @@ impl Workload {
                 height,
                 width,
             },
-            samples: Samples::Bytes(Bytes::from(bytes)),
+            samples: Samples::images(bytes, channels * height * width),
             factors: vec![Factor {
                 name: "class".into(),
                 classes: (0..classes).map(|c| c.to_string()).collect(),

@@ -93,7 +93,7 @@ pub trait PairEvaluation: EvaluationSettings {
     fn rows(&self, pair: &Pair<'_>) -> Result<Vec<Row>, RunError>;
 }
 
-impl dyn PairEvaluation {
+impl dyn PairEvaluation + '_ {
     /// The key of its rows in an experiment.
     pub fn key(&self, experiment: &Experiment) -> String {
         let mut form = Form::new();
