@@ -28,7 +28,7 @@ pub fn figures(report: &Report) -> Vec<Figure> {
     for grid in &report.grids {
         drawings.extend(lines(grid));
         let name = format!("{}-surface", slug(&grid.name));
-        drawings.extend(beside(&name, 3, &surface::draw(grid)));
+        drawings.extend(beside(&name, 3, &surface::draw(grid, report.scale)));
         drawings.extend(shares(grid));
         for of in &grid.terms {
             drawings.extend(
@@ -99,23 +99,19 @@ pub(crate) struct Declared {
 pub(crate) fn declared(report: &Report) -> Vec<Declared> {
     let none = String::new();
     let mut out = Vec::new();
-    let mut terms_seen: Vec<&str> = Vec::new();
     for row in report.effects.iter().filter(|e| e.primary) {
         let section = report.axes.iter().find(|a| a.name == row.sweep);
         let grid = report.grids.iter().find(|g| g.name == row.sweep);
-        // Terms of a grid come in the order of its effects.
-        let place = terms_seen.iter().filter(|s| **s == row.sweep).count();
-        terms_seen.push(&row.sweep);
-        let term = grid.and_then(|g| g.terms.get(place));
+        let term = grid.and_then(|g| g.terms.iter().find(|t| t.axes == row.axes));
         let (title, sweep, class, unit) = match section {
-            Some(s) => (&s.title, "", s.name.as_str(), &s.slope_label),
+            Some(s) => (s.title.clone(), "", s.name.as_str(), &s.slope_label),
             None => {
                 let unit = term.map_or(&none, |t| &t.slope_label);
-                (&row.axis, row.sweep.as_str(), "design", unit)
+                (row.term(), row.sweep.as_str(), "design", unit)
             }
         };
         out.push(Declared {
-            title: title.clone(),
+            title,
             sweep: sweep.into(),
             unit: unit.clone(),
             class: class.into(),
@@ -128,7 +124,7 @@ pub(crate) fn declared(report: &Report) -> Vec<Declared> {
     out
 }
 
-/// Similarity over an axis.
+/// The measure over an axis.
 pub(crate) fn axis(section: &AxisSection) -> Option<Drawing> {
     Some(named(figure::draw(section, None)?, &section.title))
 }
@@ -147,7 +143,7 @@ pub(crate) fn measures(section: &AxisSection) -> Option<Drawing> {
     Some(named(drawing, &format!("{}-measures", section.name)))
 }
 
-/// Similarity over the first axis of a grid.
+/// The measure over the first axis of a grid.
 pub(crate) fn lines(grid: &GridSection) -> Option<Drawing> {
     Some(named(
         interaction::draw(grid, None)?,

@@ -47,3 +47,11 @@ pub(crate) fn interval(value: Option<(f64, f64)>) -> String {
         format!("{} to {}", number(Some(low)), number(Some(high)))
     })
 }
+
+/// With a capital letter, to begin a sentence or a heading.
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}

@@ -29,6 +29,7 @@ fn broken(bad: f64) -> Report {
     let panel = || Panel {
         title: "a".into(),
         measure: "m".into(),
+        scale: Default::default(),
         rows: vec!["x".into(), "y".into()],
         columns: vec!["x".into()],
         values: vec![Some(bad)],
