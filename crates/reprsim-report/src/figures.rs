@@ -222,4 +222,56 @@ mod tests {
         assert_eq!(slug("  Loss (validation) "), "loss-validation");
         assert_eq!(slug("../x"), "x");
     }
+
+    /// A declared result finds its term by the axes, in whatever order results come.
+    #[test]
+    fn declared_results_know_what_their_slopes_are_of() {
+        use crate::report::EffectRow;
+
+        let axes = |names: &[&str]| -> Vec<String> { names.iter().map(|n| (*n).into()).collect() };
+        let term = |names: &[&str], unit: &str| GridTerm {
+            axes: axes(names),
+            slope_label: unit.into(),
+            ..GridTerm::default()
+        };
+        let effect = |sweep: &str, names: &[&str]| EffectRow {
+            sweep: sweep.into(),
+            axes: axes(names),
+            primary: true,
+            ..EffectRow::default()
+        };
+        let report = Report {
+            axes: vec![AxisSection {
+                name: "data".into(),
+                title: "data overlap".into(),
+                slope_label: "of a line".into(),
+                ..AxisSection::default()
+            }],
+            grids: vec![GridSection {
+                name: "data × width".into(),
+                terms: vec![
+                    term(&["data"], "of overlap"),
+                    term(&["width"], "of doubling"),
+                    term(&["data", "width"], "of both"),
+                ],
+                ..GridSection::default()
+            }],
+            effects: vec![
+                effect("data", &["data"]),
+                effect("data × width", &["data", "width"]),
+                effect("data × width", &["width"]),
+                EffectRow::default(),
+            ],
+            ..Report::default()
+        };
+        let found: Vec<(String, String)> = (declared(&report).into_iter())
+            .map(|d| (d.title, d.unit))
+            .collect();
+        let expected = [
+            ("data overlap", "of a line"),
+            ("data × width", "of both"),
+            ("width", "of doubling"),
+        ];
+        assert_eq!(found, expected.map(|(t, u)| (t.to_string(), u.to_string())));
+    }
 }

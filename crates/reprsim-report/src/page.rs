@@ -230,7 +230,41 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_report_renders() {
-        assert!(render(&Report::default()).contains("</html>"));
+    fn an_empty_report_has_no_empty_sections() {
+        let page = render(&Report::default());
+        assert!(page.ends_with("</main></body></html>"));
+        let body = page.split("</style>").nth(1).unwrap();
+        for part in [
+            "<figure",
+            "<svg",
+            "<h3",
+            "id=\"heatmaps\"",
+            "id=\"curves\"",
+            "Download",
+        ] {
+            assert!(!body.contains(part), "{part}");
+        }
+        let links = ["#all-effects", "#methods", "#facts"];
+        assert_eq!(body.matches("<a href=").count(), links.len());
+        for link in links {
+            assert!(body.contains(&format!("<a href=\"{link}\">")), "{link}");
+        }
+    }
+
+    #[test]
+    fn what_was_declared_stands_before_what_it_means() {
+        let note = |primary: &str, meaning: &str| {
+            declared(&Report {
+                primary: primary.into(),
+                meaning: meaning.into(),
+                ..Report::default()
+            })
+        };
+        assert_eq!(
+            note("Declared: a.", "Larger is more alike."),
+            "Declared: a. Larger is more alike."
+        );
+        assert_eq!(note("Declared: a.", ""), "Declared: a.");
+        assert_eq!(note("", "Larger is more alike."), "Larger is more alike.");
     }
 }
