@@ -3,10 +3,9 @@
 use maud::html;
 
 use crate::drawing::{Drawing, WIDTH, fitted};
-use crate::format::percent;
+use crate::format::{capitalized, percent};
 use crate::report::GridSection;
 use crate::scale::{Scale, padded_range, tick_text, ticks};
-use crate::sections::capitalized;
 
 const ROW: f64 = 42.0;
 const BELOW: f64 = 44.0;

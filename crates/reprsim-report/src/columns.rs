@@ -22,7 +22,7 @@ pub enum Column {
 
 /// A table that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write Parquet: {0}")]
+#[error("cannot write Parquet")]
 pub struct ParquetFailure(#[from] ParquetError);
 
 /// Encodes named columns of one length as a Parquet file.
@@ -85,4 +85,62 @@ pub fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetFailure> {
     group.close()?;
     file.close()?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::io::Write;
+
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    use super::*;
+
+    #[test]
+    fn columns_come_back_with_their_types_and_gaps() {
+        let columns = [
+            (
+                "name",
+                Column::Text(vec![Some("ä, \"b\"".into()), None, Some(String::new())]),
+            ),
+            ("n", Column::Integer(vec![None, Some(i64::MIN), Some(7)])),
+            ("value", Column::Number(vec![Some(0.1), Some(-0.0), None])),
+        ];
+        let bytes = parquet(&columns).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows: Vec<Vec<Field>> = reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(|row| {
+                row.unwrap()
+                    .into_columns()
+                    .into_iter()
+                    .map(|c| c.1)
+                    .collect()
+            })
+            .collect();
+        let text = |text: &str| Field::Str(text.into());
+        assert_eq!(
+            rows,
+            [
+                [text("ä, \"b\""), Field::Null, Field::Double(0.1)],
+                [Field::Null, Field::Long(i64::MIN), Field::Double(-0.0)],
+                [text(""), Field::Long(7), Field::Null],
+            ]
+        );
+        assert_eq!(reader.metadata().file_metadata().num_rows(), 3);
+    }
+
+    #[test]
+    fn columns_of_different_lengths_are_refused() {
+        let columns = [
+            ("a", Column::Number(vec![Some(1.0)])),
+            ("b", Column::Number(vec![Some(1.0), Some(2.0)])),
+        ];
+        let error = parquet(&columns).unwrap_err();
+        assert!(error.source().is_some(), "{error}");
+    }
 }

@@ -5,11 +5,12 @@ use maud::{Markup, html};
 use crate::drawing::Drawing;
 use crate::figures::{Declared, declared, slug};
 use crate::forest::{self, Group, Row};
-use crate::format::{interval, p_value, signed};
+use crate::format::{capitalized, interval, p_value, signed};
 use crate::page::{crossed_caption, document, found};
 use crate::report::{AxisSection, GridSection, Report};
 use crate::scale::padded_range;
-use crate::sections::{self, capitalized, scrolling};
+use crate::sections::{self, scrolling};
+use crate::value_scale::ValueScale;
 use crate::{figure, interaction};
 
 /// Renders several reports beside each other as one HTML page that loads nothing.
@@ -160,8 +161,10 @@ fn axis_section(runs: &[Run<'_>], name: &str, title: &str) -> Markup {
     let sections: Vec<Option<&AxisSection>> = (runs.iter())
         .map(|run| run.report.axes.iter().find(|a| a.name == name))
         .collect();
-    let range = padded_range(sections.iter().flatten().copied().flat_map(figure::heights));
-    let drawn = sections.iter().map(|s| figure::draw((*s)?, Some(range)));
+    let ranges = shared(runs, |place| {
+        sections[place].map_or(vec![], figure::heights)
+    });
+    let drawn = (sections.iter().zip(ranges)).map(|(s, range)| figure::draw((*s)?, Some(range)));
     html! {
         section id=(sections::id(title)) class=(slug(name)) {
             h2 { (capitalized(title)) }
@@ -186,11 +189,12 @@ fn grid_section(runs: &[Run<'_>], name: &str) -> Markup {
     let sections: Vec<Option<&GridSection>> = (runs.iter())
         .map(|run| run.report.grids.iter().find(|g| g.name == name))
         .collect();
-    let heights = (sections.iter().flatten()).flat_map(|s| interaction::heights(s));
-    let range = padded_range(heights);
-    let drawn = sections
-        .iter()
-        .map(|s| interaction::draw((*s)?, Some(range)));
+    let ranges = shared(runs, |place| {
+        let heights = sections[place].into_iter().flat_map(interaction::heights);
+        heights.collect()
+    });
+    let drawn =
+        (sections.iter().zip(ranges)).map(|(s, range)| interaction::draw((*s)?, Some(range)));
     html! {
         section id=(sections::id(name)) class="design" {
             h2 { (capitalized(name)) }
@@ -198,6 +202,16 @@ fn grid_section(runs: &[Run<'_>], name: &str) -> Markup {
             (columns(runs, drawn, "This run has no such design."))
         }
     }
+}
+
+/// The range of each run's figure: the same for all whose values are read alike, for a
+/// similarity up to 1 beside a distance in the hundreds would be a line.
+fn shared(runs: &[Run<'_>], heights: impl Fn(usize) -> Vec<f64>) -> Vec<(f64, f64)> {
+    let of = |scale: ValueScale| {
+        let like = (runs.iter().enumerate()).filter(|(_, run)| run.report.scale == scale);
+        padded_range(like.flat_map(|(place, _)| heights(place)))
+    };
+    runs.iter().map(|run| of(run.report.scale)).collect()
 }
 
 /// A figure a run, beside each other.

@@ -1,5 +1,6 @@
 //! A table inside the page, to save.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use base64::Engine;
@@ -26,7 +27,8 @@ pub(crate) fn link(name: &str, content: &str) -> Markup {
     if exact.as_ref().is_some_and(|text| text.len() <= MOST) {
         return html! { p { a download=(file) href=[exact] { "Download " (file) } } };
     }
-    let rounded = encoded(&rounded(content)).filter(|text| text.len() <= MOST);
+    let rounded = rounded(content).ok().and_then(|text| encoded(&text));
+    let rounded = rounded.filter(|text| text.len() <= MOST);
     html! {
         @if rounded.is_some() {
             @let file = format!("rounded-{file}");
@@ -54,25 +56,36 @@ fn encoded(content: &str) -> Option<String> {
     ))
 }
 
-/// The table with long numbers rounded to [`DIGITS`] significant digits.
-fn rounded(content: &str) -> String {
-    let mut out = String::with_capacity(content.len() / 2);
-    for (i, field) in content.split_inclusive([',', '\n']).enumerate() {
-        let text = field.trim_end_matches([',', '\n', '\r']);
-        let long = i > 0 && text.len() > DIGITS + 2 && text.contains('.');
-        match text.parse::<f64>().ok().filter(|v| long && v.is_finite()) {
-            Some(value) => {
-                let rounded = format!("{value:.*e}", DIGITS - 1);
-                match rounded.parse::<f64>() {
-                    Ok(short) => out.push_str(&short.to_string()),
-                    Err(_) => out.push_str(text),
-                }
-                out.push_str(&field[text.len()..]);
-            }
-            None => out.push_str(field),
+/// The table with long numbers rounded to [`DIGITS`] significant digits, but for its
+/// header.
+fn rounded(content: &str) -> Result<String, csv::Error> {
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(content.as_bytes());
+    let mut writer = csv::WriterBuilder::new()
+        .flexible(true)
+        .from_writer(Vec::new());
+    writer.write_record(reader.headers()?)?;
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record)? {
+        for field in &record {
+            writer.write_field(short(field).as_bytes())?;
         }
+        writer.write_record(None::<&[u8]>)?;
     }
-    out
+    let bytes = writer.into_inner().map_err(|e| e.into_error())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A field, rounded where it is a number with many digits.
+fn short(field: &str) -> Cow<'_, str> {
+    let long = field.len() > DIGITS + 2 && field.contains('.');
+    let value = field.parse().ok().filter(|v: &f64| long && v.is_finite());
+    let round = |value: f64| format!("{value:.*e}", DIGITS - 1).parse::<f64>().ok();
+    match value.and_then(round) {
+        Some(rounded) => rounded.to_string().into(),
+        None => field.into(),
+    }
 }
 
 fn percent_encode(text: &str) -> String {
@@ -111,10 +124,44 @@ mod tests {
 
     #[test]
     fn only_numbers_are_rounded() {
-        let table = "name,value\r\nlayer.12.34567,0.123456789\r\n\"a\",-1234567.891,7\n";
+        let table = "name,0.123456789\nlayer.12.34567,0.123456789\n\"a\",-1234567.891,7\n";
         assert_eq!(
-            rounded(table),
-            "name,value\r\nlayer.12.34567,0.1235\r\n\"a\",-1235000,7\n"
+            rounded(table).unwrap(),
+            "name,0.123456789\nlayer.12.34567,0.1235\na,-1235000,7\n"
         );
+    }
+
+    /// A field in quotes is one, whatever is in it.
+    #[test]
+    fn numbers_inside_a_text_are_left_alone() {
+        let table = "layer,value\n\"conv,1.2345678,\"\"b\"\"\",0.5\n";
+        assert_eq!(rounded(table).unwrap(), table);
+    }
+
+    #[test]
+    fn a_small_table_is_a_link_that_can_be_read_back() {
+        let page = link("t.csv", "a,b\n\"1 %\",ü\n").into_string();
+        let code = page.split("charset=utf-8,").nth(1).unwrap();
+        assert!(
+            code.starts_with("a,b%0A%221%20%25%22,%C3%BC%0A\""),
+            "{code}"
+        );
+    }
+
+    /// Numbers with more digits than a page has room for.
+    #[test]
+    fn a_table_too_large_is_rounded_or_left_out() {
+        let digits = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / 9e15;
+        let table: String = (0..400_000u64)
+            .map(|i| format!("{}\n", digits(i)))
+            .collect();
+        let page = link("t.csv", &format!("x\n{table}")).into_string();
+        assert!(page.contains("rounded-t.csv.gz") && page.contains("have 4 digits"));
+        assert!(page.len() < MOST + 1000);
+        let text: String = (0..800_000u64)
+            .map(|i| format!("a{}\n", digits(i)))
+            .collect();
+        let page = link("t.csv", &format!("x\n{text}")).into_string();
+        assert!(page.contains("is too large for this page") && page.len() < 1000);
     }
 }

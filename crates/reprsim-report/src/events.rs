@@ -151,9 +151,22 @@ mod tests {
         out
     }
 
+    /// The bytes of a writer of twenty lines of Python, after the description of the format
+    /// in TensorFlow's `record_writer.h` and `event.proto`.
     #[test]
-    fn the_checksum_is_castagnolis() {
-        assert_eq!(crc32c::crc32c(b"123456789"), 0xE306_9283);
+    fn the_bytes_are_those_of_the_format() {
+        let file = event_file(&[Scalar {
+            tag: "a/b".into(),
+            step: 300,
+            value: 0.25,
+            wall_time: 1.5,
+        }]);
+        let version = "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a32\
+              2a28646c";
+        let scalar = "1a00000000000000129bd82d09000000000000f83f10ac022a0c0a0a0a03612f62150000\
+              803ef9cde7ed";
+        let found: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, format!("{version}{scalar}"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn figures(report: &Report) -> Vec<Figure> {
     for grid in &report.grids {
         drawings.extend(lines(grid));
         let name = format!("{}-surface", slug(&grid.name));
-        drawings.extend(beside(&name, 3, &surface::draw(grid)));
+        drawings.extend(beside(&name, 3, &surface::draw(grid, report.scale)));
         drawings.extend(shares(grid));
         for of in &grid.terms {
             drawings.extend(
@@ -99,23 +99,19 @@ pub(crate) struct Declared {
 pub(crate) fn declared(report: &Report) -> Vec<Declared> {
     let none = String::new();
     let mut out = Vec::new();
-    let mut terms_seen: Vec<&str> = Vec::new();
     for row in report.effects.iter().filter(|e| e.primary) {
         let section = report.axes.iter().find(|a| a.name == row.sweep);
         let grid = report.grids.iter().find(|g| g.name == row.sweep);
-        // Terms of a grid come in the order of its effects.
-        let place = terms_seen.iter().filter(|s| **s == row.sweep).count();
-        terms_seen.push(&row.sweep);
-        let term = grid.and_then(|g| g.terms.get(place));
+        let term = grid.and_then(|g| g.terms.iter().find(|t| t.axes == row.axes));
         let (title, sweep, class, unit) = match section {
-            Some(s) => (&s.title, "", s.name.as_str(), &s.slope_label),
+            Some(s) => (s.title.clone(), "", s.name.as_str(), &s.slope_label),
             None => {
                 let unit = term.map_or(&none, |t| &t.slope_label);
-                (&row.axis, row.sweep.as_str(), "design", unit)
+                (row.term(), row.sweep.as_str(), "design", unit)
             }
         };
         out.push(Declared {
-            title: title.clone(),
+            title,
             sweep: sweep.into(),
             unit: unit.clone(),
             class: class.into(),
@@ -128,7 +124,7 @@ pub(crate) fn declared(report: &Report) -> Vec<Declared> {
     out
 }
 
-/// Similarity over an axis.
+/// The measure over an axis.
 pub(crate) fn axis(section: &AxisSection) -> Option<Drawing> {
     Some(named(figure::draw(section, None)?, &section.title))
 }
@@ -147,7 +143,7 @@ pub(crate) fn measures(section: &AxisSection) -> Option<Drawing> {
     Some(named(drawing, &format!("{}-measures", section.name)))
 }
 
-/// Similarity over the first axis of a grid.
+/// The measure over the first axis of a grid.
 pub(crate) fn lines(grid: &GridSection) -> Option<Drawing> {
     Some(named(
         interaction::draw(grid, None)?,
@@ -225,5 +221,57 @@ mod tests {
         assert_eq!(slug("data × task-lines"), "data-x-task-lines");
         assert_eq!(slug("  Loss (validation) "), "loss-validation");
         assert_eq!(slug("../x"), "x");
+    }
+
+    /// A declared result finds its term by the axes, in whatever order results come.
+    #[test]
+    fn declared_results_know_what_their_slopes_are_of() {
+        use crate::report::EffectRow;
+
+        let axes = |names: &[&str]| -> Vec<String> { names.iter().map(|n| (*n).into()).collect() };
+        let term = |names: &[&str], unit: &str| GridTerm {
+            axes: axes(names),
+            slope_label: unit.into(),
+            ..GridTerm::default()
+        };
+        let effect = |sweep: &str, names: &[&str]| EffectRow {
+            sweep: sweep.into(),
+            axes: axes(names),
+            primary: true,
+            ..EffectRow::default()
+        };
+        let report = Report {
+            axes: vec![AxisSection {
+                name: "data".into(),
+                title: "data overlap".into(),
+                slope_label: "of a line".into(),
+                ..AxisSection::default()
+            }],
+            grids: vec![GridSection {
+                name: "data × width".into(),
+                terms: vec![
+                    term(&["data"], "of overlap"),
+                    term(&["width"], "of doubling"),
+                    term(&["data", "width"], "of both"),
+                ],
+                ..GridSection::default()
+            }],
+            effects: vec![
+                effect("data", &["data"]),
+                effect("data × width", &["data", "width"]),
+                effect("data × width", &["width"]),
+                EffectRow::default(),
+            ],
+            ..Report::default()
+        };
+        let found: Vec<(String, String)> = (declared(&report).into_iter())
+            .map(|d| (d.title, d.unit))
+            .collect();
+        let expected = [
+            ("data overlap", "of a line"),
+            ("data × width", "of both"),
+            ("width", "of doubling"),
+        ];
+        assert_eq!(found, expected.map(|(t, u)| (t.to_string(), u.to_string())));
     }
 }

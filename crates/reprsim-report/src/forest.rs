@@ -92,7 +92,7 @@ fn line(row: &Row, y: f64, x: Scale, (left, from, to): (f64, f64, f64)) -> Marku
             }
             @match finite(row) {
                 Some((slope, low, high)) => {
-                    line class="interval" x1=(x.at(low).max(from)) x2=(x.at(high).min(to)) y1=(y) y2=(y) {}
+                    line class="interval" x1=(x.at(low).clamp(from, to)) x2=(x.at(high).clamp(from, to)) y1=(y) y2=(y) {}
                     // An interval that runs on ends in an arrow.
                     @if x.at(low) < from { polyline class="interval" points=(arrow(from, y, 5.0)) {} }
                     @if x.at(high) > to { polyline class="interval" points=(arrow(to, y, -5.0)) {} }
@@ -138,7 +138,9 @@ fn range<'a>(rows: impl Iterator<Item = &'a Row>) -> (f64, f64) {
     }
     reach.sort_by(f64::total_cmp);
     let most = declared.max(4.0 * reach.get(reach.len() / 2).copied().unwrap_or(1.0));
-    let kept = ends.iter().flat_map(|(a, b)| [a.max(-most), b.min(most)]);
+    let kept = ends
+        .iter()
+        .flat_map(|(a, b)| [a, b].map(|end| end.clamp(-most, most)));
     padded_range(kept.chain([0.0]))
 }
 
@@ -184,4 +186,67 @@ pub(crate) fn of_measures(rows: &[MeasureRow]) -> Vec<Group> {
         heading: String::new(),
         rows: rows.collect(),
     }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(low: f64, high: f64, strong: bool) -> Row {
+        Row {
+            label: "a".into(),
+            class: String::new(),
+            slope: Some(0.5 * (low + high)),
+            interval: Some((low, high)),
+            strong,
+        }
+    }
+
+    fn of(rows: &[Row]) -> (f64, f64) {
+        let (low, high) = range(rows.iter());
+        let thousandths = |v: f64| (1e3 * v).round() / 1e3;
+        (thousandths(low), thousandths(high))
+    }
+
+    #[test]
+    fn the_range_holds_zero_and_all_intervals() {
+        assert_eq!(
+            of(&[row(0.1, 0.2, true), row(0.05, 0.4, false)]),
+            (-0.02, 0.42)
+        );
+        assert_eq!(of(&[row(-0.3, -0.1, true)]), (-0.315, 0.015));
+        assert_eq!(of(&[row(f64::NAN, 1.0, true)]), (-0.001, 0.001));
+    }
+
+    /// A measure without bounds leaves room for the others, unless it is the declared one.
+    #[test]
+    fn a_row_far_beyond_the_others_runs_off() {
+        let usual = || [row(0.1, 0.2, false), row(0.1, 0.3, false)];
+        let [a, b] = usual();
+        assert_eq!(of(&[a, b, row(50.0, 90.0, false)]), (-0.06, 1.26));
+        let [a, b] = usual();
+        assert_eq!(of(&[a, b, row(50.0, 90.0, true)]), (-4.5, 94.5));
+        // What runs off ends in an arrow, without its dot.
+        let [a, b] = usual();
+        let groups = [Group {
+            heading: String::new(),
+            rows: vec![a, b, row(50.0, 90.0, false)],
+        }];
+        let drawn = draw("design", "slope", &groups).unwrap().body.into_string();
+        assert_eq!(drawn.matches("<circle").count(), 2);
+        assert_eq!(drawn.matches("<polyline").count(), 1);
+    }
+
+    #[test]
+    fn rows_are_put_under_their_headings_in_order() {
+        let mut groups = Vec::new();
+        for heading in ["a", "b", "a"] {
+            put(&mut groups, heading.into(), row(0.0, 1.0, false));
+        }
+        let counts: Vec<(&str, usize)> = (groups.iter())
+            .map(|g| (g.heading.as_str(), g.rows.len()))
+            .collect();
+        assert_eq!(counts, [("a", 2), ("b", 1)]);
+        assert!(draw("design", "slope", &[]).is_none());
+    }
 }

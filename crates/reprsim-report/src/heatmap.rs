@@ -2,38 +2,10 @@
 
 use maud::{Markup, html};
 
+use crate::colours::{css, ink, viridis};
 use crate::drawing::{Drawing, WIDTH, fitted, text_width};
-use crate::report::HeatmapPair;
-
-/// One matrix of similarities: rows are layers of one model, columns those of
-/// another.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Panel {
-    /// What is compared, such as `a x b`.
-    pub title: String,
-    /// The measure; panels of one measure share their colours.
-    pub measure: String,
-    /// Names of the row layers.
-    pub rows: Vec<String>,
-    /// Names of the column layers.
-    pub columns: Vec<String>,
-    /// Row-major; `None` where the measure is undefined.
-    pub values: Vec<Option<f64>>,
-}
-
-/// Viridis, which keeps its order in grey print and for colour-blind eyes.
-const COLOURS: [[u8; 3]; 10] = [
-    [68, 1, 84],
-    [72, 40, 120],
-    [62, 73, 137],
-    [49, 104, 142],
-    [38, 130, 142],
-    [31, 158, 137],
-    [53, 183, 121],
-    [110, 206, 88],
-    [181, 222, 43],
-    [253, 231, 37],
-];
+use crate::report::{HeatmapPair, Panel};
+use crate::value_scale::ValueScale;
 
 /// Size of letters.
 const FONT: f64 = 11.0;
@@ -77,7 +49,10 @@ pub fn heatmap(panels: &[Panel]) -> String {
             (GAP + width * measures.len() as f64).ceil(),
             (GAP + height * titles.len() as f64).ceil(),
         ),
-        label: "similarity of layers".into(),
+        label: match panels.first() {
+            Some(panel) => format!("{} of layers", panel.scale.noun()),
+            None => "no layers".into(),
+        },
         body: html! { @for panel in placed { (panel) } },
     }
     .file()
@@ -101,18 +76,13 @@ pub(crate) fn pair(pair: &HeatmapPair) -> Vec<Drawing> {
         .collect()
 }
 
-/// The range of the panels' values: from 0 where none is below.
-fn range<'a>(panels: impl Iterator<Item = &'a Panel>) -> (f64, f64) {
-    let (mut low, mut high) = (0.0f64, f64::NEG_INFINITY);
-    for value in panels
-        .flat_map(|p| &p.values)
-        .flatten()
-        .filter(|v| v.is_finite())
-    {
-        low = low.min(*value);
-        high = high.max(*value);
-    }
-    (low, if high > low { high } else { low + 1.0 })
+/// The range of the panels' colours.
+fn range<'a>(panels: impl Iterator<Item = &'a Panel> + Clone) -> (f64, f64) {
+    let scale = panels
+        .clone()
+        .next()
+        .map_or_else(Default::default, |p| p.scale);
+    scale.colours(panels.flat_map(|p| &p.values).flatten().copied())
 }
 
 /// A table of numbers as colours.
@@ -124,6 +94,8 @@ pub(crate) struct Heat {
     pub cells: Vec<(Option<f64>, String)>,
     /// Of the colours.
     pub range: (f64, f64),
+    /// How the numbers are read.
+    pub scale: ValueScale,
     /// Labels of the horizontal and the vertical axis; empty for none.
     pub axes: [String; 2],
     /// Column names lie flat instead of standing.
@@ -204,6 +176,7 @@ impl Heat {
             columns: panel.columns.clone(),
             cells: cells.collect(),
             range,
+            scale: panel.scale,
             axes: Default::default(),
             flat: false,
         }
@@ -270,7 +243,7 @@ impl Heat {
                 @if cell >= 24.0 {
                     text class={ (colour.map_or("small", ink)) (style) } x=(one(x + cell / 2.0))
                         y=(one(y + cell / 2.0 + 4.0)) text-anchor="middle" {
-                        @match value { Some(v) => { (short(*v)) }, None => { "–" } }
+                        @match value { Some(v) => { (self.short(*v)) }, None => { "–" } }
                     }
                 }
             }
@@ -280,19 +253,26 @@ impl Heat {
 
     /// The colour bar.
     fn scale(&self, (x, top): (f64, f64), length: f64) -> Markup {
+        let colour = |share: f64| css(viridis(self.scale.lightness(share)));
         html! {
             @for i in 0..40 {
                 @let share = f64::from(i) / 40.0;
                 rect x=(one(x)) y=(one(top + length * (1.0 - share - 0.025))) width=(BAR)
-                    height=(one(length / 40.0 + 0.6)) fill=(css(viridis(share + 0.0125))) {}
+                    height=(one(length / 40.0 + 0.6)) fill=(colour(share + 0.0125)) {}
             }
-            text class="small" x=(one(x + BAR + 4.0)) y=(top + FONT * 0.8) { (short(self.range.1)) }
-            text class="small" x=(one(x + BAR + 4.0)) y=(one(top + length)) { (short(self.range.0)) }
+            text class="small" x=(one(x + BAR + 4.0)) y=(top + FONT * 0.8) { (self.short(self.range.1)) }
+            text class="small" x=(one(x + BAR + 4.0)) y=(one(top + length)) { (self.short(self.range.0)) }
         }
     }
 
     fn colour(&self, value: f64) -> [u8; 3] {
-        viridis((value - self.range.0) / (self.range.1 - self.range.0))
+        let share = (value - self.range.0) / (self.range.1 - self.range.0);
+        viridis(self.scale.lightness(share))
+    }
+
+    /// A number as short as it may be beside the others of the range.
+    fn short(&self, value: f64) -> String {
+        short(value, self.range.0.abs().max(self.range.1.abs()))
     }
 }
 
@@ -300,39 +280,23 @@ fn one(v: f64) -> f64 {
     (10.0 * v).round() / 10.0
 }
 
-fn short(value: f64) -> String {
-    let text = format!("{value:.2}");
+/// A number of at most four letters or so, in a table of numbers up to `largest`.
+fn short(value: f64, largest: f64) -> String {
+    let text = match largest {
+        // Two decimals would show nothing, or too much.
+        ..0.01 | 1e4.. if value != 0.0 => format!("{value:.0e}"),
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    };
     // 0.85 as .85, and no negative zero.
     match text.as_str() {
-        "-0.00" => "0".into(),
-        "0.00" => "0".into(),
+        "-0.00" | "0.00" | "-0.0" | "0.0" | "-0" => "0".into(),
         "1.00" => "1".into(),
         _ => text
             .replacen("0.", ".", usize::from(value.abs() < 1.0))
             .replace('-', "−"),
     }
-}
-
-fn viridis(share: f64) -> [u8; 3] {
-    let last = COLOURS.len() - 1;
-    let share = if share.is_nan() { 0.0 } else { share };
-    let at = share.clamp(0.0, 1.0) * last as f64;
-    let low = (at.floor() as usize).min(last - 1);
-    let mix = |c: usize| {
-        let (from, to) = (f64::from(COLOURS[low][c]), f64::from(COLOURS[low + 1][c]));
-        (from + (to - from) * (at - low as f64)).round() as u8
-    };
-    [mix(0), mix(1), mix(2)]
-}
-
-fn css([r, g, b]: [u8; 3]) -> String {
-    format!("#{r:02x}{g:02x}{b:02x}")
-}
-
-/// The class of letters that can be read on a colour.
-fn ink([r, g, b]: [u8; 3]) -> &'static str {
-    let light = 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
-    if light > 140.0 { "on-light" } else { "on-dark" }
 }
 
 #[cfg(test)]
@@ -344,6 +308,10 @@ mod tests {
         Panel {
             title: "a × b".into(),
             measure: "cka_linear_debiased".into(),
+            scale: ValueScale {
+                range: Some((f64::NEG_INFINITY, 1.0)),
+                higher_is_more_alike: true,
+            },
             rows: names.clone(),
             columns: names,
             values,
@@ -361,13 +329,42 @@ mod tests {
         assert_eq!(svg.matches("<title>").count(), 4);
     }
 
+    /// The colours of the cells of a panel of one row.
+    fn fills(svg: &str) -> Vec<&str> {
+        let cells = svg.split("<rect").filter(|cell| cell.contains("<title>"));
+        cells
+            .filter_map(|cell| cell.split("fill=\"").nth(1)?.split('"').next())
+            .collect()
+    }
+
     #[test]
-    fn colours_run_from_dark_to_light() {
-        let grey =
-            |[r, g, b]: [u8; 3]| 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
-        let steps: Vec<f64> = (0..=50)
-            .map(|i| grey(viridis(f64::from(i) / 50.0)))
-            .collect();
-        assert!(steps.is_sorted());
+    fn what_is_more_alike_is_lighter() {
+        let mut of = panel(&["a", "b"], [0.0, 1.0, 4.0, 8.0].map(Some).into());
+        of.scale.range = Some((0.0, f64::INFINITY));
+        let similarity = heatmap(std::slice::from_ref(&of));
+        of.scale.higher_is_more_alike = false;
+        let distance = heatmap(&[of]);
+        let (similar, distant) = (fills(&similarity), fills(&distance));
+        assert_eq!(similar.len(), 4);
+        assert_eq!((similar[0], similar[3]), ("#440154", "#fde725"));
+        assert_eq!((distant[0], distant[3]), ("#fde725", "#440154"));
+        assert!(similarity.contains("similarity of layers"));
+        assert!(distance.contains("distance of layers"));
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_their_range_allows() {
+        // Of a share.
+        assert_eq!(short(0.85, 1.0), ".85");
+        assert_eq!(short(-0.25, 1.0), "−.25");
+        assert_eq!(short(1.0, 1.0), "1");
+        assert_eq!(short(-0.001, 1.0), "0");
+        // Of a measure without bounds.
+        assert_eq!(short(12.34, 50.0), "12.3");
+        assert_eq!(short(0.04, 50.0), "0");
+        assert_eq!(short(-123.6, 500.0), "−124");
+        assert_eq!(short(123_456.0, 2e5), "1e5");
+        assert_eq!(short(0.000_31, 0.000_9), "3e−4");
+        assert_eq!(short(0.0, 0.000_9), "0");
     }
 }

@@ -2,6 +2,7 @@
 //! HTML pages. Knows nothing of training: it draws what a [`Report`] or a [`Panel`] says.
 
 mod attribution;
+mod colours;
 mod columns;
 mod comparison;
 mod curves;
@@ -23,16 +24,18 @@ mod report;
 mod scale;
 mod sections;
 mod surface;
+mod value_scale;
 
 pub use columns::{Column, ParquetFailure, parquet};
 pub use comparison::render_comparison;
 pub use events::{Scalar, event_file};
 pub use figures::{Figure, figures};
-pub use heatmap::{Panel, heatmap};
+pub use heatmap::heatmap;
 pub use page::render;
 pub use png::{PngError, png};
 pub use report::{
     AttributionRow, AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridAnswer,
-    GridLine, GridSection, GridTerm, HeatmapPair, LevelSummary, MeasureRow, Reference, Report,
-    SkillRow, Verdict,
+    GridLine, GridSection, GridTerm, HeatmapPair, LevelSummary, MeasureRow, Panel, Reference,
+    Report, SkillRow,
 };
+pub use value_scale::{ValueScale, Verdict};

@@ -4,10 +4,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::download;
 use crate::figures::{self, slug};
-use crate::format::signed;
+use crate::format::{capitalized, signed};
 use crate::palette::page_style;
-use crate::report::{AxisSection, GridAnswer, Report, Verdict};
-use crate::sections::{self, capitalized, figure};
+use crate::report::{AxisSection, GridAnswer, Report};
+use crate::sections::{self, figure};
+use crate::value_scale::Verdict;
 
 const DECLARED: &str = "The declared results with 95 % intervals.";
 const CROSSED: &str = "A term with × is the change of one slope as the other level rises.";
@@ -22,9 +23,9 @@ pub fn render(report: &Report) -> String {
         }
         (summary(report))
         (contents(report))
-        @for axis in &report.axes { (sections::axis(axis)) }
-        @for grid in &report.grids { (sections::grid(grid)) }
-        (sections::heatmaps(&report.heatmaps))
+        @for axis in &report.axes { (sections::axis(axis, report.scale)) }
+        @for grid in &report.grids { (sections::grid(grid, report.scale)) }
+        (sections::heatmaps(&report.heatmaps, report.scale))
         (sections::curves(&report.curves))
         section id="all-effects" {
             h2 { "All effects" }
@@ -75,13 +76,19 @@ fn summary(report: &Report) -> Markup {
                 @for axis in &report.axes { (answer(axis)) }
                 @for grid in &report.grids { @for term in &grid.answers { (grid_answer(term)) } }
             }
-            p.note { (report.primary) }
+            p.note { (declared(report)) }
             div.figures {
                 (figure(figures::effects(report).as_ref(), &declared_caption(report)))
                 (caveats(report))
             }
         }
     }
+}
+
+/// What was declared, and what a value of it means.
+fn declared(report: &Report) -> String {
+    let parts = [report.primary.as_str(), &report.meaning];
+    parts.join(" ").trim().into()
 }
 
 fn declared_caption(report: &Report) -> String {
@@ -223,7 +230,41 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_report_renders() {
-        assert!(render(&Report::default()).contains("</html>"));
+    fn an_empty_report_has_no_empty_sections() {
+        let page = render(&Report::default());
+        assert!(page.ends_with("</main></body></html>"));
+        let body = page.split("</style>").nth(1).unwrap();
+        for part in [
+            "<figure",
+            "<svg",
+            "<h3",
+            "id=\"heatmaps\"",
+            "id=\"curves\"",
+            "Download",
+        ] {
+            assert!(!body.contains(part), "{part}");
+        }
+        let links = ["#all-effects", "#methods", "#facts"];
+        assert_eq!(body.matches("<a href=").count(), links.len());
+        for link in links {
+            assert!(body.contains(&format!("<a href=\"{link}\">")), "{link}");
+        }
+    }
+
+    #[test]
+    fn what_was_declared_stands_before_what_it_means() {
+        let note = |primary: &str, meaning: &str| {
+            declared(&Report {
+                primary: primary.into(),
+                meaning: meaning.into(),
+                ..Report::default()
+            })
+        };
+        assert_eq!(
+            note("Declared: a.", "Larger is more alike."),
+            "Declared: a. Larger is more alike."
+        );
+        assert_eq!(note("Declared: a.", ""), "Declared: a.");
+        assert_eq!(note("", "Larger is more alike."), "Larger is more alike.");
     }
 }

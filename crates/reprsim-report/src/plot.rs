@@ -117,3 +117,56 @@ pub(crate) fn spaced(heights: Vec<f64>, gap: f64, limit: f64) -> Vec<f64> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(y_range: (f64, f64), right_labels: &[String]) -> Plot {
+        Plot::new(&Layout {
+            x_range: (0.0, 1.0),
+            y_range,
+            y_label: "",
+            legend: &[],
+            right_labels,
+        })
+    }
+
+    #[test]
+    fn ticks_and_labels_have_room() {
+        let narrow = plot((0.0, 1.0), &[]);
+        // Longer numbers take more room at the left, labels at the right.
+        let wide = plot((100_000.0, 200_000.0), &["untrained pair 0.38".into()]);
+        assert!(wide.left > narrow.left + 10.0 && wide.right < narrow.right - 100.0);
+        for plot in [narrow, wide] {
+            assert!(plot.left < plot.right && plot.right < WIDTH && plot.bottom < plot.height());
+            let ends = [(plot.x.at(0.0), plot.left), (plot.x.at(1.0), plot.right)];
+            assert!(
+                ends.iter().all(|(at, end)| (at - end).abs() <= 0.05),
+                "{ends:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn levels_that_would_collide_have_no_label() {
+        let plot = plot((0.0, 1.0), &[]);
+        assert_eq!(plot.without_collisions(&[0.0, 0.5, 1.0]), [0.0, 0.5, 1.0]);
+        assert_eq!(
+            plot.without_collisions(&[0.0, 0.01, 0.5, 0.51, 1.0]),
+            [0.0, 0.5, 1.0]
+        );
+    }
+
+    #[test]
+    fn labels_are_moved_apart_in_their_order() {
+        let heights = vec![50.0, 20.0, 22.0];
+        assert_eq!(spaced(heights, 14.0, 200.0), [50.0, 20.0, 34.0]);
+        // At the bottom the stack is pushed up.
+        assert_eq!(
+            spaced(vec![98.0, 99.0, 10.0], 14.0, 100.0),
+            [86.0, 100.0, 10.0]
+        );
+        assert_eq!(spaced(vec![], 14.0, 100.0), [0.0; 0]);
+    }
+}

@@ -1,6 +1,6 @@
 //! What a report says, ready to be drawn.
 
-use crate::heatmap::Panel;
+use crate::value_scale::{ValueScale, Verdict};
 
 /// The whole report.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,11 @@ pub struct Report {
     pub summary: Vec<String>,
     /// What was declared as the result that counts, in words.
     pub primary: String,
+    /// What a value of the declared measure means, in words: what its ends stand for, and
+    /// what may be done to a layer without changing it.
+    pub meaning: String,
+    /// How values of the declared measure are read.
+    pub scale: ValueScale,
     /// A warning shown at the top, such as missing cells.
     pub warnings: Vec<String>,
     /// What the health checks found, a sentence each.
@@ -26,7 +31,7 @@ pub struct Report {
     pub axes: Vec<AxisSection>,
     /// One section a factorial design.
     pub grids: Vec<GridSection>,
-    /// Layer by layer similarity at both ends of an axis.
+    /// Layer by layer values at both ends of an axis.
     pub heatmaps: Vec<HeatmapPair>,
     /// Training curves.
     pub curves: Vec<CurvePanel>,
@@ -38,18 +43,6 @@ pub struct Report {
     pub methods: Vec<String>,
     /// Name and content of the table offered for download.
     pub csv: Option<(String, String)>,
-}
-
-/// What the primary result of an axis comes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verdict {
-    /// Similarity rises with overlap, p < 0.05.
-    Rises,
-    /// Similarity falls with overlap, p < 0.05.
-    Falls,
-    /// No slope can be told from zero.
-    #[default]
-    Undecided,
 }
 
 /// One axis.
@@ -96,7 +89,7 @@ pub struct AxisSection {
 /// One factorial design.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GridSection {
-    /// The sweep's name, such as `data x task`.
+    /// The sweep's name, such as `data × task`.
     pub name: String,
     /// What is crossed, in words.
     pub explanation: String,
@@ -157,7 +150,25 @@ pub struct AttributionRow {
     pub share_interval: Option<(f64, f64)>,
 }
 
-/// Layer by layer mean similarity at the lowest and the highest level of an axis.
+/// One matrix of values of a measure: rows are layers of one model, columns those of
+/// another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// What is compared, such as `a x b`.
+    pub title: String,
+    /// The measure; panels of one measure share their colours.
+    pub measure: String,
+    /// How its values are read.
+    pub scale: ValueScale,
+    /// Names of the row layers.
+    pub rows: Vec<String>,
+    /// Names of the column layers.
+    pub columns: Vec<String>,
+    /// Row-major; `None` where the measure is undefined.
+    pub values: Vec<Option<f64>>,
+}
+
+/// Layer by layer means at the lowest and the highest level of an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeatmapPair {
     /// `data`, `class`, `task`, ...
@@ -199,8 +210,10 @@ pub struct Curve {
 /// The slopes of one term of a grid.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GridTerm {
-    /// The term.
+    /// What it is called, such as `data overlap`.
     pub name: String,
+    /// The axis that it is of, or the axes whose product it is; as [`EffectRow::axes`].
+    pub axes: Vec<String>,
     /// What a slope is.
     pub slope_label: String,
     /// Layer by layer.
@@ -238,7 +251,7 @@ pub struct LevelSummary {
     pub level: f64,
     /// Number of pairs.
     pub n: usize,
-    /// Mean similarity.
+    /// Their mean.
     pub mean: f64,
     /// Standard deviation over pairs.
     pub sd: Option<f64>,
@@ -298,7 +311,7 @@ pub struct ForestRow {
     pub probe_varies: bool,
 }
 
-/// What models learned, and their similarity, at a level: means over pairs.
+/// What models learned, and the declared measure, at a level: means over pairs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SkillRow {
     /// The overlap.
@@ -311,17 +324,17 @@ pub struct SkillRow {
     pub train_loss: Option<f64>,
     /// Mean held-out loss, of language models.
     pub validation_loss: Option<f64>,
-    /// Mean primary similarity.
-    pub similarity: Option<f64>,
+    /// Mean of the declared measure.
+    pub value: Option<f64>,
 }
 
 /// A line of the table of all effects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EffectRow {
-    /// The sweep.
+    /// The sweep: the name of its section.
     pub sweep: String,
-    /// The axis or interaction; the sweep's own name where it has one axis.
-    pub axis: String,
+    /// The axis, or the axes whose interaction it is.
+    pub axes: Vec<String>,
     /// Probe.
     pub probe: String,
     /// Layer.
@@ -352,4 +365,11 @@ pub struct EffectRow {
     pub probe_varies: bool,
     /// Why there is no fit.
     pub undefined: Option<String>,
+}
+
+impl EffectRow {
+    /// The axis, or the interaction as `data × task`.
+    pub fn term(&self) -> String {
+        self.axes.join(" × ")
+    }
 }

@@ -4,9 +4,10 @@ use maud::{Markup, html};
 
 use crate::drawing::Drawing;
 use crate::figures::{self, slug};
-use crate::format::{interval, number, p_value, percent, percents, signed};
+use crate::format::{capitalized, interval, number, p_value, percent, percents, signed};
 use crate::report::{AttributionRow, AxisSection, CurvePanel, GridSection, HeatmapPair, Report};
 use crate::scale::tick_text;
+use crate::value_scale::ValueScale;
 use crate::{attribution, surface};
 
 /// A table with more rows than this is closed at first.
@@ -39,21 +40,22 @@ pub(crate) fn scrolling(label: &str, table: Markup) -> Markup {
 }
 
 /// The section of an axis.
-pub(crate) fn axis(axis: &AxisSection) -> Markup {
+pub(crate) fn axis(axis: &AxisSection, scale: ValueScale) -> Markup {
+    let over = format!("{} over the axis", capitalized(scale.noun()));
     html! {
         section id=(id(&axis.title)) class=(slug(&axis.name)) {
             h2 { (capitalized(&axis.title)) }
             p { (axis.explanation) }
             div.figures {
                 div.stack {
-                    (titled("Similarity over the axis", figures::axis(axis), ""))
+                    (titled(&over, figures::axis(axis), ""))
                     (titled("Measure by measure", figures::measures(axis),
                         "The declared layer and probe, by every measure. Measures differ in scale."))
                     (statistics(axis))
                 }
                 div.stack {
                     (titled("Layer by layer", figures::layers(axis), ""))
-                    (skill(axis))
+                    (skill(axis, scale))
                 }
             }
         }
@@ -71,19 +73,20 @@ fn statistics(axis: &AxisSection) -> Markup {
     }
 }
 
-fn skill(axis: &AxisSection) -> Markup {
+fn skill(axis: &AxisSection, scale: ValueScale) -> Markup {
     if axis.skill.is_empty() {
         return html! {};
     }
     let accuracy = axis.skill.iter().any(|row| row.test_accuracy.is_some());
-    let title = match accuracy {
-        true => "Accuracy beside similarity",
-        false => "Loss beside similarity",
+    let skill = match accuracy {
+        true => "Accuracy",
+        false => "Loss",
     };
+    let title = format!("{skill} beside {}", scale.noun());
     html! { div {
         h3 { (title) }
-        (scrolling(title, html! { table {
-            thead { tr { th { (axis.title) } th { "training" } th { "held-out" } th { "similarity" } } }
+        (scrolling(&title, html! { table {
+            thead { tr { th { (axis.title) } th { "training" } th { "held-out" } th { (scale.noun()) } } }
             tbody { @for row in &axis.skill { tr {
                 td { (tick_text(row.level)) }
                 @if accuracy {
@@ -93,15 +96,15 @@ fn skill(axis: &AxisSection) -> Markup {
                     td { (number(row.train_loss)) }
                     td { (number(row.validation_loss)) }
                 }
-                td { (number(row.similarity)) }
+                td { (number(row.value)) }
             } } }
         } }))
     } }
 }
 
 /// The section of a factorial design.
-pub(crate) fn grid(grid: &GridSection) -> Markup {
-    let surface = surface::draw(grid);
+pub(crate) fn grid(grid: &GridSection, scale: ValueScale) -> Markup {
+    let surface = surface::draw(grid, scale);
     let several = surface.len() > 1;
     html! {
         section id=(id(&grid.name)) class="design" {
@@ -110,11 +113,11 @@ pub(crate) fn grid(grid: &GridSection) -> Markup {
             div.figures {
                 (titled("Is there an interaction?", figures::lines(grid),
                     "Mean and standard deviation over pairs. Parallel lines would mean that the effects add up."))
-                @if !several { (panels(&surface)) }
+                @if !several { (panels(&surface, scale)) }
             }
-            @if several { (panels(&surface)) }
-            (means(grid))
-            (shares(grid))
+            @if several { (panels(&surface, scale)) }
+            (means(grid, scale))
+            (shares(grid, scale))
             @for term in &grid.terms {
                 div.figures {
                     (titled(&format!("{}, layer by layer", capitalized(&term.name)), figures::term(grid, term), ""))
@@ -127,18 +130,18 @@ pub(crate) fn grid(grid: &GridSection) -> Markup {
 }
 
 /// The panels of a grid's means.
-fn panels(surface: &[Drawing]) -> Markup {
+fn panels(surface: &[Drawing], scale: ValueScale) -> Markup {
     html! {
         @if !surface.is_empty() {
             div {
-                h3 { "Mean similarity of each cell" }
+                h3 { "Mean " (scale.noun()) " of each cell" }
                 div.figures.panels { @for panel in surface { (figure(Some(panel), "")) } }
             }
         }
     }
 }
 
-fn means(grid: &GridSection) -> Markup {
+fn means(grid: &GridSection, scale: ValueScale) -> Markup {
     if grid.points.is_empty() {
         return html! {};
     }
@@ -148,7 +151,7 @@ fn means(grid: &GridSection) -> Markup {
             (scrolling("Means", html! { table {
                 thead { tr {
                     @for place in 0..grid.axes.len() { th { (surface::axis(grid, place)) } }
-                    th { "pairs" } th { "similarity" } th { "sd" }
+                    th { "pairs" } th { (scale.noun()) } th { "sd" }
                 } }
                 tbody { @for (levels, summary) in &grid.points { tr {
                     @for level in levels { td { (tick_text(*level)) } }
@@ -161,19 +164,19 @@ fn means(grid: &GridSection) -> Markup {
     }
 }
 
-fn shares(grid: &GridSection) -> Markup {
+fn shares(grid: &GridSection, scale: ValueScale) -> Markup {
     if grid.attribution.is_empty() && grid.attribution_note.is_empty() {
         return html! {};
     }
     html! {
-        h3 { "What the variance of similarity is due to" }
+        h3 { "What the variance of " (scale.noun()) " is due to" }
         @if grid.attribution.is_empty() {
             p { (grid.attribution_note) }
         } @else {
             @if let Some(share) = attribution::of_terms(grid) {
                 p {
                     "Together the terms explain " (percent(Some(share)))
-                    " of the variance of similarity over pairs."
+                    " of the variance of " (scale.noun()) " over pairs."
                 }
             }
             @if let Some(sentence) = attribution::held_fixed(grid) { p { (sentence) } }
@@ -222,7 +225,7 @@ fn below(interval: String) -> Markup {
 }
 
 /// Both ends of all axes, layer by layer.
-pub(crate) fn heatmaps(pairs: &[HeatmapPair]) -> Markup {
+pub(crate) fn heatmaps(pairs: &[HeatmapPair], scale: ValueScale) -> Markup {
     if pairs.is_empty() {
         return html! {};
     }
@@ -230,8 +233,9 @@ pub(crate) fn heatmaps(pairs: &[HeatmapPair]) -> Markup {
         section id="heatmaps" {
             h2 { "Layer against layer" }
             p {
-                "Mean similarity of every layer of one model (down) with every layer of the other (across), at "
+                "Mean " (scale.noun()) " of every layer of one model (down) with every layer of the other (across), at "
                 "the lowest and the highest level of each axis. The colours of an axis share one scale."
+                @if !scale.higher_is_more_alike { " Lighter is nearer." }
             }
             @for pair in pairs {
                 h3 { (capitalized(&pair.title)) }
@@ -282,7 +286,7 @@ fn effect_table(report: &Report) -> Markup {
             } }
             tbody { @for row in &report.effects {
                 tr class=[row.primary.then_some("primary")] {
-                    td.text { (row.axis) @if row.axis != row.sweep { " in " (row.sweep) } }
+                    td.text { (row.term()) @if row.term() != row.sweep { " in " (row.sweep) } }
                     td.text { (row.probe) @if row.probe_varies { " †" } }
                     td.text { (row.layer) }
                     td.text { (row.measure) }
@@ -308,11 +312,4 @@ fn effect_table(report: &Report) -> Markup {
 /// The anchor of a section.
 pub(crate) fn id(title: &str) -> String {
     format!("section-{}", slug(title))
-}
-
-pub(crate) fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }

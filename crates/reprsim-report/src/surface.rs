@@ -5,9 +5,10 @@ use crate::drawing::{Drawing, WIDTH};
 use crate::heatmap::{Heat, Room};
 use crate::report::{GridSection, LevelSummary};
 use crate::scale::{distinct, tick_text};
+use crate::value_scale::ValueScale;
 
 /// Draws the design, a figure a panel; none if there are less than two axes.
-pub(crate) fn draw(grid: &GridSection) -> Vec<Drawing> {
+pub(crate) fn draw(grid: &GridSection, scale: ValueScale) -> Vec<Drawing> {
     let points: Vec<&(Vec<f64>, LevelSummary)> = grid
         .points
         .iter()
@@ -55,6 +56,7 @@ pub(crate) fn draw(grid: &GridSection) -> Vec<Drawing> {
                 columns: across.iter().map(|v| tick_text(*v)).collect(),
                 cells: rows.map(|(y, x)| cell(y, x)).collect(),
                 range,
+                scale,
                 axes: [axis(grid, 0).into(), axis(grid, 1).into()],
                 flat: true,
             }

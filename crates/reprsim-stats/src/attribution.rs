@@ -172,13 +172,16 @@ pub fn attribute(design: &Design, draws: usize, seed: u64) -> Result<Attribution
 }
 
 /// The terms of a factorial design: each of `centred`, a name and a column, and the product
-/// of every two, named `a x b`.
-pub fn crossed(centred: &[(String, Vec<f64>)]) -> Vec<(String, Vec<f64>)> {
+/// of every two, which `join` names.
+pub fn crossed<N: Clone>(
+    centred: &[(N, Vec<f64>)],
+    join: impl Fn(&N, &N) -> N,
+) -> Vec<(N, Vec<f64>)> {
     let mut terms = centred.to_vec();
     for (i, (first, x)) in centred.iter().enumerate() {
         for (second, y) in &centred[i + 1..] {
             let product = x.iter().zip(y).map(|(x, y)| x * y).collect();
-            terms.push((format!("{first} x {second}"), product));
+            terms.push((join(first, second), product));
         }
     }
     terms
@@ -224,4 +227,27 @@ fn leave_out(
             decompose_from(columns, terms, y, &points)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_two_are_crossed_once() {
+        let axes = [("a", [1.0, 2.0]), ("b", [3.0, 5.0]), ("c", [-1.0, 0.5])];
+        let axes = axes.map(|(name, column)| (vec![name], column.to_vec()));
+        let terms = crossed(&axes, |a, b| [a.as_slice(), b].concat());
+        let product =
+            |names: [&'static str; 2], column: [f64; 2]| (names.to_vec(), column.to_vec());
+        assert_eq!(terms[..3], axes);
+        assert_eq!(
+            terms[3..],
+            [
+                product(["a", "b"], [3.0, 10.0]),
+                product(["a", "c"], [-1.0, 1.0]),
+                product(["b", "c"], [-3.0, 2.5]),
+            ]
+        );
+    }
 }

@@ -72,3 +72,33 @@ pub fn describe_levels(x: &[f64], y: &[f64]) -> Vec<Level> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_described_from_the_lowest() {
+        let found = describe_levels(&[1.0, 0.0, 1.0, 0.5], &[2.0, 7.0, 4.0, 5.0]);
+        let level = |level, n, mean, sd| Level { level, n, mean, sd };
+        assert_eq!(
+            found,
+            [
+                level(0.0, 1, 7.0, None),
+                level(0.5, 1, 5.0, None),
+                level(1.0, 2, 3.0, Some(2f64.sqrt())),
+            ]
+        );
+        assert!(describe_levels(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn medians_and_quantiles_are_of_type_7() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan() && mean(&[]).is_nan());
+        // numpy.quantile([1, 2, 4, 8], 0.4)
+        assert!((quantile(&[1.0, 2.0, 4.0, 8.0], 0.4) - 2.4).abs() < 1e-12);
+        assert_eq!(quantile(&[1.0, 2.0], 1.0), 2.0);
+    }
+}

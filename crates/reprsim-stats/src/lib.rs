@@ -5,6 +5,7 @@ mod curvature;
 mod decomposition;
 mod describe;
 mod error;
+mod fitted;
 mod health;
 mod jackknife;
 mod linear;
@@ -21,6 +22,7 @@ pub use attribution::{Attribution, Covariate, Design, TermShare, attribute, cros
 pub use curvature::curvature;
 pub use describe::{Level, describe_levels, mean, median, standard_deviation};
 pub use error::StatsError;
+pub use fitted::{FittedTerm, correct, fit_terms};
 pub use health::{BadEnd, outliers};
 pub use jackknife::Interval;
 pub use linear::{Errors, LinearFit, Term, fit_linear};

@@ -98,13 +98,14 @@ pub fn pilot(
     })
 }
 
-/// The chance, from 0.05 to 1, that the two-sided t test at level 0.05 finds a slope of
+/// The chance, up to 1, that the two-sided t test at level 0.05 finds a slope of
 /// this size (in units of y over those of the column) with so many seeds: from the
 /// noncentral t distribution, for normal errors as large as those of the pilot.
 ///
 /// With clusters the test is that of [`fit_linear`](crate::fit_linear) with its CR1
 /// factor; in a balanced design that is the t test of the slopes of single seeds, made
-/// stricter by the root of `(n - 1) / (n - coefficients)`.
+/// stricter by the root of `(n - 1) / (n - coefficients)`: of no slope, its chance is a
+/// little below 0.05.
 ///
 /// # Errors
 /// [`StatsError::NoSuchDesign`] for a spread or sum of squares that is not positive,

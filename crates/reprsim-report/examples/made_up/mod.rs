@@ -3,7 +3,7 @@
 use reprsim_report::{
     AttributionRow, AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridAnswer,
     GridLine, GridSection, GridTerm, HeatmapPair, LevelSummary, MeasureRow, Panel, Reference,
-    Report, SkillRow, Verdict,
+    Report, SkillRow, ValueScale, Verdict,
 };
 
 const LAYERS: [&str; 8] = [
@@ -24,6 +24,12 @@ const MEASURES: [&str; 4] = [
 ];
 const PROBES: [&str; 2] = ["test", "held-out styles"];
 const LEVELS: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
+
+/// How debiased CKA is read.
+pub const SCALE: ValueScale = ValueScale {
+    range: Some((f64::NEG_INFINITY, 1.0)),
+    higher_is_more_alike: true,
+};
 
 /// How large a report is.
 #[derive(Clone, Copy)]
@@ -70,7 +76,7 @@ pub fn report(title: &str, shift: f64, size: Size) -> Report {
             for row in &section.layers {
                 effects.push(effect(
                     &section.name,
-                    &section.name,
+                    std::slice::from_ref(&section.name),
                     row,
                     measure,
                     place == 0,
@@ -89,11 +95,11 @@ pub fn report(title: &str, shift: f64, size: Size) -> Report {
         ),
     ];
     for grid in &grids {
-        for (term, name) in grid.terms.iter().zip(["data", "task", "data × task"]) {
+        for term in &grid.terms {
             effects.extend(
                 term.rows
                     .iter()
-                    .map(|row| effect(&grid.name, name, row, MEASURES[0], true, size)),
+                    .map(|row| effect(&grid.name, &term.axes, row, MEASURES[0], true, size)),
             );
         }
     }
@@ -112,9 +118,10 @@ pub fn report(title: &str, shift: f64, size: Size) -> Report {
              to 1."
                 .into(),
         ],
-        primary: "Declared before the run: cka_linear_debiased of layer penultimate on probe test. Similarity \
-                  runs from 0 (unrelated) to 1 (the same up to rotation and scale)."
+        primary: "Declared before the run: cka_linear_debiased of layer penultimate on probe test."
             .into(),
+        meaning: "Similarity runs from 0 (unrelated) to 1 (the same up to rotation and scale).".into(),
+        scale: SCALE,
         warnings: vec![],
         caveats: vec![
             "At class overlap 0, held-out accuracy is 12 points below that at overlap 1: part of the slope may \
@@ -246,7 +253,7 @@ fn axis(name: &str, slope: f64, low: f64, size: Size, noise: &mut Noise) -> Axis
                 test_accuracy: Some(0.71 + 0.08 * level + 0.01 * noise.next()),
                 train_loss: Some(0.01),
                 validation_loss: None,
-                similarity: Some(low + slope * level),
+                value: Some(low + slope * level),
             })
             .into(),
         points,
@@ -290,7 +297,7 @@ fn layers(slope: f64, noise: &mut Noise) -> Vec<ForestRow> {
 
 fn effect(
     sweep: &str,
-    axis: &str,
+    axes: &[String],
     row: &ForestRow,
     measure: &str,
     first: bool,
@@ -298,7 +305,7 @@ fn effect(
 ) -> EffectRow {
     EffectRow {
         sweep: sweep.into(),
-        axis: axis.into(),
+        axes: axes.to_vec(),
         probe: row.probe.clone(),
         layer: row.layer.clone(),
         measure: measure.into(),
@@ -405,6 +412,11 @@ fn grid(name: &str, axes: &[&str], size: Size, noise: &mut Noise) -> GridSection
             .zip([0.19, 0.32, 0.14])
             .map(|(term, slope)| GridTerm {
                 name: (*term).into(),
+                axes: match *term {
+                    "data overlap" => vec!["data".into()],
+                    "task overlap" => vec!["task".into()],
+                    _ => vec!["data".into(), "task".into()],
+                },
                 slope_label: match term.starts_with("inter") {
                     true => "change of one slope with the other level".into(),
                     false => "change of similarity from overlap 0 to 1".into(),
@@ -462,6 +474,7 @@ fn ends(section: &AxisSection, noise: &mut Noise) -> HeatmapPair {
     let mut panel = |level: f64, gain: f64| Panel {
         title: format!("{} {level}", section.title),
         measure: MEASURES[0].into(),
+        scale: SCALE,
         rows: LAYERS.map(String::from).into(),
         columns: LAYERS.map(String::from).into(),
         values: (0..64)

@@ -65,17 +65,21 @@ fn figures_of_the_published_tables() {
         let (x, y, _) = read(&folder.join(format!("{file}.csv")), metric, column);
         let series = describe_series(&x, &y, None, 99, 1);
         assert!(series.missing.is_empty(), "{key}: {:?}", series.missing);
-        assert_eq!(series.n as u64, figures["n"].as_u64().unwrap(), "{key}");
+        assert_eq!(
+            series.line.n as u64,
+            figures["n"].as_u64().unwrap(),
+            "{key}"
+        );
         let figure = |name: &str| figures[name].as_f64().unwrap();
-        close(series.slope.unwrap(), figure("slope"), 1e-9);
-        close(series.intercept.unwrap(), figure("intercept"), 1e-9);
-        close(series.stderr.unwrap(), figure("stderr"), 1e-9);
-        close(series.r_squared.unwrap(), figure("r_squared"), 1e-9);
-        close(series.p_value.unwrap(), figure("p_value"), 1e-9);
+        close(series.line.slope.unwrap(), figure("slope"), 1e-9);
+        close(series.line.intercept.unwrap(), figure("intercept"), 1e-9);
+        close(series.line.stderr.unwrap(), figure("stderr"), 1e-9);
+        close(series.line.r_squared.unwrap(), figure("r_squared"), 1e-9);
+        close(series.line.p_value.unwrap(), figure("p_value"), 1e-9);
         close(series.spearman.unwrap(), figure("spearman"), 1e-9);
         let ends = |i: usize| figures["ci95"][i].as_f64().unwrap();
-        close(series.ci_low.unwrap(), ends(0), 1e-9);
-        close(series.ci_high.unwrap(), ends(1), 1e-9);
+        close(series.line.ci_low.unwrap(), ends(0), 1e-9);
+        close(series.line.ci_high.unwrap(), ends(1), 1e-9);
         close(series.mi_ksg.unwrap(), figure("mi_ksg_k3_nats"), 1e-9);
         checked += 1;
     }
@@ -96,9 +100,9 @@ fn clustered_and_discrete_figures_of_the_published_tables() {
     // Clustered error and p, p of sign flips, information, entropy, p of curvature.
     let check = |file: &str, column: &str, expected: [f64; 6]| {
         let (clustered, independent) = describe(file, column);
-        close(clustered.stderr.unwrap(), expected[0], 1e-9);
-        close(clustered.p_value.unwrap(), expected[1], 1e-8);
-        close(clustered.randomisation_p.unwrap(), expected[2], 1e-12);
+        close(clustered.line.stderr.unwrap(), expected[0], 1e-9);
+        close(clustered.line.p_value.unwrap(), expected[1], 1e-8);
+        close(clustered.line.randomisation_p.unwrap(), expected[2], 1e-12);
         let information = independent.mi_discrete.unwrap();
         close(information.nats, expected[3], 1e-9);
         close(information.entropy, expected[4], 1e-12);
@@ -150,8 +154,8 @@ fn partitions_are_numbered() {
     let file = folder.join("resnet_partition_platonic.csv");
     let (x, y, _) = read(&file, "cka", "partition_metric");
     let series = describe_series(&x, &y, None, 9, 1);
-    assert_eq!((series.n, series.levels), (50, 3));
-    assert!((series.slope.unwrap() - 0.3214).abs() < 0.000_05);
-    assert!((series.r_squared.unwrap() - 0.835).abs() < 0.000_5);
-    close(series.p_value.unwrap(), 2.0e-20, 0.03);
+    assert_eq!((series.line.n, series.levels), (50, 3));
+    assert!((series.line.slope.unwrap() - 0.3214).abs() < 0.000_05);
+    assert!((series.line.r_squared.unwrap() - 0.835).abs() < 0.000_5);
+    close(series.line.p_value.unwrap(), 2.0e-20, 0.03);
 }
