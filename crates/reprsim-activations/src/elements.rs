@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use half::{bf16, f16};
 
+use crate::error::Problem;
+
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
@@ -95,7 +97,7 @@ impl Array {
     }
 
     /// Reads samples from `start` into `out`, as many as fit.
-    pub fn read_samples(&self, start: usize, out: &mut [f64]) -> Result<(), String> {
+    pub fn read_samples(&self, start: usize, out: &mut [f64]) -> Result<(), Problem> {
         let sample = self.sample();
         if sample == 0 || out.is_empty() {
             return Ok(());
@@ -107,7 +109,7 @@ impl Array {
     }
 
     /// The same array with the last axis running fastest, in memory.
-    pub fn into_c_order(mut self) -> Result<Self, String> {
+    pub fn into_c_order(mut self) -> Result<Self, Problem> {
         let bytes = self.element.bytes();
         let count: usize = self.shape.iter().product();
         let mut turned = vec![0u8; count * bytes];
@@ -142,11 +144,11 @@ impl Array {
         from: usize,
         count: usize,
         work: impl FnOnce(&[u8]),
-    ) -> Result<(), String> {
+    ) -> Result<(), Problem> {
         match &self.bytes {
             Bytes::Memory(bytes) => {
                 let part = from.checked_add(count).and_then(|end| bytes.get(from..end));
-                work(part.ok_or("the file is shorter than its header says")?);
+                work(part.ok_or_else(Problem::short)?);
                 Ok(())
             }
             Bytes::File { file, offset } => {
@@ -154,8 +156,7 @@ impl Array {
                 // A lock that a panic left behind guards nothing but the position.
                 let mut file = file.lock().unwrap_or_else(|e| e.into_inner());
                 file.seek(SeekFrom::Start(offset + from as u64))
-                    .and_then(|_| file.read_exact(&mut buffer))
-                    .map_err(|e| format!("cannot be read: {e}"))?;
+                    .and_then(|_| file.read_exact(&mut buffer))?;
                 work(&buffer);
                 Ok(())
             }

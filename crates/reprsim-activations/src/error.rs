@@ -1,22 +1,153 @@
 //! What can be wrong with an activation file.
 
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::pool::ShapeError;
+
 /// An activation file that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", path.display())]
+#[derive(Debug)]
 pub struct ActivationError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong, and where it can be said what to do.
-    pub reason: String,
+    pub problem: Problem,
 }
 
 impl ActivationError {
-    pub(crate) fn new(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn new(path: &Path, problem: Problem) -> Self {
         Self {
             path: path.to_path_buf(),
-            reason: reason.to_string(),
+            problem,
         }
     }
+}
+
+impl fmt::Display for ActivationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.problem)
+    }
+}
+
+impl std::error::Error for ActivationError {
+    /// What stands behind the problem, which the message itself tells.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.problem.source()
+    }
+}
+
+/// What is wrong with a file: whose fault it is, and in words.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The system does not let it be read.
+    #[error("cannot be read")]
+    Io(#[from] io::Error),
+    /// It has a format that is not read.
+    #[error("{0}")]
+    Format(String),
+    /// It is not what its ending says, was cut off or put together wrongly.
+    #[error("{0}")]
+    Damaged(String),
+    /// As [`Problem::Damaged`], as another reader found.
+    #[error("{what}")]
+    Unsound {
+        /// What is not sound.
+        what: &'static str,
+        /// What its reader says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It holds values of a type that activations do not have.
+    #[error("{0}")]
+    Type(String),
+    /// It holds no layers.
+    #[error("it holds no layers")]
+    NoLayers,
+    /// Two layers have one name.
+    #[error("it has two layers called '{0}'")]
+    LayerTwice(String),
+    /// Its sample ids are not one a row.
+    #[error("it has {ids} sample ids and layer '{layer}' has {rows} rows")]
+    IdsAndRows {
+        /// Sample ids.
+        ids: usize,
+        /// A layer.
+        layer: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// Its array of sample ids has more than one axis, or none.
+    #[error("its sample ids have shape {0:?}; they must have one axis")]
+    IdShape(Vec<usize>),
+    /// A layer is no matrix, and it is not said how to make it one.
+    #[error("layer '{layer}': {shape}")]
+    Shape {
+        /// The layer.
+        layer: String,
+        /// What its shape lacks.
+        shape: ShapeError,
+    },
+    /// Rows that a layer does not have, or a place that does not hold them.
+    #[error("rows {start} to {end} of {rows} do not fit")]
+    Rows {
+        /// The first row asked for.
+        start: usize,
+        /// The row after the last.
+        end: usize,
+        /// The rows that there are.
+        rows: usize,
+    },
+    /// Something is wrong with a member of an archive.
+    #[error("its member '{member}': {problem}")]
+    Member {
+        /// The member.
+        member: String,
+        /// What is wrong with it.
+        problem: Box<Problem>,
+    },
+}
+
+impl Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Member { problem, .. } => problem.source(),
+            other => std::error::Error::source(other),
+        }
+    }
+
+    pub(crate) fn short() -> Self {
+        Self::Damaged("the file is shorter than its header says".into())
+    }
+}
+
+/// Rows that are not the same samples here and there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DifferentSamples {
+    /// The hashes over all ids differ.
+    #[error("sample-id hashes {a} and {b}")]
+    Hashes {
+        /// One.
+        a: String,
+        /// The other.
+        b: String,
+    },
+    /// There are more of them in one than in the other.
+    #[error("{a} and {b} sample ids")]
+    Counts {
+        /// How many here.
+        a: usize,
+        /// How many there.
+        b: usize,
+    },
+    /// The first row at which they part.
+    #[error("row {row} is sample {a} in one and {b} in the other")]
+    Row {
+        /// The row, from 0.
+        row: usize,
+        /// The sample here.
+        a: i64,
+        /// The sample there.
+        b: i64,
+    },
 }

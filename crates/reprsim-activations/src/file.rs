@@ -5,8 +5,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::elements::Array;
-use crate::error::ActivationError;
-use crate::ids::{Integers, SampleIds};
+use crate::error::{ActivationError, Problem};
+use crate::ids::SampleIds;
 use crate::matrix::LayerMatrix;
 use crate::pool::Pool;
 use crate::{npy, npz, safetensors_file};
@@ -31,13 +31,6 @@ pub struct StoredLayer {
     array: Array,
 }
 
-/// What a format's reader found.
-pub(crate) struct Contents {
-    pub ids: Option<SampleIds>,
-    pub integers: Option<Integers>,
-    pub layers: Vec<(String, Array)>,
-}
-
 impl ActivationFile {
     /// Opens a file; its ending says which format it has.
     ///
@@ -45,12 +38,12 @@ impl ActivationFile {
     /// [`ActivationError`] if the file cannot be read, is not what its ending
     /// says, is damaged, or holds no layers.
     pub fn open(path: &Path) -> Result<Self, ActivationError> {
-        let error = |reason: String| ActivationError::new(path, reason);
+        let error = |problem: Problem| ActivationError::new(path, problem);
         let ending = path
             .extension()
             .and_then(|e| e.to_str())
             .unwrap_or_default();
-        let file = || File::open(path).map_err(|e| error(e.to_string()));
+        let file = || File::open(path).map_err(|e| error(e.into()));
         let stem = || {
             let stem = path.file_stem().unwrap_or_default();
             stem.to_string_lossy().into_owned()
@@ -59,24 +52,24 @@ impl ActivationFile {
             "safetensors" => safetensors_file::read(file()?),
             "npy" => npy::read_file(file()?, stem()),
             "npz" => npz::read(file()?),
-            "pt" | "pth" => Err(
+            "pt" | "pth" => Err(Problem::Format(
                 "is a PyTorch pickle, which cannot be opened without running it; \
                  save the activations with safetensors.torch.save_file or numpy.savez"
                     .into(),
-            ),
-            _ => Err(format!(
-                "'.{ending}' is not a known ending; known: .safetensors, .npy, .npz"
             )),
+            _ => Err(Problem::Format(format!(
+                "'.{ending}' is not a known ending; known: .safetensors, .npy, .npz"
+            ))),
         }
         .map_err(error)?;
         let mut names = BTreeSet::new();
         for (name, _) in &contents.layers {
             if !names.insert(name.as_str()) {
-                return Err(error(format!("it has two layers called '{name}'")));
+                return Err(error(Problem::LayerTwice(name.clone())));
             }
         }
         if contents.layers.is_empty() {
-            return Err(error("it holds no layers".into()));
+            return Err(error(Problem::NoLayers));
         }
         let ids = match contents.integers {
             Some(integers) => Some(integers.ids().map_err(error)?),
@@ -86,10 +79,11 @@ impl ActivationFile {
             for (name, array) in &contents.layers {
                 let rows = array.shape.first().copied().unwrap_or_default();
                 if rows != ids.len() {
-                    return Err(error(format!(
-                        "it has {} sample ids and layer '{name}' has {rows} rows",
-                        ids.len()
-                    )));
+                    return Err(error(Problem::IdsAndRows {
+                        ids: ids.len(),
+                        layer: name.clone(),
+                        rows,
+                    }));
                 }
             }
         }
@@ -126,30 +120,15 @@ impl StoredLayer {
     /// [`ActivationError`] if the axes have no meaning or `pool` does not say what
     /// to do with them.
     pub fn matrix(&self, pool: Option<Pool>) -> Result<LayerMatrix, ActivationError> {
-        let shape = Pool::matrix_shape(pool, &self.array.shape).map_err(|reason| {
-            ActivationError::new(&self.path, format!("layer '{}': {reason}", self.name))
+        let shape = Pool::matrix_shape(pool, &self.array.shape).map_err(|shape| {
+            let layer = self.name.clone();
+            ActivationError::new(&self.path, Problem::Shape { layer, shape })
         })?;
         Ok(LayerMatrix {
+            path: self.path.clone(),
             array: self.array.clone(),
             pool,
             shape,
         })
     }
-}
-
-/// Sorts names as people count: `layer2` before `layer10`.
-pub(crate) fn natural_key(name: &str) -> Vec<(u64, String)> {
-    let mut key = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number = rest[..digits].parse().unwrap_or(0);
-        rest = &rest[digits..];
-        let text = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        key.push((number, rest[..text].to_string()));
-        rest = &rest[text..];
-    }
-    key
 }

@@ -1,6 +1,7 @@
 //! Which samples the rows are.
 
 use crate::elements::{Array, Bytes};
+use crate::error::{DifferentSamples, Problem};
 
 /// What a file says of its samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,20 +20,25 @@ impl SampleIds {
     ///
     /// # Errors
     /// Where they part. A hash and a list cannot be compared and are let pass.
-    pub fn check(&self, other: &Self) -> Result<(), String> {
+    pub fn check(&self, other: &Self) -> Result<(), DifferentSamples> {
         match (self, other) {
-            (Self::Hash(a), Self::Hash(b)) if a != b => {
-                Err(format!("sample-id hashes {a} and {b}"))
-            }
+            (Self::Hash(a), Self::Hash(b)) if a != b => Err(DifferentSamples::Hashes {
+                a: a.clone(),
+                b: b.clone(),
+            }),
             (Self::Numbers(a), Self::Numbers(b)) => {
                 if a.len() != b.len() {
-                    return Err(format!("{} and {} sample ids", a.len(), b.len()));
+                    return Err(DifferentSamples::Counts {
+                        a: a.len(),
+                        b: b.len(),
+                    });
                 }
                 match a.iter().zip(b).position(|(x, y)| x != y) {
-                    Some(row) => Err(format!(
-                        "row {row} is sample {} in one and {} in the other",
-                        a[row], b[row]
-                    )),
+                    Some(row) => Err(DifferentSamples::Row {
+                        row,
+                        a: a[row],
+                        b: b[row],
+                    }),
                     None => Ok(()),
                 }
             }
@@ -50,12 +56,9 @@ pub(crate) struct Integers {
 }
 
 impl Integers {
-    pub fn ids(&self) -> Result<SampleIds, String> {
+    pub fn ids(&self) -> Result<SampleIds, Problem> {
         let &[n] = self.array.shape.as_slice() else {
-            return Err(format!(
-                "'{ARRAY}' has shape {:?}; it must have one axis",
-                self.array.shape
-            ));
+            return Err(Problem::IdShape(self.array.shape.clone()));
         };
         let raw = self.raw(n * self.bytes)?;
         let ids = raw.chunks_exact(self.bytes).map(|chunk| {
@@ -74,19 +77,15 @@ impl Integers {
         Ok(SampleIds::Numbers(ids.collect()))
     }
 
-    fn raw(&self, count: usize) -> Result<Vec<u8>, String> {
+    fn raw(&self, count: usize) -> Result<Vec<u8>, Problem> {
         use std::io::{Read, Seek, SeekFrom};
         match &self.array.bytes {
-            Bytes::Memory(bytes) => Ok(bytes
-                .get(..count)
-                .ok_or("the file is shorter than its header says")?
-                .to_vec()),
+            Bytes::Memory(bytes) => Ok(bytes.get(..count).ok_or_else(Problem::short)?.to_vec()),
             Bytes::File { file, offset } => {
                 let mut buffer = vec![0; count];
                 let mut file = file.lock().unwrap_or_else(|e| e.into_inner());
                 file.seek(SeekFrom::Start(*offset))
-                    .and_then(|_| file.read_exact(&mut buffer))
-                    .map_err(|e| format!("cannot be read: {e}"))?;
+                    .and_then(|_| file.read_exact(&mut buffer))?;
                 Ok(buffer)
             }
         }

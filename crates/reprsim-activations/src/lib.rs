@@ -9,6 +9,7 @@
 //! Headers are never believed: sizes are checked against the file before anything
 //! is allocated, and every error says which file is wrong and how.
 
+mod contents;
 mod elements;
 mod error;
 mod file;
@@ -19,8 +20,8 @@ mod npz;
 mod pool;
 mod safetensors_file;
 
-pub use error::ActivationError;
+pub use error::{ActivationError, DifferentSamples, Problem};
 pub use file::{ActivationFile, StoredLayer};
 pub use ids::SampleIds;
 pub use matrix::LayerMatrix;
-pub use pool::Pool;
+pub use pool::{Pool, ShapeError, UnknownPool};

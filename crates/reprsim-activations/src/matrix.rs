@@ -1,13 +1,16 @@
 //! A stored layer as a matrix.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use crate::elements::Array;
+use crate::error::{ActivationError, Problem};
 use crate::pool::Pool;
 
 /// A layer as a matrix `[n, d]`, read by rows.
 #[derive(Clone, Debug)]
 pub struct LayerMatrix {
+    pub(crate) path: PathBuf,
     pub(crate) array: Array,
     pub(crate) pool: Option<Pool>,
     pub(crate) shape: [usize; 2],
@@ -25,11 +28,19 @@ impl LayerMatrix {
     /// Reads rows into `out`, row-major, `rows.len() * d` values.
     ///
     /// # Errors
-    /// What went wrong with the file.
-    pub fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String> {
+    /// What went wrong with the file, or [`Problem::Rows`].
+    pub fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), ActivationError> {
+        (self.read_rows(rows, out)).map_err(|problem| ActivationError::new(&self.path, problem))
+    }
+
+    fn read_rows(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Problem> {
         let [n, d] = self.shape;
-        if rows.end > n || out.len() != rows.len() * d {
-            return Err(format!("rows {rows:?} of {n} do not fit"));
+        if rows.end > n || rows.len().checked_mul(d) != Some(out.len()) {
+            return Err(Problem::Rows {
+                start: rows.start,
+                end: rows.end,
+                rows: n,
+            });
         }
         let sample = self.array.sample();
         match self.pool {

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
+use crate::contents::Contents;
 use crate::elements::{Array, Bytes, Element, size};
-use crate::file::Contents;
+use crate::error::Problem;
 use crate::ids::{ARRAY, Integers};
 
 /// The longest header that is believed; NumPy's own limit is a sixth of it.
@@ -37,12 +38,13 @@ pub(crate) enum Found {
 }
 
 impl Header {
-    pub fn read(from: &mut impl Read) -> Result<Self, String> {
-        let short = |_| "is too short for a .npy file".to_string();
+    pub fn read(from: &mut impl Read) -> Result<Self, Problem> {
+        let damaged = |what: &str| Problem::Damaged(what.into());
+        let short = |_| damaged("is too short for a .npy file");
         let mut head = [0; 8];
         from.read_exact(&mut head).map_err(short)?;
         if &head[..6] != b"\x93NUMPY" {
-            return Err("does not begin as a .npy file".into());
+            return Err(damaged("does not begin as a .npy file"));
         }
         // Version 1 has a length of two bytes, later ones of four.
         let wide = head[6] > 1;
@@ -51,13 +53,13 @@ impl Header {
         from.read_exact(&mut length[..count]).map_err(short)?;
         let text = u32::from_le_bytes(length) as usize;
         if text > HEADER_BYTES {
-            return Err(format!("its header claims {text} bytes"));
+            return Err(Problem::Damaged(format!("its header claims {text} bytes")));
         }
         let mut whole = head.to_vec();
         whole.extend(&length[..count]);
         whole.resize(8 + count + text, 0);
         from.read_exact(&mut whole[8 + count..])
-            .map_err(|_| "its header is cut off")?;
+            .map_err(|_| damaged("its header is cut off"))?;
         // The time its parser takes doubles with each bracket within another; the
         // header of a plain array has one brace and one parenthesis.
         let count = |brackets: &[u8]| {
@@ -65,17 +67,23 @@ impl Header {
             text.filter(|b| brackets.contains(b)).count()
         };
         if count(b"{") > 1 || count(b"([") > 6 {
-            return Err("its header is damaged, or that of a structured array".into());
+            return Err(damaged(
+                "its header is damaged, or that of a structured array",
+            ));
         }
-        let header = NpyHeader::from_reader(Cursor::new(&whole))
-            .map_err(|e| format!("its header is damaged: {e}"))?;
+        let header = NpyHeader::from_reader(Cursor::new(&whole)).map_err(|e| Problem::Unsound {
+            what: "its header is damaged",
+            source: e.into(),
+        })?;
         if header.uses_pickled_array() {
-            return Err(
-                "holds Python objects, not numbers; save it with a float dtype".to_string(),
-            );
+            return Err(Problem::Type(
+                "holds Python objects, not numbers; save it with a float dtype".into(),
+            ));
         }
         let DType::Plain(kind) = header.dtype() else {
-            return Err("is a structured array; known: float16, float32, float64".into());
+            return Err(Problem::Type(
+                "is a structured array; known: float16, float32, float64".into(),
+            ));
         };
         let bytes = kind.size_field() as usize;
         let element = match (kind.type_char(), kind.size_field()) {
@@ -91,17 +99,17 @@ impl Header {
                 signed: false,
             },
             _ => {
-                return Err(format!(
+                return Err(Problem::Type(format!(
                     "has type '{kind}'; known: float16, float32, float64 (bfloat16 in safetensors)"
-                ));
+                )));
             }
         };
         let shape = (header.shape().iter())
             .map(|d| usize::try_from(*d).ok())
             .collect::<Option<Vec<usize>>>()
-            .ok_or("its shape is beyond this machine")?;
-        let data =
-            size(&shape, bytes).ok_or_else(|| format!("its shape {shape:?} is beyond any file"))?;
+            .ok_or_else(|| damaged("its shape is beyond this machine"))?;
+        let data = size(&shape, bytes)
+            .ok_or_else(|| Problem::Damaged(format!("its shape {shape:?} is beyond any file")))?;
         Ok(Self {
             kind: element,
             big_endian: kind.endianness() == Endianness::Big,
@@ -112,7 +120,7 @@ impl Header {
         })
     }
 
-    pub fn found(self, name: &str, bytes: Bytes) -> Result<Found, String> {
+    pub fn found(self, name: &str, bytes: Bytes) -> Result<Found, Problem> {
         let array = |element| Array {
             element,
             big_endian: self.big_endian,
@@ -131,22 +139,25 @@ impl Header {
                 // Its elements are not read as floats.
                 array: array(Element::F64),
             })),
-            Kind::Integer { .. } => Err(format!(
+            Kind::Integer { .. } => Err(Problem::Type(format!(
                 "'{name}' holds integers; activations are float16, float32 or float64"
-            )),
+            ))),
         }
     }
 }
 
-pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, String> {
-    let length = file.metadata().map_err(|e| e.to_string())?.len();
+pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, Problem> {
+    let length = file.metadata()?.len();
     let header = Header::read(&mut file)?;
-    let (claimed, held) = (header.data as u64, length - header.length as u64);
+    let (claimed, held) = (
+        header.data as u64,
+        length.saturating_sub(header.length as u64),
+    );
     if claimed != held {
-        return Err(format!(
+        return Err(Problem::Damaged(format!(
             "its header says {claimed} bytes of data and the file holds {held}: it is truncated or \
              longer than it says"
-        ));
+        )));
     }
     let bytes = Bytes::File {
         offset: header.length as u64,
@@ -158,6 +169,6 @@ pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, String
             integers: None,
             layers: vec![(name, array)],
         }),
-        Found::Integers(_) => Err("holds sample ids alone, no layer".into()),
+        Found::Integers(_) => Err(Problem::Format("holds sample ids alone, no layer".into())),
     }
 }

@@ -5,8 +5,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
+use crate::contents::Contents;
 use crate::elements::Bytes;
-use crate::file::Contents;
+use crate::error::Problem;
 use crate::npy::{Found, Header};
 
 /// An array that is this much larger than what is stored of it ...
@@ -14,15 +15,19 @@ const EXPANSION: u64 = 100;
 /// ... and larger than this is a trap: activations do not compress so.
 const SUSPICIOUS_BYTES: u64 = 64 << 20;
 
-pub(crate) fn read(mut file: File) -> Result<Contents, String> {
+pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
     let entries = entries(&mut file);
-    let damaged = |e: zip::result::ZipError| format!("is not a sound .npz archive: {e}");
+    let damaged = |e: zip::result::ZipError| Problem::Unsound {
+        what: "is not a sound .npz archive",
+        source: e.into(),
+    };
+    let wrong = |words: &str| Err(Problem::Damaged(words.into()));
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
     if entries.is_some_and(|count| count != archive.len()) {
-        return Err("it has two members of the same name".into());
+        return wrong("it has two members of the same name");
     }
     if archive.has_overlapping_files().map_err(damaged)? {
-        return Err("its members overlap: it is not an archive of arrays".into());
+        return wrong("its members overlap: it is not an archive of arrays");
     }
     let mut contents = Contents {
         ids: None,
@@ -33,32 +38,35 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
         let mut member = archive.by_index(i).map_err(damaged)?;
         let name = member.name().map_err(damaged)?.to_string();
         let Some(layer) = name.strip_suffix(".npy").map(String::from) else {
-            return Err(format!("its member '{name}' is not an .npy file"));
+            return Err(Problem::Format(format!(
+                "its member '{name}' is not an .npy file"
+            )));
         };
         let (size, stored) = (member.size(), member.compressed_size());
         if size > SUSPICIOUS_BYTES && size / EXPANSION > stored {
-            return Err(format!(
+            return Err(Problem::Damaged(format!(
                 "its member '{name}' grows from {stored} to {size} bytes: these are not activations"
-            ));
+            )));
         }
-        let wrong = |reason: String| format!("its member '{name}': {reason}");
+        let wrong = |problem: Problem| Problem::Member {
+            member: name.clone(),
+            problem: Box::new(problem),
+        };
         let header = Header::read(&mut member).map_err(wrong)?;
         let claimed = header.data as u64;
+        let unlike = |held: u64| {
+            wrong(Problem::Damaged(format!(
+                "its header says {claimed} bytes of data and it holds {held}"
+            )))
+        };
         if size != claimed + header.length as u64 {
-            return Err(wrong(format!(
-                "its header says {claimed} bytes of data and it holds {}",
-                size.saturating_sub(header.length as u64)
-            )));
+            return Err(unlike(size.saturating_sub(header.length as u64)));
         }
         // No more is allocated at once than has been seen of the member.
         let mut bytes = Vec::new();
-        (member.by_ref().take(claimed + 1).read_to_end(&mut bytes))
-            .map_err(|e| wrong(e.to_string()))?;
+        (member.by_ref().take(claimed + 1).read_to_end(&mut bytes)).map_err(|e| wrong(e.into()))?;
         if bytes.len() as u64 != claimed {
-            return Err(wrong(format!(
-                "its header says {claimed} bytes of data and it holds {}",
-                bytes.len()
-            )));
+            return Err(unlike(bytes.len() as u64));
         }
         let found = header
             .found(&layer, Bytes::Memory(bytes.into()))

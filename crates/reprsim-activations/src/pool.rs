@@ -18,20 +18,57 @@ pub enum Pool {
     Last,
 }
 
+/// An array whose shape cannot be made a matrix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// An axis of no length, where others are pooled.
+    #[error("shape {0:?} has an axis of length 0")]
+    EmptyAxis(Vec<usize>),
+    /// More than two axes, and no word of what to do with them.
+    #[error(
+        "shape {shape:?} is not [samples, dimensions]; if it is {axes}, say how to make it so \
+         with --pool"
+    )]
+    NoPool {
+        /// The shape.
+        shape: Vec<usize>,
+        /// What the axes may be.
+        axes: &'static str,
+    },
+    /// A pooling over tokens of an array that has none.
+    #[error(
+        "shape {0:?} is read as [samples, channels, height, width], which has no first or last \
+         token: take --pool mean, max or flatten"
+    )]
+    NoTokens(Vec<usize>),
+    /// A number of axes that has no meaning.
+    #[error(
+        "shape {0:?} is not [samples, dimensions], [samples, tokens, dimensions] or [samples, \
+         channels, height, width]"
+    )]
+    Axes(Vec<usize>),
+}
+
+/// A name that no pooling has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", reprsim_base::unknown("pooling", .0, &Pool::NAMES))]
+pub struct UnknownPool(pub String);
+
 impl Pool {
     /// All names.
     pub const NAMES: [&str; 5] = ["flatten", "mean", "max", "first", "last"];
 
     /// The shape `[n, d]` of an array of `shape` after pooling.
-    pub(crate) fn matrix_shape(pool: Option<Self>, shape: &[usize]) -> Result<[usize; 2], String> {
-        let unclear = |axes: &str| {
-            format!(
-                "shape {shape:?} is not [samples, dimensions]; if it is {axes}, say how to make \
-                 it so with --pool"
-            )
+    pub(crate) fn matrix_shape(
+        pool: Option<Self>,
+        shape: &[usize],
+    ) -> Result<[usize; 2], ShapeError> {
+        let unclear = |axes: &'static str| ShapeError::NoPool {
+            shape: shape.to_vec(),
+            axes,
         };
         if shape.len() > 2 && shape[1..].contains(&0) {
-            return Err(format!("shape {shape:?} has an axis of length 0"));
+            return Err(ShapeError::EmptyAxis(shape.to_vec()));
         }
         match *shape {
             [n, d] => Ok([n, d]),
@@ -44,15 +81,9 @@ impl Pool {
                 None => Err(unclear("[samples, channels, height, width]")),
                 Some(Self::Flatten) => Ok([n, c * h * w]),
                 Some(Self::Mean | Self::Max) => Ok([n, c]),
-                Some(Self::First | Self::Last) => Err(format!(
-                    "shape {shape:?} is read as [samples, channels, height, width], which has no \
-                     first or last token: take --pool mean, max or flatten"
-                )),
+                Some(Self::First | Self::Last) => Err(ShapeError::NoTokens(shape.to_vec())),
             },
-            _ => Err(format!(
-                "shape {shape:?} is not [samples, dimensions], [samples, tokens, dimensions] or \
-                 [samples, channels, height, width]"
-            )),
+            _ => Err(ShapeError::Axes(shape.to_vec())),
         }
     }
 
@@ -96,16 +127,16 @@ impl Pool {
 }
 
 impl FromStr for Pool {
-    type Err = String;
+    type Err = UnknownPool;
 
-    fn from_str(name: &str) -> Result<Self, String> {
+    fn from_str(name: &str) -> Result<Self, UnknownPool> {
         match name {
             "flatten" => Ok(Self::Flatten),
             "mean" => Ok(Self::Mean),
             "max" => Ok(Self::Max),
             "first" => Ok(Self::First),
             "last" => Ok(Self::Last),
-            _ => Err(format!("'{name}' is not one of {}", Self::NAMES.join(", "))),
+            _ => Err(UnknownPool(name.to_string())),
         }
     }
 }

@@ -11,34 +11,37 @@ use safetensors::tensor::TensorInfo;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::contents::{Contents, natural_key};
 use crate::elements::{Array, Bytes, Element, size};
-use crate::file::{Contents, natural_key};
+use crate::error::Problem;
 use crate::ids::{ARRAY, Integers, SampleIds};
 
 /// The longest header that is believed.
 const HEADER_BYTES: u64 = 100 << 20;
 
-pub(crate) fn read(mut file: File) -> Result<Contents, String> {
-    let length = file.metadata().map_err(|e| e.to_string())?.len();
+pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
+    let length = file.metadata()?.len();
     let mut prefix = [0; 8];
     file.read_exact(&mut prefix)
-        .map_err(|_| "is too short for a safetensors file")?;
+        .map_err(|_| Problem::Damaged("is too short for a safetensors file".into()))?;
     let header_length = u64::from_le_bytes(prefix);
     if header_length > HEADER_BYTES || header_length + 8 > length {
-        return Err(format!(
+        return Err(Problem::Damaged(format!(
             "its header claims {header_length} bytes, of a file of {length}: it is truncated or \
              not a safetensors file"
-        ));
+        )));
     }
     let mut header = vec![0; header_length as usize];
-    file.read_exact(&mut header).map_err(|e| e.to_string())?;
-    let header: Header =
-        serde_json::from_slice(&header).map_err(|e| format!("its header is damaged: {e}"))?;
+    file.read_exact(&mut header)?;
+    let header: Header = serde_json::from_slice(&header).map_err(|e| Problem::Unsound {
+        what: "its header is damaged",
+        source: e.into(),
+    })?;
     let mut found = header.layers;
     let mut sorted: Vec<&String> = found.iter().map(|(name, _)| name).collect();
     sorted.sort();
     if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
-        return Err(format!("it has two layers called '{}'", twice[0]));
+        return Err(Problem::LayerTwice(twice[0].clone()));
     }
 
     let start = header_length + 8;
@@ -52,17 +55,17 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
     for (name, info) in &found {
         let (from, to) = info.data_offsets;
         if from != at || to < from {
-            return Err(format!(
+            return Err(Problem::Damaged(format!(
                 "layer '{name}' claims bytes {from} to {to} of the data, where {at} is next"
-            ));
+            )));
         }
         at = to;
     }
     if at != data {
-        return Err(format!(
+        return Err(Problem::Damaged(format!(
             "its layers take {at} bytes and the file holds {data}: it is truncated or longer than \
              it says"
-        ));
+        )));
     }
     let order: Option<Vec<String>> =
         (info.get("layers")).map(|names| names.split(',').map(String::from).collect());
@@ -80,13 +83,13 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
     };
     for (name, info) in &found {
         let (from, to) = info.data_offsets;
-        let array = |element: Element, bytes: usize| -> Result<Array, String> {
+        let array = |element: Element, bytes: usize| -> Result<Array, Problem> {
             if size(&info.shape, bytes) != Some(to - from) {
-                return Err(format!(
+                return Err(Problem::Damaged(format!(
                     "layer '{name}' of shape {:?} cannot be {} bytes",
                     info.shape,
                     to - from
-                ));
+                )));
             }
             Ok(Array {
                 element,
@@ -115,9 +118,9 @@ pub(crate) fn read(mut file: File) -> Result<Contents, String> {
                 continue;
             }
             other => {
-                return Err(format!(
+                return Err(Problem::Type(format!(
                     "layer '{name}' has type {other:?}; known: F16, BF16, F32, F64"
-                ));
+                )));
             }
         };
         let array = array(element, element.bytes())?;

@@ -29,12 +29,17 @@ impl Folder {
         ActivationFile::open(&self.file(name, bytes))
     }
 
-    /// The message about a file that must be refused.
+    /// The message about a file that must be refused, with its causes.
     fn refused(&self, name: &str, bytes: &[u8]) -> String {
         match self.open(name, bytes) {
             Ok(file) => panic!("{name} was taken: {file:?}"),
             Err(error) => {
-                let message = error.to_string();
+                let first: &dyn std::error::Error = &error;
+                let chain = std::iter::successors(Some(first), |e| (*e).source());
+                let message = chain
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(": ");
                 assert!(message.contains(name), "{message}");
                 message
             }
@@ -173,7 +178,7 @@ fn layers_and_samples_keep_their_names_and_order() {
     assert_eq!(names, ["zeta", "alpha"]);
     assert_eq!(file.ids, Some(SampleIds::Numbers(vec![7, -8])));
     let other = SampleIds::Numbers(vec![7, -9]);
-    let message = file.ids.unwrap().check(&other).unwrap_err();
+    let message = file.ids.unwrap().check(&other).unwrap_err().to_string();
     assert!(
         message.contains("row 1") && message.contains("-9"),
         "{message}"

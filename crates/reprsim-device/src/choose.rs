@@ -1,13 +1,10 @@
 //! Which device to compute on, and why.
 
 use burn::tensor::Device;
-use reprsim_base::unknown;
 
 use crate::error::DeviceError;
 use crate::list::{Listed, cores, gpu_adapters};
-
-/// What `--device` and the `device` key accept.
-pub const NAMES: [&str; 6] = ["auto", "cpu", "wgpu", "vulkan", "cuda", "ndarray"];
+use crate::memory::host_memory;
 
 /// A device that was chosen.
 #[derive(Clone, Debug)]
@@ -21,6 +18,13 @@ pub struct Chosen {
     /// Whether it computes on the host's processor with the embedded backend,
     /// where one single-threaded model a core is fastest.
     pub cpu: bool,
+    /// Bytes of memory that it works in, where the system says: of a processor, a software
+    /// GPU and a GPU that shares the host's memory what this process may use of it. A GPU
+    /// with memory of its own does not say.
+    pub memory: Option<u64>,
+    /// Bytes of the largest single buffer that a GPU allows, by which nothing larger can
+    /// lie there in one piece; it says nothing of how many such buffers fit.
+    pub largest_buffer: Option<u64>,
 }
 
 /// Chooses a device by name.
@@ -36,24 +40,16 @@ pub fn choose(name: &str) -> Result<Chosen, DeviceError> {
         "auto" => {
             let adapters = gpu_adapters();
             Ok(match adapters.iter().find(|a| a.auto) {
-                Some(adapter) => Chosen {
-                    device: gpu_device(adapter),
-                    name: format!("{} ({}, {})", adapter.name, adapter.kind, adapter.interface),
-                    why: "the first real GPU that wgpu found".into(),
-                    cpu: false,
-                },
-                None => Chosen {
-                    why: match adapters.first() {
-                        None if cfg!(feature = "wgpu") => "no GPU was found".into(),
-                        None => "this build has no GPU backend".into(),
-                        Some(software) => format!(
-                            "the only GPU found is a software one ({}), which is slower than the CPU \
+                Some(adapter) => gpu(adapter, "the first real GPU that wgpu found"),
+                None => cpu(&match adapters.first() {
+                    None if cfg!(feature = "wgpu") => "no GPU was found".into(),
+                    None => "this build has no GPU backend".into(),
+                    Some(software) => format!(
+                        "the only GPU found is a software one ({}), which is slower than the CPU \
                          itself; --device wgpu takes it all the same",
-                            software.name
-                        ),
-                    },
-                    ..cpu("")
-                },
+                        software.name
+                    ),
+                }),
             })
         }
         "cpu" => Ok(cpu("asked for")),
@@ -62,33 +58,12 @@ pub fn choose(name: &str) -> Result<Chosen, DeviceError> {
             require(name == "wgpu" || cfg!(feature = "vulkan"), name)?;
             // Prefer a real GPU; take what there is.
             let adapters = gpu_adapters();
-            let adapter = adapters
-                .iter()
-                .find(|a| a.auto)
-                .or(adapters.first())
-                .ok_or_else(|| {
-                    DeviceError(
-                        "no wgpu device was found\n  install a Vulkan driver (on Debian: \
-                         mesa-vulkan-drivers is a software one) or use --device cpu"
-                            .into(),
-                    )
-                })?;
-            Ok(Chosen {
-                device: gpu_device(adapter),
-                name: format!("{} ({}, {})", adapter.name, adapter.kind, adapter.interface),
-                why: "asked for".into(),
-                cpu: false,
-            })
+            let adapter = (adapters.iter().find(|a| a.auto)).or(adapters.first());
+            Ok(gpu(adapter.ok_or(DeviceError::NoGpu)?, "asked for"))
         }
-        "cuda" => {
-            require(cfg!(feature = "cuda"), name)?;
-            cuda()
-        }
-        "ndarray" => {
-            require(cfg!(feature = "ndarray"), name)?;
-            ndarray()
-        }
-        other => Err(DeviceError(unknown("device", other, &NAMES))),
+        "cuda" => cuda(),
+        "ndarray" => ndarray(),
+        other => Err(DeviceError::Unknown(other.into())),
     }
 }
 
@@ -98,26 +73,41 @@ fn cpu(why: &str) -> Chosen {
         name: format!("CPU ({} cores, burn's flex backend)", cores()),
         why: why.into(),
         cpu: true,
+        memory: host_memory(),
+        largest_buffer: None,
+    }
+}
+
+fn gpu(adapter: &Listed, why: &str) -> Chosen {
+    Chosen {
+        device: gpu_device(adapter),
+        name: format!("{} ({}, {})", adapter.name, adapter.kind, adapter.interface),
+        why: why.into(),
+        cpu: false,
+        memory: match adapter.shares_memory() {
+            true => host_memory(),
+            false => None,
+        },
+        largest_buffer: adapter.largest_buffer,
     }
 }
 
 fn require(built: bool, name: &str) -> Result<(), DeviceError> {
-    if built {
-        return Ok(());
+    match built {
+        true => Ok(()),
+        false => Err(DeviceError::NotBuilt(name.into())),
     }
-    Err(DeviceError(format!(
-        "this build has no {name} backend\n  build it with: cargo build --release --features {name}"
-    )))
 }
 
 #[cfg(feature = "wgpu")]
 fn gpu_device(adapter: &Listed) -> Device {
+    use crate::list::kind;
     use burn::tensor::DeviceKind;
     Device::wgpu(match adapter.kind.as_str() {
-        "discrete GPU" => DeviceKind::DiscreteGpu(0),
-        "integrated GPU" => DeviceKind::IntegratedGpu(0),
-        "virtual GPU" => DeviceKind::VirtualGpu(0),
-        "software GPU" => DeviceKind::Cpu,
+        kind::DISCRETE => DeviceKind::DiscreteGpu(0),
+        kind::INTEGRATED => DeviceKind::IntegratedGpu(0),
+        kind::VIRTUAL => DeviceKind::VirtualGpu(0),
+        kind::SOFTWARE => DeviceKind::Cpu,
         _ => DeviceKind::DefaultDevice,
     })
 }
@@ -134,12 +124,14 @@ fn cuda() -> Result<Chosen, DeviceError> {
         name: "CUDA device 0".into(),
         why: "asked for".into(),
         cpu: false,
+        memory: None,
+        largest_buffer: None,
     })
 }
 
 #[cfg(not(feature = "cuda"))]
 fn cuda() -> Result<Chosen, DeviceError> {
-    require(false, "cuda").and(Ok(cpu("")))
+    Err(DeviceError::NotBuilt("cuda".into()))
 }
 
 #[cfg(feature = "ndarray")]
@@ -153,10 +145,50 @@ fn ndarray() -> Result<Chosen, DeviceError> {
         name: "CPU (burn's ndarray backend)".into(),
         why: "asked for".into(),
         cpu: true,
+        memory: host_memory(),
+        largest_buffer: None,
     })
 }
 
 #[cfg(not(feature = "ndarray"))]
 fn ndarray() -> Result<Chosen, DeviceError> {
-    require(false, "ndarray").and(Ok(cpu("")))
+    Err(DeviceError::NotBuilt("ndarray".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_says_how_much_memory_it_has() {
+        let chosen = choose("cpu");
+        assert!(chosen.is_ok_and(|c| c.cpu && c.memory > Some(1 << 20)));
+    }
+
+    #[test]
+    fn an_unknown_device_names_the_nearest() {
+        let message = choose("wpgu").err().map(|e| e.to_string());
+        assert!(message.is_some_and(|m| m.contains("did you mean 'wgpu'")));
+    }
+
+    #[test]
+    fn what_was_not_built_is_told_with_its_remedy() {
+        for (name, built) in [
+            ("wgpu", cfg!(feature = "wgpu")),
+            ("cuda", cfg!(feature = "cuda")),
+            ("ndarray", cfg!(feature = "ndarray")),
+        ] {
+            if !built {
+                assert_eq!(choose(name).err(), Some(DeviceError::NotBuilt(name.into())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_gpu_says_how_large_a_buffer_may_be() {
+        // Where the machine has one, a software one included.
+        if let Ok(gpu) = choose("wgpu") {
+            assert!(gpu.largest_buffer > Some(1 << 20), "{gpu:?}");
+        }
+    }
 }

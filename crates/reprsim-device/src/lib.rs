@@ -1,9 +1,13 @@
-//! Which device to compute on, and why.
+//! Which device to compute on, why, and how much memory it has.
 
 mod choose;
 mod error;
 mod list;
+mod memory;
+mod names;
 
-pub use choose::{Chosen, NAMES, choose};
+pub use choose::{Chosen, choose};
 pub use error::DeviceError;
 pub use list::{Listed, cores, list};
+pub use memory::host_memory;
+pub use names::NAMES;

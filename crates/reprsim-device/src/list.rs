@@ -1,5 +1,15 @@
 //! The devices of this machine.
 
+/// What kinds of GPU are called.
+#[cfg_attr(not(feature = "wgpu"), allow(dead_code, reason = "no GPU to name"))]
+pub(crate) mod kind {
+    pub const DISCRETE: &str = "discrete GPU";
+    pub const INTEGRATED: &str = "integrated GPU";
+    pub const VIRTUAL: &str = "virtual GPU";
+    pub const SOFTWARE: &str = "software GPU";
+    pub const OTHER: &str = "other";
+}
+
 /// A device that this machine has.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Listed {
@@ -15,6 +25,15 @@ pub struct Listed {
     pub driver: String,
     /// Whether it is a real GPU, which `auto` would take.
     pub auto: bool,
+    /// Bytes of the largest single buffer that a GPU allows.
+    pub largest_buffer: Option<u64>,
+}
+
+impl Listed {
+    /// Whether it works in the host's memory, as far as is known.
+    pub(crate) fn shares_memory(&self) -> bool {
+        [kind::INTEGRATED, kind::SOFTWARE].contains(&self.kind.as_str())
+    }
 }
 
 /// The CPU and all GPUs that wgpu finds on this machine.
@@ -26,6 +45,7 @@ pub fn list() -> Vec<Listed> {
         interface: "flex".into(),
         driver: String::new(),
         auto: false,
+        largest_buffer: None,
     }];
     devices.extend(gpu_adapters());
     devices
@@ -51,11 +71,11 @@ pub(crate) fn gpu_adapters() -> Vec<Listed> {
             Listed {
                 option: "wgpu".into(),
                 kind: match info.device_type {
-                    wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-                    wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-                    wgpu::DeviceType::VirtualGpu => "virtual GPU",
-                    wgpu::DeviceType::Cpu => "software GPU",
-                    wgpu::DeviceType::Other => "other",
+                    wgpu::DeviceType::DiscreteGpu => kind::DISCRETE,
+                    wgpu::DeviceType::IntegratedGpu => kind::INTEGRATED,
+                    wgpu::DeviceType::VirtualGpu => kind::VIRTUAL,
+                    wgpu::DeviceType::Cpu => kind::SOFTWARE,
+                    wgpu::DeviceType::Other => kind::OTHER,
                 }
                 .into(),
                 interface: format!("{:?}", info.backend),
@@ -69,6 +89,7 @@ pub(crate) fn gpu_adapters() -> Vec<Listed> {
                         | wgpu::DeviceType::VirtualGpu
                 ),
                 name: info.name,
+                largest_buffer: Some(adapter.limits().max_buffer_size),
             }
         })
         .collect()

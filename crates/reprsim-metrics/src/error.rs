@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use faer::linalg::svd::SvdError;
+
+/// What stands behind an error, whoever made it.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// A failure that is not a property of the data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricError {
     /// Two layers have different numbers of rows.
@@ -18,20 +23,89 @@ pub enum MetricError {
         /// Its rows.
         n_b: usize,
     },
+    /// More rows than can be numbered.
+    #[error("layer '{layer}' has {rows} rows; the most is {}", u32::MAX)]
+    TooManyRows {
+        /// The layer.
+        layer: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// Values that are no matrix.
+    #[error("{values} values are not a matrix of {n} x {d}")]
+    Shape {
+        /// How many values there are.
+        values: usize,
+        /// Rows.
+        n: usize,
+        /// Columns.
+        d: usize,
+    },
+    /// Rows that a matrix does not have, or a place that does not hold them.
+    #[error("rows {start} to {end} of a matrix of {n} x {d} do not fit into {room} values")]
+    Rows {
+        /// The first row asked for.
+        start: usize,
+        /// The row after the last.
+        end: usize,
+        /// Rows of the matrix.
+        n: usize,
+        /// Its columns.
+        d: usize,
+        /// Values that there is room for.
+        room: usize,
+    },
+    /// A number that no layer of the set has.
+    #[error("layer number {layer} of a set of {layers}")]
+    NoSuchLayer {
+        /// The number.
+        layer: usize,
+        /// How many layers there are.
+        layers: usize,
+    },
+    /// Permutations of another number of samples.
+    #[error("permutations of {permuted} samples do not permute {rows} rows")]
+    Permutations {
+        /// The samples that are permuted.
+        permuted: usize,
+        /// The rows of the layers.
+        rows: usize,
+    },
+    /// Blocks of another number of samples.
+    #[error("{blocks} rows have a block and the layers have {rows} rows")]
+    Blocks {
+        /// The rows that have a block.
+        blocks: usize,
+        /// The rows of the layers.
+        rows: usize,
+    },
+    /// Neighbours were asked for, and none.
+    #[error("k = 0: at least one neighbour is needed")]
+    NoNeighbors,
     /// The device failed.
-    #[error("the device failed: {0}")]
-    Device(String),
+    #[error("the device failed")]
+    Device(#[source] Cause),
     /// Activations cannot be read.
-    #[error("cannot read layer '{layer}': {reason}")]
+    #[error("cannot read layer '{layer}'")]
     Source {
         /// The layer.
         layer: String,
         /// What is wrong.
-        reason: String,
+        source: Cause,
     },
     /// A decomposition did not converge.
     #[error("the singular value decomposition of layer '{0}' did not converge")]
     Decomposition(String),
+}
+
+/// A name that no measure has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", reprsim_base::unknown("measure", name, known))]
+pub struct UnknownMeasure {
+    /// The name.
+    pub name: String,
+    /// The names that would do.
+    pub known: Vec<&'static str>,
 }
 
 /// Why a measure has no value for an input.
@@ -63,6 +137,16 @@ pub enum Undefined {
     /// The estimate of a layer's own variance is not positive: the samples say
     /// too little about it for a ratio to mean anything.
     NoVariance,
+    /// A singular value decomposition did not converge.
+    NoConvergence,
+    /// The formula has no finite value here.
+    NoFiniteValue,
+}
+
+impl From<SvdError> for Undefined {
+    fn from(_: SvdError) -> Self {
+        Self::NoConvergence
+    }
 }
 
 impl fmt::Display for Undefined {
@@ -76,6 +160,8 @@ impl fmt::Display for Undefined {
             Self::ConstantSample => f.write_str("a sample is the same in every dimension"),
             Self::ZeroMedianDistance => f.write_str("half of all samples are equal"),
             Self::NoVariance => f.write_str("estimated variance is not positive"),
+            Self::NoConvergence => f.write_str("a singular value decomposition did not converge"),
+            Self::NoFiniteValue => f.write_str("the formula has no finite value"),
         }
     }
 }

@@ -48,12 +48,13 @@ impl Set {
     /// gives one value in full.
     ///
     /// # Errors
-    /// [`MetricError`] if activations cannot be read or the device fails. The
-    /// inner results say why CKA is undefined for a pair.
+    /// [`MetricError`] if activations cannot be read, the device fails or a pair is of
+    /// no layers of the set. The inner results say why CKA is undefined for a pair.
     pub fn leave_one_out(
         &self,
         pairs: &[(usize, usize)],
     ) -> Result<Vec<Result<LeaveOneOut, Undefined>>, MetricError> {
+        self.check(pairs)?;
         let n = self.rows();
         if n < 5 {
             let reason = Undefined::TooFewSamples { needed: 5 };
@@ -114,6 +115,7 @@ impl Set {
         measure: &dyn Measure,
         pair: (usize, usize),
     ) -> Result<Value, MetricError> {
+        self.check(&[pair])?;
         let rest: Vec<u32> = (0..self.rows() as u32)
             .filter(|i| *i as usize != sample)
             .collect();

@@ -7,6 +7,8 @@
 //! the variance of a mean over n/2 of n, (1 - 1/2) s^2 / (n/2), is s^2 / n.
 //! (McCarthy 1969; Politis, Romano, Wolf 1999, "Subsampling".)
 
+use std::collections::BTreeMap;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -23,30 +25,71 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// Half-samples to draw.
+#[derive(Clone, Copy, Debug)]
+pub struct HalfSamples<'a> {
+    /// How many.
+    pub draws: usize,
+    /// The same seed draws the same halves.
+    pub seed: u64,
+    /// The block of each row, where rows of one block depend on each other: blocks are
+    /// then drawn whole. Empty: each row by itself.
+    pub blocks: &'a [u32],
+}
+
+impl HalfSamples<'_> {
+    /// The rows of each half, in the order of the whole, so that ties go the same way.
+    fn halves(&self, rows: usize) -> impl Iterator<Item = Vec<u32>> {
+        let mut units: Vec<Vec<u32>> = Vec::new();
+        if self.blocks.is_empty() {
+            units.extend((0..rows as u32).map(|row| vec![row]));
+        } else {
+            let mut of_block: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for (row, block) in self.blocks.iter().enumerate() {
+                of_block.entry(*block).or_default().push(row as u32);
+            }
+            units.extend(of_block.into_values());
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut order: Vec<u32> = (0..units.len() as u32).collect();
+        (0..self.draws).map(move |_| {
+            order.shuffle(&mut rng);
+            let mut half: Vec<u32> = (order[..order.len() / 2].iter())
+                .flat_map(|unit| units[*unit as usize].iter().copied())
+                .collect();
+            half.sort_unstable();
+            half
+        })
+    }
+}
+
 impl Set {
     /// 95 % intervals over samples of each measure (outer) and pair of layers
-    /// (inner) around `values`, from `draws` half-samples; `None` where a measure
-    /// has no value on half of the samples.
+    /// (inner) around `values`; `None` where a measure has no value on half of the
+    /// samples.
     ///
     /// # Errors
-    /// As [`Set::compare`]. `on_draw` hears how many are done.
+    /// As [`Set::compare`], and [`MetricError::Blocks`] if there are blocks but not one
+    /// a row. `on_draw` hears how many are done.
     pub fn intervals(
         &self,
         measures: &[&dyn Measure],
         pairs: &[(usize, usize)],
         values: &[Vec<Option<f64>>],
-        draws: usize,
-        seed: u64,
+        halves: &HalfSamples<'_>,
         on_draw: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<Option<Interval>>>, MetricError> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<u32> = (0..self.rows() as u32).collect();
-        let mut drawn = vec![vec![Vec::with_capacity(draws); pairs.len()]; measures.len()];
-        for draw in 0..draws {
-            order.shuffle(&mut rng);
-            // In the order of the whole, so that ties go the same way.
-            let mut half = order[..order.len() / 2].to_vec();
-            half.sort_unstable();
+        self.check(pairs)?;
+        let (rows, blocks, draws) = (self.rows(), halves.blocks.len(), halves.draws);
+        if blocks != 0 && blocks != rows {
+            return Err(MetricError::Blocks { blocks, rows });
+        }
+        // Without a value there is nothing to put an interval around.
+        if values.iter().flatten().all(Option::is_none) {
+            return Ok(vec![vec![None; pairs.len()]; measures.len()]);
+        }
+        let mut drawn = vec![vec![Vec::new(); pairs.len()]; measures.len()];
+        for (draw, half) in halves.halves(rows).enumerate() {
             let scores =
                 self.subset(&half)
                     .compare(measures, pairs, &Permutations::none(), &mut |_| ())?;

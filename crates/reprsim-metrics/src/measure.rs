@@ -87,14 +87,20 @@ pub struct Properties {
     pub name: &'static str,
     /// The published name of the same idea, by which it can be asked for too.
     pub alias: Option<&'static str>,
-    /// In words.
+    /// In a few words.
     pub title: &'static str,
+    /// What it computes and whose idea it is, in a sentence or two for readers of a
+    /// report.
+    pub what: &'static str,
     /// The set of definitions.
     pub mode: Mode,
     /// The estimator.
     pub estimator: &'static str,
     /// Smallest and largest value.
     pub range: (Bound, Bound),
+    /// What the ends of the range mean, for readers of a report: "from 0 (...) to
+    /// 1 (...)". The upper end is always that of the more alike.
+    pub range_in_words: &'static str,
     /// Whether swapping the layers leaves the value.
     pub symmetric: bool,
     /// What may be done to a layer without changing the value.
@@ -161,6 +167,19 @@ impl Invariances {
         translation: false,
         ..Self::AXES
     };
+
+    /// The names of the transformations that leave the value.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.scale, "scale"),
+            (self.translation, "translation"),
+            (self.orthogonal, "rotation"),
+            (self.linear, "linear maps"),
+        ]
+        .into_iter()
+        .filter(|(keeps, _)| *keeps)
+        .map(|(_, name)| name)
+    }
 }
 
 /// A formula over the terms of its family.

@@ -54,7 +54,8 @@ pub(crate) fn compare(
     let known: Vec<(usize, usize)> = pairs.iter().copied().filter(usable).collect();
     // One epoch in a random order. Sums of n (n - 3) HSIC_1 give a last, shorter
     // batch the weight that it has.
-    let order = Permutations::random(n, 1, SEED);
+    let drawn = if known.is_empty() { 0 } else { n };
+    let order = Permutations::random(drawn, 1, SEED);
     let order = order.iter().next().unwrap_or_default();
     let batches: Vec<&[u32]> = order.chunks(BATCH).filter(|b| b.len() >= 4).collect();
     let run = |map: Option<&[u32]>| sums(&layers, &known, &batches, map);

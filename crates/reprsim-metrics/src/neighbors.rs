@@ -285,7 +285,9 @@ impl NeighborStage {
             let view = view?;
             layers.push(match view.degenerate {
                 Some(reason) => Err(reason),
-                None if view.rows() <= k => Err(Undefined::TooFewSamples { needed: k + 1 }),
+                None if view.rows() <= k => Err(Undefined::TooFewSamples {
+                    needed: k.saturating_add(1),
+                }),
                 None => Ok(Neighbors::find(&view, k)?),
             });
         }

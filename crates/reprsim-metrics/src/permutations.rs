@@ -67,6 +67,11 @@ impl Permutations {
         }
     }
 
+    /// How many samples they permute; `None` if there is no permutation.
+    pub(crate) fn samples(&self) -> Option<usize> {
+        self.maps.first().map(Vec::len)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.maps.len()

@@ -13,11 +13,12 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use crate::kernel::{Kernel, KernelLayer, tiles};
+use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
 use crate::source::HostValues;
 use crate::view::{View, rows_within};
-use crate::{MetricError, Options, Undefined, Value};
+use crate::{MetricError, Undefined, Value};
 
 /// Rows added up in f32 before the sum goes on in f64.
 const ROWS_A_PRODUCT: usize = 8192;
@@ -32,15 +33,6 @@ const ROWS_BYTES: usize = 128 << 20;
 pub(crate) struct KernelResult {
     pub observed: Result<KernelPair, Undefined>,
     pub permuted: Vec<KernelPair>,
-}
-
-/// The way to the products of linear kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Space {
-    /// d x d cross-covariances.
-    Feature,
-    /// n x n Gram matrices, in tiles.
-    Gram,
 }
 
 /// Which way costs fewer operations for these pairs of layers, given their
@@ -482,7 +474,8 @@ impl<'a> PermutedProducts<'a> {
         let (a, b) = (set(&|p| p.0), set(&|p| p.1));
         let n = layers[0].view.rows();
         let involved: BTreeSet<usize> = a.iter().chain(&b).copied().collect();
-        let fits = involved.len() * n * n * 4 <= kernel_bytes;
+        let bytes = n.saturating_mul(n).saturating_mul(4 * involved.len());
+        let fits = bytes <= kernel_bytes;
         let width = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).sum::<usize>();
         // A multiplication of features runs about ten times as fast as one that
         // has to gather its entries.

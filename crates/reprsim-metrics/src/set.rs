@@ -8,36 +8,11 @@ use burn::tensor::Device;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
 use crate::neighbors::{NeighborStage, Space};
+use crate::options::Options;
 use crate::permutations::{Calibration, Permutations};
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
 use crate::{Layer, MetricError, Undefined, Value, minibatch, products};
-
-/// How to compute.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Neighbours of the measures that use them.
-    pub k: usize,
-    /// Bytes of activations kept on the device at a time; what is beyond is read
-    /// again from its source whenever it is needed.
-    pub resident_bytes: usize,
-    /// Bytes of n x n kernel matrices kept for permutations; what is beyond is
-    /// computed again for each.
-    pub kernel_bytes: usize,
-    /// The way to the products of linear kernels; absent: the cheaper.
-    pub space: Option<products::Space>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            k: 10,
-            resident_bytes: 1 << 30,
-            kernel_bytes: 1 << 30,
-            space: None,
-        }
-    }
-}
 
 /// A measure of one pair of layers.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,7 +85,8 @@ impl Set {
     /// A set of the layers of `models`; layers are numbered through in order.
     ///
     /// # Errors
-    /// [`MetricError::RowsDiffer`] if layers have different numbers of rows.
+    /// [`MetricError::RowsDiffer`] if layers have different numbers of rows, or
+    /// [`MetricError::TooManyRows`].
     pub fn new(
         models: Vec<Vec<Layer>>,
         device: &Device,
@@ -121,6 +97,12 @@ impl Set {
             .collect();
         let layers: Vec<Layer> = models.into_iter().flatten().collect();
         for layer in &layers {
+            if u32::try_from(layer.rows()).is_err() {
+                return Err(MetricError::TooManyRows {
+                    layer: layer.name.clone(),
+                    rows: layer.rows(),
+                });
+            }
             if layer.rows() != layers[0].rows() {
                 return Err(MetricError::RowsDiffer {
                     a: layers[0].name.clone(),
@@ -165,6 +147,15 @@ impl Set {
         self.layers.first().map_or(0, Layer::rows)
     }
 
+    /// Whether all numbers in `pairs` are those of layers.
+    pub(crate) fn check(&self, pairs: &[(usize, usize)]) -> Result<(), MetricError> {
+        let layers = self.layers.len();
+        match pairs.iter().flat_map(|(i, j)| [*i, *j]).max() {
+            Some(layer) if layer >= layers => Err(MetricError::NoSuchLayer { layer, layers }),
+            _ => Ok(()),
+        }
+    }
+
     /// Two layers alone, as layers 0 and 1 of two models.
     pub(crate) fn pair(&self, (i, j): (usize, usize)) -> Self {
         Self {
@@ -190,8 +181,10 @@ impl Set {
     /// what is being computed.
     ///
     /// # Errors
-    /// [`MetricError`] if activations cannot be read or the device fails.
-    /// Degenerate input is no error: its scores say why they have no value.
+    /// [`MetricError`] if activations cannot be read, the device fails, a pair is of
+    /// no layers of the set or permutations are of other samples, or a measure is to
+    /// use no neighbours. Degenerate input is no error: its scores say why they have no
+    /// value.
     pub fn compare(
         &self,
         measures: &[&dyn Measure],
@@ -200,6 +193,13 @@ impl Set {
         on_stage: &mut dyn FnMut(&str),
     ) -> Result<Vec<Vec<Score>>, MetricError> {
         let n = self.rows();
+        self.check(pairs)?;
+        if let Some(permuted) = permutations.samples().filter(|samples| *samples != n) {
+            return Err(MetricError::Permutations { permuted, rows: n });
+        }
+        if self.options.k == 0 && measures.iter().any(|m| m.properties().uses_k) {
+            return Err(MetricError::NoNeighbors);
+        }
         let mut scores: Vec<Vec<Score>> = measures
             .iter()
             .map(|m| {
@@ -240,6 +240,12 @@ impl Set {
         }
         for (measure, scores) in measures.iter().zip(&mut scores) {
             let chance = measure.chance(n, self.options.k);
+            for score in scores.iter_mut() {
+                if score.value.is_ok_and(|value| !value.is_finite()) {
+                    *score = Score::undefined(Undefined::NoFiniteValue);
+                }
+                score.permuted.retain(|value| value.is_finite());
+            }
             for score in scores.iter_mut().filter(|s| s.value.is_ok()) {
                 score.null_mean = score.null_mean.or(chance);
                 if score.permuted.len() < permutations.len() {

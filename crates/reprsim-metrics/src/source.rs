@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::MetricError;
+use crate::error::{Cause, MetricError};
 
 /// A matrix `[n, d]` of activations, a row a sample.
 pub trait Source: Send + Sync {
@@ -16,50 +16,70 @@ pub trait Source: Send + Sync {
     /// Reads rows into `out`, row-major, `rows.len() * d` values.
     ///
     /// # Errors
-    /// What is wrong, as a sentence for the user.
-    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String>;
+    /// What is wrong; [`MetricError::Source`] names the layer and keeps it.
+    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause>;
 }
 
-/// Activations in memory.
+/// Activations in memory, of any type that f64 holds exactly.
 #[derive(Clone, Debug)]
-pub struct Matrix {
-    values: Vec<f32>,
+pub struct Matrix<T = f32> {
+    values: Vec<T>,
     shape: [usize; 2],
 }
 
-impl Matrix {
+impl<T> Matrix<T> {
     /// A matrix of `n` rows and `d` columns from its values, row-major.
     ///
-    /// # Panics
-    /// If there are not `n * d` values.
-    pub fn new(values: Vec<f32>, n: usize, d: usize) -> Self {
-        assert_eq!(values.len(), n * d, "a matrix of {n} x {d}");
-        Self {
+    /// # Errors
+    /// [`MetricError::Shape`] if there are not `n * d` values.
+    pub fn new(values: Vec<T>, n: usize, d: usize) -> Result<Self, MetricError> {
+        if n.checked_mul(d) != Some(values.len()) {
+            return Err(MetricError::Shape {
+                values: values.len(),
+                n,
+                d,
+            });
+        }
+        Ok(Self {
             values,
             shape: [n, d],
-        }
+        })
     }
+}
 
+impl Matrix {
     /// Copies a matrix from the device.
     ///
     /// # Errors
     /// [`MetricError::Device`].
     pub fn from_tensor(tensor: Tensor<2>) -> Result<Self, MetricError> {
         let [n, d] = tensor.dims();
-        Ok(Self::new(HostValues::of(tensor)?.to_vec(), n, d))
+        Self::new(HostValues::of(tensor)?.to_vec(), n, d)
     }
 }
 
-impl Source for Matrix {
+impl<T: Copy + Into<f64> + Send + Sync> Source for Matrix<T> {
     fn shape(&self) -> [usize; 2] {
         self.shape
     }
 
-    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String> {
-        let d = self.shape[1];
-        let values = &self.values[rows.start * d..rows.end * d];
+    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
+        let [n, d] = self.shape;
+        let at = |row: usize| row.checked_mul(d);
+        let values = (at(rows.start).zip(at(rows.end)))
+            .and_then(|(start, end)| self.values.get(start..end))
+            .filter(|values| values.len() == out.len());
+        let Some(values) = values else {
+            return Err(Box::new(MetricError::Rows {
+                start: rows.start,
+                end: rows.end,
+                n,
+                d,
+                room: out.len(),
+            }));
+        };
         for (to, from) in out.iter_mut().zip(values) {
-            *to = f64::from(*from);
+            *to = (*from).into();
         }
         Ok(())
     }
@@ -76,7 +96,7 @@ impl Source for Subset {
         [self.rows.len(), self.inner.shape()[1]]
     }
 
-    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String> {
+    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
         let d = self.inner.shape()[1];
         for (row, out) in self.rows[rows].iter().zip(out.chunks_exact_mut(d.max(1))) {
             let row = *row as usize;
@@ -92,11 +112,10 @@ pub(crate) struct HostValues(TensorData);
 impl HostValues {
     /// Reads them from the device.
     pub fn of<const D: usize>(tensor: Tensor<D>) -> Result<Self, MetricError> {
-        let failed = |e: String| MetricError::Device(e);
-        let data = tensor.try_into_data().map_err(|e| failed(e.to_string()))?;
+        let data = (tensor.try_into_data()).map_err(|e| MetricError::Device(e.into()))?;
         match data.as_slice::<f32>() {
             Ok(_) => Ok(Self(data)),
-            Err(e) => Err(failed(format!("{e:?}"))),
+            Err(e) => Err(MetricError::Device(format!("{e:?}").into())),
         }
     }
 }

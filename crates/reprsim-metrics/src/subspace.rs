@@ -1,9 +1,10 @@
 //! Layers in their bases of left singular vectors, in f64 on the host: what
 //! canonical correlations, Procrustes and regression are made of.
 
-use faer::{Mat, MatRef, Par};
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
+use crate::linalg::{self, thin_qr, thin_svd};
 use crate::pair::SubspacePair;
 use crate::permutations::Permutations;
 use crate::view::{ColumnMap, RowMap, Transform, View};
@@ -53,15 +54,15 @@ impl Basis {
         // The singular values of the small triangular factor are those of X, to
         // full precision, which those of X'X are not.
         let (left, singular, right) = if n >= d {
-            let qr = x.qr();
-            let svd = qr.thin_R().thin_svd().map_err(failed)?;
-            let left = qr.compute_thin_Q() * svd.U();
-            (left, to_vec(svd.S().column_vector()), svd.V().to_owned())
+            let (q, r) = thin_qr(x);
+            let svd = thin_svd(r.as_ref()).map_err(failed)?;
+            let left = linalg::product(q.as_ref(), svd.u.as_ref());
+            (left, svd.singular, svd.v)
         } else {
-            let qr = x.transpose().qr();
-            let svd = qr.thin_R().transpose().thin_svd().map_err(failed)?;
-            let right = qr.compute_thin_Q() * svd.V();
-            (svd.U().to_owned(), to_vec(svd.S().column_vector()), right)
+            let (q, r) = thin_qr(x.transpose());
+            let svd = thin_svd(r.transpose()).map_err(failed)?;
+            let right = linalg::product(q.as_ref(), svd.v.as_ref());
+            (svd.u, svd.singular, right)
         };
         let floor = RANK * singular.first().copied().unwrap_or_default();
         let rank = singular.iter().take_while(|s| **s > floor).count();
@@ -75,15 +76,6 @@ impl Basis {
     }
 }
 
-fn to_vec(column: faer::ColRef<'_, f64>) -> Vec<f64> {
-    column.iter().copied().collect()
-}
-
-/// The singular values of a matrix, descending; empty if they did not converge.
-pub(crate) fn singular_values(matrix: MatRef<'_, f64>) -> Vec<f64> {
-    matrix.singular_values().unwrap_or_default()
-}
-
 /// The bases of all layers of a set.
 pub(crate) struct SubspaceStage {
     layers: Vec<Result<Basis, Undefined>>,
@@ -92,13 +84,11 @@ pub(crate) struct SubspaceStage {
 impl SubspaceStage {
     /// Decomposes the `count` layers of which `view` gives the views.
     ///
-    /// Layers run in parallel and each decomposition on one thread: faer's own
-    /// threads would make the last digits depend on their number.
+    /// Layers run in parallel and each decomposition on one thread.
     pub fn new(
         count: usize,
         view: impl Fn(usize) -> Result<View, MetricError> + Sync,
     ) -> Result<Self, MetricError> {
-        faer::set_global_parallelism(Par::Seq);
         let layers = (0..count)
             .into_par_iter()
             .map(|i| {
@@ -161,7 +151,7 @@ fn product(a: &Mat<f64>, b: &Mat<f64>) -> Mat<f64> {
         .enumerate()
         .for_each(|(block, mut out)| {
             let columns = b.subcols(block * COLUMNS, out.ncols());
-            out.copy_from(a.transpose() * columns);
+            out.copy_from(linalg::product(a.transpose(), columns));
         });
     out
 }

@@ -146,7 +146,7 @@ impl View {
             scale: vec![],
             resident: None,
             device: device.clone(),
-            squares: vec![0.0; n],
+            squares: vec![],
             offsets: vec![],
             column_moments: (0.0, 0.0),
             degenerate: layer.empty(),
@@ -343,9 +343,9 @@ impl View {
         self.layer
             .source
             .read(rows, out)
-            .map_err(|reason| MetricError::Source {
+            .map_err(|source| MetricError::Source {
                 layer: self.layer.name.clone(),
-                reason,
+                source,
             })
     }
 
@@ -436,9 +436,9 @@ fn bucket_of(
             layer
                 .source
                 .read(start..end, rows)
-                .map_err(|reason| MetricError::Source {
+                .map_err(|source| MetricError::Source {
                     layer: layer.name.clone(),
-                    reason,
+                    source,
                 })?;
             for v in rows.iter() {
                 if let Some(i) = bucket((v.abs() as f32).to_bits()) {

@@ -1,231 +1,201 @@
-//! Models as files of activations, compared layer by layer.
+//! How a comparison is shown: as a tidy table, as a table for people, as heatmaps.
 
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use reprsim_report::Panel;
+use reprsim_similarity::{Comparison, PairResult, Row};
+use serde_json::{Value, json};
 
-use reprsim_activations::{ActivationFile, LayerMatrix, Pool};
-use reprsim_config::ExperimentError;
-use reprsim_metrics::{
-    Interval, Layer, LeaveOneOut, Measure, Options, Permutations, Score, Set, Source, maximum,
-};
+use crate::args::Format;
+use crate::commands::say;
+use crate::table::Table;
 
-use burn::tensor::Device;
+/// Version of the columns of a row.
+const SCHEMA: u32 = 1;
 
-/// A layer in a file, read by rows.
-struct Stored(LayerMatrix);
+/// Rows that a person is shown; programs get all of them.
+const SHOWN: usize = 100;
 
-impl Source for Stored {
-    fn shape(&self) -> [usize; 2] {
-        self.0.shape()
-    }
-
-    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), String> {
-        self.0.read(rows, out)
-    }
+/// A comparison and its answer.
+pub(crate) struct Answer<'a> {
+    pub comparison: &'a Comparison,
+    pub results: &'a [PairResult],
 }
 
-/// The models to compare.
-pub(crate) struct Models {
-    pub names: Vec<String>,
-    pub set: Set,
-}
+impl Answer<'_> {
+    /// Fields of a row that are numbers.
+    pub const NUMBERS: [&'static str; 7] = [
+        "value",
+        "null_mean",
+        "p_permutation",
+        "calibrated",
+        "ci_low",
+        "ci_high",
+        "value_without",
+    ];
 
-impl Models {
-    /// Opens the files and checks that they are of the same samples.
-    pub fn open(
-        files: &[PathBuf],
-        pool: Option<Pool>,
-        device: &Device,
-        options: Options,
-    ) -> anyhow::Result<Self> {
-        let opened = (files.iter())
-            .map(|path| ActivationFile::open(path))
-            .collect::<Result<Vec<_>, _>>()?;
-        for (i, a) in opened.iter().enumerate() {
-            for b in &opened[i + 1..] {
-                if let (Some(x), Some(y)) = (&a.ids, &b.ids) {
-                    x.check(y).map_err(|reason| {
-                        usage(format!(
-                            "{} and {} are not of the same samples: {reason}",
-                            a.path.display(),
-                            b.path.display()
-                        ))
-                    })?;
-                }
+    /// Fields of a row that are whole numbers.
+    pub const INTEGERS: [&'static str; 5] = ["n", "d_a", "d_b", "influential_row", "schema"];
+
+    /// All rows with all their fields.
+    pub fn tidy(&self) -> Table {
+        let mut table = Table::new(&[
+            "model_a",
+            "model_b",
+            "layer_a",
+            "layer_b",
+            "scope",
+            "measure",
+            "value",
+            "n",
+            "d_a",
+            "d_b",
+            "null_mean",
+            "p_permutation",
+            "calibrated",
+            "ci_low",
+            "ci_high",
+            "influential_row",
+            "value_without",
+            "undefined",
+            "schema",
+        ]);
+        for measure in self.results.iter().flat_map(|pair| &pair.measures) {
+            for row in &measure.pairs {
+                table.push(fields(row, "pair"));
+            }
+            if let Some(row) = &measure.maximum {
+                // A sample's influence is said of its pair.
+                let row = Row {
+                    influence: None,
+                    ..row.clone()
+                };
+                table.push(fields(&row, "maximum"));
             }
         }
-        let mut models = Vec::new();
-        let mut first: Option<(usize, String)> = None;
-        for file in &opened {
-            let mut layers = Vec::new();
-            for stored in &file.layers {
-                let matrix = stored.matrix(pool)?;
-                let [n, _] = matrix.shape();
-                let what = format!("layer '{}' of {}", stored.name, file.path.display());
-                match &first {
-                    None => first = Some((n, what)),
-                    Some((rows, other)) if *rows != n => {
-                        return Err(usage(format!(
-                            "{what} has {n} rows and {other} has {rows}: they must be of the same \
-                             samples in the same order"
-                        ))
-                        .into());
-                    }
-                    Some(_) => (),
-                }
-                layers.push(Layer::new(stored.name.clone(), Stored(matrix)));
-            }
-            models.push(layers);
-        }
-        Ok(Self {
-            names: names(files),
-            set: Set::new(models, device, options)?,
-        })
+        table
     }
-}
 
-fn usage(reason: String) -> ExperimentError {
-    ExperimentError::Usage(reason)
-}
-
-/// File stems, or whole paths where stems are the same.
-fn names(files: &[PathBuf]) -> Vec<String> {
-    let stem = |path: &Path| {
-        let stem = path.file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    };
-    let stems: Vec<String> = files.iter().map(|f| stem(f)).collect();
-    (stems.iter().zip(files))
-        .map(
-            |(name, path)| match stems.iter().filter(|s| *s == name).count() {
-                1 => name.clone(),
-                _ => path.display().to_string(),
-            },
-        )
-        .collect()
-}
-
-/// What is asked of each pair of models.
-pub(crate) struct Question {
-    pub measures: Vec<&'static dyn Measure>,
-    pub permutations: usize,
-    pub half_samples: usize,
-    pub leverage: bool,
-    pub seed: u64,
-}
-
-/// The sample whose absence changes a score most, and the score without it.
-pub(crate) type Influence = Option<(usize, f64)>;
-
-/// Two models, all their layers.
-pub(crate) struct PairOfModels {
-    pub a: usize,
-    pub b: usize,
-    pub pairs: Vec<(usize, usize)>,
-    /// A row a measure, an entry a pair.
-    pub scores: Vec<Vec<Score>>,
-    pub intervals: Option<Vec<Vec<Option<Interval>>>>,
-    /// The most influential sample of each linear CKA and the value without it.
-    pub influence: Vec<Vec<Influence>>,
-    /// The best pair of layers of each measure, if there are several.
-    pub best: Vec<Option<(usize, Score)>>,
-}
-
-impl Question {
-    /// Compares each model with each later one; `on_stage` hears what is being
-    /// done.
-    pub fn ask(
-        &self,
-        models: &Models,
-        on_stage: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Vec<PairOfModels>> {
-        let set = &models.set;
-        let permutations = Permutations::random(set.rows(), self.permutations, self.seed);
-        let count = models.names.len();
-        let couples: Vec<(usize, usize)> = (0..count)
-            .flat_map(|a| (a + 1..count).map(move |b| (a, b)))
-            .collect();
-        // All pairs of layers in one plan: what a layer needs is computed once.
-        let all: Vec<(usize, usize)> = (couples.iter())
-            .flat_map(|(a, b)| set.pairs(*a, *b))
-            .collect();
-        let scores = set.compare(&self.measures, &all, &permutations, on_stage)?;
-        let intervals = match self.half_samples {
-            0 => None,
-            draws => {
-                let values: Vec<Vec<Option<f64>>> = (scores.iter())
-                    .map(|row| row.iter().map(|s| s.value.ok()).collect())
-                    .collect();
-                let mut heard = |done| on_stage(&format!("half-sample {done} of {draws}"));
-                let seed = self.seed.wrapping_add(1);
-                Some(set.intervals(&self.measures, &all, &values, draws, seed, &mut heard)?)
+    /// What a person wants to see first.
+    pub fn print(&self, device: &str) -> anyhow::Result<()> {
+        let question = self.comparison.question();
+        let mut fields = vec!["layer_a", "layer_b", "measure", "value"];
+        let named = self.results.len() > 1;
+        if named {
+            fields.splice(0..0, ["model_a", "model_b"]);
+        }
+        let (null, intervals) = (question.permutations > 0, question.half_samples > 0);
+        if null {
+            fields.extend(["chance", "p", "calibrated"]);
+        }
+        if intervals {
+            fields.push("95 % interval");
+        }
+        if question.leverage {
+            fields.push("without its most influential sample");
+        }
+        let many = self.results.iter().flat_map(PairResult::rows).count() > SHOWN;
+        let mut table = Table::new(&fields);
+        let mut push = |row: &Row, measure: String| {
+            let mut cells = Vec::new();
+            if named {
+                cells.push(json!(row.model_a));
+                cells.push(json!(row.model_b));
             }
-        };
-        let mut out = Vec::new();
-        let mut start = 0;
-        for (a, b) in couples {
-            let pairs = set.pairs(a, b);
-            let part = start..start + pairs.len();
-            start = part.end;
-            let scores: Vec<Vec<Score>> = scores
-                .iter()
-                .map(|row| row[part.clone()].to_vec())
-                .collect();
-            let best = (scores.iter())
-                .map(|row| match row.len() {
-                    1 => None,
-                    _ => maximum(row.iter()),
-                })
-                .collect();
-            out.push(PairOfModels {
-                a,
-                b,
-                influence: self.influence(set, &pairs, &scores, on_stage)?,
-                intervals: (intervals.as_ref())
-                    .map(|rows| rows.iter().map(|row| row[part.clone()].to_vec()).collect()),
-                pairs,
-                scores,
-                best,
+            cells.push(json!(row.layer_a));
+            cells.push(json!(row.layer_b));
+            cells.push(json!(measure));
+            cells.push(match row.value {
+                Ok(value) => json!(value),
+                Err(reason) => json!(reason.to_string()),
             });
-        }
-        Ok(out)
-    }
-
-    fn influence(
-        &self,
-        set: &Set,
-        pairs: &[(usize, usize)],
-        scores: &[Vec<Score>],
-        on_stage: &mut dyn FnMut(&str),
-    ) -> anyhow::Result<Vec<Vec<Influence>>> {
-        let mut out = vec![vec![None; pairs.len()]; self.measures.len()];
-        let linear = |m: &&dyn Measure| match m.properties().name {
-            "cka_linear_biased" => Some(false),
-            "cka_linear_debiased" => Some(true),
-            _ => None,
+            if null {
+                cells.push(json!(row.null_mean));
+                cells.push(json!(row.p));
+                cells.push(json!(row.calibrated));
+            }
+            if intervals {
+                cells.push(row.interval.map_or(Value::Null, |i| {
+                    json!(format!("{:.4} to {:.4}", i.low, i.high))
+                }));
+            }
+            if question.leverage {
+                cells.push(row.influence.map_or(Value::Null, |influence| {
+                    json!(format!(
+                        "{:.4} (row {})",
+                        influence.value_without, influence.row
+                    ))
+                }));
+            }
+            table.push(cells);
         };
-        if !self.leverage || !self.measures.iter().any(|m| linear(m).is_some()) {
-            return Ok(out);
-        }
-        on_stage("influence of each sample");
-        let without = set.leave_one_out(pairs)?;
-        for (at, (pair, without)) in pairs.iter().zip(without).enumerate() {
-            let Ok(without) = without else { continue };
-            for ((measure, scores), out) in self.measures.iter().zip(scores).zip(&mut out) {
-                let values = match linear(measure) {
-                    Some(true) => &without.debiased,
-                    Some(false) => &without.biased,
-                    None => continue,
-                };
-                let Ok(score) = scores[at].value else {
-                    continue;
-                };
-                if let Some(sample) = LeaveOneOut::most_influential(score, values) {
-                    let value = set.without(sample, *measure, *pair)?;
-                    out[at] = value.ok().map(|value| (sample, value));
+        for measure in self.results.iter().flat_map(|pair| &pair.measures) {
+            if !many || measure.pairs.len() == 1 {
+                for row in &measure.pairs {
+                    push(row, row.measure.clone());
                 }
             }
+            if let Some(row) = &measure.maximum {
+                push(row, format!("{} (maximum)", row.measure));
+            }
         }
-        Ok(out)
+        table.print(Format::Table)?;
+        let n = self.comparison.rows();
+        let mut note = format!("\n{n} samples, computed on {device}");
+        if null {
+            note += &format!(
+                "; p from {} permutations (seed {}), chance over all where it is known exactly",
+                question.permutations, question.seed
+            );
+        }
+        say(&note);
+        if many {
+            let pairs = |pair: &PairResult| pair.measures.first().map_or(0, |m| m.pairs.len());
+            say(&format!(
+                "{} pairs of layers in all: --format csv or --out FILE.parquet for each, --heatmap \
+                 FILE.png for a picture",
+                self.results.iter().map(pairs).sum::<usize>()
+            ));
+        }
+        Ok(())
     }
+
+    /// A heatmap a pair of models and measure.
+    pub fn panels(&self) -> Vec<Panel> {
+        let panel = |pair: &PairResult, at: usize| {
+            let measure = &pair.measures[at];
+            Panel {
+                title: format!("{} (rows) × {} (columns)", pair.model_a, pair.model_b),
+                measure: measure.measure.clone(),
+                rows: pair.layers_a.clone(),
+                columns: pair.layers_b.clone(),
+                values: measure.pairs.iter().map(|row| row.value.ok()).collect(),
+            }
+        };
+        (self.results.iter())
+            .flat_map(|pair| (0..pair.measures.len()).map(move |at| panel(pair, at)))
+            .collect()
+    }
+}
+
+fn fields(row: &Row, scope: &str) -> Vec<Value> {
+    vec![
+        json!(row.model_a),
+        json!(row.model_b),
+        json!(row.layer_a),
+        json!(row.layer_b),
+        json!(scope),
+        json!(row.measure),
+        json!(row.value.ok()),
+        json!(row.n),
+        json!(row.d_a),
+        json!(row.d_b),
+        json!(row.null_mean),
+        json!(row.p),
+        json!(row.calibrated),
+        json!(row.interval.map(|i| i.low)),
+        json!(row.interval.map(|i| i.high)),
+        json!(row.influence.map(|i| i.row)),
+        json!(row.influence.map(|i| i.value_without)),
+        json!(row.value.err().map(|e| e.to_string())),
+        json!(SCHEMA),
+    ]
 }

@@ -4,10 +4,11 @@
 //! times d.
 
 use crate::Value;
+use crate::linalg::singular_values;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, singular_values};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static CCA_MEAN: Definition = Definition {
@@ -15,9 +16,14 @@ pub static CCA_MEAN: Definition = Definition {
         name: "cca_mean",
         alias: None,
         title: "mean canonical correlation",
+        what: "The mean canonical correlation between all directions of the two layers \
+               (Hotelling 1936; Raghu et al. 2017).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
+               1 (the same up to an invertible linear map, or dimensions as many as \
+               samples)",
         symmetric: true,
         invariances: Invariances::LINEAR,
         chance: "grows with d / n",
@@ -30,5 +36,5 @@ pub static CCA_MEAN: Definition = Definition {
 };
 
 fn value(pair: &SubspacePair) -> Value {
-    mean(&singular_values(pair.product.as_ref()))
+    mean(&singular_values(pair.product.as_ref())?)
 }

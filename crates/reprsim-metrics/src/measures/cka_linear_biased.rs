@@ -13,9 +13,15 @@ pub static CKA_LINEAR_BIASED: Definition = Definition {
         name: "cka_linear_biased",
         alias: Some("cka"),
         title: "linear CKA",
+        what: "Linear CKA: the squared length of the cross-covariance of the two \
+               layers over the product of the lengths of their own covariances \
+               (Kornblith et al. 2019). This estimator is biased: unrelated layers \
+               score about d / (n + d).",
         mode: Mode::Exact,
         estimator: "biased (HSIC_0)",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
+               1 (the same up to rotation, scale and translation)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",

@@ -14,9 +14,15 @@ pub static CKA_LINEAR_DEBIASED: Definition = Definition {
         name: "cka_linear_debiased",
         alias: Some("unbiased_cka"),
         title: "linear CKA, debiased",
+        what: "Linear CKA: how far the inner products between samples in one layer, \
+               centred, go with those in the other (Kornblith et al. 2019). Each HSIC \
+               in it is the estimator of Song et al. (2012), which few samples do not \
+               bias (Nguyen et al. 2021).",
         mode: Mode::Exact,
         estimator: "debiased (HSIC_1)",
         range: (Bound::None, Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same up to rotation, \
+               scale and translation)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "0",

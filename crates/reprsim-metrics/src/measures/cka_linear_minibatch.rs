@@ -14,9 +14,14 @@ pub static CKA_LINEAR_MINIBATCH: Definition = Definition {
         name: "cka_linear_minibatch",
         alias: None,
         title: "linear CKA over minibatches of 256",
+        what: "Debiased linear CKA from the HSIC_1 of Song et al. (2012) summed over \
+               batches of 256 samples, for more samples than can be compared at once \
+               (Nguyen et al. 2021).",
         mode: Mode::Exact,
         estimator: "debiased (ratio of summed HSIC_1)",
         range: (Bound::None, Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same up to rotation, \
+               scale and translation)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "0",

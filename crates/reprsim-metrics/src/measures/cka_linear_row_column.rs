@@ -20,9 +20,14 @@ pub static CKA_LINEAR_ROW_COLUMN: Definition = Definition {
         name: "cka_linear_row_column",
         alias: None,
         title: "linear CKA, row and column corrected",
+        what: "Debiased linear CKA between the populations of units of which a layer's \
+               dimensions are a sample: besides the bias of few samples it takes off \
+               that of few dimensions (Chun et al. 2025).",
         mode: Mode::Exact,
         estimator: "HSIC_1 over different columns",
         range: (Bound::None, Bound::None),
+        range_in_words: "from 0 (unrelated; negative by chance) with 1 for equal populations of \
+               units and no upper end: a layer compared with itself exceeds 1",
         symmetric: true,
         invariances: Invariances::AXES,
         chance: "0",

@@ -13,9 +13,14 @@ pub static CKA_RBF_MEDIAN_BIASED: Definition = Definition {
         name: "cka_rbf_median_biased",
         alias: None,
         title: "Gaussian CKA",
+        what: "CKA with a Gaussian kernel between samples, as wide as the median \
+               distance in its layer (Kornblith et al. 2019). This estimator is \
+               biased: unrelated layers score above 0.",
         mode: Mode::Exact,
         estimator: "biased (HSIC_0)",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the fewer the \
+               samples) to 1 (the same distances between samples, up to scale)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",

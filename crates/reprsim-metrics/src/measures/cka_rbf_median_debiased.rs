@@ -13,9 +13,14 @@ pub static CKA_RBF_MEDIAN_DEBIASED: Definition = Definition {
         name: "cka_rbf_median_debiased",
         alias: None,
         title: "Gaussian CKA, debiased",
+        what: "CKA with a Gaussian kernel between samples, as wide as the median \
+               distance in its layer (Kornblith et al. 2019). Each HSIC in it is the \
+               estimator of Song et al. (2012), which few samples do not bias.",
         mode: Mode::Exact,
         estimator: "debiased (HSIC_1)",
         range: (Bound::None, Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same distances between \
+               samples, up to scale)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "0",

@@ -19,9 +19,14 @@ pub static CKNNA: Definition = Definition {
         name: "cknna_linear",
         alias: Some("cknna"),
         title: "kernel alignment on mutual neighbours",
+        what: "Debiased linear CKA over those pairs of samples alone of which one is \
+               among the other's k nearest neighbours by cosine in both layers (Huh et \
+               al. 2024).",
         mode: Mode::Exact,
         estimator: "debiased (U-centred)",
         range: (Bound::Number(-1.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (no neighbour in common; negative where common neighbours \
+               disagree) to 1 (the same neighbours, as alike in both layers)",
         symmetric: true,
         invariances: Invariances::ANGLES,
         chance: "about k / n",

@@ -19,9 +19,14 @@ pub static CKNNA_SYMMETRIC: Definition = Definition {
         name: "cknna_symmetric",
         alias: None,
         title: "kernel alignment on mutual neighbours, undirected",
+        what: "Debiased linear CKA over the pairs of samples that are neighbours in \
+               both layers, two samples being neighbours if either is among the \
+               other's k nearest by cosine (after Huh et al. 2024).",
         mode: Mode::Exact,
         estimator: "debiased (U-centred)",
         range: (Bound::Number(-1.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (no neighbour in common; negative where common neighbours \
+               disagree) to 1 (the same neighbours, as alike in both layers)",
         symmetric: true,
         invariances: Invariances::ANGLES,
         chance: "about k / n",

@@ -13,9 +13,14 @@ pub static CYCLE_KNN: Definition = Definition {
         name: "cycle_knn_cosine",
         alias: Some("cycle_knn"),
         title: "cycle over k nearest neighbours",
+        what: "The share of samples that are among the first layer's k nearest \
+               neighbours of any of their own k nearest neighbours in the second, by \
+               cosine (Huh et al. 2024).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (no sample is found again) to 1 (every sample is), which a layer \
+               compared with itself need not reach",
         symmetric: false,
         invariances: Invariances::ANGLES,
         chance: "about 1 - exp(-k^2 / n)",

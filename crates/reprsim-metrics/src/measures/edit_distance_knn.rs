@@ -13,9 +13,14 @@ pub static EDIT_DISTANCE_KNN: Definition = Definition {
         name: "edit_distance_knn_cosine",
         alias: Some("edit_distance_knn"),
         title: "edit similarity of neighbours",
+        what: "One less the edit distance between a sample's lists of k nearest \
+               neighbours by cosine in the two layers, over k, averaged over samples \
+               (Huh et al. 2024).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (lists that agree nowhere) to 1 (every sample has the same \
+               neighbours in the same order)",
         symmetric: true,
         invariances: Invariances::ANGLES,
         chance: "about 1 / n",

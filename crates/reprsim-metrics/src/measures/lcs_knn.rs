@@ -13,9 +13,14 @@ pub static LCS_KNN: Definition = Definition {
         name: "lcs_knn_cosine",
         alias: Some("lcs_knn"),
         title: "longest common subsequence of neighbours",
+        what: "The longest common subsequence of a sample's lists of k nearest \
+               neighbours by cosine in the two layers, over k, averaged over samples \
+               (Huh et al. 2024).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (no neighbour in common) to 1 (every sample has the same \
+               neighbours in the same order)",
         symmetric: true,
         invariances: Invariances::ANGLES,
         chance: "about k / n",

@@ -13,9 +13,14 @@ pub static LINEAR_REGRESSION: Definition = Definition {
         name: "linear_regression_r2_b_from_a",
         alias: None,
         title: "R2 of predicting b linearly from a",
+        what: "The share of the second layer's variance that a linear map of the first \
+               explains on the same samples (Kornblith et al. 2019, section 5).",
         mode: Mode::Exact,
         estimator: "in-sample",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (the first layer says nothing of the second; chance gives d_a / \
+               (n - 1)) to 1 (the second is a linear map of the first, or dimensions \
+               are as many as samples)",
         symmetric: false,
         invariances: Invariances::SIMILARITY,
         chance: "d_a / (n - 1)",

@@ -25,4 +25,4 @@ mod rsa_correlation_spearman;
 mod svcca;
 
 use ratios::{mean, ratio, ratio_of, ratio_of_differences};
-pub use registry::{REGISTRY, by_name, find, of_mode};
+pub use registry::{REGISTRY, by_name, named, of_mode};

@@ -13,9 +13,13 @@ pub static MUTUAL_KNN: Definition = Definition {
         name: "mutual_knn_cosine",
         alias: Some("mutual_knn"),
         title: "mutual k nearest neighbours",
+        what: "The share of its k nearest neighbours by cosine that a sample has in \
+               common between the two layers, averaged over samples (Huh et al. 2024).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (no neighbour in common; chance gives k / (n - 1)) to 1 (every \
+               sample has the same neighbours)",
         symmetric: true,
         invariances: Invariances::ANGLES,
         chance: "k / (n - 1)",

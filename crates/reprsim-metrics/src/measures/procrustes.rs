@@ -2,12 +2,13 @@
 //! of the Frobenius norms, columns centred. The cosine of the angular shape distance
 //! of Williams et al. (2021).
 
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use faer::Mat;
 
 use crate::Value;
+use crate::linalg::singular_values;
+use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, singular_values};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static PROCRUSTES: Definition = Definition {
@@ -15,9 +16,15 @@ pub static PROCRUSTES: Definition = Definition {
         name: "procrustes_similarity",
         alias: Some("procrustes"),
         title: "Procrustes similarity",
+        what: "Orthogonal Procrustes as a similarity: how far one layer, centred and \
+               of length 1, falls on the other once it is turned as well as it can be; \
+               the cosine of the angular shape distance (Ding et al. 2021; Williams et \
+               al. 2021).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
+               1 (the same up to rotation, scale and translation)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
@@ -34,6 +41,6 @@ fn value(pair: &SubspacePair) -> Value {
     let (a, b) = (pair.singular_a, pair.singular_b);
     let inner = Mat::from_fn(a.len(), b.len(), |i, j| a[i] * pair.product[(i, j)] * b[j]);
     let length = |s: &[f64]| s.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let nuclear: f64 = singular_values(inner.as_ref()).iter().sum();
+    let nuclear: f64 = singular_values(inner.as_ref())?.iter().sum();
     Ok(nuclear / (length(a) * length(b)))
 }

@@ -14,9 +14,15 @@ pub static RSA_CORRELATION_PEARSON: Definition = Definition {
         name: "rsa_correlation_pearson",
         alias: None,
         title: "RSA, correlation distance, Pearson",
+        what: "Representational similarity analysis: the Pearson correlation, over all \
+               pairs of samples, of their dissimilarities in the two layers, a \
+               dissimilarity being one less the correlation of two samples' \
+               activations (Kriegeskorte et al. 2008).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(-1.0), Bound::Number(1.0)),
+        range_in_words: "from -1 (what is alike in one layer is unlike in the other) over 0 \
+               (unrelated) to 1 (dissimilarities on one straight line)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "0",

@@ -3,10 +3,11 @@
 //! values).
 
 use crate::Value;
+use crate::linalg::singular_values;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, singular_values};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static SVCCA: Definition = Definition {
@@ -14,9 +15,14 @@ pub static SVCCA: Definition = Definition {
         name: "svcca_var99_mean",
         alias: Some("svcca"),
         title: "singular vector CCA, 99 % of variance",
+        what: "Singular vector canonical correlation analysis: the mean canonical \
+               correlation between the fewest singular directions of each layer that \
+               carry 99 % of its variance (Raghu et al. 2017).",
         mode: Mode::Exact,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
+               1 (the same leading directions)",
         symmetric: true,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
@@ -35,7 +41,7 @@ fn value(pair: &SubspacePair) -> Value {
     let (a, b) = (kept(pair.singular_a), kept(pair.singular_b));
     mean(&singular_values(
         pair.product.as_ref().submatrix(0, 0, a, b),
-    ))
+    )?)
 }
 
 fn kept(singular: &[f64]) -> usize {

@@ -23,11 +23,13 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
             "name",
             "alias",
             "title",
+            "what",
             "mode",
             "estimator",
             "direction",
             "lowest",
             "highest",
+            "range_in_words",
             "symmetric",
             "invariant_to",
             "chance",
@@ -47,17 +49,7 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
             Bound::K => "k".into(),
             Bound::None => String::new(),
         };
-        let invariances = [
-            (p.invariances.scale, "scale"),
-            (p.invariances.translation, "translation"),
-            (p.invariances.orthogonal, "rotation"),
-            (p.invariances.linear, "linear maps"),
-        ];
-        let kept: Vec<&str> = (invariances.iter())
-            .filter(|(keeps, _)| *keeps)
-            .map(|(_, what)| *what)
-            .collect();
-        let kept = kept.join(", ");
+        let kept = p.invariances.names().collect::<Vec<_>>().join(", ");
         table.push(match format {
             Format::Table => {
                 let or = |b: Bound, open: &str| match bound(b) {
@@ -78,11 +70,13 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
                 json!(p.name),
                 json!(p.alias),
                 json!(p.title),
+                json!(p.what),
                 json!(mode),
                 json!(p.estimator),
                 json!("similarity"),
                 json!(bound(p.range.0)),
                 json!(bound(p.range.1)),
+                json!(p.range_in_words),
                 json!(p.symmetric),
                 json!(kept),
                 json!(p.chance),

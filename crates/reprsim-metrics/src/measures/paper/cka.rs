@@ -13,9 +13,14 @@ pub static PAPER_CKA: Definition = Definition {
         name: "cka",
         alias: None,
         title: "linear CKA",
+        what: "Linear CKA by the biased estimator (Kornblith et al. 2019), after the \
+               preprocessing of Li et al. (2025): entries clamped, rows of length 1, \
+               1e-6 in the denominator.",
         mode: Mode::Paper,
         estimator: "biased (HSIC_0)",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
+               1 (the same up to scale)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "grows with d / n",

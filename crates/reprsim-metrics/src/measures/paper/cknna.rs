@@ -21,9 +21,15 @@ pub static PAPER_CKNNA: Definition = Definition {
         name: "cknna",
         alias: None,
         title: "kernel alignment on mutual neighbours",
+        what: "The HSIC estimator of Song et al. (2012) over kernels of which only the \
+               pairs of k nearest neighbours in both layers are kept (Huh et al. \
+               2024), after the preprocessing of Li et al. (2025): entries clamped, \
+               rows of length 1, 1e-6 in the denominator.",
         mode: Mode::Paper,
         estimator: "debiased (HSIC_1 of masked kernels)",
         range: (Bound::None, Bound::None),
+        range_in_words: "from 0 (no neighbour in common; negative by chance), without bounds; a \
+               layer compared with itself gives 1",
         symmetric: false,
         invariances: Invariances::SCALE,
         chance: "near 0",

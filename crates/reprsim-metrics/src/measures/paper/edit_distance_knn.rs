@@ -14,9 +14,15 @@ pub static PAPER_EDIT_DISTANCE_KNN: Definition = Definition {
         name: "edit_distance_knn",
         alias: None,
         title: "edit similarity of neighbours",
+        what: "One less the edit distance between a sample's lists of k nearest \
+               neighbours in the two layers, over k, averaged over samples (Huh et al. \
+               2024), after the preprocessing of Li et al. (2025): entries clamped, \
+               rows of length 1.",
         mode: Mode::Paper,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (lists that agree nowhere) to 1 (every sample has the same \
+               neighbours in the same order)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "about 1 / n",

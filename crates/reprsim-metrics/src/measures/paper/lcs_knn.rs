@@ -16,9 +16,15 @@ pub static PAPER_LCS_KNN: Definition = Definition {
         name: "lcs_knn",
         alias: None,
         title: "longest common subsequence of neighbours",
+        what: "The length of the longest common subsequence of a sample's lists of k \
+               nearest neighbours in the two layers, averaged over samples (Huh et al. \
+               2024), after the preprocessing of Li et al. (2025): entries clamped, \
+               rows of length 1.",
         mode: Mode::Paper,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::K),
+        range_in_words: "from 0 (no neighbour in common) to k (every sample has the same \
+               neighbours in the same order)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "about k^2 / n",

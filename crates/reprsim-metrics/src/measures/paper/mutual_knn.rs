@@ -11,9 +11,15 @@ pub static PAPER_MUTUAL_KNN: Definition = Definition {
         name: "mutual_knn",
         alias: None,
         title: "mutual k nearest neighbours",
+        what: "The share of its k nearest neighbours that a sample has in common \
+               between the two layers, averaged over samples (Huh et al. 2024), after \
+               the preprocessing of Li et al. (2025): entries clamped, rows of length \
+               1.",
         mode: Mode::Paper,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (no neighbour in common; chance gives k / (n - 1)) to 1 (every \
+               sample has the same neighbours)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "k / (n - 1)",

@@ -3,10 +3,11 @@
 //! left singular directions of each layer.
 
 use crate::Value;
+use crate::linalg::singular_values;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean;
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, singular_values};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static PAPER_SVCCA: Definition = Definition {
@@ -14,9 +15,15 @@ pub static PAPER_SVCCA: Definition = Definition {
         name: "svcca",
         alias: None,
         title: "singular vector CCA, ten directions",
+        what: "The mean cosine of the principal angles between the first ten singular \
+               directions of each layer (Raghu et al. 2017), after the preprocessing \
+               of Li et al. (2025): entries clamped, rows of length 1, columns of \
+               deviation 1.",
         mode: Mode::Paper,
         estimator: "plain",
         range: (Bound::Number(0.0), Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated, which chance exceeds the more, the fewer the \
+               samples) to 1 (the same ten leading directions)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "grows with 10 / n",
@@ -36,5 +43,5 @@ fn value(pair: &SubspacePair) -> Value {
     let columns = pair.product.ncols().min(DIRECTIONS);
     mean(&singular_values(
         pair.product.as_ref().submatrix(0, 0, rows, columns),
-    ))
+    )?)
 }

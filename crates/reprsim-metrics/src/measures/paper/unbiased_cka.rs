@@ -13,9 +13,13 @@ pub static PAPER_UNBIASED_CKA: Definition = Definition {
         name: "unbiased_cka",
         alias: None,
         title: "linear CKA, debiased",
+        what: "Linear CKA with the HSIC estimator of Song et al. (2012), after the \
+               preprocessing of Li et al. (2025): entries clamped, rows of length 1, \
+               1e-6 in the denominator.",
         mode: Mode::Paper,
         estimator: "debiased (HSIC_1)",
         range: (Bound::None, Bound::Number(1.0)),
+        range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same up to scale)",
         symmetric: true,
         invariances: Invariances::SCALE,
         chance: "0",

@@ -1,0 +1,149 @@
+//! Decompositions and products in f64 on the calling thread.
+//!
+//! faer's own threads would make the last digits depend on their number, and its plain
+//! methods take that number from a setting of the whole process, which a library has
+//! no business with: here every call says that it wants none.
+
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::householder::{
+    apply_block_householder_sequence_on_the_left_in_place_scratch as apply_scratch,
+    apply_block_householder_sequence_on_the_left_in_place_with_conj as apply,
+};
+use faer::linalg::matmul::matmul;
+use faer::linalg::qr::no_pivoting::factor;
+use faer::linalg::svd::{ComputeSvdVectors, SvdError, svd, svd_scratch};
+use faer::{Accum, Conj, Mat, MatRef, Par};
+
+/// X = U S V', without what is zero for want of rows or columns.
+pub(crate) struct Svd {
+    pub u: Mat<f64>,
+    /// Descending.
+    pub singular: Vec<f64>,
+    pub v: Mat<f64>,
+}
+
+/// The thin singular value decomposition.
+///
+/// # Errors
+/// If it does not converge.
+pub(crate) fn thin_svd(x: MatRef<'_, f64>) -> Result<Svd, SvdError> {
+    let size = x.nrows().min(x.ncols());
+    let mut u = Mat::zeros(x.nrows(), size);
+    let mut v = Mat::zeros(x.ncols(), size);
+    let mut s = Diag::<f64>::zeros(size);
+    let vectors = ComputeSvdVectors::Thin;
+    let params = Default::default();
+    let scratch = svd_scratch::<f64>(x.nrows(), x.ncols(), vectors, vectors, Par::Seq, params);
+    svd(
+        x,
+        s.as_mut(),
+        Some(u.as_mut()),
+        Some(v.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        params,
+    )?;
+    Ok(Svd {
+        u,
+        singular: s.column_vector().iter().copied().collect(),
+        v,
+    })
+}
+
+/// The singular values of a matrix, descending.
+///
+/// # Errors
+/// If they do not converge.
+pub(crate) fn singular_values(x: MatRef<'_, f64>) -> Result<Vec<f64>, SvdError> {
+    let mut s = Diag::<f64>::zeros(x.nrows().min(x.ncols()));
+    let vectors = ComputeSvdVectors::No;
+    let params = Default::default();
+    let scratch = svd_scratch::<f64>(x.nrows(), x.ncols(), vectors, vectors, Par::Seq, params);
+    let stack = &mut MemBuffer::new(scratch);
+    let stack = MemStack::new(stack);
+    svd(x, s.as_mut(), None, None, Par::Seq, stack, params)?;
+    Ok(s.column_vector().iter().copied().collect())
+}
+
+/// X = Q R of a matrix with at least as many rows as columns: orthonormal columns, and
+/// a square upper triangle.
+pub(crate) fn thin_qr(x: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
+    let (m, n) = x.shape();
+    debug_assert!(m >= n, "a tall matrix");
+    let mut basis = x.to_owned();
+    let block = factor::recommended_block_size::<f64>(m, n);
+    let mut coefficients = Mat::zeros(block, n);
+    let params = Default::default();
+    let scratch = factor::qr_in_place_scratch::<f64>(m, n, block, Par::Seq, params);
+    factor::qr_in_place(
+        basis.as_mut(),
+        coefficients.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        params,
+    );
+    // R lies above the Householder vectors, whose first entries are ones.
+    let mut r = Mat::zeros(n, n);
+    for j in 0..n {
+        for i in 0..=j {
+            r[(i, j)] = basis[(i, j)];
+            basis[(i, j)] = f64::from(u8::from(i == j));
+        }
+    }
+    let mut q = Mat::identity(m, n);
+    apply(
+        basis.as_ref(),
+        coefficients.as_ref(),
+        Conj::No,
+        q.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(apply_scratch::<f64>(m, block, n))),
+    );
+    (q, r)
+}
+
+/// A B.
+pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    matmul(out.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers without order.
+    fn matrix(m: usize, n: usize) -> Mat<f64> {
+        Mat::from_fn(m, n, |i, j| ((7 * i + 3 * j + i * j) as f64 * 0.61).sin())
+    }
+
+    #[test]
+    fn results_are_those_of_the_plain_methods_bit_by_bit() {
+        // Small enough that the plain methods take one thread, whatever the setting.
+        for (m, n) in [(1, 1), (9, 4), (5, 5), (40, 23)] {
+            let x = matrix(m, n);
+            let (q, r) = thin_qr(x.as_ref());
+            let plain = x.qr();
+            assert_eq!(q, plain.compute_thin_Q());
+            assert_eq!(r.as_ref(), plain.thin_R());
+            let own = thin_svd(x.as_ref()).unwrap_or_else(|e| panic!("{e:?}"));
+            let plain = x.thin_svd().unwrap_or_else(|e| panic!("{e:?}"));
+            assert_eq!(own.u.as_ref(), plain.U());
+            assert_eq!(own.v.as_ref(), plain.V());
+            let plain: Vec<f64> = plain.S().column_vector().iter().copied().collect();
+            assert_eq!(own.singular, plain);
+            let alone = singular_values(x.as_ref()).unwrap_or_else(|e| panic!("{e:?}"));
+            assert_eq!(alone, x.singular_values().unwrap_or_default());
+            assert_eq!(product(x.transpose(), x.as_ref()), x.transpose() * &x);
+        }
+    }
+
+    #[test]
+    fn the_setting_of_the_process_is_left_alone() {
+        let before = faer::get_global_parallelism();
+        let _ = thin_svd(matrix(30, 10).as_ref());
+        assert_eq!(faer::get_global_parallelism(), before);
+    }
+}

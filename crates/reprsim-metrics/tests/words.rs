@@ -1,0 +1,94 @@
+//! What a measure says of itself for readers of a report is there, and true.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use burn::tensor::Device;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reprsim_metrics::{Bound, Invariances, Layer, Matrix, Options, Permutations, REGISTRY, Set};
+
+#[test]
+fn every_measure_says_what_it_is() {
+    for measure in REGISTRY {
+        let p = measure.properties();
+        for (what, text) in [
+            ("title", p.title),
+            ("what", p.what),
+            ("range", p.range_in_words),
+            ("chance", p.chance),
+            ("estimator", p.estimator),
+            ("reference", p.reference),
+        ] {
+            assert!(!text.trim().is_empty(), "{}: no {what}", p.name);
+            assert!(!text.contains("  "), "{}: {what}: {text}", p.name);
+        }
+        // One or two sentences with a year: whose idea it is.
+        assert!(p.what.ends_with('.') && p.what.contains("("), "{}", p.name);
+        assert!(
+            ["19", "20"].iter().any(|c| p.what.contains(c)),
+            "{}",
+            p.name
+        );
+    }
+}
+
+#[test]
+fn ranges_in_words_are_those_in_numbers() {
+    for measure in REGISTRY {
+        let p = measure.properties();
+        let words = p.range_in_words;
+        assert!(words.starts_with("from "), "{}: {words}", p.name);
+        match p.range.1 {
+            Bound::K => assert!(words.contains("to k ("), "{}: {words}", p.name),
+            Bound::Number(_) => assert!(words.contains("to 1 ("), "{}: {words}", p.name),
+            Bound::None => assert!(
+                words.contains("no upper end") || words.contains("without bounds"),
+                "{}: {words}",
+                p.name
+            ),
+        }
+        // Where no less than 0 can be reached, nothing is negative.
+        let negative = words.contains("negative") || words.contains("from -1");
+        assert_eq!(
+            negative,
+            p.range.0 != Bound::Number(0.0),
+            "{}: {words}",
+            p.name
+        );
+    }
+}
+
+#[test]
+fn the_upper_end_is_that_of_the_more_alike() {
+    let (n, d) = (100, 4);
+    let layer = |seed| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let values: Vec<f32> = (0..n * d).map(|_| rng.random_range(-1.0f32..1.0)).collect();
+        Layer::new("x", Matrix::new(values, n, d).unwrap())
+    };
+    let models = vec![vec![layer(1)], vec![layer(1), layer(2)]];
+    let set = Set::new(models, &Device::flex(), Options::default()).unwrap();
+    let none = Permutations::none();
+    let scores = set
+        .compare(&REGISTRY, &[(0, 1), (0, 2)], &none, &mut |_| ())
+        .unwrap();
+    for (row, measure) in scores.iter().zip(REGISTRY) {
+        let [same, unrelated] = [0, 1].map(|at| row[at].value.unwrap());
+        let name = measure.properties().name;
+        assert!(same > unrelated + 0.2, "{name}: {same} and {unrelated}");
+        let largest = measure.largest(10);
+        if largest.is_finite() && !name.starts_with("cycle_knn") {
+            assert!(same > 0.99 * largest, "{name}: {same} of {largest}");
+        }
+    }
+}
+
+#[test]
+fn invariances_have_names() {
+    let names = |of: Invariances| of.names().collect::<Vec<_>>();
+    assert_eq!(names(Invariances::SCALE), ["scale"]);
+    assert_eq!(
+        names(Invariances::LINEAR),
+        ["scale", "translation", "rotation", "linear maps"]
+    );
+}

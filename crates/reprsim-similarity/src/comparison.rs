@@ -1,0 +1,198 @@
+//! Models and a question, checked against each other, and their answer.
+
+use burn::tensor::Device;
+use reprsim_metrics::{HalfSamples, Options, Permutations, Score, Set, maximum};
+
+use crate::error::SimilarityError;
+use crate::influence::influence;
+use crate::models::{self, ModelActivations};
+use crate::question::{LayerPairs, Question};
+use crate::result::{MeasureResult, PairResult, Rows};
+
+/// Permutations or half-samples at most.
+const MOST_DRAWS: usize = 1 << 24;
+
+/// Models to compare and what to ask of each pair of them.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    models: Vec<ModelActivations>,
+    question: Question,
+}
+
+impl Comparison {
+    /// Checks that `models` can be compared and that `question` can be asked of them.
+    ///
+    /// # Errors
+    /// [`SimilarityError`] if there are fewer than two models, one has no layers or two
+    /// of one name, rows are not the same samples in the same order as far as ids or
+    /// their number tell, there are blocks but not one a row, no two layers have the same
+    /// name where only those are compared, a measure is to use no neighbours, or there are
+    /// more draws than any memory holds.
+    pub fn new(models: Vec<ModelActivations>, question: Question) -> Result<Self, SimilarityError> {
+        models::check(&models)?;
+        let rows = models.first().map_or(0, ModelActivations::rows);
+        let blocks = question.blocks.len();
+        if blocks != 0 && blocks != rows {
+            return Err(SimilarityError::Blocks { blocks, rows });
+        }
+        let draws = question.permutations.max(question.half_samples);
+        if draws > MOST_DRAWS {
+            let most = MOST_DRAWS;
+            return Err(SimilarityError::TooManyDraws { draws, most });
+        }
+        if question.k == 0 && question.measures.iter().any(|m| m.properties().uses_k) {
+            return Err(SimilarityError::NoNeighbors);
+        }
+        let comparison = Self { models, question };
+        for (a, b) in comparison.couples() {
+            let (a, b) = (&comparison.models[a], &comparison.models[b]);
+            let common = |name: &str| b.layers.iter().any(|l| l.name == name);
+            if comparison.question.layers == LayerPairs::SameName
+                && !a.layers.iter().any(|l| common(&l.name))
+            {
+                return Err(SimilarityError::NoCommonLayer {
+                    a: a.name.clone(),
+                    b: b.name.clone(),
+                });
+            }
+        }
+        Ok(comparison)
+    }
+
+    /// The question.
+    pub fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// Number of samples.
+    pub fn rows(&self) -> usize {
+        self.models.first().map_or(0, ModelActivations::rows)
+    }
+
+    /// Compares each model with each later one on `device`; `on_stage` hears what is
+    /// being done, in words.
+    ///
+    /// # Errors
+    /// [`SimilarityError`] if activations cannot be read or the device fails. Degenerate
+    /// activations are no error: their rows say why they have no value.
+    pub fn run(
+        &self,
+        device: &Device,
+        on_stage: &mut dyn FnMut(&str),
+    ) -> Result<Vec<PairResult>, SimilarityError> {
+        let question = &self.question;
+        let measures = &question.measures;
+        let options = Options {
+            k: question.k,
+            ..Options::default()
+        };
+        let layers = self.models.iter().map(|m| m.layers.clone()).collect();
+        let set = Set::new(layers, device, options)?;
+        // All pairs of layers in one plan: what a layer needs is computed once.
+        let couples = self.couples();
+        let pairs: Vec<Vec<(usize, usize)>> = (couples.iter())
+            .map(|(a, b)| self.pairs(&set, *a, *b))
+            .collect();
+        let all = pairs.concat();
+        let scores = set.compare(measures, &all, &self.permutations(&set), on_stage)?;
+        let intervals = match question.half_samples {
+            0 => None,
+            draws => {
+                let values: Vec<Vec<Option<f64>>> = (scores.iter())
+                    .map(|row| row.iter().map(|s| s.value.ok()).collect())
+                    .collect();
+                let halves = HalfSamples {
+                    draws,
+                    seed: question.seed.wrapping_add(1),
+                    blocks: &question.blocks,
+                };
+                let mut heard = |done| on_stage(&format!("half-sample {done} of {draws}"));
+                Some(set.intervals(measures, &all, &values, &halves, &mut heard)?)
+            }
+        };
+        let mut out = Vec::new();
+        let mut start = 0;
+        for ((a, b), pairs) in couples.into_iter().zip(pairs) {
+            let part = start..start + pairs.len();
+            start = part.end;
+            let scores: Vec<Vec<Score>> = (scores.iter())
+                .map(|row| row[part.clone()].to_vec())
+                .collect();
+            let influence = match question.leverage {
+                true => influence(&set, measures, &pairs, &scores, on_stage)?,
+                false => vec![vec![None; pairs.len()]; measures.len()],
+            };
+            let (a, b) = (&self.models[a], &self.models[b]);
+            let make = Rows {
+                models: [&a.name, &b.name],
+                k: question.k,
+                blocks: !question.blocks.is_empty(),
+            };
+            let mut results = Vec::new();
+            for (m, (measure, scores)) in measures.iter().zip(&scores).enumerate() {
+                let row = |at: usize, score: &Score| {
+                    let (i, j) = pairs[at];
+                    let mut row = make.row(*measure, [&set.layers()[i], &set.layers()[j]], score);
+                    row.influence = influence[m][at];
+                    row
+                };
+                let best = match scores.len() {
+                    1 => None,
+                    _ => maximum(scores.iter()),
+                };
+                results.push(MeasureResult {
+                    measure: measure.full_name(question.k),
+                    pairs: (scores.iter().enumerate())
+                        .map(|(at, score)| {
+                            let mut row = row(at, score);
+                            row.interval =
+                                (intervals.as_ref()).and_then(|rows| rows[m][part.start + at]);
+                            row
+                        })
+                        .collect(),
+                    maximum: best.map(|(at, score)| row(at, &score)),
+                });
+            }
+            let names = |m: &ModelActivations| m.layers.iter().map(|l| l.name.clone()).collect();
+            out.push(PairResult {
+                model_a: a.name.clone(),
+                model_b: b.name.clone(),
+                layers_a: names(a),
+                layers_b: names(b),
+                measures: results,
+            });
+        }
+        Ok(out)
+    }
+
+    /// Each model with each later one.
+    fn couples(&self) -> Vec<(usize, usize)> {
+        let count = self.models.len();
+        (0..count)
+            .flat_map(|a| (a + 1..count).map(move |b| (a, b)))
+            .collect()
+    }
+
+    fn pairs(&self, set: &Set, a: usize, b: usize) -> Vec<(usize, usize)> {
+        let mut pairs = set.pairs(a, b);
+        if self.question.layers == LayerPairs::SameName {
+            pairs.retain(|(i, j)| set.layers()[*i].name == set.layers()[*j].name);
+        }
+        pairs
+    }
+
+    fn permutations(&self, set: &Set) -> Permutations {
+        let question = &self.question;
+        // A file may claim rows by the billion if they have no dimensions.
+        let rows = match set.layers().iter().all(|l| l.width() == 0) {
+            true => return Permutations::none(),
+            false => set.rows(),
+        };
+        match question.blocks.is_empty() {
+            true => Permutations::random(rows, question.permutations, question.seed),
+            false => {
+                Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
+            }
+        }
+    }
+}

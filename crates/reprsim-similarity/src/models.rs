@@ -1,0 +1,187 @@
+//! One model: its layers, wherever they are, and which samples their rows are.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Tensor;
+use reprsim_activations::{ActivationFile, LayerMatrix, Pool, SampleIds};
+use reprsim_metrics::{Cause, Layer, Matrix, Source};
+
+use crate::error::SimilarityError;
+
+/// The activations of one model: layers `[n, d]`, a row a sample, the same samples in
+/// the same order in all of them.
+#[derive(Clone, Debug)]
+pub struct ModelActivations {
+    /// The model's name, for rows and errors.
+    pub name: String,
+    /// Which samples the rows are, if that is known: compared with those of every other
+    /// model of which it is known too.
+    pub ids: Option<SampleIds>,
+    /// The layers, in order.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer in a file, read by rows.
+struct Stored(LayerMatrix);
+
+impl Source for Stored {
+    fn shape(&self) -> [usize; 2] {
+        self.0.shape()
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
+        Ok(self.0.read(rows, out)?)
+    }
+}
+
+impl ModelActivations {
+    /// A model without layers.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ids: None,
+            layers: Vec::new(),
+        }
+    }
+
+    /// The model with the ids of the samples of its rows.
+    #[must_use]
+    pub fn ids(mut self, ids: SampleIds) -> Self {
+        self.ids = Some(ids);
+        self
+    }
+
+    /// The model with one more layer: `values` of `[n, d]`, row-major, copied unless
+    /// they are a vector, of any type that f64 holds exactly (f32, f64, f16).
+    ///
+    /// # Errors
+    /// [`SimilarityError::Metric`] if there are not `n * d` values.
+    pub fn layer<T>(
+        mut self,
+        name: impl Into<String>,
+        values: impl Into<Vec<T>>,
+        [n, d]: [usize; 2],
+    ) -> Result<Self, SimilarityError>
+    where
+        T: Copy + Into<f64> + Send + Sync + 'static,
+    {
+        let matrix = Matrix::new(values.into(), n, d)?;
+        self.layers.push(Layer::new(name, matrix));
+        Ok(self)
+    }
+
+    /// The model with one more layer from the device, `[n, d]`. It is copied to the
+    /// host, where it is centred in f64.
+    ///
+    /// # Errors
+    /// [`SimilarityError::Metric`] if the device fails.
+    pub fn tensor(
+        mut self,
+        name: impl Into<String>,
+        values: Tensor<2>,
+    ) -> Result<Self, SimilarityError> {
+        self.layers.push(Layer::from_tensor(name, values)?);
+        Ok(self)
+    }
+
+    /// The model in a file, called by the file's stem. Layers are read by rows when
+    /// they are measured; arrays of more than two axes need `pool`.
+    ///
+    /// # Errors
+    /// [`SimilarityError::Activations`] if the file cannot be used.
+    pub fn open(path: &Path, pool: Option<Pool>) -> Result<Self, SimilarityError> {
+        let file = ActivationFile::open(path)?;
+        let layers = (file.layers.iter())
+            .map(|stored| Ok(Layer::new(&stored.name, Stored(stored.matrix(pool)?))))
+            .collect::<Result<Vec<Layer>, SimilarityError>>()?;
+        Ok(Self {
+            name: stem(path),
+            ids: file.ids,
+            layers,
+        })
+    }
+
+    /// The models in several files, called by the files' stems, or by whole paths where
+    /// stems are the same.
+    ///
+    /// # Errors
+    /// As [`ModelActivations::open`].
+    pub fn open_all(paths: &[PathBuf], pool: Option<Pool>) -> Result<Vec<Self>, SimilarityError> {
+        let mut models = (paths.iter())
+            .map(|path| Self::open(path, pool))
+            .collect::<Result<Vec<Self>, _>>()?;
+        let stems: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
+        for (model, path) in models.iter_mut().zip(paths) {
+            if stems.iter().filter(|stem| **stem == model.name).count() > 1 {
+                model.name = path.display().to_string();
+            }
+        }
+        Ok(models)
+    }
+
+    /// Number of samples, by the first layer.
+    pub fn rows(&self) -> usize {
+        self.layers.first().map_or(0, Layer::rows)
+    }
+}
+
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+/// Checks that all `models` can be compared: each has layers, no two of one name, and
+/// all rows are the same samples as far as is known.
+pub(crate) fn check(models: &[ModelActivations]) -> Result<(), SimilarityError> {
+    if models.len() < 2 {
+        return Err(SimilarityError::TooFewModels(models.len()));
+    }
+    for (i, a) in models.iter().enumerate() {
+        for b in &models[i + 1..] {
+            if let (Some(x), Some(y)) = (&a.ids, &b.ids) {
+                x.check(y)
+                    .map_err(|difference| SimilarityError::DifferentSamples {
+                        a: a.name.clone(),
+                        b: b.name.clone(),
+                        difference,
+                    })?;
+            }
+        }
+    }
+    let mut first: Option<(&ModelActivations, &Layer)> = None;
+    for model in models {
+        if model.layers.is_empty() {
+            return Err(SimilarityError::NoLayers(model.name.clone()));
+        }
+        for (at, layer) in model.layers.iter().enumerate() {
+            if model.layers[..at].iter().any(|l| l.name == layer.name) {
+                return Err(SimilarityError::LayerTwice {
+                    model: model.name.clone(),
+                    layer: layer.name.clone(),
+                });
+            }
+            let (other, of) = *first.get_or_insert((model, layer));
+            if layer.rows() != of.rows() {
+                return Err(SimilarityError::RowsDiffer {
+                    model_a: model.name.clone(),
+                    layer_a: layer.name.clone(),
+                    n_a: layer.rows(),
+                    model_b: other.name.clone(),
+                    layer_b: of.name.clone(),
+                    n_b: of.rows(),
+                });
+            }
+        }
+        if let Some(SampleIds::Numbers(ids)) = &model.ids
+            && ids.len() != model.rows()
+        {
+            return Err(SimilarityError::IdsAndRows {
+                model: model.name.clone(),
+                ids: ids.len(),
+                rows: model.rows(),
+            });
+        }
+    }
+    Ok(())
+}
