@@ -2,6 +2,8 @@
 
 mod analysis;
 mod covariate;
+mod error;
+mod others;
 mod result_table;
 mod summary;
 
@@ -9,5 +11,6 @@ pub use analysis::{
     Analysis, Effect, Flag, FlagKind, Grid, GridAttribution, GridPoint, Information, PowerRow,
     analyze, power,
 };
+pub use error::AnalysisError;
 pub use result_table::{table, to_csv};
 pub use summary::{Merged, Published, merge, write_events};

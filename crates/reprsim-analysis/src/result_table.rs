@@ -2,8 +2,7 @@
 
 use reprsim_report::Column;
 
-use reprsim_config::{AxisKind, Covariate, Experiment, Sweep};
-use reprsim_config::Cell;
+use reprsim_config::{AxisKind, Cell, Covariate, Experiment};
 use crate::covariate::covariate;
 use reprsim_run::results::{CellResult, RESULT_SCHEMA, Score};
 
@@ -27,37 +26,36 @@ pub fn table(
     };
     let number =
         |of: &dyn Fn(&Row<'_>) -> Option<f64>| Column::Number(rows.iter().map(of).collect());
-    let level = |kind: AxisKind| number(&move |(cell, ..)| cell.point()?.1.level(kind));
+    let level = |kind: AxisKind| {
+        let column = number(&move |(cell, ..)| cell.point()?.1.level(kind.name()));
+        (kind.name(), column)
+    };
     let role = |cell: &Cell| match cell.point() {
         None => "untrained",
         Some((_, point)) if point.listed => "level",
         Some(_) => "ceiling",
     };
-    vec![
+    let mut table = vec![
         ("experiment", text(&|_| Some(experiment.name.clone()))),
         ("cell", whole(&|(cell, ..)| Some(cell.index))),
         ("seed", whole(&|(cell, ..)| Some(cell.seed))),
         (
             "sweep",
-            text(&|(cell, ..)| cell.sweep(experiment).map(Sweep::name)),
+            text(&|(cell, ..)| Some(cell.sweep(experiment)?.term().to_string())),
         ),
-        ("data", level(AxisKind::Data)),
-        ("class", level(AxisKind::Class)),
-        ("task", level(AxisKind::Task)),
-        ("partition", level(AxisKind::Partition)),
-        ("style", level(AxisKind::Style)),
-        ("width", level(AxisKind::Width)),
-        ("depth", level(AxisKind::Depth)),
+    ];
+    table.extend(AxisKind::all().map(level));
+    table.extend([
         // Which of the listed pairs of tasks, from 1.
         ("pair", whole(&|(cell, ..)| Some(cell.point()?.1.pair? + 1))),
         ("role", text(&|(cell, ..)| Some(role(cell).into()))),
         (
             "samples_shared",
-            number(&|(_, result, _)| result.samples_shared),
+            number(&|(_, result, _)| result.pair.samples_shared),
         ),
         (
             "labels_shared",
-            number(&|(_, result, _)| result.labels_shared),
+            number(&|(_, result, _)| result.pair.labels_shared),
         ),
         // Means over the two models.
         (
@@ -78,7 +76,8 @@ pub fn table(
         ("calibrated", number(&|(.., score)| score.calibrated)),
         ("undefined", text(&|(.., score)| score.undefined.clone())),
         ("schema", whole(&|_| Some(RESULT_SCHEMA as usize))),
-    ]
+    ]);
+    table
 }
 
 type Row<'a> = (&'a Cell, &'a CellResult, &'a Score);

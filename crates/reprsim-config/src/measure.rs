@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use reprsim_metrics::Measure;
+use reprsim_metrics::{Measure, UnknownMeasure};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -13,8 +13,11 @@ pub struct MeasureName(&'static dyn Measure);
 
 impl MeasureName {
     /// The measure of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        reprsim_metrics::find(name).map(Self)
+    ///
+    /// # Errors
+    /// [`UnknownMeasure`], with the nearest name.
+    pub fn named(name: &str) -> Result<Self, UnknownMeasure> {
+        reprsim_metrics::named(name).map(Self)
     }
 
     /// The name.
@@ -59,6 +62,6 @@ impl Serialize for MeasureName {
 impl<'de> Deserialize<'de> for MeasureName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::named(&name).ok_or_else(|| D::Error::custom(format!("unknown measure '{name}'")))
+        Self::named(&name).map_err(D::Error::custom)
     }
 }

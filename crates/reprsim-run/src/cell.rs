@@ -5,7 +5,7 @@ use std::path::Path;
 use reprsim_base::Stream;
 use reprsim_config::{Cell, Point, Term};
 use reprsim_data::split::{Labelling, ModelSamples, PairSplit, Reached};
-use reprsim_models::{InputShape, ModelConfig, Network};
+use reprsim_models::InputShape;
 use reprsim_train::{Epoch, Supply, best};
 use serde::Serialize;
 

@@ -40,9 +40,12 @@ pub enum RunError {
     /// Activations.
     #[error(transparent)]
     Extract(#[from] reprsim_extract::ExtractError),
-    /// Measures.
+    /// A measure that is not known.
     #[error(transparent)]
-    Metric(#[from] reprsim_metrics::MetricError),
+    Measure(#[from] reprsim_metrics::UnknownMeasure),
+    /// A comparison.
+    #[error(transparent)]
+    Similarity(#[from] reprsim_similarity::SimilarityError),
     /// A model that is given what it cannot take.
     #[error(transparent)]
     Model(#[from] reprsim_models::ModelError),
@@ -75,6 +78,7 @@ impl RunError {
         match self {
             Self::Config(_) | Self::Usage(_) | Self::Locked { .. } | Self::Device(_) => true,
             Self::Data(error) => error.is_usage(),
+            Self::Similarity(error) => error.is_usage(),
             _ => false,
         }
     }

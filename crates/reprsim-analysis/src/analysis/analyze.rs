@@ -4,57 +4,18 @@ use std::collections::BTreeMap;
 
 use itertools::iproduct;
 use rayon::prelude::*;
-use reprsim_stats::{Attribution, holm};
+use reprsim_config::{Cell, Experiment, Pairing, Plan};
+use reprsim_run::results::CellResult;
+use reprsim_stats::correct;
 use serde::{Deserialize, Serialize};
 
 use super::effect::Effect;
+use super::grid::{Grid, GridAttribution};
 use super::health::{self, Flag};
 use super::series::{Place, Series};
-use reprsim_config::{AxisKind, Experiment, Pairing};
-use reprsim_config::{Cell, Plan};
-use reprsim_run::results::CellResult;
 
 /// Version of the layout of `analysis.json`.
-const ANALYSIS_SCHEMA: u32 = 3;
-
-/// Means of the primary result over a grid.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Grid {
-    /// The sweep.
-    pub sweep: String,
-    /// Its axes.
-    pub axes: Vec<AxisKind>,
-    /// Its points.
-    pub points: Vec<GridPoint>,
-}
-
-/// Mean and spread at a point of a grid.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GridPoint {
-    /// The level of each axis.
-    pub levels: Vec<f64>,
-    /// Number of pairs.
-    pub n: usize,
-    /// Mean similarity.
-    pub mean: f64,
-    /// Standard deviation over pairs.
-    pub sd: Option<f64>,
-}
-
-/// What explains similarity over a grid, at the declared probe and layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GridAttribution {
-    /// The sweep.
-    pub sweep: String,
-    /// The measure.
-    pub measure: String,
-    /// Whether it is the declared one.
-    pub primary: bool,
-    /// The division of the variance; absent where it cannot be made.
-    pub attribution: Option<Attribution>,
-    /// Why it cannot.
-    pub undefined: Option<String>,
-}
+const ANALYSIS_SCHEMA: u32 = 4;
 
 /// What `analysis.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,7 +86,11 @@ pub fn analyze(
     }
     flags.extend(health::ranges(&doubts));
     flags.extend(health::small_probes(experiment, results));
-    correct(&mut effects);
+    // What was declared is one question an axis, everything else is a search.
+    correct(effects.iter_mut().map(|effect| {
+        let counted = !effect.primary;
+        (&mut effect.fit, counted)
+    }));
     attributions.sort_by_key(|a| !a.primary);
     Analysis {
         schema: ANALYSIS_SCHEMA,
@@ -148,35 +113,24 @@ fn series_of<'a>(
 ) -> Vec<Series<'a>> {
     let sweep = &experiment.sweeps[index];
     let probes = (experiment.probes.iter())
-        .filter(|probe| !probe.by_classes() || sweep.has(AxisKind::Class));
-    let names = experiment.analysis.full_names();
-    let measures = names.iter().enumerate();
+        .filter(|probe| !probe.by_classes() || sweep.divides_classes());
+    let k = experiment.analysis.k;
+    let measures = experiment.analysis.measures.iter();
     let places: Vec<Place<'a>> = iproduct!(probes, measures, experiment.layer_names())
-        .map(|(probe, (measure, name), layer)| Place {
+        .map(|(probe, measure, layer)| Place {
             experiment,
             index,
             sweep,
             probe,
             layer,
-            measure: experiment.analysis.measures()[measure],
-            name: name.clone(),
+            measure: *measure,
+            name: measure.full_name(k),
         })
         .collect();
     places
         .into_par_iter()
         .map(|place| Series::collect(place, results))
         .collect()
-}
-
-/// Holm's correction over all effects that were not declared: what was declared is
-/// one question an axis, everything else is a search.
-fn correct(effects: &mut [Effect]) {
-    let p: Vec<Option<f64>> = (effects.iter())
-        .map(|e| e.p_value.filter(|_| !e.primary))
-        .collect();
-    for (effect, p) in effects.iter_mut().zip(holm(&p)) {
-        effect.p_holm = p;
-    }
 }
 
 fn test(pairing: Pairing) -> &'static str {

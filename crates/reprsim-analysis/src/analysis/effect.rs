@@ -1,16 +1,17 @@
 //! One effect, as `analysis.json` holds it (docs/analysis.md).
 
-use reprsim_stats::{Errors, Level};
+use reprsim_config::Term;
+use reprsim_stats::{FittedTerm, Level};
 use serde::{Deserialize, Serialize};
 
 /// The effect of one axis, or of an interaction of two, on the similarity of one
 /// layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
-    /// The sweep, such as `data` or `data x task`.
-    pub sweep: String,
-    /// The axis, or the interaction written like `data x task`.
-    pub axis: String,
+    /// The sweep, by its axes.
+    pub sweep: Term,
+    /// The axis, or those of an interaction.
+    pub axis: Term,
     /// The probe.
     pub probe: String,
     /// Whether the probe's samples change with the overlap (the paper's own
@@ -22,34 +23,13 @@ pub struct Effect {
     pub measure: String,
     /// Whether this was declared as the primary result.
     pub primary: bool,
-    /// Slope of similarity on the level: on overlap 0 to 1, on the number of shared
-    /// factors of a partition, on doublings of width and depth. In a grid, the
-    /// average over the levels of the other axes; of an interaction, the change of
-    /// one slope as the other level goes from 0 to 1, or doubles. Absent where nothing can be
-    /// fitted.
-    pub slope: Option<f64>,
-    /// Its standard error.
-    pub stderr: Option<f64>,
-    /// Lower end of its 95 % interval.
-    pub ci_low: Option<f64>,
-    /// Upper end of its 95 % interval.
-    pub ci_high: Option<f64>,
-    /// Two-sided p-value of no effect, by the t test.
-    pub p_value: Option<f64>,
-    /// That p-value corrected for all effects that were not declared as primary
-    /// (Holm 1979); absent for those that were.
-    pub p_holm: Option<f64>,
-    /// P-value of no effect that takes no normal distribution for granted: signs of
-    /// seeds flipped in a nested design, residuals permuted in an independent one.
-    pub randomisation_p: Option<f64>,
-    /// The least that `randomisation_p` could have been.
-    pub randomisation_least_p: Option<f64>,
-    /// Share of variance that the fit of the sweep explains.
-    pub r_squared: Option<f64>,
-    /// Similarity at level 0 on the line; absent in a grid.
-    pub intercept: Option<f64>,
-    /// How the errors were computed.
-    pub errors: Option<Errors>,
+    /// Slope of similarity on the level with its errors and tests: on overlap 0 to 1, on the
+    /// number of shared factors of a partition, on doublings of width and depth. In a grid,
+    /// the average over the levels of the other axes; of an interaction, the change of one
+    /// slope as the other level goes from 0 to 1, or doubles. Holm's correction is over all
+    /// effects that were not declared.
+    #[serde(flatten)]
+    pub fit: FittedTerm,
     /// Slope over the distance from untrained pairs to overlap 1; of overlaps alone,
     /// and where untrained pairs are less alike than those trained at the lowest level.
     pub share_of_range: Option<f64>,
@@ -60,10 +40,6 @@ pub struct Effect {
     /// Mutual information of similarity and level; of one axis, at the declared probe
     /// and layer.
     pub information: Option<Information>,
-    /// Points in the fit.
-    pub n: usize,
-    /// Why there is no fit.
-    pub undefined: Option<String>,
     /// Mean and spread at each level of the experiment file; empty in a grid.
     pub levels: Vec<Level>,
     /// The points: overlap really reached (which the line is fitted on), value,

@@ -7,9 +7,8 @@ use itertools::Itertools;
 use reprsim_stats::{BadEnd, median, outliers};
 use serde::{Deserialize, Serialize};
 
-use reprsim_config::{AxisKind, Experiment, Sweep};
-use reprsim_config::{Cell, Plan};
-use reprsim_run::results::{CellResult, ModelResult};
+use reprsim_config::{Cell, Experiment, Plan, Term};
+use reprsim_run::results::CellResult;
 
 /// What kind of weakness was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,12 +71,19 @@ pub(super) fn undertrained(
         };
         let size = point.levels.iter().filter(|(kind, _)| !kind.is_overlap());
         let size: Vec<f64> = size.map(|(_, level)| *level).collect();
-        for (side, name, model) in [(0, "a", &result.a), (1, "b", &result.b)] {
+        for (side, name) in ["a", "b"].into_iter().enumerate() {
             let key = match tasks.get(&cell.index) {
                 Some(tasks) => format!("{sweep} {size:?} {}", tasks[side]),
                 None => format!("{sweep} {point:?}"),
             };
-            let member = Member { cell, name, model };
+            let model = [&result.pair.a, &result.pair.b][side];
+            let member = Member {
+                cell,
+                name,
+                accuracy: result.accuracy[side],
+                held_out_loss: model.validation_loss,
+                train_loss: model.train_loss,
+            };
             match groups.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, members)) => members.push(member),
                 None => groups.push((key, vec![member])),
@@ -93,9 +99,8 @@ pub(super) fn undertrained(
         let (what, bad, values) = skills(members);
         let middle = median(&values);
         let by_classes = |m: &Member<'_>| {
-            m.cell
-                .point()
-                .is_some_and(|(_, p)| p.level(AxisKind::Class).is_some())
+            let sweep = m.cell.sweep(experiment);
+            sweep.is_some_and(|sweep| sweep.divides_classes())
         };
         let wider = match members.iter().any(by_classes) {
             true => OTHER_CLASSES,
@@ -128,18 +133,20 @@ pub(super) fn undertrained(
 struct Member<'a> {
     cell: &'a Cell,
     name: &'static str,
-    model: &'a ModelResult,
+    accuracy: Option<f64>,
+    held_out_loss: Option<f64>,
+    train_loss: Option<f64>,
 }
 
 /// What models are judged by, which end of it is bad, and its values: empty unless every
 /// model has one.
 fn skills(models: &[Member<'_>]) -> (&'static str, BadEnd, Vec<f64>) {
-    let of = |get: fn(&ModelResult) -> Option<f64>| -> Option<Vec<f64>> {
-        models.iter().map(|m| get(m.model)).collect()
+    let of = |get: fn(&Member<'_>) -> Option<f64>| -> Option<Vec<f64>> {
+        models.iter().map(get).collect()
     };
-    if let Some(values) = of(|m| m.test_accuracy) {
+    if let Some(values) = of(|m| m.accuracy) {
         ("held-out accuracy", BadEnd::Low, values)
-    } else if let Some(values) = of(|m| m.validation_loss) {
+    } else if let Some(values) = of(|m| m.held_out_loss) {
         ("held-out loss", BadEnd::High, values)
     } else {
         let values = of(|m| m.train_loss).unwrap_or_default();
@@ -152,7 +159,7 @@ fn skills(models: &[Member<'_>]) -> (&'static str, BadEnd, Vec<f64>) {
 pub(super) struct Doubt {
     pub kind: FlagKind,
     pub measure: String,
-    pub sweep: String,
+    pub sweep: Term,
     /// The similarity in question and that of untrained pairs.
     pub values: Option<(f64, f64)>,
 }
@@ -202,7 +209,7 @@ fn places<'a>(doubts: impl Iterator<Item = &'a &'a Doubt>) -> String {
     let mut floor = None;
     let mut places: Vec<String> = Vec::new();
     for doubt in doubts {
-        let sweep = doubt.sweep.replace(" x ", " × ");
+        let sweep = doubt.sweep.shown();
         floor = floor.or(doubt.values.map(|(_, floor)| floor));
         places.push(match doubt.values {
             Some((value, _)) => format!("{sweep} {value:.3}"),
@@ -219,7 +226,7 @@ pub(super) fn missing(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<Flag> 
         .cells
         .iter()
         .filter(|cell| !results.iter().any(|(done, _)| done.index == cell.index));
-    let sweep = |cell: &&Cell| cell.sweep(&plan.experiment).map(Sweep::name);
+    let sweep = |cell: &&Cell| cell.sweep(&plan.experiment).map(|sweep| sweep.term());
     let mut flags = Vec::new();
     for (name, cells) in &absent.chunk_by(sweep) {
         let cells: Vec<usize> = cells.map(|cell| cell.index).collect();
@@ -250,7 +257,7 @@ fn some(cells: &[usize]) -> String {
 /// Probes with so few samples that neighbour lists agree by chance.
 pub(super) fn small_probes(experiment: &Experiment, results: &[(Cell, CellResult)]) -> Vec<Flag> {
     let k = experiment.analysis.k;
-    let measures: Vec<String> = (experiment.analysis.measures().iter())
+    let measures: Vec<String> = (experiment.analysis.measures.iter())
         .filter(|m| m.properties().uses_k)
         .map(|m| m.full_name(k))
         .collect();

@@ -3,11 +3,13 @@
 
 mod analyze;
 mod effect;
+mod grid;
 mod health;
 mod power;
 mod series;
 
-pub use analyze::{Analysis, Grid, GridAttribution, GridPoint, analyze};
+pub use analyze::{Analysis, analyze};
 pub use effect::{Effect, Information};
+pub use grid::{Grid, GridAttribution, GridPoint};
 pub use health::{Flag, FlagKind};
 pub use power::{PowerRow, power};

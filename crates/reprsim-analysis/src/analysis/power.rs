@@ -1,12 +1,11 @@
 //! How many seeds an effect needs, from the spread of a pilot run.
 
+use reprsim_config::{Cell, Experiment, Plan, Term};
+use reprsim_run::results::CellResult;
 use reprsim_stats::{Noise, detectable_slope, pilot, seeds_for};
 
 use super::series::{Place, Series};
-use reprsim_config::ExperimentError;
-use reprsim_config::Experiment;
-use reprsim_config::{Cell, Plan};
-use reprsim_run::results::CellResult;
+use crate::error::AnalysisError;
 
 /// The chances of finding a slope that designs are usually made for.
 const POWERS: [f64; 2] = [0.8, 0.9];
@@ -15,9 +14,9 @@ const POWERS: [f64; 2] = [0.8, 0.9];
 #[derive(Clone, Debug, PartialEq)]
 pub struct PowerRow {
     /// The sweep.
-    pub sweep: String,
+    pub sweep: Term,
     /// The axis or interaction.
-    pub axis: String,
+    pub axis: Term,
     /// Seeds of the pilot that were used.
     pub pilot_seeds: usize,
     /// Standard deviation of the residuals; in a nested design, of the slopes of single
@@ -39,18 +38,18 @@ pub struct PowerRow {
 /// primary result.
 ///
 /// # Errors
-/// [`ExperimentError::Usage`] if the pilot is of another design or has too few cells.
+/// [`AnalysisError::Usage`] if the pilot is of another design or has too few cells.
 pub fn power(
     experiment: &Experiment,
     pilot_plan: &Plan,
     results: &[(Cell, CellResult)],
     slope: f64,
-) -> Result<Vec<PowerRow>, ExperimentError> {
+) -> Result<Vec<PowerRow>, AnalysisError> {
     let theirs = &pilot_plan.experiment;
     let kept: Vec<&(Cell, CellResult)> = results.iter().collect();
     let primary = &experiment.analysis.primary;
     if experiment.pairing != theirs.pairing {
-        return Err(ExperimentError::Usage(format!(
+        return Err(AnalysisError::Usage(format!(
             "the pilot's pairs are {}, this experiment's {}: their spreads differ",
             theirs.pairing.name(),
             experiment.pairing.name()
@@ -58,24 +57,26 @@ pub fn power(
     }
     let mut rows = Vec::new();
     for sweep in &experiment.sweeps {
-        let name = sweep.name();
-        let say = |reason: String| ExperimentError::Usage(format!("sweep {name}: {reason}"));
+        let name = sweep.term();
+        let say = |reason: String| AnalysisError::Usage(format!("sweep {name}: {reason}"));
         let place = theirs
             .sweeps
             .iter()
             .position(|s| s == sweep)
             .and_then(|index| {
-                let measures = theirs.analysis.measures();
-                let names = theirs.analysis.full_names();
-                let measure = names.iter().position(|name| *name == primary.measure)?;
+                let k = theirs.analysis.k;
+                let measures = theirs.analysis.measures.iter();
+                let measure = measures
+                    .copied()
+                    .find(|measure| measure.full_name(k) == primary.measure)?;
                 Some(Place {
                     experiment: theirs,
                     index,
                     sweep: &theirs.sweeps[index],
                     probe: theirs.probes.iter().find(|p| p.name == primary.probe)?,
                     layer: (theirs.layer_names().into_iter()).find(|l| *l == primary.layer)?,
-                    measure: measures[measure],
-                    name: names[measure].clone(),
+                    measure,
+                    name: primary.measure.clone(),
                 })
             });
         let Some(place) = place else {

@@ -1,19 +1,19 @@
 //! The values of one probe, layer and measure over a sweep, and what is fitted to them.
 
-use reprsim_metrics::Measure;
+use reprsim_config::{
+    AxisKind, Cell, CellRole, Experiment, MeasureName, Pairing, Point, ProbeConfig, Sweep, Term,
+};
+use reprsim_data::split::Reached;
+use reprsim_run::results::CellResult;
 use reprsim_stats::{
-    Design, LinearFit, StatsError, attribute, crossed, curvature, describe_levels, fit_linear,
-    mean, mutual_information_discrete, mutual_information_ksg, randomisation, spearman,
-    standard_deviation,
+    Design, FittedTerm, attribute, crossed, curvature, describe_levels, fit_terms, mean,
+    mutual_information_discrete, mutual_information_ksg, spearman, standard_deviation,
 };
 
-use super::analyze::{Grid, GridAttribution, GridPoint};
 use super::effect::{Effect, Information};
+use super::grid::{Grid, GridAttribution, GridPoint};
 use super::health::{Doubt, FlagKind};
 use crate::covariate::covariate;
-use reprsim_config::{AxisKind, Experiment, Pairing, Point, ProbeConfig, Sweep};
-use reprsim_config::{Cell, CellRole};
-use reprsim_run::results::CellResult;
 
 /// Permutations of a randomisation test.
 const DRAWS: usize = 999;
@@ -32,8 +32,8 @@ pub(super) struct Place<'a> {
     pub index: usize,
     pub sweep: &'a Sweep,
     pub probe: &'a ProbeConfig,
-    pub layer: &'static str,
-    pub measure: &'static dyn Measure,
+    pub layer: String,
+    pub measure: MeasureName,
     /// The measure's name in results.
     pub name: String,
 }
@@ -82,7 +82,7 @@ impl<'a> Series<'a> {
             listed: vec![],
         };
         // Untrained pairs are of the experiment's own model: no floor for others.
-        let sized = sweep.has(AxisKind::Width) || sweep.has(AxisKind::Depth);
+        let other = sweep.axes.iter().any(|axis| axis.kind.changes_model());
         for (cell, result) in results {
             let Place {
                 probe, layer, name, ..
@@ -97,13 +97,11 @@ impl<'a> Series<'a> {
             };
             let Some(value) = score.value else { continue };
             match &cell.role {
-                CellRole::Untrained if sized => {}
+                CellRole::Untrained if other => {}
                 CellRole::Untrained => series.floor.push(value),
                 CellRole::Point { sweep: of, point } if *of == index => {
                     series.chance.extend(score.null_mean);
-                    let whole =
-                        |(kind, level): &(AxisKind, f64)| !kind.is_overlap() || *level == 1.0;
-                    if point.levels.iter().all(whole) && point.pair.is_none() {
+                    if point.is_ceiling() {
                         series.ceiling.push(value);
                     }
                     if point.listed {
@@ -137,10 +135,10 @@ impl<'a> Series<'a> {
         self.place.experiment.pairing == Pairing::Nested
     }
 
-    /// Names and columns of what is fitted: the level of one axis, or the terms of a grid.
-    pub fn terms(&self) -> Vec<(String, Vec<f64>)> {
-        match self.place.sweep.axes.len() {
-            1 => vec![(self.place.sweep.name(), self.first())],
+    /// What is fitted: the level of one axis, or the terms of a grid, and their columns.
+    pub fn terms(&self) -> Vec<(Term, Vec<f64>)> {
+        match self.place.sweep.axes.as_slice() {
+            [axis] => vec![(axis.kind.into(), self.first())],
             _ => self.grid_terms(),
         }
     }
@@ -157,60 +155,40 @@ impl<'a> Series<'a> {
 
     /// One effect for a single axis; one an axis and one a pair of axes for a grid.
     pub fn effects(&self) -> Vec<Effect> {
-        let (names, columns): (Vec<String>, Vec<Vec<f64>>) = self.terms().into_iter().unzip();
+        let (terms, columns): (Vec<Term>, Vec<Vec<f64>>) = self.terms().into_iter().unzip();
         let seeds = self.seeds();
         let clusters = self.clustered().then_some(seeds.as_slice());
-        let fit = fit_linear(&columns, &self.values(), clusters);
-        names
+        let seed = self.place.experiment.root_seed;
+        let fits = fit_terms(&columns, &self.values(), clusters, DRAWS, seed);
+        terms
             .into_iter()
-            .enumerate()
-            .map(|(term, axis)| self.effect(axis, term, &columns, clusters, &fit))
+            .zip(fits)
+            .map(|(axis, fit)| self.effect(axis, fit, &columns, clusters))
             .collect()
     }
 
     fn effect(
         &self,
-        axis: String,
-        term: usize,
+        axis: Term,
+        fit: FittedTerm,
         columns: &[Vec<f64>],
         clusters: Option<&[u64]>,
-        fit: &Result<LinearFit, StatsError>,
     ) -> Effect {
         let single = self.place.sweep.axes.len() == 1;
         let values = self.values();
-        let (fit, undefined) = match fit {
-            Ok(fit) => (Some(fit), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let coefficient = fit.map(|f| f.terms[term]);
         let some_mean = |values: &[f64]| (!values.is_empty()).then(|| mean(values));
         let (floor, ceiling) = (some_mean(&self.floor), some_mean(&self.ceiling));
-        let seed = self.place.experiment.root_seed;
-        let randomisation =
-            fit.and_then(|_| randomisation(columns, term, &values, clusters, DRAWS, seed).ok());
         let range = self.range().map(|(floor, ceiling)| ceiling - floor);
         Effect {
-            sweep: self.place.sweep.name(),
+            sweep: self.place.sweep.term(),
             axis,
             probe: self.place.probe.name.clone(),
             probe_varies: self.place.probe.varies(),
-            layer: self.place.layer.to_string(),
+            layer: self.place.layer.clone(),
             measure: self.place.name.clone(),
             primary: self.place.primary(),
-            slope: coefficient.map(|t| t.coefficient),
-            stderr: coefficient.map(|t| t.stderr),
-            ci_low: coefficient.map(|t| t.ci_low),
-            ci_high: coefficient.map(|t| t.ci_high),
-            p_value: coefficient.map(|t| t.p_value),
-            p_holm: None,
-            randomisation_p: randomisation.map(|r| r.p_value),
-            randomisation_least_p: randomisation.map(|r| r.least),
-            r_squared: fit.map(|f| f.r_squared),
-            intercept: fit.filter(|_| single).map(|f| f.intercept),
-            errors: fit.map(|f| f.errors),
-            share_of_range: coefficient
-                .zip(range)
-                .map(|(t, range)| t.coefficient / range),
+            share_of_range: fit.slope.zip(range).map(|(slope, range)| slope / range),
+            fit,
             curvature_p: match single {
                 true => curvature(&columns[0], &values, clusters)
                     .ok()
@@ -222,11 +200,9 @@ impl<'a> Series<'a> {
                 false => None,
             },
             information: match single && self.place.declared() {
-                true => self.information(seed),
+                true => self.information(self.place.experiment.root_seed),
                 false => None,
             },
-            n: self.listed.len(),
-            undefined,
             levels: match single {
                 true => describe_levels(&self.nominal(), &values),
                 false => vec![],
@@ -257,7 +233,7 @@ impl<'a> Series<'a> {
 
     /// What explains similarity over a grid.
     pub fn attribution(&self) -> GridAttribution {
-        let (names, columns) = self.terms().into_iter().unzip();
+        let (terms, columns): (Vec<Term>, Vec<Vec<f64>>) = self.terms().into_iter().unzip();
         // A covariate that some pair lacks cannot be held fixed.
         let (mut known, mut lacking) = (vec![], vec![]);
         let covariates = &self.place.experiment.analysis.covariates;
@@ -270,7 +246,7 @@ impl<'a> Series<'a> {
             }
         }
         let design = Design {
-            names,
+            names: terms.iter().map(Term::to_string).collect(),
             columns,
             y: self.values(),
             clusters: self.clustered().then(|| self.seeds()),
@@ -285,7 +261,7 @@ impl<'a> Series<'a> {
                 Err(error) => (None, Some(error.to_string())),
             };
         GridAttribution {
-            sweep: self.place.sweep.name(),
+            sweep: self.place.sweep.term(),
             measure: self.place.name.clone(),
             primary: self.place.primary(),
             attribution,
@@ -339,7 +315,7 @@ impl<'a> Series<'a> {
         let doubt = |kind, values| Doubt {
             kind,
             measure: self.place.name.clone(),
-            sweep: self.place.sweep.name(),
+            sweep: self.place.sweep.term(),
             values,
         };
         let mut doubts = Vec::new();
@@ -365,29 +341,23 @@ impl<'a> Series<'a> {
         doubts
     }
 
-    /// Names and columns of the terms of a grid: each axis, centred on the mean of
-    /// its levels so that its slope is the average over the design, and the product
-    /// of each two.
-    fn grid_terms(&self) -> Vec<(String, Vec<f64>)> {
-        let centred: Vec<(String, Vec<f64>)> = (self.place.sweep.axes)
-            .iter()
-            .enumerate()
+    /// The terms of a grid and their columns: each axis, centred on the mean of its levels so
+    /// that its slope is the average over the design, and the product of each two.
+    fn grid_terms(&self) -> Vec<(Term, Vec<f64>)> {
+        let axes = self.place.sweep.axes.iter().enumerate();
+        let centred: Vec<(Term, Vec<f64>)> = axes
             .map(|(place, axis)| {
-                let scale = |level: f64| match axis.kind.is_overlap() {
-                    true => level,
-                    false => level.log2(),
-                };
-                let levels: Vec<f64> = axis.levels.iter().map(|&l| scale(l)).collect();
+                let levels: Vec<f64> =
+                    axis.levels.iter().map(|&level| axis.kind.scale(level)).collect();
                 let middle = mean(&levels);
-                let column = self
-                    .listed
-                    .iter()
-                    .map(|v| scale(v.reached[place]) - middle)
-                    .collect();
-                (axis.kind.name().to_string(), column)
+                let reached = self.listed.iter().map(|v| v.reached[place]);
+                let column = reached.map(|level| axis.kind.scale(level) - middle).collect();
+                (axis.kind.into(), column)
             })
             .collect();
-        crossed(&centred)
+        crossed(&centred, |a: &Term, b: &Term| {
+            Term::of(a.axes().iter().chain(b.axes()).copied())
+        })
     }
 
     /// Mean and spread at each point of a grid.
@@ -408,7 +378,7 @@ impl<'a> Series<'a> {
             })
         });
         Grid {
-            sweep: sweep.name(),
+            sweep: sweep.term(),
             axes: sweep.axes.iter().map(|a| a.kind).collect(),
             points: points.collect(),
         }
@@ -417,19 +387,10 @@ impl<'a> Series<'a> {
 
 /// The level of each axis as it was really reached, counted from the split.
 fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
-    let class = point.level(AxisKind::Class).and(result.labels_shared);
+    let counted = result.pair.samples_shared.zip(result.pair.labels_shared);
+    let counted = counted.map(|(samples, labels)| Reached { samples, labels });
     let of = |&(kind, level): &(AxisKind, f64)| {
-        let counted = match kind {
-            // Within common classes, which are the only ones that share samples.
-            AxisKind::Data if class.is_some() => result
-                .samples_shared
-                .zip(class.filter(|&c| c > 0.0))
-                .map(|(samples, class)| samples / class),
-            AxisKind::Data | AxisKind::Style => result.samples_shared,
-            AxisKind::Class | AxisKind::Task => result.labels_shared,
-            AxisKind::Partition | AxisKind::Width | AxisKind::Depth => None,
-        };
-        counted.unwrap_or(level)
+        counted.and_then(|counted| kind.reached(point, counted)).unwrap_or(level)
     };
     point.levels.iter().map(of).collect()
 }

@@ -1,48 +1,49 @@
 //! The section of a sweep of one axis.
 
-use reprsim_report::{AxisSection, ForestRow, LevelSummary, MeasureRow, Reference, SkillRow};
+use reprsim_config::AxisKind;
+use reprsim_report::{
+    AxisSection, ForestRow, LevelSummary, MeasureRow, Reference, SkillRow, ValueScale,
+};
 use reprsim_stats::mean;
 
-use super::words::{Words, explanation, fit_of, p_text, randomisation, sentence, title, verdict};
-use crate::analysis::{Analysis, Effect};
-use reprsim_config::{AxisKind, Sweep};
-use reprsim_config::Cell;
+use reprsim_config::{Cell, Sweep, Words};
 use reprsim_run::results::{CellResult, ModelResult};
+
+use super::words::{fit_of, p_text, randomisation, sentence, verdict};
+use crate::analysis::{Analysis, Effect};
 
 /// A sweep of one axis: what its figures and tables say.
 pub(super) fn section(
-    words: &Words,
+    words: Words,
     index: usize,
     sweep: &Sweep,
     results: &[&(Cell, CellResult)],
     analysis: &Analysis,
+    scale: ValueScale,
 ) -> AxisSection {
-    let (kind, name) = (sweep.axes[0].kind, sweep.name());
+    let (axis, term) = (&sweep.axes[0], sweep.term());
+    let (kind, name) = (axis.kind, term.shown());
     let of_axis: Vec<&Effect> = (analysis.effects.iter())
-        .filter(|e| e.sweep == name)
+        .filter(|e| e.sweep == term)
         .collect();
     let Some(primary) = of_axis.iter().find(|e| e.primary) else {
         return AxisSection {
             name,
-            title: title(kind),
+            title: kind.title(),
             ..AxisSection::default()
         };
     };
-    let verdict = verdict(primary.slope, primary.p_value);
-    let levels = &sweep.axes[0].levels;
-    let ends = (levels.first().copied(), levels.last().copied());
+    let verdict = verdict(primary.fit.slope, primary.fit.p_value);
+    let ends = (axis.levels.first().copied(), axis.levels.last().copied());
     AxisSection {
-        title: title(kind),
+        title: kind.title(),
         range: match kind.is_overlap() {
             true => (0.0, 1.0),
             false => (ends.0.unwrap_or(0.0), ends.1.unwrap_or(1.0)),
         },
-        slope_label: match kind {
-            AxisKind::Partition => "change of similarity per shared factor".into(),
-            _ => "change of similarity from overlap 0 to 1".into(),
-        },
-        explanation: explanation(words, sweep, kind),
-        sentence: sentence(primary, verdict),
+        slope_label: slope_label(kind, scale),
+        explanation: kind.explanation(words, sweep),
+        sentence: sentence(primary, verdict, scale),
         verdict,
         y_label: y_label(primary),
         points: primary.points.iter().map(|p| (p.0, p.1)).collect(),
@@ -71,14 +72,19 @@ pub(super) fn section(
     }
 }
 
+/// What a slope on an axis is.
+pub(super) fn slope_label(kind: AxisKind, scale: ValueScale) -> String {
+    format!("change of {} {}", scale.noun(), kind.step())
+}
+
 /// The primary layer and probe by every measure.
 pub(super) fn measures(effects: &[&Effect], primary: &Effect) -> Vec<MeasureRow> {
     let here = |e: &&&Effect| e.layer == primary.layer && e.probe == primary.probe;
     (effects.iter().filter(here))
         .map(|e| MeasureRow {
             measure: e.measure.clone(),
-            slope: e.slope,
-            interval: e.ci_low.zip(e.ci_high),
+            slope: e.fit.slope,
+            interval: e.fit.ci_low.zip(e.fit.ci_high),
             primary: e.primary,
         })
         .collect()
@@ -135,8 +141,8 @@ pub(super) fn forest_row(effect: &Effect) -> ForestRow {
     ForestRow {
         layer: effect.layer.clone(),
         probe: effect.probe.clone(),
-        slope: effect.slope,
-        interval: effect.ci_low.zip(effect.ci_high),
+        slope: effect.fit.slope,
+        interval: effect.fit.ci_low.zip(effect.fit.ci_high),
         primary: effect.primary,
         probe_varies: effect.probe_varies,
     }
@@ -183,21 +189,20 @@ fn skill(sweep: usize, primary: &Effect, results: &[&(Cell, CellResult)]) -> Vec
                 .filter(|(cell, _)| level_of(cell) == Some(level))
                 .map(|(_, result)| result)
                 .collect();
-            let both = |get: fn(&ModelResult) -> Option<f64>| {
-                let values: Vec<f64> = pairs
-                    .iter()
-                    .flat_map(|r| [get(&r.a), get(&r.b)])
-                    .flatten()
-                    .collect();
+            let mean_of = |both: &dyn Fn(&CellResult) -> [Option<f64>; 2]| {
+                let values: Vec<f64> = pairs.iter().flat_map(|r| both(r)).flatten().collect();
                 (!values.is_empty()).then(|| mean(&values))
+            };
+            let both = |get: fn(&ModelResult) -> Option<f64>| {
+                mean_of(&|r| [get(&r.pair.a), get(&r.pair.b)])
             };
             SkillRow {
                 level,
                 train_accuracy: both(|m| m.train_accuracy),
-                test_accuracy: both(|m| m.test_accuracy),
+                test_accuracy: mean_of(&|r| r.accuracy),
                 train_loss: both(|m| m.train_loss),
                 validation_loss: both(|m| m.validation_loss),
-                similarity: primary
+                value: primary
                     .levels
                     .iter()
                     .find(|l| l.level == level)

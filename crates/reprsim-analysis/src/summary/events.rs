@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use reprsim_base::write_whole;
 use reprsim_report::{Scalar, event_file};
 
-use reprsim_config::ExperimentError;
+use crate::error::AnalysisError;
 use reprsim_config::Plan;
 use reprsim_run::store::{directories, histories};
 
@@ -15,8 +15,8 @@ use reprsim_run::store::{directories, histories};
 /// `tensorboard/CELL/MODEL/events.out.tfevents.*`, and returns that folder.
 ///
 /// # Errors
-/// [`ExperimentError::Store`] for file errors.
-pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, ExperimentError> {
+/// [`AnalysisError::Store`] for file errors.
+pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, AnalysisError> {
     let folder = root.join("tensorboard");
     let directories = directories(root, plan);
     for (index, models) in histories(root, plan) {
@@ -34,18 +34,21 @@ pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, ExperimentError
             let scalars: Vec<Scalar> = history
                 .iter()
                 .flat_map(|epoch| {
+                    let metrics = epoch.metrics.iter();
+                    let metrics = metrics.map(|(name, v)| (format!("{name}/training"), *v));
                     let rate = epoch.tokens_per_s.map(|rate| ("speed/tokens_per_s", rate));
                     [
                         Some(("loss/training", epoch.loss)),
                         epoch.validation_loss.map(|v| ("loss/held_out", v)),
-                        epoch.accuracy.map(|v| ("accuracy/training", v)),
                         Some(("learning_rate", epoch.lr)),
                         rate.or(Some(("speed/samples_per_s", epoch.samples_per_s))),
                     ]
                     .into_iter()
                     .flatten()
+                    .map(|(tag, value)| (tag.to_string(), value))
+                    .chain(metrics)
                     .map(|(tag, value)| Scalar {
-                        tag: tag.into(),
+                        tag,
                         step: epoch.step as i64,
                         value,
                         wall_time: trained,
@@ -59,9 +62,9 @@ pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, ExperimentError
             let label = format!("{:04} {}", cell.index, cell.label());
             let directory = folder.join(label).join(name);
             let path = directory.join("events.out.tfevents.0.reprsim");
-            fs::create_dir_all(&directory).map_err(|e| ExperimentError::store(&directory, e))?;
+            fs::create_dir_all(&directory).map_err(|e| AnalysisError::store(&directory, e))?;
             write_whole(&path, &event_file(&scalars))
-                .map_err(|e| ExperimentError::store(&path, e))?;
+                .map_err(|e| AnalysisError::store(&path, e))?;
         }
     }
     Ok(folder)

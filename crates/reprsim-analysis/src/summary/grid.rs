@@ -1,16 +1,23 @@
 //! The section of a factorial design.
 
-use reprsim_report::{AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary};
+use reprsim_config::{Sweep, Words};
+use reprsim_report::{
+    AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary, ValueScale,
+};
 use reprsim_stats::{Covariate, Interval, TermShare};
 
-use super::axis::{forest_row, measures, references, y_label};
-use super::words::{CROSS, Words, explanation, sentence, shown, term_title, title, verdict};
+use super::axis::{forest_row, measures, references, slope_label, y_label};
+use super::words::{sentence, term_title, verdict};
 use crate::analysis::{Analysis, Effect, GridPoint};
-use reprsim_config::Sweep;
 
 /// A factorial design: what its figure and tables say.
-pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) -> GridSection {
-    let name = sweep.name();
+pub(super) fn grid_section(
+    words: Words,
+    sweep: &Sweep,
+    analysis: &Analysis,
+    scale: ValueScale,
+) -> GridSection {
+    let name = sweep.term();
     let effects: Vec<&Effect> = (analysis.effects.iter())
         .filter(|e| e.sweep == name)
         .collect();
@@ -20,7 +27,7 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
         analysis.grids.iter().find(|g| g.sweep == name),
     ) else {
         return GridSection {
-            name: shown(&name),
+            name: name.shown(),
             ..GridSection::default()
         };
     };
@@ -55,34 +62,37 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
     let explained: Vec<String> = sweep
         .axes
         .iter()
-        .map(|axis| explanation(words, sweep, axis.kind))
+        .map(|axis| axis.kind.explanation(words, sweep))
         .collect();
     GridSection {
         explanation: format!(
             "{} Every level of {} is crossed with every level of the others. A coefficient is the \
-             change of similarity from level 0 to 1 (for width and depth, for each doubling), averaged \
+             change of {} from level 0 to 1 (for width and depth, for each doubling), averaged \
              over the levels of the other axes; that of an interaction is how much one such change \
              grows as the other level goes from 0 to 1, or doubles.",
             explained.join(" "),
-            title(x)
+            x.title(),
+            scale.noun()
         ),
         answers: primary
             .iter()
             .map(|effect| {
-                let verdict = verdict(effect.slope, effect.p_value);
+                let verdict = verdict(effect.fit.slope, effect.fit.p_value);
                 GridAnswer {
-                    term: match effect.axis.contains(CROSS) {
-                        true => term_title(effect),
-                        false => format!("{} in {}", term_title(effect), shown(&effect.sweep)),
+                    term: match effect.axis.is_interaction() {
+                        true => term_title(&effect.axis),
+                        false => {
+                            format!("{} in {}", term_title(&effect.axis), effect.sweep.shown())
+                        }
                     },
-                    slope: effect.slope,
+                    slope: effect.fit.slope,
                     verdict,
-                    sentence: sentence(effect, verdict),
+                    sentence: sentence(effect, verdict, scale),
                 }
             })
             .collect(),
         y_label: y_label(first),
-        x_label: title(x),
+        x_label: x.title(),
         lines,
         references: references(first),
         terms: primary
@@ -95,24 +105,26 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
                     .iter()
                     .filter(|e| e.measure == term.measure)
                     .map(|e| forest_row(e));
-                let sized = ["width", "depth"].iter().any(|s| term.axis.contains(s));
-                let label = match (sized, term.axis.contains(CROSS)) {
-                    (true, false) => "change of similarity with each doubling",
-                    (false, false) => "change of similarity from overlap 0 to 1",
-                    (_, true) => "change of one slope with the other level",
+                let label = match term.axis.single() {
+                    Some(axis) => slope_label(axis, scale),
+                    None => "change of one slope with the other level".into(),
                 };
                 GridTerm {
-                    name: term_title(term),
-                    slope_label: label.into(),
+                    name: term_title(&term.axis),
+                    axes: term.axis.axes().iter().map(|axis| axis.name().into()).collect(),
+                    slope_label: label,
                     rows: rows.collect(),
                     measures: measures(&of_term, term),
                 }
             })
             .collect(),
         axes: grid.axes.iter().map(|kind| kind.name().into()).collect(),
-        axis_titles: grid.axes.iter().map(|kind| title(*kind)).collect(),
+        axis_titles: grid.axes.iter().map(|kind| kind.title()).collect(),
         attribution: attribution.map_or(vec![], |found| {
-            let share_of = |effect: &Effect| found.terms.iter().find(|t| t.name == effect.axis);
+            let share_of = |effect: &Effect| {
+                let name = effect.axis.to_string();
+                found.terms.iter().find(|term| term.name == name)
+            };
             (primary.iter())
                 .filter_map(|effect| Some(attribution_row(effect, share_of(effect)?)))
                 .collect()
@@ -135,14 +147,14 @@ pub(super) fn grid_section(words: &Words, sweep: &Sweep, analysis: &Analysis) ->
             .iter()
             .map(|point| (point.levels.clone(), summary(point.levels[0], point)))
             .collect(),
-        name: shown(&name),
+        name: name.shown(),
     }
 }
 
 fn attribution_row(effect: &Effect, share: &TermShare) -> AttributionRow {
     let ends = |interval: Interval| (interval.low, interval.high);
     AttributionRow {
-        term: term_title(effect),
+        term: term_title(&effect.axis),
         coefficient: Some(share.term.coefficient),
         interval: Some((share.term.ci_low, share.term.ci_high)),
         p_value: Some(share.term.p_value),

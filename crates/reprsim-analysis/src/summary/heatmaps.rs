@@ -1,11 +1,9 @@
 //! Layers against layers at both ends of a sweep.
 
-use reprsim_report::{HeatmapPair, Panel};
+use reprsim_report::{HeatmapPair, Panel, ValueScale};
 use reprsim_stats::mean;
 
-use super::words::{shown, title};
-use reprsim_config::{Experiment, Sweep};
-use reprsim_config::Cell;
+use reprsim_config::{Cell, Experiment, Sweep};
 use reprsim_run::results::CellResult;
 
 /// Mean similarity of all layer pairs by the primary measure on its probe, where every
@@ -13,17 +11,18 @@ use reprsim_run::results::CellResult;
 pub(super) fn heatmaps(
     experiment: &Experiment,
     results: &[&(Cell, CellResult)],
+    scale: ValueScale,
 ) -> Vec<HeatmapPair> {
     (experiment.sweeps.iter().enumerate())
         .filter_map(|(index, sweep)| {
             Some(HeatmapPair {
-                name: sweep.name(),
+                name: sweep.term().to_string(),
                 title: match sweep.axes.as_slice() {
-                    [axis] => title(axis.kind),
-                    _ => shown(&sweep.name()),
+                    [axis] => axis.kind.title(),
+                    _ => sweep.term().shown(),
                 },
-                low: panel(experiment, results, index, sweep, false)?,
-                high: panel(experiment, results, index, sweep, true)?,
+                low: panel(experiment, results, index, sweep, false, scale)?,
+                high: panel(experiment, results, index, sweep, true, scale)?,
             })
         })
         .collect()
@@ -35,6 +34,7 @@ fn panel(
     index: usize,
     sweep: &Sweep,
     high: bool,
+    scale: ValueScale,
 ) -> Option<Panel> {
     let ends: Vec<f64> = (sweep.axes.iter())
         .map(|axis| match high {
@@ -57,7 +57,7 @@ fn panel(
     let primary = &experiment.analysis.primary;
     let layers = experiment.layer_names();
     let mut values = vec![Vec::new(); layers.len() * layers.len()];
-    let place = |name: &str| layers.iter().position(|layer| *layer == name);
+    let place = |name: &str| layers.iter().position(|layer| layer == name);
     for score in there.iter().flat_map(|result| &result.scores) {
         if score.probe != primary.probe || score.measure != primary.measure {
             continue;
@@ -69,12 +69,13 @@ fn panel(
         }
     }
     let levels: Vec<String> = (sweep.axes.iter().zip(&ends))
-        .map(|(axis, level)| format!("{} {level}", title(axis.kind)))
+        .map(|(axis, level)| format!("{} {level}", axis.kind.title()))
         .collect();
-    let names: Vec<String> = layers.iter().map(ToString::to_string).collect();
+    let names = layers.clone();
     Some(Panel {
         title: levels.join(", "),
         measure: primary.measure.clone(),
+        scale,
         rows: names.clone(),
         columns: names,
         values: (values.iter())

@@ -4,22 +4,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reprsim_base::write_whole;
+use reprsim_config::{AxisKind, Cell, Plan, Sweep, Term};
 use reprsim_report::{EffectRow, Report, figures, parquet, png, render};
+use reprsim_run::results::CellResult;
+use reprsim_run::store::{finished, histories, tasks, write_json, write_text};
 
 use super::axis::section;
 use super::grid::grid_section;
 use super::heatmaps::heatmaps;
-use super::methods::{facts, methods};
+use super::methods::{facts, meaning, methods, scale};
 use super::published::Published;
 use super::training::curves;
-use super::words::{Words, shown, summary};
-use reprsim_config::ExperimentError;
+use super::words::summary;
 use crate::analysis::{Analysis, Effect, analyze};
-use reprsim_config::{AxisKind, Sweep};
-use reprsim_config::{Cell, Plan};
+use crate::error::AnalysisError;
+use crate::others::write_others;
 use crate::result_table::{table, to_csv};
-use reprsim_run::results::CellResult;
-use reprsim_run::store::{finished, histories, tasks, write_json, write_text};
 
 /// Rows of the table that the page holds whole; of a longer one it holds the pairs of
 /// equal layers, and says where the others are.
@@ -50,23 +50,23 @@ pub struct Merged {
 /// its figures.
 ///
 /// # Errors
-/// [`ExperimentError::Usage`] if no cell is finished or a published table cannot be read;
-/// [`ExperimentError::Store`] for file errors.
-pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged, ExperimentError> {
+/// [`AnalysisError::Usage`] if no cell is finished or a published table cannot be read;
+/// [`AnalysisError::Store`] for file errors.
+pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged, AnalysisError> {
     let results = finished(root, plan);
     if results.is_empty() {
-        return Err(ExperimentError::Usage(format!(
+        return Err(AnalysisError::Usage(format!(
             "no cell of {} is finished yet",
             root.display()
         )));
     }
     let experiment = &plan.experiment;
-    let measure = &experiment.analysis.primary.measure;
+    let (measure, k) = (experiment.analysis.primary_measure(), experiment.analysis.k);
     let mut behind: Vec<Behind> = Vec::new();
     for given in published {
         let swept = |s: &Sweep| s.axes.len() == 1 && s.axes[0].kind == given.axis;
         if !experiment.sweeps.iter().any(swept) {
-            return Err(ExperimentError::Usage(format!(
+            return Err(AnalysisError::Usage(format!(
                 "{} has no sweep of {} alone, which {} would be drawn behind",
                 root.display(),
                 given.axis.name(),
@@ -74,7 +74,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
             )));
         }
         if behind.iter().any(|other| other.axis == given.axis) {
-            return Err(ExperimentError::Usage(format!(
+            return Err(AnalysisError::Usage(format!(
                 "two tables for the axis {}; one can be drawn behind it",
                 given.axis.name()
             )));
@@ -82,28 +82,32 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         behind.push(Behind {
             axis: given.axis,
             label: given.label(),
-            means: given.means(measure)?,
+            means: match measure {
+                Some(measure) => given.means(measure, k)?,
+                None => vec![],
+            },
         });
     }
     let store = |path: &Path, bytes: &[u8]| {
-        write_whole(path, bytes).map_err(|e| ExperimentError::store(path, e))
+        write_whole(path, bytes).map_err(|e| AnalysisError::store(path, e))
     };
     let csv = root.join("results.csv");
     let all = table(experiment, &results, |_, _| true);
-    let mut text = to_csv(&all).map_err(|e| ExperimentError::store(&csv, e))?;
+    let mut text = to_csv(&all).map_err(|e| AnalysisError::store(&csv, e))?;
     write_text(&csv, &text)?;
     let path = root.join("results.parquet");
     store(
         &path,
-        &parquet(&all).map_err(|e| ExperimentError::store(&path, e))?,
+        &parquet(&all).map_err(|e| AnalysisError::store(&path, e))?,
     )?;
     let analysis = analyze(plan, &results, &tasks(root, plan));
     write_json(&root.join("analysis.json"), &analysis)?;
+    write_others(root, plan, &results)?;
 
     let long = results.iter().map(|(_, r)| r.scores.len()).sum::<usize>() > INLINE_ROWS;
     if long {
         let equal = table(experiment, &results, |a, b| a == b);
-        text = to_csv(&equal).map_err(|e| ExperimentError::store(&csv, e))?;
+        text = to_csv(&equal).map_err(|e| AnalysisError::store(&csv, e))?;
     }
     let mut content = report(plan, &results, &analysis);
     content.name = root
@@ -126,14 +130,14 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         }
     }
     let folder = root.join("figures");
-    fs::create_dir_all(&folder).map_err(|e| ExperimentError::store(&folder, e))?;
+    fs::create_dir_all(&folder).map_err(|e| AnalysisError::store(&folder, e))?;
     for figure in figures(&content) {
         store(
             &folder.join(format!("{}.svg", figure.name)),
             figure.svg.as_bytes(),
         )?;
         let path = folder.join(format!("{}.png", figure.name));
-        let drawn = png(&figure.svg, PNG_SCALE).map_err(|e| ExperimentError::store(&path, e))?;
+        let drawn = png(&figure.svg, PNG_SCALE).map_err(|e| AnalysisError::store(&path, e))?;
         store(&path, &drawn)?;
     }
     let path = root.join("report.html");
@@ -148,7 +152,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
 fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> Report {
     let experiment = &plan.experiment;
     let primary = &experiment.analysis.primary;
-    let words = Words::of(experiment);
+    let (words, scale) = (experiment.words(), scale(experiment));
     let mut warnings = Vec::new();
     let missing = plan.cells.len() - results.len();
     if missing > 0 {
@@ -170,7 +174,7 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
     // Layers from input to output, whichever was declared.
     let mut in_order = analysis.clone();
     let layers = experiment.layer_names();
-    let sweeps: Vec<String> = experiment.sweeps.iter().map(Sweep::name).collect();
+    let sweeps: Vec<Term> = experiment.sweeps.iter().map(Sweep::term).collect();
     let probes: Vec<&str> = experiment.probes.iter().map(|p| p.name.as_str()).collect();
     in_order.effects.sort_by_key(|effect| {
         (
@@ -182,12 +186,13 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
     Report {
         title: experiment.name.clone(),
         description: experiment.description.clone(),
-        summary: summary(analysis),
+        summary: summary(analysis, scale),
         primary: format!(
-            "Declared before the run: {} of layer {} on probe {}. Similarity runs from 0 (unrelated) \
-             to 1 (the same up to rotation and scale).",
+            "Declared before the run: {} of layer {} on probe {}.",
             primary.measure, primary.layer, primary.probe
         ),
+        meaning: meaning(experiment),
+        scale,
         warnings,
         caveats: analysis
             .flags
@@ -200,15 +205,15 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             .iter()
             .enumerate()
             .filter(|(_, sweep)| sweep.axes.len() == 1)
-            .map(|(index, sweep)| section(&words, index, sweep, &kept, &in_order))
+            .map(|(index, sweep)| section(words, index, sweep, &kept, &in_order, scale))
             .collect(),
         grids: experiment
             .sweeps
             .iter()
             .filter(|sweep| sweep.axes.len() > 1)
-            .map(|sweep| grid_section(&words, sweep, &in_order))
+            .map(|sweep| grid_section(words, sweep, &in_order, scale))
             .collect(),
-        heatmaps: heatmaps(experiment, &kept),
+        heatmaps: heatmaps(experiment, &kept, scale),
         effects: analysis.effects.iter().map(effect_row).collect(),
         facts: facts(plan, results),
         methods: methods(experiment, analysis),
@@ -217,23 +222,24 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
 }
 
 fn effect_row(effect: &Effect) -> EffectRow {
+    let fit = &effect.fit;
     EffectRow {
-        sweep: shown(&effect.sweep),
-        axis: shown(&effect.axis),
+        sweep: effect.sweep.shown(),
+        axes: effect.axis.axes().iter().map(|axis| axis.name().into()).collect(),
         probe: effect.probe.clone(),
         layer: effect.layer.clone(),
         measure: effect.measure.clone(),
-        slope: effect.slope,
-        interval: effect.ci_low.zip(effect.ci_high),
-        p_value: effect.p_value,
-        p_holm: effect.p_holm,
-        r_squared: effect.r_squared,
-        n: effect.n,
+        slope: fit.slope,
+        interval: fit.ci_low.zip(fit.ci_high),
+        p_value: fit.p_value,
+        p_holm: fit.p_holm,
+        r_squared: fit.r_squared,
+        n: fit.n,
         floor: effect.floor,
         ceiling: effect.ceiling,
         chance: effect.chance,
         primary: effect.primary,
         probe_varies: effect.probe_varies,
-        undefined: effect.undefined.clone(),
+        undefined: fit.undefined.clone(),
     }
 }

@@ -1,18 +1,21 @@
 //! What was run, and how, in words.
 
-use crate::analysis::Analysis;
-use reprsim_config::{Experiment, Pairing};
-use reprsim_config::{Cell, Plan};
+use reprsim_config::{Cell, Experiment, MeasureName, Pairing, Plan};
+use reprsim_report::ValueScale;
 use reprsim_run::results::CellResult;
+use reprsim_metrics::Bound;
+use reprsim_train::Reference;
+
+use crate::analysis::Analysis;
 
 pub(super) fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
     let e = &plan.experiment;
-    let mut devices: Vec<&str> = results.iter().map(|(_, r)| r.device.as_str()).collect();
+    let mut devices: Vec<&str> = results.iter().map(|(_, r)| r.pair.device.as_str()).collect();
     devices.sort_unstable();
     devices.dedup();
     let samples = results
         .iter()
-        .map(|(_, r)| r.train_samples)
+        .map(|(_, r)| r.pair.train_samples)
         .max()
         .unwrap_or(0);
     let json = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
@@ -65,6 +68,7 @@ pub(super) fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String,
         ),
         fact("training samples per model", samples.to_string()),
         fact("model", json(serde_json::to_string(&e.model))),
+        fact("task", json(serde_json::to_string(&e.task))),
         fact("training", json(serde_json::to_string(&e.training))),
         fact("probes", probes.join(", ")),
         fact("device", devices.join("; ")),
@@ -96,9 +100,10 @@ pub(super) fn methods(experiment: &Experiment, analysis: &Analysis) -> Vec<Strin
              one-model classes. {pairing}"
         ),
         format!(
-            "cka_linear_debiased is linear CKA with the HSIC estimator of Song et al. (2012); its \
-             chance level is 0 whatever the layer's width. cka_linear_biased is the form of Kornblith \
-             et al. (2019), whose chance level grows with width over samples. Chance is shown as {null}."
+            "{} Chance is shown as {null}.",
+            experiment.analysis.primary_measure().map_or(String::new(), |measure| {
+                format!("{}: {}", experiment.analysis.primary.measure, said(measure))
+            })
         ),
         format!(
             "p-values: {}. What was declared before the run is one question an axis and is not \
@@ -119,10 +124,74 @@ pub(super) fn methods(experiment: &Experiment, analysis: &Analysis) -> Vec<Strin
          drawn from. Mutual information is estimated for levels (Ross 2014) and as published \
          (Kraskov et al. 2004, k = 3), in nats; levels cannot hold more than their entropy."
             .into(),
-        "The floor is the mean over pairs of untrained models, the ceiling the mean over pairs with \
-         overlap 1: the same data or task, other seed. The floor is a reference, not a bound: two \
-         random networks of one architecture answer to the same simple properties of a sample, such \
-         as an image's overall colour, and training on different data or tasks can take them further apart."
-            .into(),
+        format!(
+            "The floor is the mean over {}, the ceiling the mean over pairs with overlap 1: the same \
+             data or task, other seed. {}",
+            floor(experiment),
+            match experiment.initial {
+                None => {
+                    "The floor is a reference, not a bound: two random networks of one architecture \
+                     answer to the same simple properties of a sample, such as an image's overall \
+                     colour, and training on different data or tasks can take them further apart."
+                }
+                Some(_) => "The floor is a reference, not a bound.",
+            }
+        ),
     ]
+}
+
+/// What "not yet trained on this" means.
+fn floor(experiment: &Experiment) -> &'static str {
+    match experiment.initial.as_ref().map(|initial| initial.reference) {
+        None => "pairs of untrained models",
+        Some(Reference::Random) => "pairs of models with random weights, never trained on anything",
+        Some(Reference::Initial) => "pairs as they began, from the same checkpoint",
+    }
+}
+
+/// What a measure is, by its own words.
+fn said(measure: MeasureName) -> String {
+    let properties = measure.properties();
+    format!("{} Source: {}.", properties.what, properties.reference)
+}
+
+/// What a value of the declared measure means.
+pub(super) fn meaning(experiment: &Experiment) -> String {
+    let Some(measure) = experiment.analysis.primary_measure() else {
+        return String::new();
+    };
+    let properties = measure.properties();
+    let same = properties.invariances;
+    let named = [
+        (same.translation, "translation"),
+        (same.scale, "scale"),
+        (same.orthogonal, "rotation and reflection"),
+        (same.linear, "any invertible linear map"),
+    ];
+    let named: Vec<&str> = named.into_iter().filter(|(holds, _)| *holds).map(|(_, n)| n).collect();
+    let unmoved = match named.split_last() {
+        None => "No transformation of a layer leaves it as it is.".to_string(),
+        Some((last, [])) => format!("It is not changed by {last} of a layer."),
+        Some((last, others)) => {
+            format!("It is not changed by {} or {last} of a layer.", others.join(", "))
+        }
+    };
+    format!("Its values run {}. {unmoved}", properties.range_in_words)
+}
+
+/// How values of the declared measure are read. Larger is more alike, by every measure.
+pub(super) fn scale(experiment: &Experiment) -> ValueScale {
+    let k = experiment.analysis.k;
+    let range = experiment.analysis.primary_measure().map(|measure| {
+        let low = match measure.properties().range.0 {
+            Bound::Number(value) => value,
+            Bound::K => k as f64,
+            Bound::None => f64::NEG_INFINITY,
+        };
+        (low, measure.largest(k))
+    });
+    ValueScale {
+        range,
+        higher_is_more_alike: true,
+    }
 }

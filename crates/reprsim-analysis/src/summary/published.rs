@@ -5,23 +5,15 @@ use std::path::{Path, PathBuf};
 use itertools::Itertools;
 use reprsim_stats::mean;
 
-use reprsim_config::ExperimentError;
-use reprsim_config::AxisKind;
+use crate::error::AnalysisError;
+use reprsim_config::{AxisKind, MeasureName};
+use reprsim_metrics::{Mode, REGISTRY};
 use reprsim_base::unknown;
 
 /// Columns that hold the overlap in the published tables.
 const LEVELS: [&str; 3] = ["frac_overlap", "partition", "overlap"];
-/// What our measures are called in them.
-const NAMES: [(&str, &str); 8] = [
-    ("cka_linear_biased", "cka"),
-    ("cka_linear_debiased", "unbiased_cka"),
-    ("mutual_knn", "mutual_knn"),
-    ("cycle_knn", "cycle_knn"),
-    ("lcs_knn", "lcs_knn"),
-    ("edit_distance_knn", "edit_distance_knn"),
-    ("cknna", "cknna"),
-    ("svcca", "svcca"),
-];
+/// Neighbours behind the published numbers.
+const PUBLISHED_K: usize = 10;
 
 /// A table in the layout of the raw results of Li et al. (2025): a row a seed, level and
 /// measure, a column a probe, -1 for a missing value.
@@ -35,15 +27,26 @@ pub struct Published {
     pub column: Option<String>,
 }
 
+/// What the published tables call a measure: a published definition by its own name, another
+/// by that of the same idea.
+fn published_name(measure: MeasureName, k: usize) -> Option<&'static str> {
+    let properties = measure.properties();
+    match properties.mode {
+        _ if properties.uses_k && k != PUBLISHED_K => None,
+        Mode::Paper => Some(properties.name),
+        Mode::Exact => properties.alias,
+    }
+}
+
 impl Published {
     /// The mean at each level by the published measure that `measure` is. Levels of partitions are counted in shared factors, from 0.
     ///
     /// # Errors
-    /// [`ExperimentError::Usage`] for a file that is no such table, or that does not have
+    /// [`AnalysisError::Usage`] for a file that is no such table, or that does not have
     /// the measure.
-    pub fn means(&self, measure: &str) -> Result<Vec<(f64, f64)>, ExperimentError> {
+    pub fn means(&self, measure: MeasureName, k: usize) -> Result<Vec<(f64, f64)>, AnalysisError> {
         let path = self.path.display();
-        let say = |reason: String| ExperimentError::Usage(format!("{path}: {reason}"));
+        let say = |reason: String| AnalysisError::Usage(format!("{path}: {reason}"));
         let mut reader = csv::Reader::from_path(&self.path).map_err(|e| say(e.to_string()))?;
         let header = reader.headers().map_err(|e| say(e.to_string()))?.clone();
         let names: Vec<&str> = header.iter().collect();
@@ -68,10 +71,17 @@ impl Published {
                     ))
                 })?,
         };
-        let Some((_, theirs)) = NAMES.iter().find(|(ours, _)| measure.starts_with(ours)) else {
+        let Some(theirs) = published_name(measure, k) else {
+            let known = REGISTRY.iter().filter_map(|m| MeasureName::named(m.properties().name).ok());
+            let known: Vec<&str> = known
+                .filter(|m| published_name(*m, PUBLISHED_K).is_some())
+                .map(MeasureName::name)
+                .collect();
             return Err(say(format!(
-                "the primary measure {measure} is none of the published ones ({})",
-                NAMES.map(|(ours, _)| ours).join(", ")
+                "the primary measure {} is none of the published ones ({}; with {PUBLISHED_K} \
+                 neighbours)",
+                measure.full_name(k),
+                known.join(", ")
             )));
         };
         let mut points: Vec<(f64, f64)> = Vec::new();
@@ -79,10 +89,10 @@ impl Published {
             let record = record.map_err(|e| say(e.to_string()))?;
             let line = record.position().map_or(0, csv::Position::line);
             let field = |place: usize| record.get(place).unwrap_or_default();
-            if field(metric) != *theirs {
+            if field(metric) != theirs {
                 continue;
             }
-            let number = |text: &str| -> Result<f64, ExperimentError> {
+            let number = |text: &str| -> Result<f64, AnalysisError> {
                 let digits = text.trim_start_matches("partition");
                 let wrong = |_| say(format!("line {line}: '{text}' is no number"));
                 let value: f64 = digits.parse().map_err(wrong)?;
@@ -100,7 +110,8 @@ impl Published {
         }
         if points.is_empty() {
             return Err(say(format!(
-                "no row has metric {theirs}, which {measure} is here"
+                "no row has metric {theirs}, which {} is here",
+                measure.name()
             )));
         }
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -128,11 +139,8 @@ impl Published {
         let (axis, file) = text
             .split_once('=')
             .ok_or_else(|| format!("'{text}' is not AXIS=FILE, such as data=published.csv"))?;
-        let names = AxisKind::ALL.map(AxisKind::name);
-        let axis = AxisKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == axis)
-            .ok_or_else(|| unknown("axis", axis, &names))?;
+        let names: Vec<&str> = AxisKind::all().map(|kind| kind.name()).collect();
+        let axis = AxisKind::named(axis).ok_or_else(|| unknown("axis", axis, &names))?;
         // A colon may be part of a path.
         let (path, column) = match file.rsplit_once(':') {
             Some((path, column)) if !Path::new(file).exists() => (path, Some(column.to_string())),
@@ -150,6 +158,29 @@ impl Published {
 mod tests {
     use super::*;
 
+    fn named(name: &str) -> MeasureName {
+        MeasureName::named(name).unwrap()
+    }
+
+    /// A measure whose name begins like that of another is not the other, a published
+    /// definition is itself, and published neighbours are 10.
+    #[test]
+    fn each_measure_is_drawn_before_its_own_published_one() {
+        let cases = [
+            ("cknna_symmetric", 10, None),
+            ("cknna_linear", 10, Some("cknna")),
+            ("cka", 10, Some("cka")),
+            ("cka_linear_debiased", 10, Some("unbiased_cka")),
+            ("cka_rbf_median_biased", 10, None),
+            ("mutual_knn", 10, Some("mutual_knn")),
+            ("mutual_knn_cosine", 10, Some("mutual_knn")),
+            ("mutual_knn_cosine", 5, None),
+        ];
+        for (ours, k, theirs) in cases {
+            assert_eq!(published_name(named(ours), k), theirs, "{ours}, {k}");
+        }
+    }
+
     #[test]
     fn means_of_levels_without_what_is_missing() {
         let folder = tempfile::tempdir().unwrap();
@@ -158,21 +189,21 @@ mod tests {
                     0,cka,partition3,0.9,9\n1,cka,partition3,-1.000,9\n0,svcca,partition1,7,9\n";
         std::fs::write(&path, text).unwrap();
         let given = |column: Option<&str>| Published {
-            axis: AxisKind::Partition,
+            axis: AxisKind::named("partition").unwrap(),
             path: path.clone(),
             column: column.map(String::from),
         };
-        let means = given(None).means("cka_linear_biased").unwrap();
+        let means = given(None).means(named("cka_linear_biased"), 10).unwrap();
         assert_eq!(means.len(), 2);
         assert!((means[0].1 - 0.3).abs() < 1e-12 && means[0].0 == 0.0);
         assert_eq!(means[1], (2.0, 0.9));
         for absent in ["pwcca", "cka_linear_debiased"] {
-            let error = given(None).means(absent).unwrap_err().to_string();
+            let error = given(None).means(named(absent), 10).unwrap_err().to_string();
             assert!(error.contains(absent), "{error}");
         }
-        let column = given(Some("b")).means("svcca_var99_mean").unwrap();
+        let column = given(Some("b")).means(named("svcca_var99_mean"), 10).unwrap();
         assert_eq!(column, [(0.0, 9.0)]);
-        let error = given(Some("c")).means("cka_linear_biased").unwrap_err();
+        let error = given(Some("c")).means(named("cka_linear_biased"), 10).unwrap_err();
         assert!(error.to_string().contains("unknown column 'c'"), "{error}");
     }
 
@@ -181,7 +212,7 @@ mod tests {
         let parsed = Published::parse("data=a/b.csv:metric_x").unwrap();
         assert_eq!(
             (parsed.axis, parsed.column.as_deref()),
-            (AxisKind::Data, Some("metric_x"))
+            (AxisKind::named("data").unwrap(), Some("metric_x"))
         );
         assert_eq!(Published::parse("class=a.csv").unwrap().column, None);
         for wrong in ["a.csv", "dat=a.csv"] {

@@ -1,23 +1,43 @@
 //! Training curves for the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reprsim_report::{Curve, CurvePanel};
 use reprsim_train::Epoch;
 
-use super::words::{shown, title};
-use reprsim_config::{Experiment, Sweep};
-use reprsim_config::Cell;
+use reprsim_config::{Cell, Experiment, Sweep};
 use reprsim_run::results::CellResult;
 
-/// A quantity of an epoch.
-type Quantity = fn(&Epoch) -> Option<f64>;
+/// A quantity of an epoch, and what it is called.
+struct Quantity {
+    title: String,
+    of: Box<dyn Fn(&Epoch) -> Option<f64>>,
+}
 
-const QUANTITIES: [(&str, Quantity); 3] = [
-    ("training loss", |epoch| Some(epoch.loss)),
-    ("held-out loss", |epoch| epoch.validation_loss),
-    ("training accuracy", |epoch| epoch.accuracy),
-];
+/// The losses, and every metric that some task gives.
+fn quantities(histories: &BTreeMap<usize, [Vec<Epoch>; 2]>) -> Vec<Quantity> {
+    let metrics: BTreeSet<&String> = (histories.values().flatten().flatten())
+        .flat_map(|epoch| epoch.metrics.keys())
+        .collect();
+    let metrics = metrics.into_iter().map(|name| {
+        let key = name.clone();
+        Quantity {
+            title: format!("training {name}"),
+            of: Box::new(move |epoch| epoch.metrics.get(&key).copied()),
+        }
+    });
+    let losses = [
+        Quantity {
+            title: "training loss".into(),
+            of: Box::new(|epoch| Some(epoch.loss)),
+        },
+        Quantity {
+            title: "held-out loss".into(),
+            of: Box::new(|epoch| epoch.validation_loss),
+        },
+    ];
+    losses.into_iter().chain(metrics).collect()
+}
 
 /// A panel for each sweep and quantity: a curve a model, told apart by the level of the
 /// sweep's first axis.
@@ -27,11 +47,12 @@ pub(super) fn curves(
     histories: &BTreeMap<usize, [Vec<Epoch>; 2]>,
 ) -> Vec<CurvePanel> {
     let mut panels = Vec::new();
+    let quantities = quantities(histories);
     for (index, sweep) in experiment.sweeps.iter().enumerate() {
-        for (name, quantity) in QUANTITIES {
-            let lines = lines(index, results, histories, quantity);
+        for Quantity { title, of } in &quantities {
+            let lines = lines(experiment, index, results, histories, of);
             if lines.iter().any(|line| line.points.len() > 1) {
-                panels.push(panel(experiment, sweep, name, lines));
+                panels.push(panel(experiment, sweep, title, lines));
             }
         }
     }
@@ -40,16 +61,16 @@ pub(super) fn curves(
 
 fn panel(experiment: &Experiment, sweep: &Sweep, name: &str, lines: Vec<Curve>) -> CurvePanel {
     let several = experiment.sweeps.len() > 1;
-    let axis = title(sweep.axes[0].kind);
+    let axis = sweep.axes[0].kind.title();
     CurvePanel {
         title: match several {
-            true => format!("{name}, {}", shown(&sweep.name())),
+            true => format!("{name}, {}", sweep.term().shown()),
             false => name.to_string(),
         },
         y_label: name.to_string(),
-        x_label: match experiment.training.language {
-            Some(_) => "step".into(),
-            None => "epoch".into(),
+        x_label: match experiment.training.epochs {
+            Some(_) => "epoch".into(),
+            None => "step".into(),
         },
         group_label: axis,
         lines,
@@ -57,10 +78,11 @@ fn panel(experiment: &Experiment, sweep: &Sweep, name: &str, lines: Vec<Curve>) 
 }
 
 fn lines(
+    experiment: &Experiment,
     sweep: usize,
     results: &[(Cell, CellResult)],
     histories: &BTreeMap<usize, [Vec<Epoch>; 2]>,
-    quantity: Quantity,
+    quantity: &dyn Fn(&Epoch) -> Option<f64>,
 ) -> Vec<Curve> {
     let mut lines = Vec::new();
     for (cell, _) in results {
@@ -71,10 +93,9 @@ fn lines(
             continue;
         };
         for (name, history) in ["a", "b"].into_iter().zip(models) {
-            let x = |epoch: &Epoch| match epoch.validation_loss {
-                // A line of a language model is an evaluation.
-                Some(_) => epoch.step as f64,
-                None => epoch.epoch as f64,
+            let x = |epoch: &Epoch| match experiment.training.epochs {
+                Some(_) => epoch.epoch as f64,
+                None => epoch.step as f64,
             };
             let points = history.iter().filter_map(|e| Some((x(e), quantity(e)?)));
             lines.push(Curve {

@@ -1,37 +1,22 @@
 //! What effects are called and how they are said.
 
-use reprsim_report::{Fit, Verdict};
+use reprsim_config::{Subject, Term};
+use reprsim_report::{Fit, ValueScale, Verdict};
 use reprsim_stats::Errors;
 
 use crate::analysis::{Analysis, Effect};
-use reprsim_config::{AxisKind, Experiment, Sweep};
-
-/// Between the axes of a sweep or an interaction.
-pub(super) const CROSS: &str = " x ";
 
 /// A space where no line breaks.
 const SPACE: char = '\u{a0}';
 
-/// A name as it is shown.
-pub(super) fn shown(name: &str) -> String {
-    name.replace(CROSS, " × ")
-}
-
-/// What the level of an axis is called over a figure.
-pub(super) fn title(kind: AxisKind) -> String {
-    match kind {
-        AxisKind::Partition => "shared factors".into(),
-        AxisKind::Width | AxisKind::Depth => kind.name().into(),
-        _ => format!("{} overlap", kind.name()),
-    }
-}
-
-/// What a term of a grid is called.
-pub(super) fn term_title(effect: &Effect) -> String {
-    let kind = AxisKind::ALL.iter().find(|k| k.name() == effect.axis);
-    match kind {
-        Some(kind) => title(*kind),
-        None => format!("interaction of {}", effect.axis.replace(CROSS, " and ")),
+/// What a term of a fit is called.
+pub(super) fn term_title(term: &Term) -> String {
+    match term.single() {
+        Some(axis) => axis.title(),
+        None => {
+            let names: Vec<&str> = term.axes().iter().map(|axis| axis.name()).collect();
+            format!("interaction of {}", names.join(" and "))
+        }
     }
 }
 
@@ -43,71 +28,36 @@ pub(super) fn verdict(slope: Option<f64>, p_value: Option<f64>) -> Verdict {
     }
 }
 
-/// How an axis is spoken of.
-struct Subject {
-    /// With more of it, such as `More data overlap makes`.
-    more: String,
-    /// Whether it is of importance, such as `data overlap matters`.
-    matters: String,
-    /// It, again.
-    again: &'static str,
-    /// What a slope is the change of similarity over.
-    step: &'static str,
-}
-
-impl Subject {
-    fn of(effect: &Effect) -> Self {
-        let name = term_title(effect);
-        match effect.axis.as_str() {
-            "partition" => Self {
-                more: "More shared factors make".into(),
-                matters: "shared factors matter".into(),
-                again: "more of them make",
-                step: "with each shared factor",
-            },
-            "width" | "depth" => Self {
-                more: format!("Greater {name} makes"),
-                matters: format!("{name} matters"),
-                again: "more of it makes",
-                step: "with each doubling",
-            },
-            _ => Self {
-                more: format!("More {name} makes"),
-                matters: format!("{name} matters"),
-                again: "more of it makes",
-                step: "from overlap 0 to 1",
-            },
-        }
-    }
-}
-
 /// What came of a term, with the numbers.
-pub(super) fn sentence(effect: &Effect, verdict: Verdict) -> String {
+pub(super) fn sentence(effect: &Effect, verdict: Verdict, scale: ValueScale) -> String {
+    let fit = &effect.fit;
     let (Some(slope), Some(low), Some(high), Some(p)) =
-        (effect.slope, effect.ci_low, effect.ci_high, effect.p_value)
+        (fit.slope, fit.ci_low, fit.ci_high, fit.p_value)
     else {
-        let reason = effect.undefined.as_deref().unwrap_or("no values");
+        let reason = fit.undefined.as_deref().unwrap_or("no values");
         return format!("Nothing could be fitted: {reason}.");
     };
-    let subject = Subject::of(effect);
-    let words = match (effect.axis.contains(CROSS), verdict) {
-        (false, Verdict::Rises) => format!("{} the models more alike", subject.more),
-        (false, Verdict::Falls) => format!("{} the models less alike", subject.more),
-        (false, Verdict::Undecided) => {
-            format!("No effect of {} can be told from zero", term_title(effect))
+    let said = match effect.axis.single() {
+        Some(axis) => {
+            let words = match (scale.alike(verdict), axis.subject()) {
+                (Some(alike), Subject { more, .. }) => format!("{more} the models {alike}"),
+                (None, _) => format!("No effect of {} can be told from zero", axis.title()),
+            };
+            format!("{words}: {} {} changes by ", axis.step(), scale.noun())
         }
-        (true, Verdict::Rises) => "Each slope rises as the other level rises".into(),
-        (true, Verdict::Falls) => "Each slope falls as the other level rises".into(),
-        (true, Verdict::Undecided) => "No interaction can be told from zero".into(),
-    };
-    let change = match effect.axis.contains(CROSS) {
-        true => String::new(),
-        false => format!("{} similarity changes by ", subject.step),
+        None => {
+            let words = match verdict {
+                Verdict::Rises => "Each slope rises as the other level rises",
+                Verdict::Falls => "Each slope falls as the other level rises",
+                Verdict::Undecided => "No interaction can be told from zero",
+            };
+            format!("{words}: ")
+        }
     };
     format!(
-        "{words}: {change}{slope:+.3} (95 % interval {low:.3} to {high:.3}, {}, {} pairs).",
+        "{said}{slope:+.3} (95 % interval {low:.3} to {high:.3}, {}, {} pairs).",
         p_text(p),
-        effect.n
+        fit.n
     )
     .replace('-', "−")
 }
@@ -122,109 +72,20 @@ pub(super) fn p_text(p: f64) -> String {
 }
 
 pub(super) fn fit_of(effect: &Effect) -> Option<Fit> {
+    let fit = &effect.fit;
     Some(Fit {
-        intercept: effect.intercept?,
-        slope: effect.slope?,
-        ci_low: effect.ci_low?,
-        ci_high: effect.ci_high?,
-        p_value: effect.p_value?,
+        intercept: fit.intercept?,
+        slope: fit.slope?,
+        ci_low: fit.ci_low?,
+        ci_high: fit.ci_high?,
+        p_value: fit.p_value?,
     })
-}
-
-/// What samples and classes are called.
-pub(super) struct Words {
-    pub samples: &'static str,
-    pub class: &'static str,
-    pub classes: &'static str,
-}
-
-impl Words {
-    pub fn of(experiment: &Experiment) -> Self {
-        match experiment.dataset.text {
-            Some(_) => Self {
-                samples: "chunks of text",
-                class: "corpus",
-                classes: "corpora (the classes of text)",
-            },
-            None => Self {
-                samples: "samples",
-                class: "class",
-                classes: "classes",
-            },
-        }
-    }
-}
-
-pub(super) fn explanation(words: &Words, sweep: &Sweep, kind: AxisKind) -> String {
-    let Words {
-        samples,
-        class,
-        classes,
-    } = words;
-    let factors = sweep.factors.join(", ");
-    match kind {
-        AxisKind::Data if sweep.has(AxisKind::Class) => {
-            format!(
-                "Of the {samples} of a common {class} the given share are the same for both models."
-            )
-        }
-        AxisKind::Data if sweep.has(AxisKind::Task) => {
-            format!(
-                "The two models see training sets of equal size, of which the given share are the \
-                 same {samples}."
-            )
-        }
-        AxisKind::Data => format!(
-            "The two models learn the same {classes} from training sets of equal size, of which the \
-             given share are the same {samples}."
-        ),
-        AxisKind::Class if sweep.has(AxisKind::Data) => format!(
-            "Each model learns half of the {classes}; the given share of them are common to both."
-        ),
-        AxisKind::Class => format!(
-            "Each model learns half of the {classes}; the given share of them, with their {samples}, \
-             are common to both. Task and data move together."
-        ),
-        AxisKind::Task => {
-            let same = match sweep.has(AxisKind::Data) {
-                true => "",
-                false => "Both models see the same samples. ",
-            };
-            format!(
-                "{same}Each learns a task of {} drawn from {factors}; the given share of its factors \
-                 is common to both.",
-                match sweep.factors_per_task {
-                    1 => "one label factor".to_string(),
-                    count => format!("{count} label factors"),
-                }
-            )
-        }
-        AxisKind::Partition => {
-            let tasks: Vec<String> = sweep
-                .pairs
-                .iter()
-                .map(|[a, b]| format!("{} / {}", a.join("+"), b.join("+")))
-                .collect();
-            format!(
-                "Both models see the same samples and learn two listed tasks, which differ in size: \
-                 {}. The level is the number of label factors that both tasks hold; the size of the \
-                 tasks moves with it.",
-                tasks.join("; ")
-            )
-        }
-        AxisKind::Style => format!(
-            "Both models see the same items, one drawing of each; of the given share of them the same \
-             drawing, of the others drawings in two styles ({factors})."
-        ),
-        AxisKind::Width => "The width of both models varies.".into(),
-        AxisKind::Depth => "The depth of both models varies.".into(),
-    }
 }
 
 /// The p-value of the test that takes no normal distribution for granted.
 pub(super) fn randomisation(effect: &Effect) -> Option<String> {
-    let (p, least) = (effect.randomisation_p?, effect.randomisation_least_p?);
-    let how = match effect.errors {
+    let (p, least) = (effect.fit.randomisation_p?, effect.fit.randomisation_least_p?);
+    let how = match effect.fit.errors {
         Some(Errors::ClusterRobust { clusters }) => format!("signs of {clusters} seeds flipped"),
         _ => "residuals permuted".into(),
     };
@@ -236,27 +97,28 @@ pub(super) fn randomisation(effect: &Effect) -> Option<String> {
 
 /// The answers, a sentence each: whether each overlap matters, and whether two together
 /// do more than add up.
-pub(super) fn summary(analysis: &Analysis) -> Vec<String> {
+pub(super) fn summary(analysis: &Analysis, scale: ValueScale) -> Vec<String> {
     (analysis.effects.iter())
         .filter(|effect| effect.primary)
-        .map(|effect| answer(analysis, effect))
+        .map(|effect| answer(analysis, effect, scale))
         .collect()
 }
 
-fn answer(analysis: &Analysis, effect: &Effect) -> String {
-    let crossed = effect.axis.contains(CROSS);
-    let verdict = verdict(effect.slope, effect.p_value);
+fn answer(analysis: &Analysis, effect: &Effect, scale: ValueScale) -> String {
+    let fit = &effect.fit;
+    let crossed = effect.axis.is_interaction();
+    let verdict = verdict(fit.slope, fit.p_value);
     let claim = match crossed {
-        true => together(analysis, effect, verdict),
-        false => alone(effect, verdict),
+        true => together(analysis, effect, verdict, scale),
+        false => alone(effect, verdict, scale),
     };
-    let Some(slope) = effect.slope else {
-        let reason = effect.undefined.as_deref().unwrap_or("no values");
+    let Some(slope) = fit.slope else {
+        let reason = fit.undefined.as_deref().unwrap_or("no values");
         return format!("{claim}: {reason}.");
     };
     let mut text = format!(
         "{claim} ({slope:+.3}, {}",
-        effect.p_value.map_or("p undefined".into(), p_text)
+        fit.p_value.map_or("p undefined".into(), p_text)
     );
     let in_grid = crossed || effect.sweep != effect.axis;
     let share = in_grid.then(|| share(analysis, effect)).flatten();
@@ -277,11 +139,11 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
     }
     text += ")";
     // A test that assumes less is named where it would change the answer.
-    if let (Some(p), Some(other)) = (effect.p_value, effect.randomisation_p)
+    if let (Some(p), Some(other)) = (fit.p_value, fit.randomisation_p)
         && (p < 0.05) != (other < 0.05)
     {
         text += &format!("; the test that assumes less says {}", p_text(other));
-        let least = effect.randomisation_least_p;
+        let least = fit.randomisation_least_p;
         let bound = least.is_some_and(|least| least > 0.05 && other <= least);
         text += if bound {
             ", the least it can say of so few seeds"
@@ -293,38 +155,38 @@ fn answer(analysis: &Analysis, effect: &Effect) -> String {
 }
 
 /// Whether an axis matters.
-fn alone(effect: &Effect, verdict: Verdict) -> String {
-    let Subject { matters, again, .. } = Subject::of(effect);
-    match verdict {
-        Verdict::Rises => format!("{}: {again} models more alike", upper(&matters)),
-        Verdict::Falls => format!("{}: {again} models less alike", upper(&matters)),
-        Verdict::Undecided => format!("Whether {matters} cannot be told"),
+fn alone(effect: &Effect, verdict: Verdict, scale: ValueScale) -> String {
+    let Some(axis) = effect.axis.single() else {
+        return term_title(&effect.axis);
+    };
+    let Subject { matters, again, .. } = axis.subject();
+    match scale.alike(verdict) {
+        Some(alike) => format!("{}: {again} models {alike}", upper(&matters)),
+        None => format!("Whether {matters} cannot be told"),
     }
 }
 
-/// Whether two axes together do more than add up: words that fit only where both raise
-/// similarity.
-fn together(analysis: &Analysis, effect: &Effect, verdict: Verdict) -> String {
-    let parts: Vec<&Effect> = (effect.axis.split(CROSS))
-        .filter_map(|axis| {
-            (analysis.effects.iter())
-                .find(|e| e.primary && e.sweep == effect.sweep && e.axis == axis)
-        })
-        .collect();
-    let names: Vec<String> = parts.iter().map(|e| term_title(e)).collect();
+/// Whether axes together do more than add up: words that fit only where each makes models
+/// more alike.
+fn together(analysis: &Analysis, effect: &Effect, verdict: Verdict, scale: ValueScale) -> String {
+    let of = |axis: &Term| {
+        (analysis.effects.iter())
+            .find(|e| e.primary && e.sweep == effect.sweep && e.axis == *axis)
+    };
+    let axes: Vec<Term> = effect.axis.axes().iter().map(|axis| Term::from(*axis)).collect();
+    let names: Vec<String> = axes.iter().map(term_title).collect();
     let names = names.join(" and ");
-    let raise = parts
-        .iter()
-        .all(|e| e.slope.is_some_and(|slope| slope > 0.0));
-    match (raise, verdict) {
-        (true, Verdict::Rises) => format!("Together, {names} do more than add up"),
-        (true, Verdict::Falls) => format!("Together, {names} do less than add up"),
-        (true, Verdict::Undecided) => {
-            format!("Whether {names} together do more than add up cannot be told")
-        }
-        (false, Verdict::Rises) => format!("The slope of each of {names} rises with the other"),
-        (false, Verdict::Falls) => format!("The slope of each of {names} falls with the other"),
-        (false, Verdict::Undecided) => {
+    let raise = axes.iter().filter_map(of).all(|e| {
+        let more = if scale.higher_is_more_alike { 1.0 } else { -1.0 };
+        e.fit.slope.is_some_and(|slope| more * slope > 0.0)
+    });
+    match (raise, scale.alike(verdict), verdict) {
+        (true, Some("more alike"), _) => format!("Together, {names} do more than add up"),
+        (true, Some(_), _) => format!("Together, {names} do less than add up"),
+        (true, None, _) => format!("Whether {names} together do more than add up cannot be told"),
+        (false, _, Verdict::Rises) => format!("The slope of each of {names} rises with the other"),
+        (false, _, Verdict::Falls) => format!("The slope of each of {names} falls with the other"),
+        (false, _, Verdict::Undecided) => {
             format!("Whether the slope of each of {names} changes with the other cannot be told")
         }
     }
@@ -334,7 +196,8 @@ fn together(analysis: &Analysis, effect: &Effect, verdict: Verdict) -> String {
 fn share(analysis: &Analysis, effect: &Effect) -> Option<f64> {
     let of = (analysis.attributions.iter()).find(|a| a.sweep == effect.sweep && a.primary)?;
     let terms = &of.attribution.as_ref()?.terms;
-    Some(terms.iter().find(|t| t.name == effect.axis)?.share)
+    let name = effect.axis.to_string();
+    Some(terms.iter().find(|t| t.name == name)?.share)
 }
 
 fn upper(text: &str) -> String {

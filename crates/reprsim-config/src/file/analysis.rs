@@ -1,6 +1,5 @@
 //! The `[analysis]` section.
 
-use reprsim_metrics::REGISTRY;
 use reprsim_models::ModelConfig;
 
 use super::reader::Reader;
@@ -64,26 +63,22 @@ impl Reader<'_> {
         &self,
         given: &AnalysisSection,
     ) -> Result<(Vec<MeasureName>, MeasureName), ConfigError> {
-        let known: Vec<(&str, MeasureName)> = REGISTRY
-            .iter()
-            .filter_map(|m| {
-                let name = m.properties().name;
-                Some((name, MeasureName::named(name)?))
-            })
-            .collect();
+        let named = |place: &str, name: &str| {
+            MeasureName::named(name).map_err(|e| self.at(place, e.to_string()))
+        };
         let default = DEFAULT_MEASURES.map(String::from);
         let listed = given.measures.as_deref().unwrap_or(&default);
         let mut measures = Vec::new();
         for (i, name) in listed.iter().enumerate() {
             let place = format!("analysis.measures.{i}");
-            let measure = self.pick("measure", &place, name, &known)?;
+            let measure = named(&place, name)?;
             if measures.contains(&measure) {
                 return Err(self.at(&place, format!("'{name}' twice")));
             }
             measures.push(measure);
         }
         let (place, name) = ("analysis.primary.measure", &given.primary.measure);
-        let primary = self.pick("measure", place, name, &known)?;
+        let primary = named(place, name)?;
         if given.measures.is_none() && !measures.contains(&primary) {
             measures.insert(0, primary);
         }

@@ -7,8 +7,9 @@ use std::time::Instant;
 use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_extract::{ProbeActivations, extract};
-use reprsim_metrics::{Layer, Measure, Options, Permutations, Set, find};
+use reprsim_metrics::Options;
 use reprsim_models::{ModelShape, Network, Pooling};
+use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, measures};
 use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, train};
 use serde::Serialize;
 
@@ -488,22 +489,22 @@ impl<'a> Runner<'a> {
         probes: &[ProbeActivations; 2],
         seconds: f64,
     ) -> Result<f64, RunError> {
-        let measures: Vec<&dyn Measure> = DEFAULT_MEASURES
-            .iter()
-            .filter_map(|name| find(name))
-            .collect();
+        let k = Options::default().k;
+        let measures = measures(&DEFAULT_MEASURES, Mode::Exact, k)?;
         rate(seconds, || {
-            let layers = |probe: &ProbeActivations| {
-                (probe.layers.iter())
-                    .map(|l| Layer::from_tensor(l.name.clone(), l.values.clone()))
-                    .collect::<Result<Vec<Layer>, _>>()
+            let model = |name: &str, probe: &ProbeActivations| {
+                (probe.layers.iter()).try_fold(ModelActivations::new(name), |model, layer| {
+                    model.tensor(layer.name.clone(), layer.values.clone())
+                })
             };
-            let models = vec![layers(&probes[0])?, layers(&probes[1])?];
-            let set = Set::new(models, self.device, Options::default())?;
-            let pairs = set.pairs(0, 1);
-            let permutations = Permutations::random(set.rows(), 0, 0);
-            set.compare(&measures, &pairs, &permutations, &mut |_| ())?;
-            Ok(pairs.len())
+            let models = vec![model("a", &probes[0])?, model("b", &probes[1])?];
+            let question = Question {
+                permutations: 0,
+                ..Question::new(measures.clone())
+            };
+            let found = Comparison::new(models, question)?.run(self.device, &mut |_| ())?;
+            let pairs = found.iter().map(|pair| pair.layers_a.len() * pair.layers_b.len());
+            Ok(pairs.sum())
         })
     }
 }

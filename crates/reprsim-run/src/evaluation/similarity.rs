@@ -3,8 +3,8 @@
 use rand::RngExt;
 use reprsim_config::{EvaluationSettings, Experiment, Form, ProbeConfig, placeless};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
-use reprsim_metrics::{Layer, Options, Permutations, Set};
 use reprsim_models::{InputShape, Pooling};
+use reprsim_similarity::{self as similarity, Comparison, ModelActivations, Question};
 use schemars::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -139,7 +139,7 @@ fn on_probe(
     let blocks: Vec<u32> = (probed.blocks.iter())
         .flat_map(|&block| std::iter::repeat_n(block, rows))
         .collect();
-    measure(pair, &config.name, &blocks, &a, &b)
+    measure(pair, &config.name, blocks, &a, &b)
 }
 
 /// Writes the activations of both models.
@@ -167,59 +167,41 @@ fn keep(
 fn measure(
     pair: &Pair<'_>,
     probe: &str,
-    blocks: &[u32],
+    blocks: Vec<u32>,
     a: &ProbeActivations,
     b: &ProbeActivations,
 ) -> Result<Vec<Score>, RunError> {
     a.check_same_samples(b)?;
     let analysis = &pair.experiment().analysis;
-    let layers = |activations: &ProbeActivations| {
-        activations
-            .layers
-            .iter()
-            .map(|l| Layer::from_tensor(l.name.clone(), l.values.clone()))
-            .collect::<Result<Vec<Layer>, _>>()
+    let model = |name: &str, activations: &ProbeActivations| {
+        (activations.layers.iter()).try_fold(ModelActivations::new(name), |model, layer| {
+            model.tensor(layer.name.clone(), layer.values.clone())
+        })
     };
-    let options = Options {
-        k: analysis.k,
-        ..Options::default()
-    };
-    let device = &pair.context.chosen.device;
-    let set = Set::new(vec![layers(a)?, layers(b)?], device, options)?;
     let stream = pair.stream.child("permutations").child(probe);
-    let seed = stream.rng().random();
-    let permutations = match blocks.is_empty() {
-        true => Permutations::random(set.rows(), analysis.permutations, seed),
-        false => Permutations::of_blocks(blocks, analysis.permutations, seed),
+    let question = Question {
+        k: analysis.k,
+        permutations: analysis.permutations,
+        blocks,
+        seed: stream.rng().random(),
+        ..Question::new(analysis.measures.iter().map(|m| m.measure()).collect())
     };
-    let pairs = set.pairs(0, 1);
-    let measures: Vec<_> = analysis.measures.iter().map(|m| m.measure()).collect();
-    let table = set.compare(&measures, &pairs, &permutations, &mut |_| ())?;
-    let mut scores = Vec::new();
-    for (measure, row) in measures.iter().zip(table) {
-        for ((i, j), score) in pairs.iter().zip(row) {
-            let (x, y) = (&set.layers()[*i], &set.layers()[*j]);
-            let calibration = score.calibration(measure.largest(analysis.k));
-            scores.push(Score {
-                probe: probe.to_string(),
-                layer_a: x.name.clone(),
-                layer_b: y.name.clone(),
-                measure: measure.full_name(analysis.k),
-                value: score.value.ok(),
-                undefined: score.value.err().map(|e| e.to_string()),
-                n: x.rows(),
-                d_a: x.width(),
-                d_b: y.width(),
-                // What is known in closed form is the mean over all permutations of
-                // samples, not of blocks.
-                null_mean: score
-                    .null_mean
-                    .filter(|_| blocks.is_empty())
-                    .or(calibration.map(|c| c.null_mean)),
-                p_permutation: calibration.map(|c| c.p),
-                calibrated: calibration.and_then(|c| c.calibrated),
-            });
-        }
-    }
-    Ok(scores)
+    let comparison = Comparison::new(vec![model("a", a)?, model("b", b)?], question)?;
+    let found = comparison.run(&pair.context.chosen.device, &mut |_| ())?;
+    let rows = found.iter().flat_map(|pair| &pair.measures).flat_map(|measure| &measure.pairs);
+    let score = |row: &similarity::Row| Score {
+        probe: probe.to_string(),
+        layer_a: row.layer_a.clone(),
+        layer_b: row.layer_b.clone(),
+        measure: row.measure.clone(),
+        value: row.value.ok(),
+        undefined: row.value.err().map(|e| e.to_string()),
+        n: row.n,
+        d_a: row.d_a,
+        d_b: row.d_b,
+        null_mean: row.null_mean,
+        p_permutation: row.p,
+        calibrated: row.calibrated,
+    };
+    Ok(rows.map(score).collect())
 }
