@@ -2,84 +2,130 @@
 
 use std::process::ExitCode;
 
-use reprsim_stats::{Design, Errors, attribute, crossed, describe_series, holm, mean};
+use reprsim_stats::{
+    Attribution, Design, Errors, FittedTerm, Series, Term, TermShare, attribute, correct, crossed,
+    describe_series, mean,
+};
 use serde_json::{Value, json};
 
 use crate::args::{AnalyzeArgs, Format};
 use crate::table::Table;
 use crate::tidy::{Selection, Tidy};
 
-/// Fields of a table of lines, one x; empty where a statistic is undefined.
-const LINE: [&str; 20] = [
-    "group",
-    "y",
-    "n",
-    "slope",
-    "stderr",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_holm",
-    "randomisation_p",
-    "r_squared",
-    "spearman",
-    "curvature_p",
-    "mi_ksg",
-    "mi",
-    "mi_share",
-    "mi_p",
-    "intercept",
-    "errors",
-    "undefined",
+/// A row of what is printed: a line, or a term of a design.
+#[derive(Default)]
+struct Row {
+    group: Option<String>,
+    y: String,
+    term: Option<String>,
+    fitted: FittedTerm,
+    /// Whether it was asked about, which a covariate is not.
+    asked: bool,
+    /// What is known of a line alone.
+    line: Option<Series>,
+    /// What is known of a term of a design alone.
+    share: Option<TermShare>,
+    /// Covariates that were left out.
+    dropped: Option<String>,
+    undefined: Option<String>,
+}
+
+/// The name of a field and its value, empty where it is undefined.
+type Field = (&'static str, fn(&Row) -> Value);
+
+/// Fields of a table of lines, one x.
+const LINE: [Field; 20] = [
+    ("group", |row| json!(row.group)),
+    ("y", |row| json!(row.y)),
+    ("n", |row| json!(row.fitted.n)),
+    ("slope", |row| json!(row.fitted.slope)),
+    ("stderr", |row| json!(row.fitted.stderr)),
+    ("ci_low", |row| json!(row.fitted.ci_low)),
+    ("ci_high", |row| json!(row.fitted.ci_high)),
+    ("p_value", |row| json!(row.fitted.p_value)),
+    ("p_holm", |row| json!(row.fitted.p_holm)),
+    ("randomisation_p", |row| json!(row.fitted.randomisation_p)),
+    ("r_squared", |row| json!(row.fitted.r_squared)),
+    ("spearman", |row| of_line(row, |s| json!(s.spearman))),
+    ("curvature_p", |row| of_line(row, |s| json!(s.curvature_p))),
+    ("mi_ksg", |row| of_line(row, |s| json!(s.mi_ksg))),
+    ("mi", |row| {
+        of_line(row, |s| json!(s.mi_discrete.as_ref().map(|d| d.nats)))
+    }),
+    ("mi_share", |row| {
+        of_line(row, |s| json!(s.mi_discrete.as_ref().and_then(|d| d.share)))
+    }),
+    ("mi_p", |row| {
+        of_line(row, |s| json!(s.mi_discrete.as_ref().map(|d| d.p_value)))
+    }),
+    ("intercept", |row| json!(row.fitted.intercept)),
+    ("errors", |row| json!(row.fitted.errors.map(errors))),
+    ("undefined", |row| json!(row.undefined)),
 ];
 
 /// Fields of a table of designs, several x; `slope` is the coefficient of the term.
-const DESIGN: [&str; 19] = [
-    "group",
-    "y",
-    "term",
-    "n",
-    "slope",
-    "stderr",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_holm",
-    "randomisation_p",
-    "partial_r_squared",
-    "share",
-    "share_low",
-    "share_high",
-    "r_squared",
-    "errors",
-    "dropped",
-    "undefined",
+const DESIGN: [Field; 19] = [
+    ("group", |row| json!(row.group)),
+    ("y", |row| json!(row.y)),
+    ("term", |row| json!(row.term)),
+    ("n", |row| json!(row.fitted.n)),
+    ("slope", |row| json!(row.fitted.slope)),
+    ("stderr", |row| json!(row.fitted.stderr)),
+    ("ci_low", |row| json!(row.fitted.ci_low)),
+    ("ci_high", |row| json!(row.fitted.ci_high)),
+    ("p_value", |row| json!(row.fitted.p_value)),
+    ("p_holm", |row| json!(row.fitted.p_holm)),
+    ("randomisation_p", |row| json!(row.fitted.randomisation_p)),
+    ("partial_r_squared", |row| {
+        of_share(row, |s| json!(s.partial_r_squared))
+    }),
+    ("share", |row| of_share(row, |s| json!(s.share))),
+    ("share_low", |row| {
+        of_share(row, |s| json!(s.share_interval.map(|i| i.low)))
+    }),
+    ("share_high", |row| {
+        of_share(row, |s| json!(s.share_interval.map(|i| i.high)))
+    }),
+    ("r_squared", |row| json!(row.fitted.r_squared)),
+    ("errors", |row| json!(row.fitted.errors.map(errors))),
+    ("dropped", |row| json!(row.dropped)),
+    ("undefined", |row| json!(row.undefined)),
 ];
+
+fn of_line(row: &Row, get: fn(&Series) -> Value) -> Value {
+    row.line.as_ref().map_or(Value::Null, get)
+}
+
+fn of_share(row: &Row, get: fn(&TermShare) -> Value) -> Value {
+    row.share.as_ref().map_or(Value::Null, get)
+}
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
     let tidy = Tidy::read(&args.file)?;
     let kept = tidy.select(&args.conditions)?;
     let designed = args.x.len() > 1 || !args.covariate.is_empty();
-    let fields: &[&'static str] = if designed { &DESIGN } else { &LINE };
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for (group, selection) in tidy.groups(&kept, &args.group)? {
+        let group = (!group.is_empty()).then(|| group.join(", "));
         for y in &args.y {
             let points = Points::read(&tidy, &selection, y, args)?;
-            let group = (!group.is_empty()).then(|| group.join(", "));
-            let name = [json!(group), json!(y)];
-            if !designed {
-                rows.push([name.to_vec(), line(&points, args)].concat());
-                continue;
-            }
-            for term in design(&points, args) {
-                rows.push([name.to_vec(), term].concat());
-            }
+            let found = match designed {
+                true => design(&points, args),
+                false => vec![line(&points, args)],
+            };
+            rows.extend(found.into_iter().map(|row| Row {
+                group: group.clone(),
+                y: y.clone(),
+                ..row
+            }));
         }
     }
-    correct(fields, &mut rows, &args.covariate);
-    let mut table = Table::new(fields);
-    for row in rows {
-        table.push(row);
+    correct(rows.iter_mut().map(|row| (&mut row.fitted, row.asked)));
+    let fields: &[Field] = if designed { &DESIGN } else { &LINE };
+    let names: Vec<&'static str> = fields.iter().map(|(name, _)| *name).collect();
+    let mut table = Table::new(&names);
+    for row in &rows {
+        table.push(fields.iter().map(|(_, value)| value(row)).collect());
     }
     if args.format == Format::Table {
         table = table.without_empty();
@@ -122,46 +168,28 @@ impl Points {
 }
 
 /// Similarity on one x.
-fn line(points: &Points, args: &AnalyzeArgs) -> Vec<Value> {
+fn line(points: &Points, args: &AnalyzeArgs) -> Row {
     let clusters = points.clusters.as_deref();
-    let series = describe_series(
-        &points.x[0],
-        &points.y,
-        clusters,
-        args.permutations as usize,
-        args.seed,
-    );
-    let discrete = series.mi_discrete;
+    let draws = args.permutations as usize;
+    let series = describe_series(&points.x[0], &points.y, clusters, draws, args.seed);
     let reasons: Vec<String> = (series.missing.iter())
         .map(|m| format!("{}: {}", m.statistic, m.reason))
         .collect();
-    vec![
-        json!(series.n),
-        json!(series.slope),
-        json!(series.stderr),
-        json!(series.ci_low),
-        json!(series.ci_high),
-        json!(series.p_value),
-        Value::Null,
-        json!(series.randomisation_p),
-        json!(series.r_squared),
-        json!(series.spearman),
-        json!(series.curvature_p),
-        json!(series.mi_ksg),
-        json!(discrete.as_ref().map(|d| d.nats)),
-        json!(discrete.as_ref().and_then(|d| d.share)),
-        json!(discrete.as_ref().map(|d| d.p_value)),
-        json!(series.intercept),
-        json!(series.errors.map(errors)),
-        json!((!reasons.is_empty()).then(|| reasons.join("; "))),
-    ]
+    Row {
+        fitted: series.line.clone(),
+        asked: true,
+        undefined: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        line: Some(series),
+        ..Row::default()
+    }
 }
 
 /// Similarity on several x, each centred on the mean of its levels, and their products.
-fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Vec<Value>> {
+fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Row> {
     let named = args.x.iter().cloned();
     let centred: Vec<(String, Vec<f64>)> = named.zip(points.x.iter().map(|x| centred(x))).collect();
-    let (names, columns): (Vec<String>, Vec<Vec<f64>>) = crossed(&centred).into_iter().unzip();
+    let terms = crossed(&centred, |a, b| format!("{a} x {b}"));
+    let (names, columns): (Vec<String>, Vec<Vec<f64>>) = terms.into_iter().unzip();
     let design = Design {
         names: names.clone(),
         columns,
@@ -169,57 +197,40 @@ fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Vec<Value>> {
         clusters: points.clusters.clone(),
         covariates: points.covariates.clone(),
     };
-    let attribution = match attribute(&design, args.permutations as usize, args.seed) {
+    let found = match attribute(&design, args.permutations as usize, args.seed) {
         Ok(attribution) => attribution,
-        Err(error) => {
-            let undefined = |name: String| {
-                let mut row = vec![Value::Null; DESIGN.len() - 2];
-                row[0] = json!(name);
-                row[1] = json!(points.y.len());
-                row[DESIGN.len() - 3] = json!(error.to_string());
-                row
+        Err(reason) => {
+            let undefined = |name: String| Row {
+                term: Some(name),
+                fitted: FittedTerm::undefined(reason, points.y.len()),
+                undefined: Some(reason.to_string()),
+                ..Row::default()
             };
             return names.into_iter().map(undefined).collect();
         }
     };
-    let dropped = (!attribution.dropped.is_empty()).then(|| attribution.dropped.join(", "));
-    let common = |name: &str, term: &reprsim_stats::Term| {
-        vec![
-            json!(name),
-            json!(attribution.n),
-            json!(term.coefficient),
-            json!(term.stderr),
-            json!(term.ci_low),
-            json!(term.ci_high),
-            json!(term.p_value),
-            Value::Null,
-        ]
-    };
-    let last = || {
-        vec![
-            json!(attribution.r_squared),
-            json!(errors(attribution.errors)),
-            json!(dropped),
-            Value::Null,
-        ]
-    };
-    let mut rows = Vec::new();
-    for term in &attribution.terms {
-        let share = vec![
-            json!(term.randomisation_p),
-            json!(term.partial_r_squared),
-            json!(term.share),
-            json!(term.share_interval.map(|i| i.low)),
-            json!(term.share_interval.map(|i| i.high)),
-        ];
-        rows.push([common(&term.name, &term.term), share, last()].concat());
+    let terms = found.terms.iter().map(|term| Row {
+        asked: true,
+        share: Some(term.clone()),
+        ..term_row(&found, &term.name, &term.term, term.randomisation_p)
+    });
+    let covariates =
+        (found.covariates.iter()).map(|c| term_row(&found, &c.name, &c.term, c.randomisation_p));
+    terms.chain(covariates).collect()
+}
+
+/// What terms and covariates of a design have in common.
+fn term_row(found: &Attribution, name: &str, term: &Term, randomisation_p: f64) -> Row {
+    let fitted = FittedTerm::new(term, None, found.n, found.r_squared, found.errors);
+    Row {
+        term: Some(name.to_string()),
+        fitted: FittedTerm {
+            randomisation_p: Some(randomisation_p),
+            ..fitted
+        },
+        dropped: (!found.dropped.is_empty()).then(|| found.dropped.join(", ")),
+        ..Row::default()
     }
-    for covariate in &attribution.covariates {
-        let mut share = vec![Value::Null; 5];
-        share[0] = json!(covariate.randomisation_p);
-        rows.push([common(&covariate.name, &covariate.term), share, last()].concat());
-    }
-    rows
 }
 
 /// Less the mean of its levels, so that the slope of the others is their average.
@@ -235,25 +246,5 @@ fn errors(errors: Errors) -> String {
     match errors {
         Errors::Classical => "classical".into(),
         Errors::ClusterRobust { clusters } => format!("{clusters} clusters (CR1)"),
-    }
-}
-
-/// Fills in Holm's correction over all rows but those of covariates, which are not asked
-/// about.
-fn correct(fields: &[&str], rows: &mut [Vec<Value>], covariates: &[String]) {
-    let place = |name: &str| fields.iter().position(|field| *field == name);
-    let (Some(from), Some(to)) = (place("p_value"), place("p_holm")) else {
-        return;
-    };
-    let term = place("term");
-    let asked = |row: &Vec<Value>| {
-        let name = term.and_then(|term| row[term].as_str());
-        !name.is_some_and(|name| covariates.iter().any(|covariate| covariate == name))
-    };
-    let p: Vec<Option<f64>> = (rows.iter())
-        .map(|row| row[from].as_f64().filter(|_| asked(row)))
-        .collect();
-    for (row, p) in rows.iter_mut().zip(holm(&p)) {
-        row[to] = json!(p);
     }
 }
