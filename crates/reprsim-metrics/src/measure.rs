@@ -27,13 +27,14 @@ pub trait Measure: Send + Sync {
         }
     }
 
-    /// The largest value it can take.
+    /// The smallest value it can take with `k` neighbours.
+    fn smallest(&self, k: usize) -> f64 {
+        self.properties().range.0.value(k, f64::NEG_INFINITY)
+    }
+
+    /// The largest value it can take with `k` neighbours.
     fn largest(&self, k: usize) -> f64 {
-        match self.properties().range.1 {
-            Bound::Number(value) => value,
-            Bound::K => k as f64,
-            Bound::None => f64::INFINITY,
-        }
+        self.properties().range.1.value(k, f64::INFINITY)
     }
 
     /// The exact mean over all permutations where it depends on n and k alone.
@@ -124,6 +125,17 @@ pub enum Bound {
     K,
     /// Unbounded.
     None,
+}
+
+impl Bound {
+    /// The bound as a number; `none` where there is none.
+    fn value(self, k: usize, none: f64) -> f64 {
+        match self {
+            Self::Number(value) => value,
+            Self::K => k as f64,
+            Self::None => none,
+        }
+    }
 }
 
 /// Transformations of either layer that leave a measure's value.

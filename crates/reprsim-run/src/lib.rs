@@ -18,4 +18,4 @@ mod training_data;
 
 pub use error::RunError;
 pub use extraction::extract_probes;
-pub use read::read_experiment;
+pub use read::{read_experiment, schema};

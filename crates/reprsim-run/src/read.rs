@@ -4,6 +4,8 @@ use std::path::Path;
 
 use reprsim_config::{ConfigError, Experiment};
 
+use serde_json::Value;
+
 use crate::evaluation::sections;
 
 /// Reads and checks an experiment file.
@@ -12,4 +14,9 @@ use crate::evaluation::sections;
 /// [`ConfigError::File`] with file, line and remedy for anything wrong in the file.
 pub fn read_experiment(path: &Path) -> Result<Experiment, ConfigError> {
     reprsim_config::read_experiment(path, &sections())
+}
+
+/// The JSON Schema of experiment files.
+pub fn schema() -> Value {
+    reprsim_config::schema(&sections())
 }

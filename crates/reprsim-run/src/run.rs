@@ -47,6 +47,15 @@ pub fn default_jobs(chosen: &Chosen) -> usize {
     if chosen.cpu { cores() } else { 1 }
 }
 
+/// Bytes of samples of each part of a data set that may stay on a device: a quarter of the
+/// memory that it says it has, in one buffer.
+pub fn default_device_budget(chosen: &Chosen) -> u64 {
+    /// Where a device does not say.
+    const UNKNOWN: u64 = 2 << 30;
+    let share = chosen.memory.map_or(UNKNOWN, |memory| memory / 4);
+    share.min(chosen.largest_buffer.unwrap_or(u64::MAX))
+}
+
 /// Threads that each of `jobs` jobs computes with.
 pub fn threads_per_job(chosen: &Chosen, jobs: usize) -> usize {
     if chosen.cpu {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
 use reprsim_run::bench::WORKLOADS;
@@ -140,6 +141,22 @@ In Python: safetensors.numpy.save_file({'layer1': x1, 'layer2': x2}, 'a.safetens
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// List the architectures: what they learn, their parameters and layers.
+    #[command(after_help = "\
+Examples:
+  reprsim models
+  reprsim models --input 1x28x28 --classes 10 --format json")]
+    Models(ModelsArgs),
+    /// Print the JSON Schema of experiment files, or the reference made from it.
+    #[command(after_help = "\
+Examples:
+  reprsim schema > experiments/schema.json
+  reprsim schema --markdown > docs/experiment.md")]
+    Schema {
+        /// Print the reference of all keys in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Time training, extraction or measuring on this machine.
     #[command(after_help = "\
 Examples:
@@ -158,6 +175,25 @@ Example:
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelsArgs {
+    /// Channels, height and width of an image.
+    #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = image_shape)]
+    pub input: [usize; 3],
+    /// Tokens in a window of text.
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    pub window: usize,
+    /// How many different tokens there are.
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    pub vocabulary: usize,
+    /// Classes of a head.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub classes: usize,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 #[derive(Debug, clap::Args)]
@@ -198,6 +234,15 @@ pub(crate) struct AnalyzeArgs {
     pub format: Format,
 }
 
+/// Reads `CxHxW`.
+fn image_shape(text: &str) -> Result<[usize; 3], String> {
+    let sides: Option<Vec<usize>> = text.split('x').map(|side| side.parse().ok()).collect();
+    let sides = sides.filter(|sides| sides.iter().all(|side| *side > 0));
+    sides
+        .and_then(|sides| sides.try_into().ok())
+        .ok_or_else(|| format!("'{text}' is not CxHxW, such as 3x32x32"))
+}
+
 /// Reads `COL=VALUE`.
 fn condition(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -218,6 +263,10 @@ pub(crate) struct ExtractArgs {
     /// Classes of the checkpoint's head [default: those of the experiment's label].
     #[arg(long)]
     pub classes: Option<usize>,
+    /// Samples of each part of a data set that may stay on the device, such as 2GiB; more
+    /// are sent batch by batch [default: a quarter of the memory that the device says it has].
+    #[arg(long, value_name = "SIZE")]
+    pub device_budget: Option<ByteSize>,
     /// Where to compute; overrides the file's `device`.
     #[arg(long, value_parser = NAMES)]
     pub device: Option<String>,
@@ -265,6 +314,10 @@ pub(crate) struct RunArgs {
     /// Run only part i of N, i from 1: every N-th cell.
     #[arg(long, value_name = "i/N", value_parser = shard)]
     pub shard: Option<(usize, usize)>,
+    /// Samples of each part of a data set that may stay on the device, such as 2GiB; more
+    /// are sent batch by batch [default: a quarter of the memory that the device says it has].
+    #[arg(long, value_name = "SIZE")]
+    pub device_budget: Option<ByteSize>,
     /// Show the plan and stop.
     #[arg(long)]
     pub dry_run: bool,

@@ -1,6 +1,6 @@
 //! How a comparison is shown: as a tidy table, as a table for people, as heatmaps.
 
-use reprsim_report::Panel;
+use reprsim_report::{Panel, ValueScale};
 use reprsim_similarity::{Comparison, PairResult, Row};
 use serde_json::{Value, json};
 
@@ -162,7 +162,14 @@ impl Answer<'_> {
     pub fn panels(&self) -> Vec<Panel> {
         let panel = |pair: &PairResult, at: usize| {
             let measure = &pair.measures[at];
+            let (question, k) = (self.comparison.question(), self.comparison.question().k);
+            let asked = question.measures.get(at);
             Panel {
+                // Larger is more alike, by every measure.
+                scale: ValueScale {
+                    range: asked.map(|m| (m.smallest(k), m.largest(k))),
+                    higher_is_more_alike: true,
+                },
                 title: format!("{} (rows) × {} (columns)", pair.model_a, pair.model_b),
                 measure: measure.measure.clone(),
                 rows: pair.layers_a.clone(),

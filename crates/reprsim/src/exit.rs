@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use reprsim_activations::ActivationError;
 use reprsim_data::DataError;
-use reprsim_config::ExperimentError;
+use reprsim_analysis::AnalysisError;
+use reprsim_config::ConfigError;
+use reprsim_device::DeviceError;
+use reprsim_run::RunError;
+use reprsim_similarity::SimilarityError;
 
 /// All went well.
 pub(crate) const DONE: u8 = 0;
@@ -40,9 +44,14 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     eprint_error(error);
     let usage = error.chain().any(|e| {
-        e.downcast_ref::<ExperimentError>()
-            .is_some_and(ExperimentError::is_usage)
+        e.is::<ConfigError>()
+            || e.is::<DeviceError>()
             || e.is::<ActivationError>()
+            || e.downcast_ref::<RunError>().is_some_and(RunError::is_usage)
+            || e.downcast_ref::<AnalysisError>()
+                .is_some_and(AnalysisError::is_usage)
+            || e.downcast_ref::<SimilarityError>()
+                .is_some_and(SimilarityError::is_usage)
             || e.is::<UsageError>()
             || e.downcast_ref::<DataError>()
                 .is_some_and(DataError::is_usage)

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reprsim_data::Skipped;
 use reprsim_run::run::{Observer, TrainingConfig};
-use reprsim_config::{Cell, ExperimentError};
+use reprsim_config::Cell;
+use reprsim_run::RunError;
 
 /// Files that were left out, shown one by one.
 const SKIPPED_SHOWN: usize = 10;
@@ -17,7 +18,7 @@ const SKIPPED_SHOWN: usize = 10;
 pub(crate) struct Progress {
     /// Epochs of a model, or evaluations of a language model.
     epochs: u64,
-    /// What a language model is trained for.
+    /// What a model of text is trained for.
     steps: Option<usize>,
     terminal: bool,
     bars: MultiProgress,
@@ -40,7 +41,7 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal();
         Self {
             epochs: training.reports() as u64,
-            steps: training.language.as_ref().map(|l| l.steps),
+            steps: training.steps,
             terminal,
             bars: MultiProgress::with_draw_target(if terminal {
                 ProgressDrawTarget::stderr()
@@ -136,7 +137,7 @@ impl Observer for Progress {
             if let Some(bar) = state.jobs.get(&job) {
                 let offset = if model == "a" { 0 } else { self.epochs };
                 bar.set_position(offset + epoch.epoch as u64);
-                let held_out = match (epoch.accuracy, epoch.validation_loss) {
+                let held_out = match (epoch.metrics.get("accuracy"), epoch.validation_loss) {
                     (Some(accuracy), _) => format!("acc {accuracy:.2}  "),
                     (None, Some(loss)) => format!("held out {loss:.3}  "),
                     (None, None) => String::new(),
@@ -157,7 +158,7 @@ impl Observer for Progress {
         });
     }
 
-    fn cell_finished(&self, job: usize, cell: &Cell, error: Option<&ExperimentError>) {
+    fn cell_finished(&self, job: usize, cell: &Cell, error: Option<&RunError>) {
         let line = self.with(|state| {
             state.done += 1;
             let elapsed = state.started.map_or(Duration::ZERO, |s| s.elapsed());

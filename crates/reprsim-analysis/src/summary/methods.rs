@@ -3,7 +3,6 @@
 use reprsim_config::{Cell, Experiment, MeasureName, Pairing, Plan};
 use reprsim_report::ValueScale;
 use reprsim_run::results::CellResult;
-use reprsim_metrics::Bound;
 use reprsim_train::Reference;
 
 use crate::analysis::Analysis;
@@ -182,14 +181,8 @@ pub(super) fn meaning(experiment: &Experiment) -> String {
 /// How values of the declared measure are read. Larger is more alike, by every measure.
 pub(super) fn scale(experiment: &Experiment) -> ValueScale {
     let k = experiment.analysis.k;
-    let range = experiment.analysis.primary_measure().map(|measure| {
-        let low = match measure.properties().range.0 {
-            Bound::Number(value) => value,
-            Bound::K => k as f64,
-            Bound::None => f64::NEG_INFINITY,
-        };
-        (low, measure.largest(k))
-    });
+    let measure = experiment.analysis.primary_measure();
+    let range = measure.map(|measure| (measure.smallest(k), measure.largest(k)));
     ValueScale {
         range,
         higher_is_more_alike: true,

@@ -2,16 +2,15 @@
 
 use std::process::ExitCode;
 
-use reprsim_device;
 use serde_json::json;
 
 use crate::args::Format;
 use crate::table::Table;
 
 pub(crate) fn devices(format: Format) -> anyhow::Result<ExitCode> {
-    let chosen = device::choose("auto")?;
+    let chosen = reprsim_device::choose("auto")?;
     let mut table = Table::new(&["device", "name", "kind", "interface", "driver"]);
-    for listed in device::list() {
+    for listed in reprsim_device::list() {
         table.push(vec![
             json!(listed.option),
             json!(listed.name),

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use reprsim_base::default_cache;
 use reprsim_device::choose;
-use reprsim_config::read_experiment;
-use reprsim_run::extract_probes;
+use reprsim_run::{extract_probes, read_experiment};
 
 use crate::args::ExtractArgs;
+use crate::commands::run::budget;
 use crate::commands::say;
 
 pub(crate) fn extract(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
@@ -19,6 +19,7 @@ pub(crate) fn extract(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
         &args.checkpoint,
         args.classes,
         &chosen,
+        budget(args.device_budget, &chosen),
         &cache,
         &args.out,
     )?;

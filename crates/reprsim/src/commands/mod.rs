@@ -8,9 +8,11 @@ mod data;
 mod devices;
 mod extract;
 mod measures;
+mod models;
 mod plan;
 mod report;
 mod run;
+mod schema;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Report(args) => report::report(&args),
         Command::Extract(args) => extract::extract(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Models(args) => models::models(&args),
+        Command::Schema { markdown } => schema::schema(markdown),
         Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }

@@ -10,7 +10,8 @@ use reprsim_device::{Chosen, choose};
 use reprsim_run::estimate::{training_seconds, training_sizes};
 use reprsim_run::run::default_jobs;
 use reprsim_run::store::finished;
-use reprsim_config::{CellRole, Experiment, Pairing, Plan, Sweep, read_experiment};
+use reprsim_config::{CellRole, Experiment, Pairing, Plan};
+use reprsim_run::read_experiment;
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
@@ -110,10 +111,8 @@ pub(crate) fn show(
         "hash",
     ]);
     for cell in &plan.cells {
-        let sweep = cell.sweep(&plan.experiment).map(Sweep::name);
-        let size = sizes
-            .iter()
-            .find(|s| sweep.as_deref() == Some(s.sweep.as_str()));
+        let sweep = cell.sweep(&plan.experiment).map(|sweep| sweep.term());
+        let size = sizes.iter().find(|size| sweep.as_ref() == Some(&size.sweep));
         let point = cell.point().map(|(_, point)| {
             let levels: Vec<String> = point.levels.iter().map(|l| l.1.to_string()).collect();
             match point.pair {
@@ -147,9 +146,9 @@ pub(crate) fn show(
              estimated training time: {}",
             plan.cells.len(),
             plan.models_to_train(),
-            match &plan.experiment.training.language {
-                Some(language) => format!("at most {} steps", language.steps),
-                None => format!("{} epochs", plan.experiment.training.epochs),
+            match plan.experiment.training.epochs {
+                Some(epochs) => format!("{epochs} epochs"),
+                None => format!("at most {} steps", plan.experiment.training.steps.unwrap_or(0)),
             },
             chosen.name,
             chosen.why,

@@ -5,16 +5,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use reprsim_base::{default_cache, write_whole};
-use reprsim_device::choose;
-use reprsim_run::run::{default_jobs, run as run_plan};
+use reprsim_device::{Chosen, choose};
+use reprsim_run::run::{Way, default_device_budget, default_jobs, run as run_plan};
 use reprsim_run::store::Share;
 use reprsim_analysis::{merge, write_events};
-use reprsim_config::{ExperimentError, Plan, read_experiment};
+use reprsim_config::Plan;
+use reprsim_run::read_experiment;
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};
-use crate::exit::{CELLS_FAILED, DONE};
+use crate::exit::{CELLS_FAILED, DONE, UsageError};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -23,7 +25,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let plan = Plan::new(&experiment);
     let share = match (args.cell, args.shard) {
         (Some(cell), _) if cell >= plan.cells.len() => {
-            return Err(ExperimentError::Usage(format!(
+            return Err(UsageError(format!(
                 "there is no cell {cell}: the plan has cells 0 to {}",
                 plan.cells.len() - 1
             ))
@@ -50,7 +52,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     ));
     let start = Instant::now();
     let progress = Progress::new(&experiment.training);
-    let outcome = run_plan(&plan, &root, share, &chosen, jobs, &cache, &progress)?;
+    let way = Way {
+        share,
+        chosen: &chosen,
+        jobs,
+        device_budget: budget(args.device_budget, &chosen),
+        cache: &cache,
+    };
+    let outcome = run_plan(&plan, &root, way, &progress)?;
     drop(progress);
     // The file as it was written, beside its resolved form in plan.json.
     let kept = root.join("experiment.toml");
@@ -97,6 +106,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         ));
         Ok(ExitCode::from(CELLS_FAILED))
     }
+}
+
+/// Bytes of samples that may stay on the device.
+pub(crate) fn budget(asked: Option<ByteSize>, chosen: &Chosen) -> u64 {
+    asked.map_or_else(|| default_device_budget(chosen), |size| size.as_u64())
 }
 
 /// A remark on the standard error stream, so that tables can be piped.

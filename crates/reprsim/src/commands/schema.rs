@@ -1,0 +1,16 @@
+//! `reprsim schema`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use reprsim_config::reference;
+
+pub(crate) fn schema(markdown: bool) -> anyhow::Result<ExitCode> {
+    let schema = reprsim_run::schema();
+    let text = match markdown {
+        true => reference(&schema),
+        false => serde_json::to_string_pretty(&schema)? + "\n",
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
