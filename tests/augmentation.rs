@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::Input;
-use reprsim_train::{Augmentation, DeviceImages, Normalization, augment};
+use reprsim_train::{Augmentation, Normalization, Supply, augment};
 
 on_every_device!(
     bytes_come_back,
@@ -41,7 +41,7 @@ fn dataset(count: usize, channels: usize) -> Dataset {
             height: SIDE,
             width: SIDE,
         },
-        samples: Samples::Bytes(bytes.into()),
+        samples: Samples::images(bytes, len),
         factors: vec![Factor {
             name: "class".into(),
             classes: vec!["one".into()],
@@ -53,8 +53,8 @@ fn dataset(count: usize, channels: usize) -> Dataset {
     }
 }
 
-fn on(device: &Device, set: &Dataset, normalization: &Normalization) -> DeviceImages {
-    DeviceImages::new(set, None, normalization, device)
+fn on(device: &Device, set: &Dataset, normalization: &Normalization) -> Supply {
+    Supply::new(set.clone(), None, normalization.clone(), device, u64::MAX)
 }
 
 fn values(images: Tensor<4>) -> Vec<f32> {

@@ -224,11 +224,11 @@ fn own_dumps_files_and_pictures() {
             .next()
             .unwrap()
             .unwrap();
-        let text = fs::read_to_string(cell.path().join("result.json")).unwrap();
+        let text = fs::read_to_string(cell.path().join("similarity.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     };
     let mut same = 0;
-    for score in cell["scores"].as_array().unwrap() {
+    for score in cell["rows"].as_array().unwrap() {
         if score["probe"] != "test" {
             continue;
         }

@@ -347,19 +347,19 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
             &["the same samples at every level"],
         ),
         (
-            "label_smoothing = 0.1",
+            "drop_last = true",
             "augment = [{ name = \"flop\" }]",
             &["unknown augmentation 'flop'", "did you mean 'flip'"],
         ),
         (
-            "label_smoothing = 0.1",
+            "drop_last = true",
             "augment = [{ name = \"cutout\" }]",
-            &["cutout needs 'side'"],
+            &["the key 'side' is missing"],
         ),
         (
-            "label_smoothing = 0.1",
+            "drop_last = true",
             "augment = [{ name = \"flip\", pixels = 2 }]",
-            &["flip has no 'pixels'"],
+            &["'pixels' is a setting of translate only"],
         ),
         (
             "name = \"cnn\"\nwidth = 2",
@@ -392,7 +392,7 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
             &["a setting of probes by classes only"],
         ),
         (
-            "label_smoothing = 0.1",
+            "drop_last = true",
             "augment = [{ name = \"cutout\", side = 28 }]",
             &["a cutout of 28 pixels: the images are 28x28"],
         ),
@@ -488,7 +488,7 @@ samples = 40
     .replace("seeds = 1", "seeds = 2")
     .replace("name = \"cnn\"", "name = \"resnet\"\nstem = \"stock\"")
     .replace(
-        "label_smoothing = 0.1",
+        "drop_last = true",
         "augment = [{ name = \"flip\" }, { name = \"translate\", pixels = 2 }]\nfill = [9, 9, 9]",
     );
     let dir = tempfile::tempdir().unwrap();
@@ -698,14 +698,14 @@ fn the_experiments_can_be_read() {
     assert!(paper.len() >= 20);
     for name in &paper {
         let path = folder.join("paper").join(name);
-        let read = reprsim_config::read_experiment(&path).unwrap();
+        let read = reprsim_run::read_experiment(&path).unwrap();
         assert_eq!(format!("{}.toml", read.name), *name);
         assert!(
             read.name.ends_with("-small") || paper.contains(&format!("{}-small.toml", read.name))
         );
     }
     for name in names(&folder) {
-        reprsim_config::read_experiment(&folder.join(name)).unwrap();
+        reprsim_run::read_experiment(&folder.join(name)).unwrap();
     }
 }
 

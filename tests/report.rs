@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{TINY, experiment, reprsim, run, stderr, stdout};
-use reprsim_run::results::{CellResult, ModelResult, Score};
-use reprsim_config::{Cell, Plan, read_experiment};
+use reprsim_config::{Cell, Plan};
+use reprsim_run::read_experiment;
+use reprsim_run::results::{CellResult, ModelResult, PairResult, RESULT_SCHEMA, Score};
+use reprsim_run::store::{finished, write_result};
 use serde_json::Value;
 
 /// A factorial design with more cells, layer pairs and measures than most have.
@@ -107,31 +109,31 @@ fn made_up(root: &Path, text: &str, test_accuracy: impl Fn(&Cell) -> f64) -> Pla
         let model = ModelResult {
             train_loss: Some(0.1),
             train_accuracy: Some(1.0),
-            test_accuracy: Some(test_accuracy(cell)),
             validation_loss: None,
         };
         let result = CellResult {
-            schema: 3,
-            cell: cell.hash.clone(),
-            measuring: plan.measuring_hash(),
-            device: "CPU".into(),
-            samples_shared: cell.point().map(|(_, point)| point.levels[0].1),
-            labels_shared: cell
-                .point()
-                .and_then(|(_, point)| Some(point.levels.last()?.1)),
-            train_samples: 1000,
-            a: model.clone(),
-            b: model,
+            pair: PairResult {
+                schema: RESULT_SCHEMA,
+                cell: cell.hash.clone(),
+                device: "CPU".into(),
+                samples_shared: cell.point().map(|(_, point)| point.levels[0].1),
+                labels_shared: cell
+                    .point()
+                    .and_then(|(_, point)| Some(point.levels.last()?.1)),
+                train_samples: 1000,
+                a: model.clone(),
+                b: model,
+            },
             scores,
+            accuracy: [Some(test_accuracy(cell)); 2],
+            others: Default::default(),
         };
+        write_result(&run, &plan, cell, &result).unwrap();
         let directory = run.join("cells").join(cell.directory());
-        fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("result.json");
-        fs::write(path, serde_json::to_vec(&result).unwrap()).unwrap();
         let epochs: String = (1..=30)
             .map(|epoch| {
                 format!(
-                    "{{\"schema\":3,\"epoch\":{epoch},\"step\":{},\"loss\":{},\"accuracy\":0.5,\
+                    "{{\"schema\":4,\"epoch\":{epoch},\"step\":{},\"loss\":{},\"metrics\":{{\"accuracy\":0.5}},\
                      \"lr\":0.1,\"samples_per_s\":1000.0}}\n",
                     epoch * 10,
                     1.0 / f64::from(epoch)
@@ -385,11 +387,10 @@ fn a_pilot_says_how_many_seeds_are_needed() {
 
 /// Writes new values into every finished result of a run.
 fn change(run: &Path, mut to: impl FnMut(&mut CellResult)) {
-    for entry in fs::read_dir(run.join("cells")).unwrap() {
-        let path = entry.unwrap().path().join("result.json");
-        let mut result: CellResult = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let plan = Plan::read(run).unwrap();
+    for (cell, mut result) in finished(run, &plan) {
         to(&mut result);
-        fs::write(path, serde_json::to_vec(&result).unwrap()).unwrap();
+        write_result(run, &plan, &cell, &result).unwrap();
     }
 }
 
@@ -439,7 +440,7 @@ fn measures_without_room_are_flagged() {
 
     // Training on different data and tasks takes pairs further apart than no training.
     change(&run, |result| {
-        if result.samples_shared.is_none() {
+        if result.pair.samples_shared.is_none() {
             result
                 .scores
                 .iter_mut()

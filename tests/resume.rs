@@ -4,9 +4,10 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{TINY, experiment, run, start, stderr};
 
@@ -83,7 +84,7 @@ fn a_damaged_checkpoint_is_trained_again() {
     let results = || -> Vec<Vec<u8>> {
         cells
             .iter()
-            .map(|c| fs::read(c.join("result.json")).unwrap())
+            .flat_map(|c| FOUND.map(|file| fs::read(c.join(file)).unwrap()))
             .collect()
     };
     let before = results();
@@ -92,9 +93,75 @@ fn a_damaged_checkpoint_is_trained_again() {
         if let Ok(bytes) = fs::read(&checkpoint) {
             fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
         }
-        fs::remove_file(cell.join("result.json")).unwrap();
+        for file in FOUND {
+            fs::remove_file(cell.join(file)).unwrap();
+        }
     }
     let output = run(&file, &out, &[]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(before == results(), "a result changed");
+}
+
+/// What a cell finds, file by file.
+const FOUND: [&str; 3] = ["result.json", "similarity.json", "accuracy.json"];
+
+/// The content of every file of every cell, and when it was written.
+fn files(out: &std::path::Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for cell in fs::read_dir(out.join("cells")).unwrap().flatten() {
+        for file in fs::read_dir(cell.path()).unwrap().flatten() {
+            let name = format!("{:?}/{:?}", cell.file_name(), file.file_name());
+            let written = file.metadata().unwrap().modified().unwrap();
+            found.insert(name, (fs::read(file.path()).unwrap(), written));
+        }
+    }
+    found
+}
+
+/// A change of what is measured measures again, from the checkpoints, and moves nothing else.
+#[test]
+fn a_changed_evaluation_is_computed_again_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    assert!(run(&experiment(dir.path(), TINY), &out, &[]).status.success());
+    let before = files(&out);
+    let text = TINY.replace("[analysis]\n", "[analysis]\nk = 5\n");
+    let output = run(&experiment(dir.path(), &text), &out, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let after = files(&out);
+    assert!(before.keys().eq(after.keys()));
+    for (name, old) in &before {
+        let new = &after[name];
+        if name.contains("similarity.json") {
+            assert_ne!(old.0, new.0, "{name}");
+        } else if name.contains("split.json") {
+            assert_eq!(old.0, new.0, "{name}");
+        } else if !name.contains("cell.lock") {
+            assert_eq!(old, new, "{name} was written again");
+        }
+    }
+    // A finished run is left as it is, and opens nothing.
+    let settled = files(&out);
+    let output = run(&experiment(dir.path(), &text), &out, &["--data-dir", "/nowhere"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(settled, files(&out));
+}
+
+/// A run of an earlier program is refused with one clear sentence, and not touched.
+#[test]
+fn a_run_of_another_layout_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (experiment(dir.path(), TINY), dir.path().join("run"));
+    fs::create_dir_all(&out).unwrap();
+    let old = "{\"schema\": 2, \"version\": \"0.1.0\", \"experiment\": {}, \"cells\": []}";
+    fs::write(out.join("plan.json"), old).unwrap();
+    let report = common::reprsim().arg("report").arg(&out).output().unwrap();
+    for output in [run(&file, &out, &[]), report] {
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let message = stderr(&output);
+        assert!(message.contains("layout 2") && message.contains("--out"), "{message}");
+        assert_eq!(message.trim().lines().count(), 1, "{message}");
+    }
+    assert_eq!(fs::read_to_string(out.join("plan.json")).unwrap(), old);
+    assert!(!out.join("report.html").exists());
 }

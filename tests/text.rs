@@ -182,10 +182,12 @@ fn corpus_overlap_and_its_factorial_with_chunks() {
 
     // Corpora that lie elsewhere are the same experiment; other text is another.
     let hashes = |dir: &Path| -> Vec<String> {
-        let plan = reprsim_config::read_experiment(&dir.join("experiment.toml"));
+        let plan = reprsim_run::read_experiment(&dir.join("experiment.toml"));
         let plan = reprsim_config::Plan::new(&plan.unwrap());
         let cells = plan.cells.iter().map(|c| c.hash.clone());
-        cells.chain([plan.measuring_hash()]).collect()
+        let evaluations = reprsim_run::evaluation::EVALUATIONS.iter();
+        let keys = evaluations.map(|evaluation| evaluation.key(&plan.experiment));
+        cells.chain(keys).collect()
     };
     let elsewhere = tempfile::tempdir().unwrap();
     experiment(elsewhere.path(), &corpora(elsewhere.path()));
@@ -322,12 +324,12 @@ fn settings_of_text_are_not_those_of_images() {
         (
             "epochs = 2",
             "epochs = 2\nsteps = 5",
-            "'steps' is a setting of the model gpt only",
+            "'steps' is a setting of models of text only",
         ),
         (
             "epochs = 2",
-            "epochs = 2\nclip = 1.0",
-            "'clip' is a setting of the model gpt only",
+            "epochs = 2\ndropout = 0.1",
+            "a cnn drops no activations",
         ),
         (
             "label = [\"digit\"]",

@@ -31,7 +31,7 @@ epochs = 2
 batch = 32
 optimizer = { name = "sgd", lr = 0.1, momentum = 0.9, weight_decay = 5e-4 }
 schedule = { name = "triangular", peak = 0.5 }
-label_smoothing = 0.1
+drop_last = true
 
 [[axis]]
 kind = "data"
@@ -63,6 +63,10 @@ samples = 50
 
 [analysis]
 primary = { measure = "cka_linear_debiased", probe = "test", layer = "penultimate" }
+
+[task]
+name = "classify"
+label_smoothing = 0.1
 "#;
 
 /// The program, computing on the CPU unless told otherwise.

@@ -16,6 +16,8 @@ mod reference;
 mod schema;
 mod sweep;
 mod term;
+#[cfg(test)]
+mod testing;
 
 pub use axis::{AxisKind, CAUSES, Cause, Design, LabelSpace, Refusal, SplitRequest, Subject, Words};
 pub use error::ConfigError;

@@ -274,3 +274,104 @@ fn without_folders(corpora: &[String]) -> Vec<String> {
     };
     corpora.iter().map(name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{SMALL, read};
+
+    fn plan(text: &str) -> Plan {
+        Plan::new(&read(text).unwrap())
+    }
+
+    /// Written down once: a key that moves makes every run of every user train again.
+    #[test]
+    fn keys_are_what_they_were() {
+        let plan = plan(SMALL);
+        let form = form(&plan.experiment, &plan.cells[3]);
+        assert_eq!(form.text(), include_str!("golden/small.txt"));
+        let keys: Vec<&str> = plan.cells.iter().map(|c| c.hash.as_str()).collect();
+        assert_eq!(keys.join("\n") + "\n", include_str!("golden/keys.txt"));
+    }
+
+    #[test]
+    fn what_determines_a_cell_moves_its_key_and_nothing_else_does() {
+        let key = |text: &str| plan(text).cells[3].hash.clone();
+        let same = key(SMALL);
+        for (from, to, moves) in [
+            ("width = 2", "width = 3", true),
+            ("lr = 0.1", "lr = 0.2", true),
+            ("batch = 32", "batch = 32\nclip = 1.0", true),
+            ("train_per_model = 64", "train_per_model = 65", true),
+            ("name = \"small\"", "name = \"small\"\nroot_seed = 1", true),
+            ("name = \"small\"", "name = \"other\"", false),
+            ("batch = 32", "batch = 32\ndrop_last = true", false),
+            ("samples = 60", "samples = 61", false),
+            ("seeds = 2", "seeds = 3", true), // the fourth cell is another
+            ("lr = 0.1", "lr = 1e-1", false),
+        ] {
+            let changed = SMALL.replacen(from, to, 1);
+            assert_ne!(changed, SMALL, "{from}");
+            assert_eq!(key(&changed) != same, moves, "{to}");
+        }
+        // What was default stays default when it is said.
+        let said = SMALL.to_string() + "\n[task]\nname = \"classify\"\n";
+        assert_eq!(key(&said), same);
+    }
+
+    #[test]
+    fn cells_are_numbered_whole_repetitions_first() {
+        let plan = plan(SMALL);
+        let labels: Vec<String> = plan.cells.iter().map(Cell::label).collect();
+        assert_eq!(labels[..3], ["untrained, seed 0", "untrained, seed 1", "data 0, seed 0"]);
+        assert_eq!(labels[4..6], ["data 1, seed 0", "data 0, seed 1"]);
+        assert!(plan.cells.iter().enumerate().all(|(i, cell)| cell.index == i));
+        assert_eq!(plan.models_to_train(), 12);
+        let json = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+    }
+
+    #[test]
+    fn independent_cells_draw_apart_and_nested_ones_of_a_seed_together() {
+        let streams = |text: &str| -> Vec<String> {
+            let plan = plan(text);
+            plan.cells.iter().map(|c| c.stream(&plan.experiment).id()).collect()
+        };
+        let independent = streams(SMALL);
+        let distinct: std::collections::BTreeSet<_> = independent.iter().collect();
+        assert_eq!(distinct.len(), independent.len());
+        let nested = streams(&SMALL.replacen("seeds = 2", "seeds = 2\npairing = \"nested\"", 1));
+        assert_eq!((&nested[2], &nested[3]), (&nested[3], &nested[4]));
+        assert_ne!(nested[2], nested[5]);
+    }
+
+    /// An untrained pair begins as the experiment's reference says.
+    #[test]
+    fn a_checkpoint_comes_with_its_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("weights.safetensors");
+        std::fs::write(&file, "weights").unwrap();
+        let begins = |reference: &str| {
+            let file = file.display();
+            let initial = format!("[initial]\ncheckpoint = \"{file}\"\nreference = {reference}\n\n");
+            plan(&SMALL.replacen("[training]", &format!("{initial}[training]"), 1))
+        };
+        let (random, initial) = (begins("\"random\""), begins("\"initial\""));
+        let of = |plan: &Plan, cell: usize| plan.cells[cell].initial(&plan.experiment);
+        assert_eq!(of(&random, 0), Initial::Random);
+        assert!(matches!(of(&random, 2), Initial::Checkpoint(_)));
+        assert!(matches!(of(&initial, 0), Initial::Checkpoint(_)));
+        assert_eq!(random.cells[2].hash, initial.cells[2].hash, "trained cells are the same");
+        assert_ne!(random.cells[0].hash, initial.cells[0].hash);
+        // Other weights are another experiment.
+        let before = random.cells[2].hash.clone();
+        std::fs::write(&file, "other weights").unwrap();
+        assert_ne!(begins("\"random\"").cells[2].hash, before);
+        let error = read(&SMALL.replacen(
+            "[training]",
+            "[initial]\ncheckpoint = \"x\"\n\n[training]",
+            1,
+        ));
+        assert!(error.unwrap_err().contains("'reference' is missing"));
+    }
+}
