@@ -1,2 +1,3 @@
-// Without a build script cargo would not look at build dependencies.
+//! Without a build script cargo would not look at build dependencies.
+
 fn main() {}
