@@ -1,5 +1,7 @@
 //! Whole pages and all figures, of a rich, an empty and a broken report.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use made_up::{Size, large, report};
 use reprsim_report::{
     AttributionRow, AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridLine,

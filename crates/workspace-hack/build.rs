@@ -1,0 +1,3 @@
+//! Without a build script cargo would not look at build dependencies.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Nothing: this crate only asks for features (.config/hakari.toml).
