@@ -19,7 +19,10 @@ mod term;
 #[cfg(test)]
 mod testing;
 
-pub use axis::{AxisKind, CAUSES, Cause, Design, LabelSpace, Refusal, SplitRequest, Subject, Words};
+pub use axis::{
+    Asked, AxisKind, CAUSES, Cause, Design, LabelSpace, Place, Refusal, SplitRequest, Subject,
+    Words,
+};
 pub use error::ConfigError;
 pub use evaluation::EvaluationSettings;
 pub use experiment::{

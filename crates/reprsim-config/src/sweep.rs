@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::axis::AxisKind;
+use crate::axis::{AxisKind, Design, Place};
 use crate::term::Term;
 
 /// A one-axis sweep (`[[axis]]`), or a factorial design (`[[grid]]`).
@@ -44,6 +44,16 @@ impl Sweep {
     /// Its axes together, which is its name: `data`, or `data x task`.
     pub fn term(&self) -> Term {
         Term::of(self.axes.iter().map(|axis| axis.kind))
+    }
+
+    /// The sweep as its axes see it.
+    pub fn design(&self) -> Design<'_> {
+        Design {
+            axes: self.axes.iter().map(|axis| axis.kind.name()).collect(),
+            factors: &self.factors,
+            factors_per_task: self.factors_per_task,
+            pairs: &self.pairs,
+        }
     }
 
     /// Whether one of its axes is of the kind of that name.
@@ -116,6 +126,14 @@ impl Sweep {
 }
 
 impl Point {
+    /// The point as its axes see it.
+    pub fn place(&self) -> Place {
+        Place {
+            levels: self.levels.iter().map(|(kind, level)| (kind.name(), *level)).collect(),
+            pair: self.pair,
+        }
+    }
+
     /// The level on the axis of that name.
     pub fn level(&self, kind: &str) -> Option<f64> {
         let found = self.levels.iter().find(|(k, _)| k.name() == kind);

@@ -61,8 +61,8 @@ impl TrainingData {
             labels: &self.labels,
             classes: &self.classes,
             per_model: experiment.dataset.train_per_model,
-            sweep,
-            point,
+            design: sweep.design(),
+            place: point.place(),
         };
         let rng = &mut cell.stream(experiment).child("split").rng();
         let divided = sweep.divider().and_then(|axis| axis.split(&request, rng));

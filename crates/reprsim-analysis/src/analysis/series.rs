@@ -389,8 +389,9 @@ impl<'a> Series<'a> {
 fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
     let counted = result.pair.samples_shared.zip(result.pair.labels_shared);
     let counted = counted.map(|(samples, labels)| Reached { samples, labels });
+    let place = point.place();
     let of = |&(kind, level): &(AxisKind, f64)| {
-        counted.and_then(|counted| kind.reached(point, counted)).unwrap_or(level)
+        counted.and_then(|counted| kind.reached(&place, counted)).unwrap_or(level)
     };
     point.levels.iter().map(of).collect()
 }

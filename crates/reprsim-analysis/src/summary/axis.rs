@@ -42,7 +42,7 @@ pub(super) fn section(
             false => (ends.0.unwrap_or(0.0), ends.1.unwrap_or(1.0)),
         },
         slope_label: slope_label(kind, scale),
-        explanation: kind.explanation(words, sweep),
+        explanation: kind.explanation(words, &sweep.design()),
         sentence: sentence(primary, verdict, scale),
         verdict,
         y_label: y_label(primary),

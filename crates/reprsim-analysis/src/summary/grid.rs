@@ -62,7 +62,7 @@ pub(super) fn grid_section(
     let explained: Vec<String> = sweep
         .axes
         .iter()
-        .map(|axis| axis.kind.explanation(words, sweep))
+        .map(|axis| axis.kind.explanation(words, &sweep.design()))
         .collect();
     GridSection {
         explanation: format!(

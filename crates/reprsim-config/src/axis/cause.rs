@@ -6,8 +6,6 @@ use reprsim_data::split::{PairSplit, Reached};
 use reprsim_data::{DataError, Dataset};
 use reprsim_models::ModelConfig;
 
-use crate::sweep::{Point, Sweep};
-
 /// The label factors of a data set, and the classes of the experiment's label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelSpace {
@@ -24,12 +22,50 @@ impl LabelSpace {
     }
 }
 
-/// A sweep as an experiment file gives it, to be checked by each of its axes.
-#[derive(Clone, Copy, Debug)]
+/// The sweep that an axis is of, as its axes see it.
+#[derive(Clone, Debug)]
 pub struct Design<'a> {
-    /// The sweep; its own axis's levels are numbers that ascend.
-    pub sweep: &'a Sweep,
-    /// The levels of the axis that checks.
+    /// The names of its axes.
+    pub axes: Vec<&'static str>,
+    /// Of a task axis: the factors that tasks are made of. Of a style axis: the factor that
+    /// says what is drawn and the one that says how.
+    pub factors: &'a [String],
+    /// Of a task axis: factors in one model's task.
+    pub factors_per_task: usize,
+    /// Of a partition axis: the tasks of models a and b, as lists of factors.
+    pub pairs: &'a [[Vec<String>; 2]],
+}
+
+impl Design<'_> {
+    /// Whether one of its axes has that name.
+    pub fn has(&self, axis: &str) -> bool {
+        self.axes.contains(&axis)
+    }
+}
+
+/// A point of a sweep, as its axes see it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The level on each axis.
+    pub levels: Vec<(&'static str, f64)>,
+    /// Of a partition axis: which of its pairs.
+    pub pair: Option<usize>,
+}
+
+impl Place {
+    /// The level on the axis of that name.
+    pub fn level(&self, axis: &str) -> Option<f64> {
+        let found = self.levels.iter().find(|(name, _)| *name == axis);
+        found.map(|(_, level)| *level)
+    }
+}
+
+/// An axis as an experiment file gives it, to be checked.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// Its sweep.
+    pub design: Design<'a>,
+    /// Its levels, numbers that ascend.
     pub levels: &'a [f64],
     /// The labels of the data set.
     pub labels: &'a LabelSpace,
@@ -68,7 +104,7 @@ impl Refusal {
 }
 
 /// What a split is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SplitRequest<'a> {
     /// The training part.
     pub dataset: &'a Dataset,
@@ -79,9 +115,9 @@ pub struct SplitRequest<'a> {
     /// Samples of one model; a default of the kind's if absent.
     pub per_model: Option<usize>,
     /// The sweep.
-    pub sweep: &'a Sweep,
+    pub design: Design<'a>,
     /// The point of it.
-    pub point: &'a Point,
+    pub place: Place,
 }
 
 /// What the samples and classes of a data set are called.
@@ -152,7 +188,7 @@ pub trait Cause: Sync {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    fn check(&self, _design: &Design<'_>) -> Result<(), Refusal> {
+    fn check(&self, _asked: &Asked<'_>) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -188,7 +224,7 @@ pub trait Cause: Sync {
 
     /// The level as it was really reached, counted from the split; `None` where the level is
     /// exact.
-    fn reached(&self, _point: &Point, _reached: Reached) -> Option<f64> {
+    fn reached(&self, _place: &Place, _reached: Reached) -> Option<f64> {
         None
     }
 
@@ -224,5 +260,5 @@ pub trait Cause: Sync {
     }
 
     /// What it does, for a reader of the report.
-    fn explanation(&self, words: Words, sweep: &Sweep) -> String;
+    fn explanation(&self, words: Words, design: &Design<'_>) -> String;
 }

@@ -8,10 +8,9 @@ use reprsim_data::split::{
     split_classes,
 };
 
-use super::{Cause, Design, Refusal, SplitRequest, Words};
-use crate::sweep::{Point, Sweep};
+use super::{Asked, Cause, Design, Place, Refusal, SplitRequest, Words};
 
-pub(super) struct Class;
+pub(crate) struct Class;
 
 impl Cause for Class {
     fn name(&self) -> &'static str {
@@ -26,8 +25,8 @@ impl Cause for Class {
         true
     }
 
-    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
-        let classes = design.labels.classes();
+    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        let classes = asked.labels.classes();
         if classes < 4 {
             return Err(Refusal::of(
                 "levels",
@@ -35,7 +34,7 @@ impl Cause for Class {
             ));
         }
         let reachable = reachable_class_levels(classes);
-        for (entry, &level) in design.levels.iter().enumerate() {
+        for (entry, &level) in asked.levels.iter().enumerate() {
             if !is_reachable(level, &reachable) {
                 let reachable = levels_text(&reachable);
                 let reason =
@@ -43,7 +42,7 @@ impl Cause for Class {
                 return Err(Refusal::of("levels", reason).entry(entry));
             }
         }
-        if design.sweep.has("data") && design.levels.first() == Some(&0.0) {
+        if asked.design.has("data") && asked.levels.first() == Some(&0.0) {
             return Err(Refusal::of(
                 "levels",
                 "class overlap 0 has no common classes whose samples could overlap\n  \
@@ -66,21 +65,21 @@ impl Cause for Class {
             labels: request.labels,
             classes: request.classes,
             per_model: request.per_model,
-            overlap: request.point.level(self.name())?,
-            samples_overlap: request.point.level("data").unwrap_or(1.0),
+            overlap: request.place.level(self.name())?,
+            samples_overlap: request.place.level("data").unwrap_or(1.0),
         };
         Some(split_classes(&split, rng))
     }
 
-    fn reached(&self, _: &Point, reached: Reached) -> Option<f64> {
+    fn reached(&self, _: &Place, reached: Reached) -> Option<f64> {
         Some(reached.labels)
     }
 
-    fn explanation(&self, words: Words, sweep: &Sweep) -> String {
+    fn explanation(&self, words: Words, design: &Design<'_>) -> String {
         let Words {
             samples, classes, ..
         } = words;
-        match sweep.has("data") {
+        match design.has("data") {
             true => format!(
                 "Each model learns half of the {classes}; the given share of them are common to both."
             ),

@@ -4,10 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{DataSplit, PairSplit, Reached, split_data};
 
-use super::{Cause, SplitRequest, Words};
-use crate::sweep::{Point, Sweep};
+use super::{Cause, Design, Place, SplitRequest, Words};
 
-pub(super) struct Data;
+pub(crate) struct Data;
 
 impl Cause for Data {
     fn name(&self) -> &'static str {
@@ -27,30 +26,30 @@ impl Cause for Data {
             labels: request.labels,
             classes: request.classes,
             per_model: request.per_model,
-            overlap: request.point.level(self.name())?,
+            overlap: request.place.level(self.name())?,
         };
         Some(split_data(&split, rng))
     }
 
-    fn reached(&self, point: &Point, reached: Reached) -> Option<f64> {
-        match point.level("class") {
+    fn reached(&self, place: &Place, reached: Reached) -> Option<f64> {
+        match place.level("class") {
             // Within common classes, which are the only ones that share samples.
             Some(_) => (reached.labels > 0.0).then(|| reached.samples / reached.labels),
             None => Some(reached.samples),
         }
     }
 
-    fn explanation(&self, words: Words, sweep: &Sweep) -> String {
+    fn explanation(&self, words: Words, design: &Design<'_>) -> String {
         let Words {
             samples,
             class,
             classes,
         } = words;
-        if sweep.has("class") {
+        if design.has("class") {
             format!(
                 "Of the {samples} of a common {class} the given share are the same for both models."
             )
-        } else if sweep.has("task") {
+        } else if design.has("task") {
             format!(
                 "The two models see training sets of equal size, of which the given share are the \
                  same {samples}."

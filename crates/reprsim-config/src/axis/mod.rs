@@ -1,24 +1,20 @@
-//! What a sweep varies: one file a kind, one line each in the table.
+//! What a sweep varies: a file a kind, a line each in the table.
 
 mod cause;
-mod class;
-mod data;
 mod kind;
-mod partition;
-mod style;
-mod task;
-mod size;
+mod table;
 
-pub use cause::{Cause, Design, LabelSpace, Refusal, SplitRequest, Subject, Words};
+use table::causes;
+
+causes! {
+    // file: kinds; in the order in which a grid takes them.
+    class: Class;
+    data: Data;
+    task: Task;
+    partition: Partition;
+    style: Style;
+    size: Width, Depth;
+}
+
+pub use cause::{Asked, Cause, Design, LabelSpace, Place, Refusal, SplitRequest, Subject, Words};
 pub use kind::AxisKind;
-
-/// All kinds, in the order in which a grid takes them.
-pub const CAUSES: &[&dyn Cause] = &[
-    &class::Class,
-    &data::Data,
-    &task::Task,
-    &partition::Partition,
-    &style::Style,
-    &size::Width,
-    &size::Depth,
-];

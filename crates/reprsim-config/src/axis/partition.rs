@@ -5,10 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{PairSplit, PartitionSplit, split_partition};
 
-use super::{Cause, Design, Refusal, SplitRequest, Subject, Words};
-use crate::sweep::Sweep;
+use super::{Asked, Cause, Design, Refusal, SplitRequest, Subject, Words};
 
-pub(super) struct Partition;
+pub(crate) struct Partition;
 
 impl Cause for Partition {
     fn name(&self) -> &'static str {
@@ -27,8 +26,8 @@ impl Cause for Partition {
         true
     }
 
-    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
-        if design.levels.len() < 2 {
+    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        if asked.levels.len() < 2 {
             return Err(Refusal::of(
                 "pairs",
                 "all pairs share equally many factors: there is nothing to compare",
@@ -44,7 +43,7 @@ impl Cause for Partition {
     ) -> Option<Result<PairSplit, DataError>> {
         let split = PartitionSplit {
             dataset: request.dataset,
-            tasks: request.sweep.pairs.get(request.point.pair?)?,
+            tasks: request.design.pairs.get(request.place.pair?)?,
             per_model: request.per_model,
         };
         Some(split_partition(&split, rng))
@@ -71,8 +70,8 @@ impl Cause for Partition {
         }
     }
 
-    fn explanation(&self, _: Words, sweep: &Sweep) -> String {
-        let tasks: Vec<String> = sweep
+    fn explanation(&self, _: Words, design: &Design<'_>) -> String {
+        let tasks: Vec<String> = design
             .pairs
             .iter()
             .map(|[a, b]| format!("{} / {}", a.join("+"), b.join("+")))

@@ -2,14 +2,13 @@
 
 use reprsim_models::ModelConfig;
 
-use super::{Cause, Design, Refusal, Subject, Words};
-use crate::sweep::Sweep;
+use super::{Asked, Cause, Design, Refusal, Subject, Words};
 
 /// The models' width.
-pub(super) struct Width;
+pub(crate) struct Width;
 
 /// The models' depth.
-pub(super) struct Depth;
+pub(crate) struct Depth;
 
 /// Largest width or depth that is no slip of the keyboard.
 const LARGEST: f64 = 65_536.0;
@@ -27,8 +26,8 @@ impl Cause for Width {
         false
     }
 
-    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
-        check(self, design)
+    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        check(self, asked)
     }
 
     fn model(&self, model: &ModelConfig, level: f64) -> Option<ModelConfig> {
@@ -59,7 +58,7 @@ impl Cause for Width {
         subject(self.name())
     }
 
-    fn explanation(&self, _: Words, _: &Sweep) -> String {
+    fn explanation(&self, _: Words, _: &Design<'_>) -> String {
         "The width of both models varies.".into()
     }
 }
@@ -77,8 +76,8 @@ impl Cause for Depth {
         false
     }
 
-    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
-        check(self, design)
+    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        check(self, asked)
     }
 
     fn model(&self, model: &ModelConfig, level: f64) -> Option<ModelConfig> {
@@ -109,7 +108,7 @@ impl Cause for Depth {
         subject(self.name())
     }
 
-    fn explanation(&self, _: Words, _: &Sweep) -> String {
+    fn explanation(&self, _: Words, _: &Design<'_>) -> String {
         "The depth of both models varies.".into()
     }
 }
@@ -125,9 +124,9 @@ fn subject(name: &str) -> Subject {
 }
 
 /// Levels are whole numbers for which there is an architecture.
-fn check(cause: &dyn Cause, design: &Design<'_>) -> Result<(), Refusal> {
+fn check(cause: &dyn Cause, asked: &Asked<'_>) -> Result<(), Refusal> {
     let name = cause.name();
-    for (entry, &level) in design.levels.iter().enumerate() {
+    for (entry, &level) in asked.levels.iter().enumerate() {
         let refuse = |reason: String| Err(Refusal::of("levels", reason).entry(entry));
         if level.fract() != 0.0 {
             return refuse(format!("a {name} is a whole number"));
@@ -135,8 +134,8 @@ fn check(cause: &dyn Cause, design: &Design<'_>) -> Result<(), Refusal> {
         if !(1.0..=LARGEST).contains(&level) {
             return refuse(format!("{name} = {level}: it must be between 1 and {LARGEST}"));
         }
-        let Some(sized) = cause.model(design.model, level) else {
-            return refuse(format!("a {} has no {name}", design.model.name()));
+        let Some(sized) = cause.model(asked.model, level) else {
+            return refuse(format!("a {} has no {name}", asked.model.name()));
         };
         if let Err(error) = sized.check() {
             return refuse(error.to_string());

@@ -4,10 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{PairSplit, Reached, StyleSplit, split_styles};
 
-use super::{Cause, Design, Refusal, SplitRequest, Words};
-use crate::sweep::{Point, Sweep};
+use super::{Asked, Cause, Design, Place, Refusal, SplitRequest, Words};
 
-pub(super) struct Style;
+pub(crate) struct Style;
 
 impl Cause for Style {
     fn name(&self) -> &'static str {
@@ -18,8 +17,8 @@ impl Cause for Style {
         &["factors"]
     }
 
-    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
-        match design.sweep.factors.len() {
+    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        match asked.design.factors.len() {
             2 => Ok(()),
             0 => Err(Refusal::of(
                 "",
@@ -38,7 +37,7 @@ impl Cause for Style {
         request: &SplitRequest<'_>,
         rng: &mut ChaCha8Rng,
     ) -> Option<Result<PairSplit, DataError>> {
-        let [item, style] = request.sweep.factors.as_slice() else {
+        let [item, style] = request.design.factors else {
             return None;
         };
         let split = StyleSplit {
@@ -46,20 +45,20 @@ impl Cause for Style {
             item,
             style,
             per_model: request.per_model,
-            overlap: request.point.level(self.name())?,
+            overlap: request.place.level(self.name())?,
         };
         Some(split_styles(&split, rng))
     }
 
-    fn reached(&self, _: &Point, reached: Reached) -> Option<f64> {
+    fn reached(&self, _: &Place, reached: Reached) -> Option<f64> {
         Some(reached.samples)
     }
 
-    fn explanation(&self, _: Words, sweep: &Sweep) -> String {
+    fn explanation(&self, _: Words, design: &Design<'_>) -> String {
         format!(
             "Both models see the same items, one drawing of each; of the given share of them the \
              same drawing, of the others drawings in two styles ({}).",
-            sweep.factors.join(", ")
+            design.factors.join(", ")
         )
     }
 }

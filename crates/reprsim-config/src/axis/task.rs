@@ -6,10 +6,9 @@ use reprsim_data::split::{
     PairSplit, Reached, TaskSplit, is_reachable, levels_text, reachable_task_levels, split_tasks,
 };
 
-use super::{Cause, Design, Refusal, SplitRequest, Words};
-use crate::sweep::{Point, Sweep};
+use super::{Asked, Cause, Design, Place, Refusal, SplitRequest, Words};
 
-pub(super) struct Task;
+pub(crate) struct Task;
 
 impl Cause for Task {
     fn name(&self) -> &'static str {
@@ -28,8 +27,8 @@ impl Cause for Task {
         true
     }
 
-    fn check(&self, design: &Design<'_>) -> Result<(), Refusal> {
-        let (factors, per_task) = (&design.sweep.factors, design.sweep.factors_per_task);
+    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        let (factors, per_task) = (&asked.design.factors, asked.design.factors_per_task);
         if factors.is_empty() {
             return Err(Refusal::of(
                 "",
@@ -37,7 +36,7 @@ impl Cause for Task {
             ));
         }
         let sizes = factors.iter().filter_map(|name| {
-            let known = design.labels.factors.iter();
+            let known = asked.labels.factors.iter();
             known.into_iter().find(|(n, _)| n == name).map(|(_, n)| *n)
         });
         if let (Some(min), Some(max)) = (sizes.clone().min(), sizes.max())
@@ -67,7 +66,7 @@ impl Cause for Task {
             ));
         }
         let reachable = reachable_task_levels(factors.len(), per_task);
-        for (entry, &level) in design.levels.iter().enumerate() {
+        for (entry, &level) in asked.levels.iter().enumerate() {
             if !is_reachable(level, &reachable) {
                 let reachable = levels_text(&reachable);
                 let reason =
@@ -85,32 +84,32 @@ impl Cause for Task {
     ) -> Option<Result<PairSplit, DataError>> {
         let split = TaskSplit {
             dataset: request.dataset,
-            factors: &request.sweep.factors,
-            factors_per_task: request.sweep.factors_per_task,
+            factors: &request.design.factors,
+            factors_per_task: request.design.factors_per_task,
             per_model: request.per_model,
-            overlap: request.point.level(self.name())?,
-            samples_overlap: request.point.level("data").unwrap_or(1.0),
+            overlap: request.place.level(self.name())?,
+            samples_overlap: request.place.level("data").unwrap_or(1.0),
         };
         Some(split_tasks(&split, rng))
     }
 
-    fn reached(&self, _: &Point, reached: Reached) -> Option<f64> {
+    fn reached(&self, _: &Place, reached: Reached) -> Option<f64> {
         Some(reached.labels)
     }
 
-    fn explanation(&self, _: Words, sweep: &Sweep) -> String {
-        let same = match sweep.has("data") {
+    fn explanation(&self, _: Words, design: &Design<'_>) -> String {
+        let same = match design.has("data") {
             true => "",
             false => "Both models see the same samples. ",
         };
         format!(
             "{same}Each learns a task of {} drawn from {}; the given share of its factors is common \
              to both.",
-            match sweep.factors_per_task {
+            match design.factors_per_task {
                 1 => "one label factor".to_string(),
                 count => format!("{count} label factors"),
             },
-            sweep.factors.join(", ")
+            design.factors.join(", ")
         )
     }
 }

@@ -5,7 +5,7 @@ use reprsim_models::ModelConfig;
 
 use super::reader::Reader;
 use super::sections::{AxisSection, ExperimentFile, GridSection};
-use crate::axis::{AxisKind, Design, LabelSpace, Refusal};
+use crate::axis::{Asked, AxisKind, LabelSpace, Refusal};
 use crate::error::ConfigError;
 use crate::experiment::DatasetConfig;
 use crate::sweep::{Axis, Sweep, shared};
@@ -232,13 +232,13 @@ impl Reader<'_> {
                 return Err(self.at(&place, format!("'{name}' is listed twice")));
             }
         }
-        let design = Design {
-            sweep,
+        let asked = Asked {
+            design: sweep.design(),
             levels: &axis.levels,
             labels: against.labels,
             model: against.model,
         };
-        axis.kind.check(&design).map_err(|refusal| {
+        axis.kind.check(&asked).map_err(|refusal| {
             let Refusal { key, entry, reason } = refusal;
             let entries = entry.iter().map(|entry| format!(".{entry}"));
             self.at(&(at(key) + &entries.collect::<String>()), reason)
