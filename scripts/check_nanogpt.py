@@ -251,7 +251,7 @@ def settings_of(path):
     language = {
         "steps": raw["steps"], "accumulate": raw.get("accumulate", 1), "clip": raw.get("clip", 1.0) or None,
         "dropout": raw.get("dropout", 0.0), "evaluate_every": evaluate.get("every", min(100, raw["steps"])),
-        "evaluate_windows": evaluate.get("windows", 500), "patience": evaluate.get("patience"),
+        "evaluate_windows": evaluate.get("windows", evaluate.get("samples", 500)), "patience": evaluate.get("patience"),
     }
     sizes = {key: model.get(key, default) for key, default in (("depth", 4), ("width", 128), ("heads", 4))}
     sizes |= {"window": text["window"], "vocabulary": VOCABULARY[tokenizer]}
@@ -321,7 +321,12 @@ def train(args):
     if (args.run / "plan.json").exists():
         planned = json.loads((args.run / "plan.json").read_text())["experiment"]
         their_text = {key: planned["dataset"]["text"][key] for key in text}
-        if (planned["training"]["language"], planned["training"]["batch"], their_text) != (language, batch, text):
+        training, evaluate = planned["training"], planned["training"]["evaluate"]
+        theirs = {key: training[key] for key in ("steps", "accumulate", "clip", "dropout")} | {
+            "evaluate_every": evaluate["every"], "evaluate_windows": evaluate["samples"],
+            "patience": evaluate["patience"],
+        }
+        if (theirs, training["batch"], their_text) != (language, batch, text):
             raise SystemExit(f"{args.run} was run with other settings than those of {args.experiment}")
     corpora = [Corpus(args.data.expanduser() / "text", name, text["tokenizer"]) for name in names]
     chunks, window = text["chunks"], text["window"]

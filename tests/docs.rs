@@ -48,9 +48,19 @@ fn shipped_experiments_name_the_schema_and_keep_to_it() {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            let named = text.lines().next().unwrap().strip_prefix("#:schema ").unwrap();
+            let named = text
+                .lines()
+                .next()
+                .unwrap()
+                .strip_prefix("#:schema ")
+                .unwrap();
             let named = folder.join(named).canonicalize().unwrap();
-            assert_eq!(named.file_name().unwrap(), "schema.json", "{}", path.display());
+            assert_eq!(
+                named.file_name().unwrap(),
+                "schema.json",
+                "{}",
+                path.display()
+            );
             let table: toml::Table = text.parse().unwrap();
             for key in table.keys() {
                 assert!(known.contains_key(key), "{}: {key}", path.display());
@@ -64,7 +74,15 @@ fn shipped_experiments_name_the_schema_and_keep_to_it() {
 /// Every architecture is listed, with parameters that PyTorch counts too.
 #[test]
 fn models_are_listed_with_their_parameters() {
-    let arguments = ["models", "--input", "3x32x32", "--classes", "10", "--format", "json"];
+    let arguments = [
+        "models",
+        "--input",
+        "3x32x32",
+        "--classes",
+        "10",
+        "--format",
+        "json",
+    ];
     let output = reprsim().args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let rows: Vec<serde_json::Value> = serde_json::from_str(&stdout(&output)).unwrap();

@@ -163,7 +163,9 @@ fn layers_agree_with_the_cpu(device: &Device, tolerance: f64) {
         let run = |device: &Device| {
             let windows = text.windows(device);
             let network = network(&text, device);
-            extract(&network, &windows, "ids", pooling, 4).unwrap().layers
+            extract(&network, &windows, "ids", pooling, 4)
+                .unwrap()
+                .layers
         };
         let layers = run(device);
         let names: Vec<&str> = layers.iter().map(|l| l.name.as_str()).collect();

@@ -74,7 +74,12 @@ impl ShapeTask {
         on_epoch: &mut dyn FnMut(&Epoch),
     ) -> Network {
         let task = task_of(what.model);
-        train(&self.job(what, &task, samples, resume), samples.device(), on_epoch).unwrap()
+        train(
+            &self.job(what, &task, samples, resume),
+            samples.device(),
+            on_epoch,
+        )
+        .unwrap()
     }
 
     fn job<'a>(
@@ -199,9 +204,14 @@ fn architectures() -> Vec<ModelConfig> {
         }),
         vae(),
     ];
-    let all = ARCHITECTURES.iter().filter(|a| a.takes == InputKind::Images);
+    let all = ARCHITECTURES
+        .iter()
+        .filter(|a| a.takes == InputKind::Images);
     let names: Vec<&str> = small.iter().map(ModelConfig::name).collect();
-    let missing: Vec<&str> = all.map(|a| a.name).filter(|name| !names.contains(name)).collect();
+    let missing: Vec<&str> = all
+        .map(|a| a.name)
+        .filter(|name| !names.contains(name))
+        .collect();
     assert!(missing.is_empty(), "not in this suite: {missing:?}");
     small
 }
@@ -221,7 +231,9 @@ fn tensors(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let bytes = std::fs::read(path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let tensors = file.tensors().into_iter();
-    tensors.map(|(name, view)| (name, view.data().to_vec())).collect()
+    tensors
+        .map(|(name, view)| (name, view.data().to_vec()))
+        .collect()
 }
 
 fn weights(network: &Network) -> BTreeMap<String, Vec<u8>> {
@@ -242,7 +254,9 @@ fn activations_agree_with_the_cpu(device: &Device, tolerance: f64) {
             };
             let mut weights = Stream::new(5).rng();
             let network = Network::new(&model, shape, &mut weights, device).unwrap();
-            let mut layers = extract(&network, &samples, "ids", Pooling::Mean, 8).unwrap().layers;
+            let mut layers = extract(&network, &samples, "ids", Pooling::Mean, 8)
+                .unwrap()
+                .layers;
             // With noise, which an autoencoder adds to its latent vectors.
             let noise = &mut Stream::new(6).rng();
             let pass = &mut Pass::training(reprsim_kernels::Dropout::none(), noise);
@@ -286,12 +300,17 @@ fn outputs_are_the_last_layers() {
         };
         let rng = &mut Stream::new(5).rng();
         let network = Network::new(&model, shape, rng, &device).unwrap();
-        let layers = extract(&network, &samples, "ids", Pooling::Mean, 8).unwrap().layers;
+        let layers = extract(&network, &samples, "ids", Pooling::Mean, 8)
+            .unwrap()
+            .layers;
         let layer = |name: &str| {
             let found = layers.iter().find(|l| l.name == name).unwrap();
             found.values.clone().into_data()
         };
-        match network.output(samples.slice(0..8), &mut Pass::inference()).unwrap() {
+        match network
+            .output(samples.slice(0..8), &mut Pass::inference())
+            .unwrap()
+        {
             Output::Logits(logits) => {
                 assert_eq!(logits.into_data(), layer("logits"), "{}", model.name());
             }
@@ -434,7 +453,10 @@ fn models_begin_as_a_checkpoint() {
     // The same file as another program would have it.
     let bytes = std::fs::read(&path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let renamed = file.tensors().into_iter().map(|(name, view)| (format!("net.{name}"), view));
+    let renamed = file
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (format!("net.{name}"), view));
     let foreign = dir.path().join("foreign.safetensors");
     std::fs::write(&foreign, safetensors::serialize(renamed, None).unwrap()).unwrap();
 
@@ -452,7 +474,9 @@ fn models_begin_as_a_checkpoint() {
         };
         let of = task_of(&model);
         let network = initial_network(&task.job(&what, &of, &samples, None), &device);
-        network.map(|network| weights(&network)).map_err(|e| e.to_string())
+        network
+            .map(|network| weights(&network))
+            .map_err(|e| e.to_string())
     };
     let (whole, is_head) = (weights(&trained), |name: &str| name.starts_with("fc."));
     assert_eq!(begin(Head::File, &path, vec![], 1).unwrap(), whole);
@@ -477,7 +501,9 @@ fn watched(path: &Path, train: impl FnOnce()) -> Vec<(u64, Vec<u8>)> {
             let mut found: Vec<(u64, Vec<u8>)> = vec![];
             while !done.load(Ordering::Relaxed) {
                 // A file is whole or not there: it comes by a rename.
-                let Ok(bytes) = std::fs::read(path) else { continue };
+                let Ok(bytes) = std::fs::read(path) else {
+                    continue;
+                };
                 let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
                 let head = file.tensor("head").unwrap();
                 let head: serde_json::Value = serde_json::from_slice(head.data()).unwrap();
@@ -525,9 +551,15 @@ fn a_training_of_images_goes_on_in_mid_epoch_identically() {
         };
         let snapshots = watched(&path, || {
             let network = task.train(&what, &samples, Some(resume), &mut |_| {});
-            assert_eq!(weights(&network), whole, "leaving snapshots changes nothing");
+            assert_eq!(
+                weights(&network),
+                whole,
+                "leaving snapshots changes nothing"
+            );
         });
-        let mid_epoch = snapshots.iter().filter(|(step, _)| step % steps_of_epoch != 0);
+        let mid_epoch = snapshots
+            .iter()
+            .filter(|(step, _)| step % steps_of_epoch != 0);
         let mid_epoch: Vec<_> = mid_epoch.collect();
         assert!(mid_epoch.len() >= 3, "too few snapshots were seen");
         // The first, one in the middle and the last.

@@ -123,7 +123,11 @@ fn files(out: &std::path::Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
 fn a_changed_evaluation_is_computed_again_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    assert!(run(&experiment(dir.path(), TINY), &out, &[]).status.success());
+    assert!(
+        run(&experiment(dir.path(), TINY), &out, &[])
+            .status
+            .success()
+    );
     let before = files(&out);
     let text = TINY.replace("[analysis]\n", "[analysis]\nk = 5\n");
     let output = run(&experiment(dir.path(), &text), &out, &[]);
@@ -142,7 +146,11 @@ fn a_changed_evaluation_is_computed_again_and_nothing_else() {
     }
     // A finished run is left as it is, and opens nothing.
     let settled = files(&out);
-    let output = run(&experiment(dir.path(), &text), &out, &["--data-dir", "/nowhere"]);
+    let output = run(
+        &experiment(dir.path(), &text),
+        &out,
+        &["--data-dir", "/nowhere"],
+    );
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(settled, files(&out));
 }
@@ -159,7 +167,10 @@ fn a_run_of_another_layout_is_refused() {
     for output in [run(&file, &out, &[]), report] {
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         let message = stderr(&output);
-        assert!(message.contains("layout 2") && message.contains("--out"), "{message}");
+        assert!(
+            message.contains("layout 2") && message.contains("--out"),
+            "{message}"
+        );
         assert_eq!(message.trim().lines().count(), 1, "{message}");
     }
     assert_eq!(fs::read_to_string(out.join("plan.json")).unwrap(), old);

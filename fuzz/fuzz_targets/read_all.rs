@@ -17,7 +17,11 @@ pub fn read_all(ending: &str, data: &[u8]) {
         let (path, file) = place.get_or_insert_with(|| {
             // Memory where there is some: the disk is slow.
             let shm = PathBuf::from("/dev/shm");
-            let folder = if shm.is_dir() { shm } else { std::env::temp_dir() };
+            let folder = if shm.is_dir() {
+                shm
+            } else {
+                std::env::temp_dir()
+            };
             let path = folder.join(format!("reprsim-fuzz-{}.{ending}", std::process::id()));
             let file = std::fs::File::create(&path).expect("a temporary file");
             (path, file)
@@ -41,10 +45,14 @@ pub fn read_all(ending: &str, data: &[u8]) {
                 // Rows of no dimension may be claimed by the billion.
                 let rows = n.min(100);
                 let mut out = vec![0.0; rows * d];
-                matrix.read(0..rows, &mut out).expect("its size was checked");
+                matrix
+                    .read(0..rows, &mut out)
+                    .expect("its size was checked");
                 let mut last = vec![0.0; d];
                 if n > 0 {
-                    matrix.read(n - 1..n, &mut last).expect("its size was checked");
+                    matrix
+                        .read(n - 1..n, &mut last)
+                        .expect("its size was checked");
                 }
                 assert!(matrix.read(n..n + 1, &mut last).is_err());
             }

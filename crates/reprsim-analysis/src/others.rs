@@ -44,18 +44,23 @@ pub(crate) fn write_others(
                 level.map_or(String::new(), |level| level.to_string())
             }));
             for row in result.others.get(evaluation.name()).into_iter().flatten() {
-                let fields = evaluation.columns().iter().map(|name| match row.get(*name) {
-                    None | Some(Value::Null) => String::new(),
-                    Some(Value::String(text)) => text.clone(),
-                    Some(value) => value.to_string(),
-                });
+                let fields = evaluation
+                    .columns()
+                    .iter()
+                    .map(|name| match row.get(*name) {
+                        None | Some(Value::Null) => String::new(),
+                        Some(Value::String(text)) => text.clone(),
+                        Some(value) => value.to_string(),
+                    });
                 writer
                     .write_record(of_cell.iter().cloned().chain(fields))
                     .map_err(fail)?;
             }
         }
         std::fs::create_dir_all(&folder).map_err(|e| AnalysisError::store(&folder, e))?;
-        let bytes = writer.into_inner().map_err(|e| fail(e.into_error().into()))?;
+        let bytes = writer
+            .into_inner()
+            .map_err(|e| fail(e.into_error().into()))?;
         write_whole(&path, &bytes).map_err(|e| AnalysisError::store(&path, e))?;
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use reprsim_report::Column;
 
-use reprsim_config::{AxisKind, Cell, Covariate, Experiment};
 use crate::covariate::covariate;
+use reprsim_config::{AxisKind, Cell, Covariate, Experiment};
 use reprsim_run::results::{CellResult, RESULT_SCHEMA, Score};
 
 /// The tidy table: a row a cell, probe, layer pair and measure.
@@ -62,7 +62,10 @@ pub fn table(
             "accuracy",
             number(&|(_, result, _)| covariate(Covariate::Accuracy, result)),
         ),
-        ("loss", number(&|(_, result, _)| covariate(Covariate::Loss, result))),
+        (
+            "loss",
+            number(&|(_, result, _)| covariate(Covariate::Loss, result)),
+        ),
         ("probe", text(&|(.., score)| Some(score.probe.clone()))),
         ("layer_a", text(&|(.., score)| Some(score.layer_a.clone()))),
         ("layer_b", text(&|(.., score)| Some(score.layer_b.clone()))),

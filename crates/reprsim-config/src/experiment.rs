@@ -184,7 +184,9 @@ impl Experiment {
 
     /// How models that are trained begin.
     pub fn initial(&self) -> Initial {
-        self.initial.clone().map_or(Initial::Random, Initial::Checkpoint)
+        self.initial
+            .clone()
+            .map_or(Initial::Random, Initial::Checkpoint)
     }
 
     /// What samples and classes of its data are called.

@@ -37,7 +37,10 @@ impl Form {
     /// Takes in a value and all that is in it, under `path`.
     pub fn add(&mut self, path: &str, value: impl Serialize) {
         // What has no JSON, such as a map with keys that are no text, is none of ours.
-        self.insert(path.to_string(), &serde_json::to_value(value).unwrap_or_default());
+        self.insert(
+            path.to_string(),
+            &serde_json::to_value(value).unwrap_or_default(),
+        );
     }
 
     fn insert(&mut self, path: String, value: &Value) {
@@ -99,7 +102,10 @@ mod tests {
     #[test]
     fn forms_do_not_depend_on_how_values_are_held() {
         let mut form = Form::new();
-        form.add("b", json!({ "z": 1.0, "a": [0.5, null, "x\"y"], "none": null, "no": [] }));
+        form.add(
+            "b",
+            json!({ "z": 1.0, "a": [0.5, null, "x\"y"], "none": null, "no": [] }),
+        );
         form.add("a", true);
         let lines = "reprsim key 3\na: true\nb.a.0: 0.5\nb.a.2: \"x\\\"y\"\nb.z: 1\n";
         assert_eq!(form.text(), lines);

@@ -83,9 +83,11 @@ impl Cell {
     /// The architecture at this cell's point.
     pub fn model(&self, experiment: &Experiment) -> ModelConfig {
         let levels = self.point().map_or(&[][..], |(_, point)| &point.levels);
-        levels.iter().fold(experiment.model.clone(), |model, (kind, level)| {
-            kind.model(&model, *level).unwrap_or(model)
-        })
+        levels
+            .iter()
+            .fold(experiment.model.clone(), |model, (kind, level)| {
+                kind.model(&model, *level).unwrap_or(model)
+            })
     }
 
     /// How this cell's models begin: of an untrained pair, as the experiment's reference says.
@@ -186,16 +188,18 @@ impl Plan {
             schema: u32,
         }
         let path = run.join("plan.json");
-        let fail = |reason: String, source: Option<Box<dyn Error + Send + Sync>>| {
-            ConfigError::Plan {
+        let fail =
+            |reason: String, source: Option<Box<dyn Error + Send + Sync>>| ConfigError::Plan {
                 path: path.clone(),
                 reason,
                 source,
-            }
-        };
+            };
         let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => fail(
-                format!("{} is not a run directory: it has no plan.json", run.display()),
+                format!(
+                    "{} is not a run directory: it has no plan.json",
+                    run.display()
+                ),
                 Some(e.into()),
             ),
             _ => fail(e.to_string(), Some(e.into())),
@@ -323,9 +327,17 @@ mod tests {
     fn cells_are_numbered_whole_repetitions_first() {
         let plan = plan(SMALL);
         let labels: Vec<String> = plan.cells.iter().map(Cell::label).collect();
-        assert_eq!(labels[..3], ["untrained, seed 0", "untrained, seed 1", "data 0, seed 0"]);
+        assert_eq!(
+            labels[..3],
+            ["untrained, seed 0", "untrained, seed 1", "data 0, seed 0"]
+        );
         assert_eq!(labels[4..6], ["data 1, seed 0", "data 0, seed 1"]);
-        assert!(plan.cells.iter().enumerate().all(|(i, cell)| cell.index == i));
+        assert!(
+            plan.cells
+                .iter()
+                .enumerate()
+                .all(|(i, cell)| cell.index == i)
+        );
         assert_eq!(plan.models_to_train(), 12);
         let json = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
@@ -335,7 +347,10 @@ mod tests {
     fn independent_cells_draw_apart_and_nested_ones_of_a_seed_together() {
         let streams = |text: &str| -> Vec<String> {
             let plan = plan(text);
-            plan.cells.iter().map(|c| c.stream(&plan.experiment).id()).collect()
+            plan.cells
+                .iter()
+                .map(|c| c.stream(&plan.experiment).id())
+                .collect()
         };
         let independent = streams(SMALL);
         let distinct: std::collections::BTreeSet<_> = independent.iter().collect();
@@ -353,7 +368,8 @@ mod tests {
         std::fs::write(&file, "weights").unwrap();
         let begins = |reference: &str| {
             let file = file.display();
-            let initial = format!("[initial]\ncheckpoint = \"{file}\"\nreference = {reference}\n\n");
+            let initial =
+                format!("[initial]\ncheckpoint = \"{file}\"\nreference = {reference}\n\n");
             plan(&SMALL.replacen("[training]", &format!("{initial}[training]"), 1))
         };
         let (random, initial) = (begins("\"random\""), begins("\"initial\""));
@@ -361,7 +377,10 @@ mod tests {
         assert_eq!(of(&random, 0), Initial::Random);
         assert!(matches!(of(&random, 2), Initial::Checkpoint(_)));
         assert!(matches!(of(&initial, 0), Initial::Checkpoint(_)));
-        assert_eq!(random.cells[2].hash, initial.cells[2].hash, "trained cells are the same");
+        assert_eq!(
+            random.cells[2].hash, initial.cells[2].hash,
+            "trained cells are the same"
+        );
         assert_ne!(random.cells[0].hash, initial.cells[0].hash);
         // Other weights are another experiment.
         let before = random.cells[2].hash.clone();

@@ -78,7 +78,8 @@ fn section(schema: &Value, part: &Value) -> String {
 }
 
 fn paragraph(text: &Option<String>) -> String {
-    text.as_ref().map_or(String::new(), |text| format!("\n{text}\n"))
+    text.as_ref()
+        .map_or(String::new(), |text| format!("\n{text}\n"))
 }
 
 fn table(schema: &Value, of: &Value, keys: &Map<String, Value>) -> String {
@@ -138,7 +139,9 @@ fn kind(schema: &Value, part: &Value) -> String {
 /// Whether a part is a list, and what is in it or behind what it refers to.
 fn opened<'a>(schema: &'a Value, part: &'a Value) -> (bool, &'a Value) {
     let part = resolved(schema, part);
-    let wrapped = ["anyOf", "allOf"].iter().find_map(|key| part[key].as_array());
+    let wrapped = ["anyOf", "allOf"]
+        .iter()
+        .find_map(|key| part[key].as_array());
     if let Some(real) = wrapped.and_then(|parts| parts.iter().find(|p| p["type"] != "null")) {
         return opened(schema, real);
     }
@@ -154,7 +157,9 @@ fn is_section(schema: &Value, part: &Value) -> bool {
 }
 
 fn text(part: &Value) -> Option<String> {
-    part["description"].as_str().map(|text| text.replace('\n', " "))
+    part["description"]
+        .as_str()
+        .map(|text| text.replace('\n', " "))
 }
 
 fn cell(text: &str) -> String {

@@ -11,7 +11,9 @@ use crate::file::ExperimentFile;
 /// The JSON Schema of experiment files, which may ask for any of `evaluations`.
 pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
     let generator = SchemaSettings::draft07().into_generator();
-    let mut schema = generator.into_root_schema_for::<ExperimentFile>().to_value();
+    let mut schema = generator
+        .into_root_schema_for::<ExperimentFile>()
+        .to_value();
     schema["title"] = json!("reprsim experiment");
     let sections: Map<String, Value> = evaluations
         .iter()
@@ -24,7 +26,10 @@ pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
         "additionalProperties": false,
     });
     let names = |of: &dyn Fn(AxisKind) -> bool| -> Vec<&'static str> {
-        AxisKind::all().filter(|kind| of(*kind)).map(|kind| kind.name()).collect()
+        AxisKind::all()
+            .filter(|kind| of(*kind))
+            .map(|kind| kind.name())
+            .collect()
     };
     let definitions = &mut schema["definitions"];
     definitions["AxisSection"]["properties"]["kind"]["enum"] =
@@ -53,7 +58,9 @@ fn inside<'a>(schema: &'a Value, part: &'a Value) -> &'a Value {
     if let Some(items) = part.get("items") {
         return inside(schema, items);
     }
-    let wrapped = ["anyOf", "allOf"].iter().find_map(|key| part[key].as_array());
+    let wrapped = ["anyOf", "allOf"]
+        .iter()
+        .find_map(|key| part[key].as_array());
     let real = wrapped.and_then(|parts| parts.iter().find(|part| part["type"] != "null"));
     match real {
         Some(real) => inside(schema, real),
@@ -83,14 +90,21 @@ pub(crate) fn variants<'a>(
 
 /// The keys of a section.
 pub(crate) fn properties(section: &Value) -> Map<String, Value> {
-    section["properties"].as_object().cloned().unwrap_or_default()
+    section["properties"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// What stands at a place such as `training.augment.0`.
 fn at<'a>(schema: &'a Value, place: &str) -> Option<&'a Value> {
-    let keys = place.split('.').filter(|part| part.parse::<usize>().is_err());
+    let keys = place
+        .split('.')
+        .filter(|part| part.parse::<usize>().is_err());
     keys.filter(|key| !key.is_empty())
-        .try_fold(schema, |part, key| inside(schema, part)["properties"].get(key))
+        .try_fold(schema, |part, key| {
+            inside(schema, part)["properties"].get(key)
+        })
         .map(|part| inside(schema, part))
 }
 
@@ -142,6 +156,9 @@ mod tests {
         let grid = &schema["definitions"]["GridSection"]["properties"];
         assert!(grid["width"].is_object() && grid["partition"].is_null());
         let kinds = &schema["definitions"]["AxisSection"]["properties"]["kind"]["enum"];
-        assert_eq!(kinds, &json!(["class", "data", "task", "partition", "style"]));
+        assert_eq!(
+            kinds,
+            &json!(["class", "data", "task", "partition", "style"])
+        );
     }
 }

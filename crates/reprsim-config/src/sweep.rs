@@ -129,7 +129,11 @@ impl Point {
     /// The point as its axes see it.
     pub fn place(&self) -> Place {
         Place {
-            levels: self.levels.iter().map(|(kind, level)| (kind.name(), *level)).collect(),
+            levels: self
+                .levels
+                .iter()
+                .map(|(kind, level)| (kind.name(), *level))
+                .collect(),
             pair: self.pair,
         }
     }
@@ -142,7 +146,9 @@ impl Point {
 
     /// Whether everything is shared that its axes vary.
     pub fn is_ceiling(&self) -> bool {
-        self.levels.iter().all(|(kind, level)| kind.is_ceiling(*level))
+        self.levels
+            .iter()
+            .all(|(kind, level)| kind.is_ceiling(*level))
     }
 }
 
@@ -182,7 +188,10 @@ mod tests {
 
     #[test]
     fn grids_cross_all_levels_the_last_axis_fastest() {
-        let grid = sweep(vec![axis("data", &[0.0, 1.0]), axis("width", &[2.0, 4.0, 8.0])]);
+        let grid = sweep(vec![
+            axis("data", &[0.0, 1.0]),
+            axis("width", &[2.0, 4.0, 8.0]),
+        ]);
         let points = grid.points();
         assert_eq!(points.len(), 6);
         assert_eq!(points[1].levels[1].1, 4.0);

@@ -41,6 +41,7 @@ pub(crate) fn read(text: &str) -> Result<Experiment, String> {
     std::fs::write(&path, text).unwrap();
     read_experiment(&path, &[]).map_err(|e| {
         let text = e.to_string();
-        text.split_once("x.toml").map_or(text.clone(), |(_, rest)| rest.to_string())
+        text.split_once("x.toml")
+            .map_or(text.clone(), |(_, rest)| rest.to_string())
     })
 }

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Activations, Init, Input, InputKind, ModelError, ModelShape, Output, OutputKind, Pass};
+use crate::{
+    Activations, Init, Input, InputKind, ModelError, ModelShape, Output, OutputKind, Pass,
+};
 
 /// The settings of an architecture, as an experiment file gives them under `[model]`, and
 /// what can be said of it before it is built.

@@ -60,10 +60,7 @@ pub struct Activations {
 
 impl Activations {
     /// Names put to the layers of a pass.
-    pub(crate) fn new(
-        names: Vec<String>,
-        layers: impl IntoIterator<Item = Feature>,
-    ) -> Self {
+    pub(crate) fn new(names: Vec<String>, layers: impl IntoIterator<Item = Feature>) -> Self {
         Self {
             layers: names.into_iter().zip(layers).collect(),
         }

@@ -115,7 +115,12 @@ impl Context {
         let spec = self.experiment.dataset.spec(self.experiment.root_seed);
         let factors = factors_of(&spec)?;
         let label = label_of(&spec)?;
-        let of = |name: &String| factors.iter().find(|(n, _)| n == name).map_or(1, |(_, n)| *n);
+        let of = |name: &String| {
+            factors
+                .iter()
+                .find(|(n, _)| n == name)
+                .map_or(1, |(_, n)| *n)
+        };
         Ok(label.iter().map(of).product())
     }
 
@@ -131,12 +136,12 @@ impl Context {
     }
 
     /// Samples on which a model is judged while it is trained, with labels.
-    pub fn held_out(
-        &self,
-        samples: &ModelSamples,
-    ) -> Result<Option<(Supply, Vec<u32>)>, RunError> {
+    pub fn held_out(&self, samples: &ModelSamples) -> Result<Option<(Supply, Vec<u32>)>, RunError> {
         let training = self.training()?;
-        match (&training.validation, training.held_out(&self.experiment, samples)?) {
+        match (
+            &training.validation,
+            training.held_out(&self.experiment, samples)?,
+        ) {
             (Some(dataset), Some((indices, labels))) => {
                 Ok(Some((self.supply(dataset, Some(indices))?, labels)))
             }
@@ -272,9 +277,7 @@ pub(crate) fn normalization(
             train.name
         ))),
         Some(given) => Ok(given.clone()),
-        None if experiment.task.unit_scale() => {
-            Ok(Normalization::identity(channels))
-        }
+        None if experiment.task.unit_scale() => Ok(Normalization::identity(channels)),
         None => Ok(Normalization::of(train)),
     }
 }

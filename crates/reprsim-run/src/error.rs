@@ -60,7 +60,10 @@ pub enum RunError {
 
 impl RunError {
     /// That of a file of the run store.
-    pub fn store(path: impl Into<PathBuf>, reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn store(
+        path: impl Into<PathBuf>,
+        reason: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
         Self::Store {
             path: path.into(),
             reason: reason.into(),

@@ -96,9 +96,10 @@ fn seconds_a_model(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64, Ru
             let epochs = epochs.unwrap_or(0);
             let all = training_sizes(plan, cache)?.iter().fold(0, |all, size| {
                 let of_sweep = |sweep: &Term| *sweep == size.sweep;
-                let cells = plan.cells.iter().filter(|cell| {
-                    cell.sweep(e).is_some_and(|sweep| of_sweep(&sweep.term()))
-                });
+                let cells = plan
+                    .cells
+                    .iter()
+                    .filter(|cell| cell.sweep(e).is_some_and(|sweep| of_sweep(&sweep.term())));
                 all + 2 * cells.count() * size.samples * epochs
             });
             all / plan.models_to_train().max(1)
@@ -126,7 +127,13 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
     let supply = |dataset: &reprsim_data::Dataset, indices: Vec<u32>| -> Result<Supply, RunError> {
         let normalization = normalization(e, &training.dataset)?;
         let device = &chosen.device;
-        Ok(Supply::new(dataset.clone(), Some(indices), normalization, device, u64::MAX))
+        Ok(Supply::new(
+            dataset.clone(),
+            Some(indices),
+            normalization,
+            device,
+            u64::MAX,
+        ))
     };
     let train_supply = match text {
         // Windows are drawn from chunks on the host.
@@ -169,11 +176,16 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
             indices: &indices,
             labels: &training.labels[..few.min(training.labels.len())],
             classes: training.classes.len(),
-            held_out: held_out.as_ref().map(|supply| HeldOut { supply, labels: &[] }),
+            held_out: held_out.as_ref().map(|supply| HeldOut {
+                supply,
+                labels: &[],
+            }),
         },
         stream: &Stream::new(0),
         resume: None,
     };
-    train(&job, &chosen.device, &mut |epoch| rate = epoch.samples_per_s)?;
+    train(&job, &chosen.device, &mut |epoch| {
+        rate = epoch.samples_per_s
+    })?;
     Ok(rate)
 }

@@ -6,11 +6,11 @@ use reprsim_extract::{extract, write_activations};
 use reprsim_models::ModelShape;
 use reprsim_train::load_checkpoint;
 
-use crate::error::RunError;
 use crate::cell::extract_batch;
 use crate::context::Context;
-use reprsim_device::Chosen;
+use crate::error::RunError;
 use reprsim_config::Experiment;
+use reprsim_device::Chosen;
 
 /// Loads `checkpoint` (a `.safetensors` of ours, or a state dict of torchvision's) as
 /// the experiment's model and writes its activations on every fixed probe to

@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use reprsim_data::Skipped;
 pub use reprsim_train::{Epoch, TrainingConfig};
 
-use crate::error::RunError;
 use crate::cell::run_cell;
 use crate::context::Context;
-use reprsim_device::{Chosen, cores};
-use reprsim_config::{Cell, Plan};
+use crate::error::RunError;
 use crate::evaluation::asked;
 use crate::store::{Share, Store, finished, lock};
+use reprsim_config::{Cell, Plan};
+use reprsim_device::{Chosen, cores};
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
@@ -135,8 +135,7 @@ pub fn run(
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for job in 0..jobs {
-            let (context, store, todo, next, failed) =
-                (&context, &store, &todo, &next, &failed);
+            let (context, store, todo, next, failed) = (&context, &store, &todo, &next, &failed);
             scope.spawn(move || {
                 let work = || {
                     while let Some(cell) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use reprsim_data::split::Labelling;
 use reprsim_base::write_whole;
+use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use reprsim_config::{Cell, Experiment, Plan};
 use crate::evaluation::{Accuracy, PairEvaluation, Similarity, asked};
 use crate::results::{CellResult, PairResult, RESULT_SCHEMA, Row};
+use reprsim_config::{Cell, Experiment, Plan};
 
 /// Which cells a process works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -375,8 +375,7 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 /// # Errors
 /// [`RunError::Store`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
-    let mut text =
-        serde_json::to_string_pretty(value).map_err(|e| RunError::store(path, e))?;
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| RunError::store(path, e))?;
     text.push('\n');
     write_text(path, &text)
 }

@@ -36,8 +36,9 @@ impl TrainingData {
                 let all = ProbeClasses::All;
                 let held = draw_probe(&whole, &all, Some(evaluate.samples), rng)?.indices;
                 let set: BTreeSet<u32> = held.iter().copied().collect();
-                let rest: Vec<u32> =
-                    (0..whole.len() as u32).filter(|i| !set.contains(i)).collect();
+                let rest: Vec<u32> = (0..whole.len() as u32)
+                    .filter(|i| !set.contains(i))
+                    .collect();
                 (whole.select(&rest), Some(whole.select(&held)))
             }
         };

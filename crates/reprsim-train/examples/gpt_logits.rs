@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use reprsim_kernels::Dropout;
-use reprsim_models::{Feature, Input, InputShape, ModelConfig, ModelShape, Network};
+use reprsim_models::{
+    Feature, GptSettings, Input, InputShape, ModelConfig, ModelShape, Network, Output, Pass,
+};
 use reprsim_train::{OptimizerConfig, cross_entropy, load_checkpoint, save_checkpoint};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -31,11 +32,11 @@ fn main() {
     let [checkpoint, tokens, out] = files.as_slice() else {
         panic!("three files: checkpoint, tokens, out");
     };
-    let config = ModelConfig::Gpt {
+    let config = ModelConfig::Gpt(GptSettings {
         width: sizes["width"],
         depth: sizes["depth"],
         heads: sizes["heads"],
-    };
+    });
     let shape = ModelShape {
         input: InputShape::Tokens {
             window: sizes["window"],
@@ -45,22 +46,17 @@ fn main() {
     };
     let device = Device::flex();
     let network = load_checkpoint(checkpoint, &config, shape, &device).expect("the checkpoint");
-    let Network::Gpt(gpt) = &network else {
-        unreachable!("the configuration is that of a gpt");
-    };
     let tokens = read_tokens(tokens, &device);
     let stepped = load_checkpoint(checkpoint, &config, shape, &device.clone().autodiff());
     let stepped = step(stepped.expect("the checkpoint"), tokens.clone());
     save_checkpoint(&stepped, &out.with_extension("stepped"), &[]).expect("the stepped weights");
-    let mut tensors = vec![(
-        "logits".to_string(),
-        gpt.logits(tokens.clone(), &mut Dropout::none()),
-    )];
-    for (name, feature) in network.activations(Input::Tokens(tokens)).layers {
+    let mut tensors = vec![("logits".to_string(), logits(&network, tokens.clone()))];
+    let layers = network.activations(Input::Tokens(tokens)).expect("text");
+    for (name, feature) in layers.layers {
         let Feature::Tokens(states) = feature else {
-            unreachable!("every layer of a gpt has positions");
+            panic!("every layer of a gpt has positions");
         };
-        tensors.push((name.to_string(), states));
+        tensors.push((name, states));
     }
     let data: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
@@ -78,15 +74,20 @@ fn main() {
     safetensors::serialize_to_file(views, None, out).expect("the output file");
 }
 
+/// Scores of the next token at every position.
+fn logits(network: &Network, tokens: Tensor<2, Int>) -> Tensor<3> {
+    match network.output(Input::Tokens(tokens), &mut Pass::inference()) {
+        Ok(Output::TokenLogits(logits)) => logits,
+        other => panic!("no scores of tokens: {other:?}"),
+    }
+}
+
 /// Weights less their gradients.
 fn step(network: Network, tokens: Tensor<2, Int>) -> Network {
-    let Network::Gpt(gpt) = &network else {
-        unreachable!("the configuration is that of a gpt");
-    };
     let [n, time] = tokens.dims();
     let inputs = tokens.clone().slice_dim(1, 0..time - 1).autodiff();
     let targets = tokens.slice_dim(1, 1..time).autodiff();
-    let logits = gpt.logits(inputs, &mut Dropout::none());
+    let logits = logits(&network, inputs);
     let vocabulary = logits.dims()[2];
     let rows = n * (time - 1);
     let loss = cross_entropy(

@@ -8,7 +8,10 @@ use std::path::Path;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use reprsim_models::{Feature, Input, InputShape, ModelConfig, ModelShape, Network, Stem};
+use reprsim_models::{
+    Feature, Input, InputShape, ModelConfig, ModelShape, Network, Output, Pass, ResNetSettings,
+    Stem,
+};
 use reprsim_train::{OptimizerConfig, cross_entropy, load_checkpoint, save_checkpoint};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
@@ -53,11 +56,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .ok_or("usage: torch_step DIRECTORY")?;
     let folder = Path::new(&argument);
     let case: Case = serde_json::from_slice(&fs::read(folder.join("case.json"))?)?;
-    let config = ModelConfig::Resnet {
+    let config = ModelConfig::ResNet(ResNetSettings {
         depth: case.depth,
         width: case.width,
         stem: case.stem,
-    };
+    });
     let shape = ModelShape {
         input: InputShape::Image {
             channels: case.channels,
@@ -90,7 +93,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let network = load_checkpoint(&folder.join(&case.weights), &config, shape, &training)?;
     let mut outputs = Outputs::new();
     let still: Network = network.valid();
-    for (name, feature) in still.activations(Input::Images(images.clone())).layers {
+    for (name, feature) in still.activations(Input::Images(images.clone()))?.layers {
         let name = format!("eval.{name}");
         match feature {
             Feature::Vector(vector) => keep(&mut outputs, &name, vector),
@@ -99,7 +102,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    let logits = network.forward(Input::Images(images.autodiff()));
+    let input = Input::Images(images.autodiff());
+    let Output::Logits(logits) = network.output(input, &mut Pass::inference())? else {
+        return Err("no scores of classes".into());
+    };
     let loss = cross_entropy(logits, labels.autodiff(), case.label_smoothing);
     keep(&mut outputs, "train.loss", loss.clone().inner());
     let gradients = GradientsParams::from_grads(loss.backward(), &network);

@@ -38,13 +38,16 @@ pub struct Epoch {
 /// The line whose network was kept: that of the least loss on held-out samples, the first of
 /// equals; the last line where nothing was evaluated.
 pub fn best(history: &[Epoch]) -> Option<&Epoch> {
-    let evaluated = history.iter().filter(|epoch| epoch.validation_loss.is_some());
-    let least = evaluated.reduce(|best, epoch| {
-        match epoch.validation_loss < best.validation_loss {
-            true => epoch,
-            false => best,
-        }
-    });
+    let evaluated = history
+        .iter()
+        .filter(|epoch| epoch.validation_loss.is_some());
+    let least =
+        evaluated.reduce(
+            |best, epoch| match epoch.validation_loss < best.validation_loss {
+                true => epoch,
+                false => best,
+            },
+        );
     least.or(history.last())
 }
 

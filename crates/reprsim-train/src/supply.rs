@@ -201,9 +201,7 @@ impl Supply {
     /// Samples `range` as they are drawn for a batch, images with their `labels`.
     pub fn drawn(&self, range: Range<usize>, labels: Tensor<1, Int>) -> Drawn {
         match self.shape() {
-            InputShape::Image { .. } => {
-                Drawn::Images(self.normalize(self.unpacked(range)), labels)
-            }
+            InputShape::Image { .. } => Drawn::Images(self.normalize(self.unpacked(range)), labels),
             InputShape::Tokens { .. } => Drawn::Windows(self.rows(range)),
         }
     }

@@ -108,19 +108,29 @@ pub fn train(
     while progress.step < course.steps && !progress.is_over(job.config) {
         let step = progress.step;
         let before = sums.seen;
-        let mut gradients = gradients(job, &progress.network, &mut batches, &streams, step, &mut sums)?;
+        let mut gradients = gradients(
+            job,
+            &progress.network,
+            &mut batches,
+            &streams,
+            step,
+            &mut sums,
+        )?;
         seen += sums.seen - before;
         if let Some(norm) = job.config.clip {
             clip(&progress.network, &mut gradients, norm);
         }
-        let lr = job.config.optimizer.lr()
-            * schedule::factor(&job.config.schedule, step, course.steps);
+        let lr =
+            job.config.optimizer.lr() * schedule::factor(&job.config.schedule, step, course.steps);
         progress.network = progress.optimizer.step(lr, progress.network, gradients);
         progress.step += 1;
 
         if course.reports_at(progress.step) {
             let means = sums.means()?;
-            let seconds = reported.elapsed().max(Duration::from_nanos(1)).as_secs_f64();
+            let seconds = reported
+                .elapsed()
+                .max(Duration::from_nanos(1))
+                .as_secs_f64();
             let number = progress.history.len() + 1;
             let validation_loss = match (&job.config.evaluate, job.set.held_out) {
                 (Some(_), Some(held_out)) if course.evaluates_at(number, progress.step) => {

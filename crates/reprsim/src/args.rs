@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
-use reprsim_run::bench::WORKLOADS;
-use reprsim_device::NAMES;
 use reprsim_analysis::Published;
+use reprsim_device::NAMES;
+use reprsim_run::bench::WORKLOADS;
 
 /// Trains pairs of models whose data or tasks overlap by a known amount, probes
 /// their layers, measures how alike they became, and says with what confidence

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use reprsim_activations::ActivationError;
-use reprsim_data::DataError;
 use reprsim_analysis::AnalysisError;
 use reprsim_config::ConfigError;
+use reprsim_data::DataError;
 use reprsim_device::DeviceError;
 use reprsim_run::RunError;
 use reprsim_similarity::SimilarityError;

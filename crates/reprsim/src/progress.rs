@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reprsim_data::Skipped;
-use reprsim_run::run::{Observer, TrainingConfig};
 use reprsim_config::Cell;
+use reprsim_data::Skipped;
 use reprsim_run::RunError;
+use reprsim_run::run::{Observer, TrainingConfig};
 
 /// Files that were left out, shown one by one.
 const SKIPPED_SHOWN: usize = 10;

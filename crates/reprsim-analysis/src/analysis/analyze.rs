@@ -112,8 +112,8 @@ fn series_of<'a>(
     results: &[&'a (Cell, CellResult)],
 ) -> Vec<Series<'a>> {
     let sweep = &experiment.sweeps[index];
-    let probes = (experiment.probes.iter())
-        .filter(|probe| !probe.by_classes() || sweep.divides_classes());
+    let probes =
+        (experiment.probes.iter()).filter(|probe| !probe.by_classes() || sweep.divides_classes());
     let k = experiment.analysis.k;
     let measures = experiment.analysis.measures.iter();
     let places: Vec<Place<'a>> = iproduct!(probes, measures, experiment.layer_names())

@@ -347,11 +347,16 @@ impl<'a> Series<'a> {
         let axes = self.place.sweep.axes.iter().enumerate();
         let centred: Vec<(Term, Vec<f64>)> = axes
             .map(|(place, axis)| {
-                let levels: Vec<f64> =
-                    axis.levels.iter().map(|&level| axis.kind.scale(level)).collect();
+                let levels: Vec<f64> = axis
+                    .levels
+                    .iter()
+                    .map(|&level| axis.kind.scale(level))
+                    .collect();
                 let middle = mean(&levels);
                 let reached = self.listed.iter().map(|v| v.reached[place]);
-                let column = reached.map(|level| axis.kind.scale(level) - middle).collect();
+                let column = reached
+                    .map(|level| axis.kind.scale(level) - middle)
+                    .collect();
                 (axis.kind.into(), column)
             })
             .collect();
@@ -391,7 +396,9 @@ fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
     let counted = counted.map(|(samples, labels)| Reached { samples, labels });
     let place = point.place();
     let of = |&(kind, level): &(AxisKind, f64)| {
-        counted.and_then(|counted| kind.reached(&place, counted)).unwrap_or(level)
+        counted
+            .and_then(|counted| kind.reached(&place, counted))
+            .unwrap_or(level)
     };
     point.levels.iter().map(of).collect()
 }

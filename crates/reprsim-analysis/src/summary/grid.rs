@@ -111,7 +111,12 @@ pub(super) fn grid_section(
                 };
                 GridTerm {
                     name: term_title(&term.axis),
-                    axes: term.axis.axes().iter().map(|axis| axis.name().into()).collect(),
+                    axes: term
+                        .axis
+                        .axes()
+                        .iter()
+                        .map(|axis| axis.name().into())
+                        .collect(),
                     slope_label: label,
                     rows: rows.collect(),
                     measures: measures(&of_term, term),

@@ -225,7 +225,12 @@ fn effect_row(effect: &Effect) -> EffectRow {
     let fit = &effect.fit;
     EffectRow {
         sweep: effect.sweep.shown(),
-        axes: effect.axis.axes().iter().map(|axis| axis.name().into()).collect(),
+        axes: effect
+            .axis
+            .axes()
+            .iter()
+            .map(|axis| axis.name().into())
+            .collect(),
         probe: effect.probe.clone(),
         layer: effect.layer.clone(),
         measure: effect.measure.clone(),

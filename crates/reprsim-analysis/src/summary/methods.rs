@@ -9,7 +9,10 @@ use crate::analysis::Analysis;
 
 pub(super) fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
     let e = &plan.experiment;
-    let mut devices: Vec<&str> = results.iter().map(|(_, r)| r.pair.device.as_str()).collect();
+    let mut devices: Vec<&str> = results
+        .iter()
+        .map(|(_, r)| r.pair.device.as_str())
+        .collect();
     devices.sort_unstable();
     devices.dedup();
     let samples = results
@@ -167,12 +170,19 @@ pub(super) fn meaning(experiment: &Experiment) -> String {
         (same.orthogonal, "rotation and reflection"),
         (same.linear, "any invertible linear map"),
     ];
-    let named: Vec<&str> = named.into_iter().filter(|(holds, _)| *holds).map(|(_, n)| n).collect();
+    let named: Vec<&str> = named
+        .into_iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, n)| n)
+        .collect();
     let unmoved = match named.split_last() {
         None => "No transformation of a layer leaves it as it is.".to_string(),
         Some((last, [])) => format!("It is not changed by {last} of a layer."),
         Some((last, others)) => {
-            format!("It is not changed by {} or {last} of a layer.", others.join(", "))
+            format!(
+                "It is not changed by {} or {last} of a layer.",
+                others.join(", ")
+            )
         }
     };
     format!("Its values run {}. {unmoved}", properties.range_in_words)

@@ -6,9 +6,9 @@ use itertools::Itertools;
 use reprsim_stats::mean;
 
 use crate::error::AnalysisError;
+use reprsim_base::unknown;
 use reprsim_config::{AxisKind, MeasureName};
 use reprsim_metrics::{Mode, REGISTRY};
-use reprsim_base::unknown;
 
 /// Columns that hold the overlap in the published tables.
 const LEVELS: [&str; 3] = ["frac_overlap", "partition", "overlap"];
@@ -72,7 +72,9 @@ impl Published {
                 })?,
         };
         let Some(theirs) = published_name(measure, k) else {
-            let known = REGISTRY.iter().filter_map(|m| MeasureName::named(m.properties().name).ok());
+            let known = REGISTRY
+                .iter()
+                .filter_map(|m| MeasureName::named(m.properties().name).ok());
             let known: Vec<&str> = known
                 .filter(|m| published_name(*m, PUBLISHED_K).is_some())
                 .map(MeasureName::name)
@@ -198,12 +200,19 @@ mod tests {
         assert!((means[0].1 - 0.3).abs() < 1e-12 && means[0].0 == 0.0);
         assert_eq!(means[1], (2.0, 0.9));
         for absent in ["pwcca", "cka_linear_debiased"] {
-            let error = given(None).means(named(absent), 10).unwrap_err().to_string();
+            let error = given(None)
+                .means(named(absent), 10)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(absent), "{error}");
         }
-        let column = given(Some("b")).means(named("svcca_var99_mean"), 10).unwrap();
+        let column = given(Some("b"))
+            .means(named("svcca_var99_mean"), 10)
+            .unwrap();
         assert_eq!(column, [(0.0, 9.0)]);
-        let error = given(Some("c")).means(named("cka_linear_biased"), 10).unwrap_err();
+        let error = given(Some("c"))
+            .means(named("cka_linear_biased"), 10)
+            .unwrap_err();
         assert!(error.to_string().contains("unknown column 'c'"), "{error}");
     }
 

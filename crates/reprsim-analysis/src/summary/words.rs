@@ -84,7 +84,10 @@ pub(super) fn fit_of(effect: &Effect) -> Option<Fit> {
 
 /// The p-value of the test that takes no normal distribution for granted.
 pub(super) fn randomisation(effect: &Effect) -> Option<String> {
-    let (p, least) = (effect.fit.randomisation_p?, effect.fit.randomisation_least_p?);
+    let (p, least) = (
+        effect.fit.randomisation_p?,
+        effect.fit.randomisation_least_p?,
+    );
     let how = match effect.fit.errors {
         Some(Errors::ClusterRobust { clusters }) => format!("signs of {clusters} seeds flipped"),
         _ => "residuals permuted".into(),
@@ -170,14 +173,22 @@ fn alone(effect: &Effect, verdict: Verdict, scale: ValueScale) -> String {
 /// more alike.
 fn together(analysis: &Analysis, effect: &Effect, verdict: Verdict, scale: ValueScale) -> String {
     let of = |axis: &Term| {
-        (analysis.effects.iter())
-            .find(|e| e.primary && e.sweep == effect.sweep && e.axis == *axis)
+        (analysis.effects.iter()).find(|e| e.primary && e.sweep == effect.sweep && e.axis == *axis)
     };
-    let axes: Vec<Term> = effect.axis.axes().iter().map(|axis| Term::from(*axis)).collect();
+    let axes: Vec<Term> = effect
+        .axis
+        .axes()
+        .iter()
+        .map(|axis| Term::from(*axis))
+        .collect();
     let names: Vec<String> = axes.iter().map(term_title).collect();
     let names = names.join(" and ");
     let raise = axes.iter().filter_map(of).all(|e| {
-        let more = if scale.higher_is_more_alike { 1.0 } else { -1.0 };
+        let more = if scale.higher_is_more_alike {
+            1.0
+        } else {
+            -1.0
+        };
         e.fit.slope.is_some_and(|slope| more * slope > 0.0)
     });
     match (raise, scale.alike(verdict), verdict) {

@@ -132,7 +132,9 @@ fn check(cause: &dyn Cause, asked: &Asked<'_>) -> Result<(), Refusal> {
             return refuse(format!("a {name} is a whole number"));
         }
         if !(1.0..=LARGEST).contains(&level) {
-            return refuse(format!("{name} = {level}: it must be between 1 and {LARGEST}"));
+            return refuse(format!(
+                "{name} = {level}: it must be between 1 and {LARGEST}"
+            ));
         }
         let Some(sized) = cause.model(asked.model, level) else {
             return refuse(format!("a {} has no {name}", asked.model.name()));

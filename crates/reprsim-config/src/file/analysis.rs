@@ -37,7 +37,12 @@ impl Reader<'_> {
         let mut layers = models.first().map_or(vec![], ModelConfig::layer_names);
         layers.retain(|name| models.iter().all(|m| m.layer_names().contains(name)));
         let known: Vec<(&str, ())> = layers.iter().map(|name| (name.as_str(), ())).collect();
-        self.pick("layer", "analysis.primary.layer", &given.primary.layer, &known)?;
+        self.pick(
+            "layer",
+            "analysis.primary.layer",
+            &given.primary.layer,
+            &known,
+        )?;
         for (i, covariate) in given.covariates.iter().enumerate() {
             if given.covariates[..i].contains(covariate) {
                 let reason = format!("'{}' twice", covariate.name());

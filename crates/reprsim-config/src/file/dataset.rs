@@ -36,11 +36,15 @@ impl Reader<'_> {
                 return fail("normalization needs 1 or 3 means and as many stds");
             }
             if mean.iter().chain(std).any(|v| !v.is_finite()) || std.iter().any(|&s| s <= 0.0) {
-                return fail("normalization needs finite means and stds above 0, on the 0..1 scale");
+                return fail(
+                    "normalization needs finite means and stds above 0, on the 0..1 scale",
+                );
             }
         }
         let positive = |key: &str, value: Option<usize>| {
-            value.map(|value| self.positive(&format!("dataset.{key}"), value)).transpose()
+            value
+                .map(|value| self.positive(&format!("dataset.{key}"), value))
+                .transpose()
         };
         let mut config = DatasetConfig {
             text: self.text(given)?,

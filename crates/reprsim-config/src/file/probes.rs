@@ -14,7 +14,10 @@ impl Reader<'_> {
         dataset: &DatasetConfig,
     ) -> Result<Vec<ProbeConfig>, ConfigError> {
         if given.is_empty() {
-            return Err(self.at("probe", "no [[probe]]: there is nothing to compare models on"));
+            return Err(self.at(
+                "probe",
+                "no [[probe]]: there is nothing to compare models on",
+            ));
         }
         let mut probes: Vec<ProbeConfig> = Vec::new();
         for (i, probe) in given.iter().enumerate() {

@@ -78,9 +78,10 @@ impl<'a> Reader<'a> {
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let what = last_name(&place);
         let (at, reason) = match quoted.split_first() {
-            Some((wrong, known)) if message.starts_with("unknown field") => {
-                (format!("{place}.{wrong}"), unknown_key(&place, wrong, known))
-            }
+            Some((wrong, known)) if message.starts_with("unknown field") => (
+                format!("{place}.{wrong}"),
+                unknown_key(&place, wrong, known),
+            ),
             Some((wrong, known)) if message.starts_with("unknown variant") => {
                 let reason = unknown(&noun(&what), wrong, known);
                 let named = format!("{place}.name");
@@ -175,7 +176,9 @@ fn of_table<'a, 'b>(table: &'b DeTable<'a>, key: &str) -> Option<(usize, &'b DeV
 /// Of settings that are chosen by a name, serde loses the place inside; their own readers
 /// write it before the message.
 fn inner(place: &str, message: &str) -> (String, String) {
-    let marked = message.strip_prefix("at `").and_then(|rest| rest.split_once("`: "));
+    let marked = message
+        .strip_prefix("at `")
+        .and_then(|rest| rest.split_once("`: "));
     match marked {
         Some((inner, message)) => (format!("{place}.{inner}"), message.to_string()),
         None => (place.to_string(), message.to_string()),
@@ -205,7 +208,11 @@ fn shown(place: &str) -> String {
 
 fn line(text: &str, offset: usize) -> usize {
     let end = offset.min(text.len());
-    text.as_bytes()[..end].iter().filter(|&&b| b == b'\n').count() + 1
+    text.as_bytes()[..end]
+        .iter()
+        .filter(|&&b| b == b'\n')
+        .count()
+        + 1
 }
 
 fn failure(

@@ -109,21 +109,69 @@ mod tests {
     #[test]
     fn mistakes_have_a_place() {
         for (from, to, told) in [
-            ("epochs = 2", "epohcs = 2", ":15: unknown key 'epohcs' (did you mean 'epochs'?)"),
+            (
+                "epochs = 2",
+                "epohcs = 2",
+                ":15: unknown key 'epohcs' (did you mean 'epochs'?)",
+            ),
             ("epochs = 2", "epochs = \"two\"", ":15: "),
-            ("width = 2", "width = \"two\"", ":12: invalid type: string \"two\""),
-            ("width = 2", "heads = 2", ":12: 'heads' is a setting of vit, gpt only"),
-            ("name = \"cnn\"", "name = \"cn\"", ":11: unknown model 'cn' (did you mean 'cnn'?)"),
-            ("name = \"sgd\"", "name = \"sdg\"", ":17: unknown optimizer 'sdg'"),
-            ("lr = 0.1", "lr = 0.1, beta_2 = 0.9", ":17: 'beta_2' is a setting of adamw only"),
+            (
+                "width = 2",
+                "width = \"two\"",
+                ":12: invalid type: string \"two\"",
+            ),
+            (
+                "width = 2",
+                "heads = 2",
+                ":12: 'heads' is a setting of vit, gpt only",
+            ),
+            (
+                "name = \"cnn\"",
+                "name = \"cn\"",
+                ":11: unknown model 'cn' (did you mean 'cnn'?)",
+            ),
+            (
+                "name = \"sgd\"",
+                "name = \"sdg\"",
+                ":17: unknown optimizer 'sdg'",
+            ),
+            (
+                "lr = 0.1",
+                "lr = 0.1, beta_2 = 0.9",
+                ":17: 'beta_2' is a setting of adamw only",
+            ),
             ("lr = 0.1", "lr = inf", ":17: lr = inf: it must be a number"),
-            ("batch = 32", "batch = 32\nlabel_smoothing = 0.1", ":17: 'label_smoothing' belongs under [task]"),
-            ("batch = 32\n", "", ":14: the key 'batch' is missing in [training]"),
+            (
+                "batch = 32",
+                "batch = 32\nlabel_smoothing = 0.1",
+                ":17: 'label_smoothing' belongs under [task]",
+            ),
+            (
+                "batch = 32\n",
+                "",
+                ":14: the key 'batch' is missing in [training]",
+            ),
             ("0.5, 1]", "0.5, 1.5]", ":21: an overlap level = 1.5"),
-            ("kind = \"data\"", "kind = \"dta\"", ":20: unknown axis kind 'dta' (did you mean 'data'?)"),
-            ("samples = 60", "samples = 60\nkind = \"fxed\"", "unknown kind of probe 'fxed' (did you mean 'fixed'?)"),
-            ("[model]", "[task]\nname = \"predict\"\n\n[model]", ":11: the task predict needs scores of the next token"),
-            ("[analysis]", "[evaluation.accuracy]\n\n[analysis]", ":27: unknown evaluation 'accuracy'"),
+            (
+                "kind = \"data\"",
+                "kind = \"dta\"",
+                ":20: unknown axis kind 'dta' (did you mean 'data'?)",
+            ),
+            (
+                "samples = 60",
+                "samples = 60\nkind = \"fxed\"",
+                "unknown kind of probe 'fxed' (did you mean 'fixed'?)",
+            ),
+            (
+                "[model]",
+                "[task]\nname = \"predict\"\n\n[model]",
+                ":11: the task predict needs scores of the next token",
+            ),
+            (
+                "[analysis]",
+                "[evaluation.accuracy]\n\n[analysis]",
+                ":27: unknown evaluation 'accuracy'",
+            ),
             ("name = \"small\"", "name = \"small", ":1: "),
         ] {
             let text = SMALL.replacen(from, to, 1);

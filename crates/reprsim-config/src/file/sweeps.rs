@@ -193,10 +193,7 @@ impl Reader<'_> {
                     .collect();
                 return Err(self.at(
                     &format!("{place}.{key}"),
-                    format!(
-                        "'{key}' is a setting of {} axes only",
-                        owners.join(" and ")
-                    ),
+                    format!("'{key}' is a setting of {} axes only", owners.join(" and ")),
                 ));
             }
         }
@@ -272,7 +269,11 @@ impl Reader<'_> {
 
     /// Refuses a factor that the data set does not have.
     fn factor(&self, place: &str, name: &str, labels: &LabelSpace) -> Result<(), ConfigError> {
-        let known: Vec<(&str, ())> = labels.factors.iter().map(|(n, _)| (n.as_str(), ())).collect();
+        let known: Vec<(&str, ())> = labels
+            .factors
+            .iter()
+            .map(|(n, _)| (n.as_str(), ()))
+            .collect();
         self.pick("label factor", place, name, &known)
     }
 

@@ -38,7 +38,9 @@ impl Architecture for CnnSettings {
     const HEAD: &'static [&'static str] = &["fc."];
 
     fn layer_names(&self) -> Vec<String> {
-        ["conv1", "conv2", "penultimate", "logits"].map(String::from).into()
+        ["conv1", "conv2", "penultimate", "logits"]
+            .map(String::from)
+            .into()
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -56,11 +58,7 @@ impl Architecture for CnnSettings {
         None
     }
 
-    fn build<R: Rng>(
-        &self,
-        shape: ModelShape,
-        init: &mut Init<'_, R>,
-    ) -> Result<Cnn, ModelError> {
+    fn build<R: Rng>(&self, shape: ModelShape, init: &mut Init<'_, R>) -> Result<Cnn, ModelError> {
         let (width, [channels, ..]) = (self.width, shape.image(Self::NAME)?);
         Ok(Cnn {
             conv1: init.conv2d([channels, width], 3, 2),
@@ -105,12 +103,15 @@ impl Model for Cnn {
     /// averaged over positions, `[n, 4w]`) and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
         let ([conv1, conv2], [pooled, logits]) = self.states(input.images(CnnSettings::NAME)?);
-        Ok(Activations::new(CnnSettings::default().layer_names(), [
-            Feature::Map(conv1),
-            Feature::Map(conv2),
-            Feature::Vector(pooled),
-            Feature::Vector(logits),
-        ]))
+        Ok(Activations::new(
+            CnnSettings::default().layer_names(),
+            [
+                Feature::Map(conv1),
+                Feature::Map(conv2),
+                Feature::Vector(pooled),
+                Feature::Vector(logits),
+            ],
+        ))
     }
 
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {

@@ -77,11 +77,7 @@ impl Architecture for GptSettings {
         })
     }
 
-    fn build<R: Rng>(
-        &self,
-        shape: ModelShape,
-        init: &mut Init<'_, R>,
-    ) -> Result<Gpt, ModelError> {
+    fn build<R: Rng>(&self, shape: ModelShape, init: &mut Init<'_, R>) -> Result<Gpt, ModelError> {
         let [window, vocabulary] = shape.window(Self::NAME)?;
         let transformer = Transformer {
             wte: init.embedding([padded_vocabulary(vocabulary), self.width], SPREAD),
@@ -209,11 +205,7 @@ pub struct Gpt {
 impl Gpt {
     /// Every position's state after the embeddings and after each block, and that after the
     /// last norm, each `[n, time, width]`.
-    fn states(
-        &self,
-        tokens: Tensor<2, Int>,
-        dropout: &mut Dropout,
-    ) -> (Vec<Tensor<3>>, Tensor<3>) {
+    fn states(&self, tokens: Tensor<2, Int>, dropout: &mut Dropout) -> (Vec<Tensor<3>>, Tensor<3>) {
         let Transformer { wte, wpe, h, ln_f } = &self.transformer;
         let [_, time] = tokens.dims();
         let positions = wpe.weight.val().slice_dim(0, 0..time).unsqueeze::<3>();

@@ -64,11 +64,7 @@ impl Architecture for MlpSettings {
         Some(Self { hidden })
     }
 
-    fn build<R: Rng>(
-        &self,
-        shape: ModelShape,
-        init: &mut Init<'_, R>,
-    ) -> Result<Mlp, ModelError> {
+    fn build<R: Rng>(&self, shape: ModelShape, init: &mut Init<'_, R>) -> Result<Mlp, ModelError> {
         let mut inputs = shape.image(Self::NAME)?.iter().product();
         let hidden = self
             .hidden
@@ -115,7 +111,10 @@ impl Model for Mlp {
 
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
         let x = input.images(MlpSettings::NAME)?.flatten(1, 3);
-        let last = self.hidden.iter().fold(x, |x, layer| relu(layer.forward(x)));
+        let last = self
+            .hidden
+            .iter()
+            .fold(x, |x, layer| relu(layer.forward(x)));
         Ok(Output::Logits(self.head.forward(last)))
     }
 }

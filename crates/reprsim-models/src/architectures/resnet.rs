@@ -232,7 +232,10 @@ impl Model for ResNet {
         let (maps, vectors) = self.states(input.images(ResNetSettings::NAME)?);
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain(vectors.map(Feature::Vector));
-        Ok(Activations::new(ResNetSettings::default().layer_names(), layers))
+        Ok(Activations::new(
+            ResNetSettings::default().layer_names(),
+            layers,
+        ))
     }
 
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {

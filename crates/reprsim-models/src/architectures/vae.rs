@@ -71,11 +71,7 @@ impl Architecture for VaeSettings {
         None
     }
 
-    fn build<R: Rng>(
-        &self,
-        shape: ModelShape,
-        init: &mut Init<'_, R>,
-    ) -> Result<Vae, ModelError> {
+    fn build<R: Rng>(&self, shape: ModelShape, init: &mut Init<'_, R>) -> Result<Vae, ModelError> {
         let (width, latent) = (self.width, self.latent);
         let [channels, height, side] = shape.image(Self::NAME)?;
         let inner = 2 * width * (height / 4) * (side / 4);
@@ -130,12 +126,15 @@ impl Model for Vae {
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
         let [first, second] = self.encode(input.images(VaeSettings::NAME)?);
         let [mu, logvar] = self.latent(second.clone());
-        Ok(Activations::new(VaeSettings::default().layer_names(), [
-            Feature::Map(first),
-            Feature::Map(second),
-            Feature::Vector(mu),
-            Feature::Vector(logvar),
-        ]))
+        Ok(Activations::new(
+            VaeSettings::default().layer_names(),
+            [
+                Feature::Map(first),
+                Feature::Map(second),
+                Feature::Vector(mu),
+                Feature::Vector(logvar),
+            ],
+        ))
     }
 
     /// The images again: latent vectors are drawn as `mu + noise exp(logvar / 2)` in

@@ -79,11 +79,7 @@ impl Architecture for VitSettings {
         })
     }
 
-    fn build<R: Rng>(
-        &self,
-        shape: ModelShape,
-        init: &mut Init<'_, R>,
-    ) -> Result<Vit, ModelError> {
+    fn build<R: Rng>(&self, shape: ModelShape, init: &mut Init<'_, R>) -> Result<Vit, ModelError> {
         let Self {
             width,
             depth,

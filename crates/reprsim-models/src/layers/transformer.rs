@@ -15,7 +15,9 @@ pub(crate) fn check_transformer(
     heads: usize,
 ) -> Result<(), ModelError> {
     if depth == 0 {
-        return Err(ModelError::Settings(format!("a {name} needs at least one block")));
+        return Err(ModelError::Settings(format!(
+            "a {name} needs at least one block"
+        )));
     }
     if width == 0 || heads == 0 || width % heads != 0 {
         return Err(ModelError::Settings(format!(

@@ -15,10 +15,10 @@ use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
 use super::workload::{SAMPLES, Workload};
-use crate::error::RunError;
 use crate::cell::EXTRACT_BATCH;
-use reprsim_device::Chosen;
+use crate::error::RunError;
 use reprsim_config::DEFAULT_MEASURES;
+use reprsim_device::Chosen;
 
 /// Version of the layout of a result.
 const SCHEMA: u32 = 1;
@@ -374,9 +374,7 @@ impl<'a> Runner<'a> {
                             Ok(pool) => pool.install(|| work(job, together)),
                             Err(_) => work(job, together),
                         }))
-                        .unwrap_or_else(|_| {
-                            Err(RunError::Panic("a library panicked".into()))
-                        });
+                        .unwrap_or_else(|_| Err(RunError::Panic("a library panicked".into())));
                         if result.is_err() {
                             together.give_up();
                         }
@@ -386,9 +384,8 @@ impl<'a> Runner<'a> {
                 .collect();
             jobs.into_iter()
                 .map(|job| {
-                    job.join().unwrap_or_else(|_| {
-                        Err(RunError::Panic("a library panicked".into()))
-                    })
+                    job.join()
+                        .unwrap_or_else(|_| Err(RunError::Panic("a library panicked".into())))
                 })
                 .collect()
         })
@@ -453,13 +450,17 @@ impl<'a> Runner<'a> {
             classes: self.workload.classes,
         };
         let mut rng = Stream::new(job as u64).child("weights").rng();
-        Network::new(&self.workload.model, shape, &mut rng, self.device)
-            
-            .map_err(RunError::from)
+        Network::new(&self.workload.model, shape, &mut rng, self.device).map_err(RunError::from)
     }
 
     fn probe(&self, network: &Network) -> Result<ProbeActivations, RunError> {
-        Ok(extract(network, &self.probe, "bench", Pooling::Mean, EXTRACT_BATCH)?)
+        Ok(extract(
+            network,
+            &self.probe,
+            "bench",
+            Pooling::Mean,
+            EXTRACT_BATCH,
+        )?)
     }
 
     /// Extracts probes for at least `seconds` and returns samples a second.
@@ -484,11 +485,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Measures two models for at least `seconds` and returns layer pairs a second.
-    fn measure(
-        &self,
-        probes: &[ProbeActivations; 2],
-        seconds: f64,
-    ) -> Result<f64, RunError> {
+    fn measure(&self, probes: &[ProbeActivations; 2], seconds: f64) -> Result<f64, RunError> {
         let k = Options::default().k;
         let measures = measures(&DEFAULT_MEASURES, Mode::Exact, k)?;
         rate(seconds, || {
@@ -503,17 +500,16 @@ impl<'a> Runner<'a> {
                 ..Question::new(measures.clone())
             };
             let found = Comparison::new(models, question)?.run(self.device, &mut |_| ())?;
-            let pairs = found.iter().map(|pair| pair.layers_a.len() * pair.layers_b.len());
+            let pairs = found
+                .iter()
+                .map(|pair| pair.layers_a.len() * pair.layers_b.len());
             Ok(pairs.sum())
         })
     }
 }
 
 /// Does `work` until `seconds` are over, at least once; returns what it did a second.
-fn rate(
-    seconds: f64,
-    mut work: impl FnMut() -> Result<usize, RunError>,
-) -> Result<f64, RunError> {
+fn rate(seconds: f64, mut work: impl FnMut() -> Result<usize, RunError>) -> Result<f64, RunError> {
     let start = Instant::now();
     let mut done = work()?;
     while start.elapsed().as_secs_f64() < seconds {

@@ -83,7 +83,9 @@ impl Accuracy {
     /// The accuracies of both models in a cell's rows.
     pub(crate) fn of(rows: &[Row]) -> [Option<f64>; 2] {
         ["a", "b"].map(|model| {
-            let row = rows.iter().find(|row| row.get("model").is_some_and(|m| m == model))?;
+            let row = rows
+                .iter()
+                .find(|row| row.get("model").is_some_and(|m| m == model))?;
             row.get("accuracy")?.as_f64()
         })
     }

@@ -114,7 +114,8 @@ impl dyn PairEvaluation + '_ {
 /// The evaluations of an experiment.
 pub(crate) fn asked(experiment: &Experiment) -> Vec<&'static dyn PairEvaluation> {
     let all = super::EVALUATIONS.iter().copied();
-    all.filter(|evaluation| evaluation.is_asked(experiment)).collect()
+    all.filter(|evaluation| evaluation.is_asked(experiment))
+        .collect()
 }
 
 /// Settings of an evaluation from a section of an experiment file: those of `T`, checked and

@@ -188,7 +188,10 @@ fn measure(
     };
     let comparison = Comparison::new(vec![model("a", a)?, model("b", b)?], question)?;
     let found = comparison.run(&pair.context.chosen.device, &mut |_| ())?;
-    let rows = found.iter().flat_map(|pair| &pair.measures).flat_map(|measure| &measure.pairs);
+    let rows = found
+        .iter()
+        .flat_map(|pair| &pair.measures)
+        .flat_map(|measure| &measure.pairs);
     let score = |row: &similarity::Row| Score {
         probe: probe.to_string(),
         layer_a: row.layer_a.clone(),

@@ -19,6 +19,10 @@ pub(crate) use evaluations;
 
 /// The evaluations that an experiment file can ask for by a section of their own.
 pub fn sections() -> Vec<&'static dyn EvaluationSettings> {
-    let optional = EVALUATIONS.iter().filter(|evaluation| !evaluation.is_always());
-    optional.map(|evaluation| *evaluation as &dyn EvaluationSettings).collect()
+    let optional = EVALUATIONS
+        .iter()
+        .filter(|evaluation| !evaluation.is_always());
+    optional
+        .map(|evaluation| *evaluation as &dyn EvaluationSettings)
+        .collect()
 }

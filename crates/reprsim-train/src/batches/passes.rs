@@ -123,8 +123,8 @@ impl<'a> Passes<'a> {
 mod tests {
     use burn::tensor::Device;
     use proptest::prelude::*;
-    use reprsim_data::color_shape_digit::{Settings, generate};
     use reprsim_data::Part;
+    use reprsim_data::color_shape_digit::{Settings, generate};
 
     use super::*;
     use crate::config::{OptimizerConfig, ScheduleConfig};

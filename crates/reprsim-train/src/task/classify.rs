@@ -99,7 +99,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64)
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device};
+    use burn::tensor::Device;
 
     use super::*;
 

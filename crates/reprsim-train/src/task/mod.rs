@@ -1,7 +1,7 @@
 //! What models are trained to do: a file a task, a line each in the table.
 
-mod table;
 mod contract;
+mod table;
 
 use table::tasks;
 
@@ -13,5 +13,5 @@ tasks! {
 }
 
 pub use classify::cross_entropy;
-pub use reconstruct::negative_elbo;
 pub use contract::{Batch, Loss, Reduction, Target, Task};
+pub use reconstruct::negative_elbo;

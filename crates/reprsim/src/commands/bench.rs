@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use reprsim_base::write_whole;
-use reprsim_run::bench::{Bench, Settings, Workload, bench as time, bench_sweep};
 use reprsim_device::choose;
+use reprsim_run::bench::{Bench, Settings, Workload, bench as time, bench_sweep};
 use reprsim_run::run::{default_jobs, threads_per_job};
 use serde_json::{Value, json};
 

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
-use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_base::{Stream, default_cache};
-use reprsim_data::{DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, TEXT, TextSettings, cards, corpus_names, dataset_names, fetch, find_card, open, preview};
+use reprsim_data::color_shape_digit::{self, Preset, Settings};
+use reprsim_data::{
+    DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, TEXT, TextSettings,
+    cards, corpus_names, dataset_names, fetch, find_card, open, preview,
+};
 use serde_json::json;
 
 use crate::args::{DataCommand, Format};

@@ -56,7 +56,11 @@ pub(crate) fn models(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
             json!(built.as_ref().ok().map(|network| network.num_params())),
             json!(model.layer_names().join(", ")),
             json!(settings.to_string()),
-            json!(built.err().map(|error| error.to_string().replace('\n', " "))),
+            json!(
+                built
+                    .err()
+                    .map(|error| error.to_string().replace('\n', " "))
+            ),
         ]);
     }
     let table = match args.format {

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use reprsim_base::default_cache;
 use reprsim_analysis::power;
+use reprsim_base::default_cache;
+use reprsim_config::{CellRole, Experiment, Pairing, Plan};
 use reprsim_device::{Chosen, choose};
 use reprsim_run::estimate::{training_seconds, training_sizes};
+use reprsim_run::read_experiment;
 use reprsim_run::run::default_jobs;
 use reprsim_run::store::finished;
-use reprsim_config::{CellRole, Experiment, Pairing, Plan};
-use reprsim_run::read_experiment;
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
@@ -112,7 +112,9 @@ pub(crate) fn show(
     ]);
     for cell in &plan.cells {
         let sweep = cell.sweep(&plan.experiment).map(|sweep| sweep.term());
-        let size = sizes.iter().find(|size| sweep.as_ref() == Some(&size.sweep));
+        let size = sizes
+            .iter()
+            .find(|size| sweep.as_ref() == Some(&size.sweep));
         let point = cell.point().map(|(_, point)| {
             let levels: Vec<String> = point.levels.iter().map(|l| l.1.to_string()).collect();
             match point.pair {
@@ -148,7 +150,10 @@ pub(crate) fn show(
             plan.models_to_train(),
             match plan.experiment.training.epochs {
                 Some(epochs) => format!("{epochs} epochs"),
-                None => format!("at most {} steps", plan.experiment.training.steps.unwrap_or(0)),
+                None => format!(
+                    "at most {} steps",
+                    plan.experiment.training.steps.unwrap_or(0)
+                ),
             },
             chosen.name,
             chosen.why,

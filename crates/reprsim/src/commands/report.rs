@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use reprsim_base::write_whole;
-use reprsim_config::Plan;
 use reprsim_analysis::Analysis;
 use reprsim_analysis::{merge, write_events};
+use reprsim_base::write_whole;
+use reprsim_config::Plan;
 use reprsim_report::render_comparison;
 use serde_json::json;
 

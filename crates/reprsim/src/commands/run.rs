@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use anyhow::Context;
 use bytesize::ByteSize;
+use reprsim_analysis::{merge, write_events};
 use reprsim_base::{default_cache, write_whole};
+use reprsim_config::Plan;
 use reprsim_device::{Chosen, choose};
+use reprsim_run::read_experiment;
 use reprsim_run::run::{Way, default_device_budget, default_jobs, run as run_plan};
 use reprsim_run::store::Share;
-use reprsim_analysis::{merge, write_events};
-use reprsim_config::Plan;
-use reprsim_run::read_experiment;
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};
