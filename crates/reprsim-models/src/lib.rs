@@ -16,11 +16,7 @@ mod output;
 mod shape;
 
 pub use architecture::{Architecture, Model};
-pub use architectures::{
-    ARCHITECTURES, About, BasicBlock, Block, CausalSelfAttention, Cnn, CnnSettings, FeedForward,
-    Gpt, GptBlock, GptSettings, Mlp, MlpSettings, ModelConfig, Network, ResNet, ResNetSettings,
-    Stem, Transformer, Vae, VaeSettings, Vit, VitSettings, padded_vocabulary,
-};
+pub use architectures::*;
 pub use error::ModelError;
 pub use feature::{Activations, Feature, Pooling};
 pub use input::{Input, InputKind};

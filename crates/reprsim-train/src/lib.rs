@@ -27,9 +27,6 @@ pub use history::{Epoch, best, read_epochs, write_epochs};
 pub use initial::{Foreign, Head, Initial, Reference};
 pub use snapshot::Resume;
 pub use supply::{Drawn, Normalization, Supply};
-pub use task::{
-    AboutTask, Batch, ClassifySettings, Loss, PredictSettings, ReconstructSettings, Reduction,
-    TASKS, Target, Task, TaskConfig, cross_entropy, negative_elbo,
-};
+pub use task::*;
 pub use train::{Job, TrainingSet, initial_network, train};
 pub use validation::{HeldOut, held_out_loss};
