@@ -58,7 +58,7 @@ fn rows_that_are_not_there_are_refused() {
 fn memory_in_f64_is_measured_as_it_is() {
     // An offset that f32 cannot hold beside the values.
     let wide = |seed| -> Vec<f64> { values(20, 3, seed).iter().map(|v| f64::from(*v)).collect() };
-    let far = |v: Vec<f64>| -> Vec<f64> { v.iter().map(|v| v + 1e9).collect() };
+    let far = |v: Vec<f64>| -> Vec<f64> { v.iter().map(|v| v + 1e6).collect() };
     let score = |a: Vec<f64>, b: Vec<f64>| {
         let layer = |v| Layer::new("x", Matrix::new(v, 20, 3).unwrap());
         let models = vec![vec![layer(a)], vec![layer(b)]];

@@ -60,13 +60,24 @@ fn ranges_in_words_are_those_in_numbers() {
 
 #[test]
 fn the_upper_end_is_that_of_the_more_alike() {
-    let (n, d) = (100, 4);
+    let (n, d) = (100, 8);
     let layer = |seed| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let values: Vec<f32> = (0..n * d).map(|_| rng.random_range(-1.0f32..1.0)).collect();
+        let mut noise = |count: usize| -> Vec<f32> {
+            (0..count).map(|_| rng.random_range(-1.0..1.0)).collect()
+        };
+        // Dimensions share two causes, or a layer would have nothing of its own beyond its
+        // single columns.
+        let (causes, map, own) = (noise(n * 2), noise(2 * d), noise(n * d));
+        let values = (own.iter().enumerate())
+            .map(|(i, v)| {
+                let (row, column) = (i / d, i % d);
+                v + 2.0 * (causes[2 * row] * map[column] + causes[2 * row + 1] * map[d + column])
+            })
+            .collect();
         Layer::new("x", Matrix::new(values, n, d).unwrap())
     };
-    let models = vec![vec![layer(1)], vec![layer(1), layer(2)]];
+    let models = vec![vec![layer(1)], vec![layer(1)], vec![layer(2)]];
     let set = Set::new(models, &Device::flex(), Options::default()).unwrap();
     let none = Permutations::none();
     let scores = set

@@ -39,8 +39,11 @@ pub(crate) fn influence(
     Ok(out)
 }
 
+/// The values of one estimator without each sample.
+type Values = fn(&LeaveOneOut) -> &[Option<f64>];
+
 /// Where the values of a measure without each sample are.
-fn values_of(measure: &dyn Measure) -> Option<fn(&LeaveOneOut) -> &[Option<f64>]> {
+fn values_of(measure: &dyn Measure) -> Option<Values> {
     match measure.properties().name {
         "cka_linear_biased" => Some(|without| &without.biased),
         "cka_linear_debiased" => Some(|without| &without.debiased),
