@@ -1,28 +1,36 @@
-//! One file a measure, and the helpers that several share.
+//! The table of measures: a file each, a line each; and the helpers that several share.
 
-mod cca_mean;
-mod cka_linear_biased;
-mod cka_linear_debiased;
-mod cka_linear_minibatch;
-mod cka_linear_row_column;
-mod cka_rbf_median_biased;
-mod cka_rbf_median_debiased;
-mod cknna;
-mod cknna_symmetric;
-mod cycle_knn;
-mod edit_distance_knn;
-mod lcs_knn;
-mod linear_regression;
-mod mutual_knn;
+mod names;
 mod neighbor_lists;
-mod paper;
-mod procrustes;
-mod pwcca;
 mod ratios;
-mod registry;
-mod rsa_correlation_pearson;
-mod rsa_correlation_spearman;
-mod svcca;
+mod table;
 
+use table::measures;
+
+measures! {
+    // file: measures. Exact ones first, in the order in which tables show them.
+    cka_linear_debiased: CKA_LINEAR_DEBIASED;
+    cka_linear_biased: CKA_LINEAR_BIASED;
+    cka_linear_row_column: CKA_LINEAR_ROW_COLUMN;
+    cka_linear_minibatch: CKA_LINEAR_MINIBATCH;
+    cka_rbf_median_debiased: CKA_RBF_MEDIAN_DEBIASED;
+    cka_rbf_median_biased: CKA_RBF_MEDIAN_BIASED;
+    mutual_knn: MUTUAL_KNN;
+    cycle_knn: CYCLE_KNN;
+    lcs_knn: LCS_KNN;
+    edit_distance_knn: EDIT_DISTANCE_KNN;
+    cknna: CKNNA;
+    cknna_symmetric: CKNNA_SYMMETRIC;
+    rsa_correlation_pearson: RSA_CORRELATION_PEARSON;
+    rsa_correlation_spearman: RSA_CORRELATION_SPEARMAN;
+    svcca: SVCCA;
+    cca_mean: CCA_MEAN;
+    pwcca: PWCCA;
+    procrustes: PROCRUSTES;
+    linear_regression: LINEAR_REGRESSION;
+    paper: PAPER_CYCLE_KNN, PAPER_MUTUAL_KNN, PAPER_LCS_KNN, PAPER_CKA, PAPER_UNBIASED_CKA,
+        PAPER_CKNNA, PAPER_SVCCA, PAPER_EDIT_DISTANCE_KNN;
+}
+
+pub use names::{by_name, named, of_mode};
 use ratios::{mean, ratio, ratio_of, ratio_of_differences};
-pub use registry::{REGISTRY, by_name, named, of_mode};
