@@ -1,7 +1,7 @@
 //! What every kind of axis is: how it makes a pair of models differ, what it refuses, what it
 //! is called, and which of its levels are points of reference.
 
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reprsim_data::split::{PairSplit, Reached};
 use reprsim_data::{DataError, Dataset};
 use reprsim_models::ModelConfig;
@@ -205,7 +205,7 @@ pub trait Cause: Sync {
     fn split(
         &self,
         _request: &SplitRequest<'_>,
-        _rng: &mut ChaCha8Rng,
+        _rng: &mut dyn Rng,
     ) -> Option<Result<PairSplit, DataError>> {
         None
     }

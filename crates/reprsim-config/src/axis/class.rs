@@ -1,7 +1,7 @@
 //! Class overlap: shared classes and their samples, so that task and data move together (the
 //! paper's "vertical"). The classes of text are its corpora.
 
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{
     ClassSplit, PairSplit, Reached, is_reachable, levels_text, reachable_class_levels,
@@ -59,7 +59,7 @@ impl Cause for Class {
     fn split(
         &self,
         request: &SplitRequest<'_>,
-        rng: &mut ChaCha8Rng,
+        rng: &mut dyn Rng,
     ) -> Option<Result<PairSplit, DataError>> {
         let split = ClassSplit {
             labels: request.labels,

@@ -1,6 +1,6 @@
 //! Data overlap: shared samples, same classes (the paper's "horizontal").
 
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{DataSplit, PairSplit, Reached, split_data};
 
@@ -20,7 +20,7 @@ impl Cause for Data {
     fn split(
         &self,
         request: &SplitRequest<'_>,
-        rng: &mut ChaCha8Rng,
+        rng: &mut dyn Rng,
     ) -> Option<Result<PairSplit, DataError>> {
         let split = DataSplit {
             labels: request.labels,

@@ -1,7 +1,7 @@
 //! Partitions: the same samples, tasks that are listed pair by pair (the paper's
 //! "partition"). The level is the number of label factors that both tasks hold.
 
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{PairSplit, PartitionSplit, split_partition};
 
@@ -39,7 +39,7 @@ impl Cause for Partition {
     fn split(
         &self,
         request: &SplitRequest<'_>,
-        rng: &mut ChaCha8Rng,
+        rng: &mut dyn Rng,
     ) -> Option<Result<PairSplit, DataError>> {
         let split = PartitionSplit {
             dataset: request.dataset,

@@ -1,6 +1,6 @@
 //! Style overlap: the same items, shared drawings of them.
 
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{PairSplit, Reached, StyleSplit, split_styles};
 
@@ -35,7 +35,7 @@ impl Cause for Style {
     fn split(
         &self,
         request: &SplitRequest<'_>,
-        rng: &mut ChaCha8Rng,
+        rng: &mut dyn Rng,
     ) -> Option<Result<PairSplit, DataError>> {
         let [item, style] = request.design.factors else {
             return None;

@@ -1,6 +1,6 @@
 //! Task overlap: the same samples, tasks of equal size that share label factors.
 
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reprsim_data::DataError;
 use reprsim_data::split::{
     PairSplit, Reached, TaskSplit, is_reachable, levels_text, reachable_task_levels, split_tasks,
@@ -80,7 +80,7 @@ impl Cause for Task {
     fn split(
         &self,
         request: &SplitRequest<'_>,
-        rng: &mut ChaCha8Rng,
+        rng: &mut dyn Rng,
     ) -> Option<Result<PairSplit, DataError>> {
         let split = TaskSplit {
             dataset: request.dataset,

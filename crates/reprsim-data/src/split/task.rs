@@ -54,7 +54,7 @@ pub fn reachable_task_levels(factors: usize, per_task: usize) -> Vec<f64> {
 /// [`DataError::Split`] if f is not reachable or the factors differ in their
 /// number of classes (the tasks would not be of equal size), or there are too
 /// few samples; [`DataError::UnknownFactor`] for a factor that does not exist.
-pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut impl Rng) -> Result<PairSplit, DataError> {
+pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut (impl Rng + ?Sized)) -> Result<PairSplit, DataError> {
     check_share("task", split.overlap)?;
     check_share("data", split.samples_overlap)?;
     let (m, pool) = (split.factors_per_task, split.factors.len());
@@ -120,7 +120,7 @@ pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut impl Rng) -> Result<PairSpli
 /// [`DataError::UnknownFactor`] for a factor that does not exist.
 pub fn split_partition(
     split: &PartitionSplit<'_>,
-    rng: &mut impl Rng,
+    rng: &mut (impl Rng + ?Sized),
 ) -> Result<PairSplit, DataError> {
     if split.tasks.iter().any(Vec::is_empty) {
         return Err(DataError::Split("a task without factors".into()));
@@ -133,7 +133,7 @@ fn label_pair(
     tasks: &[Vec<String>; 2],
     per_model: Option<usize>,
     overlap: f64,
-    rng: &mut impl Rng,
+    rng: &mut (impl Rng + ?Sized),
 ) -> Result<PairSplit, DataError> {
     let mut pool: Vec<u32> = (0..dataset.len() as u32).collect();
     let available = pool.len();
