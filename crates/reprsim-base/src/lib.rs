@@ -13,6 +13,6 @@ mod whole;
 pub use digest::{Digest, sha256, sum_while_copying};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
-pub use settings::settings;
+pub use settings::{SettingsError, settings};
 pub use stream::Stream;
 pub use whole::{temporary_beside, write_whole};

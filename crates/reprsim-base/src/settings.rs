@@ -3,17 +3,27 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Settings as serde reads them; whoever reads a section that is chosen by a name loses the
-/// place of a mistake in it, so that it goes before the message.
+/// Settings that cannot be read.
+///
+/// Whoever reads a section that is chosen by a name loses the place of a mistake in it, so
+/// that the message begins with it, ``at `key`: ``, where it can be told.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{source}", match place.as_str() {
+    "." => String::new(),
+    place => format!("at `{place}`: "),
+})]
+pub struct SettingsError {
+    place: String,
+    source: serde_json::Error,
+}
+
+/// Settings as serde reads them.
 ///
 /// # Errors
-/// What serde says, after ``at `key`: `` where the place can be told.
-pub fn settings<T: DeserializeOwned>(given: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(given).map_err(|error| {
-        let place = error.path().to_string();
-        match place.as_str() {
-            "." => error.inner().to_string(),
-            place => format!("at `{place}`: {}", error.inner()),
-        }
+/// [`SettingsError`] with the place of what is wrong.
+pub fn settings<T: DeserializeOwned>(given: &Value) -> Result<T, SettingsError> {
+    serde_path_to_error::deserialize(given).map_err(|error| SettingsError {
+        place: error.path().to_string(),
+        source: error.into_inner(),
     })
 }

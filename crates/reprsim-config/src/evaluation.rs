@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use reprsim_base::SettingsError;
 use schemars::Schema;
 use serde_json::Value;
 
@@ -14,8 +15,8 @@ pub trait EvaluationSettings: Sync + Debug {
     /// Its settings with every default filled in.
     ///
     /// # Errors
-    /// What is wrong, as serde says it or in a sentence.
-    fn settings(&self, given: &Value) -> Result<Value, String>;
+    /// What is wrong, and where.
+    fn settings(&self, given: &Value) -> Result<Value, SettingsError>;
 
     /// What its section may hold.
     fn schema(&self) -> Schema;

@@ -136,13 +136,16 @@ impl Published {
     /// Reads `AXIS=FILE` or `AXIS=FILE:COLUMN`.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (axis, file) = text
-            .split_once('=')
-            .ok_or_else(|| format!("'{text}' is not AXIS=FILE, such as data=published.csv"))?;
+    /// [`AnalysisError::Usage`] with what is wrong.
+    pub fn parse(text: &str) -> Result<Self, AnalysisError> {
+        let say = AnalysisError::Usage;
+        let (axis, file) = text.split_once('=').ok_or_else(|| {
+            say(format!(
+                "'{text}' is not AXIS=FILE, such as data=published.csv"
+            ))
+        })?;
         let names: Vec<&str> = AxisKind::all().map(|kind| kind.name()).collect();
-        let axis = AxisKind::named(axis).ok_or_else(|| unknown("axis", axis, &names))?;
+        let axis = AxisKind::named(axis).ok_or_else(|| say(unknown("axis", axis, &names)))?;
         // A colon may be part of a path.
         let (path, column) = match file.rsplit_once(':') {
             Some((path, column)) if !Path::new(file).exists() => (path, Some(column.to_string())),

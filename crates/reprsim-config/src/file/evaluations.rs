@@ -22,7 +22,7 @@ impl Reader<'_> {
             let evaluation = self.pick("evaluation", &place, name, &named)?;
             let resolved = evaluation
                 .settings(value)
-                .map_err(|reason| self.told(&place, &reason, None))?;
+                .map_err(|e| self.told(&place, &e.to_string(), Some(e.into())))?;
             settings.insert(name.clone(), resolved);
         }
         Ok(settings)

@@ -55,7 +55,7 @@ impl Reader<'_> {
             },
         };
         task.check()
-            .map_err(|(key, reason)| self.at(&format!("task.{key}"), reason))?;
+            .map_err(|wrong| self.at(&format!("task.{}", wrong.key), wrong.reason))?;
         if task.unit_scale() && dataset.normalization.is_some() {
             return Err(self.at(
                 "dataset.normalization",

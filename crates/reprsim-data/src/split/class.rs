@@ -42,7 +42,10 @@ pub fn reachable_class_levels(classes: usize) -> Vec<f64> {
 /// # Errors
 /// [`DataError::Split`] if f is not reachable (the message lists what is), there
 /// are fewer than 4 classes, or a class has too few samples.
-pub fn split_classes(split: &ClassSplit<'_>, rng: &mut (impl Rng + ?Sized)) -> Result<PairSplit, DataError> {
+pub fn split_classes(
+    split: &ClassSplit<'_>,
+    rng: &mut (impl Rng + ?Sized),
+) -> Result<PairSplit, DataError> {
     check_share("class", split.overlap)?;
     check_share("data", split.samples_overlap)?;
     let total = split.classes.len();

@@ -29,7 +29,10 @@ pub struct DataSplit<'a> {
 ///
 /// # Errors
 /// [`DataError::Split`] if f is no share or a class has too few samples for N and f.
-pub fn split_data(split: &DataSplit<'_>, rng: &mut (impl Rng + ?Sized)) -> Result<PairSplit, DataError> {
+pub fn split_data(
+    split: &DataSplit<'_>,
+    rng: &mut (impl Rng + ?Sized),
+) -> Result<PairSplit, DataError> {
     check_share("data", split.overlap)?;
     let classes = split.classes.len();
     let members = by_class(split.labels, classes)?;

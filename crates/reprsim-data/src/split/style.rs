@@ -31,7 +31,10 @@ pub struct StyleSplit<'a> {
 /// # Errors
 /// [`DataError::Split`] if f is no share or there are fewer items in two styles than asked for;
 /// [`DataError::UnknownFactor`] for a factor that does not exist.
-pub fn split_styles(split: &StyleSplit<'_>, rng: &mut (impl Rng + ?Sized)) -> Result<PairSplit, DataError> {
+pub fn split_styles(
+    split: &StyleSplit<'_>,
+    rng: &mut (impl Rng + ?Sized),
+) -> Result<PairSplit, DataError> {
     check_share("style", split.overlap)?;
     let items = split.dataset.factor(split.item)?;
     let styles = split.dataset.factor(split.style)?;

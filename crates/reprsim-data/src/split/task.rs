@@ -54,7 +54,10 @@ pub fn reachable_task_levels(factors: usize, per_task: usize) -> Vec<f64> {
 /// [`DataError::Split`] if f is not reachable or the factors differ in their
 /// number of classes (the tasks would not be of equal size), or there are too
 /// few samples; [`DataError::UnknownFactor`] for a factor that does not exist.
-pub fn split_tasks(split: &TaskSplit<'_>, rng: &mut (impl Rng + ?Sized)) -> Result<PairSplit, DataError> {
+pub fn split_tasks(
+    split: &TaskSplit<'_>,
+    rng: &mut (impl Rng + ?Sized),
+) -> Result<PairSplit, DataError> {
     check_share("task", split.overlap)?;
     check_share("data", split.samples_overlap)?;
     let (m, pool) = (split.factors_per_task, split.factors.len());

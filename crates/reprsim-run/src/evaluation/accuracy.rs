@@ -1,6 +1,7 @@
 //! How often each model is right on held-out samples.
 
 use burn::tensor::{Int, Tensor};
+use reprsim_base::SettingsError;
 use reprsim_config::{EvaluationSettings, Experiment};
 use reprsim_data::split::ModelSamples;
 use reprsim_models::{Network, OutputKind, Pass};
@@ -35,7 +36,7 @@ impl EvaluationSettings for Accuracy {
         "accuracy"
     }
 
-    fn settings(&self, given: &Value) -> Result<Value, String> {
+    fn settings(&self, given: &Value) -> Result<Value, SettingsError> {
         settings_of::<Settings>(given)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_base::Stream;
+use reprsim_base::{SettingsError, Stream};
 use reprsim_config::{Cell, EvaluationSettings, Experiment, Form};
 use reprsim_data::split::{ModelSamples, PairSplit};
 use reprsim_models::{ModelConfig, Network};
@@ -122,10 +122,11 @@ pub(crate) fn asked(experiment: &Experiment) -> Vec<&'static dyn PairEvaluation>
 /// with every default filled in.
 ///
 /// # Errors
-/// What serde says.
-pub fn settings_of<T: DeserializeOwned + Serialize>(given: &Value) -> Result<Value, String> {
+/// What is wrong, and where.
+pub fn settings_of<T: DeserializeOwned + Serialize>(given: &Value) -> Result<Value, SettingsError> {
     let settings: T = reprsim_base::settings(given)?;
-    serde_json::to_value(settings).map_err(|e| e.to_string())
+    // What was read from JSON is JSON.
+    Ok(serde_json::to_value(settings).unwrap_or_default())
 }
 
 /// The schema of the settings `T`.

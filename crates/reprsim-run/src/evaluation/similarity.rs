@@ -1,6 +1,7 @@
 //! How alike the two models' layers are, on every probe, by every measure.
 
 use rand::RngExt;
+use reprsim_base::SettingsError;
 use reprsim_config::{EvaluationSettings, Experiment, Form, ProbeConfig, placeless};
 use reprsim_extract::{ProbeActivations, extract, write_activations};
 use reprsim_models::{InputShape, Pooling};
@@ -30,7 +31,7 @@ impl EvaluationSettings for Similarity {
         "similarity"
     }
 
-    fn settings(&self, given: &Value) -> Result<Value, String> {
+    fn settings(&self, given: &Value) -> Result<Value, SettingsError> {
         settings_of::<Settings>(given)
     }
 

@@ -7,7 +7,7 @@ use reprsim_models::{Output, OutputKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::contract::{Batch, Loss, Reduction, Target, Task};
+use super::contract::{Batch, Loss, Reduction, Target, Task, WrongSetting};
 use crate::error::TrainError;
 use crate::supply::Drawn;
 
@@ -23,14 +23,14 @@ impl Task for ClassifySettings {
     const NAME: &'static str = "classify";
     const NEEDS: OutputKind = OutputKind::Logits;
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Result<(), WrongSetting> {
         let smoothing = self.label_smoothing;
         match (0.0..=0.999).contains(&smoothing) {
             true => Ok(()),
-            false => Err((
-                "label_smoothing",
-                format!("label_smoothing = {smoothing}: it must be between 0 and 0.999"),
-            )),
+            false => Err(WrongSetting {
+                key: "label_smoothing",
+                reason: format!("label_smoothing = {smoothing}: it must be between 0 and 0.999"),
+            }),
         }
     }
 

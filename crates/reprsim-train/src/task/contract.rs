@@ -58,6 +58,16 @@ impl Batch {
     }
 }
 
+/// A setting of a task that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct WrongSetting {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong, and what is accepted.
+    pub reason: String,
+}
+
 /// How a loss sums up its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
@@ -107,8 +117,8 @@ pub trait Task:
     /// Checks the settings.
     ///
     /// # Errors
-    /// The key that is wrong and why.
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    /// The first that makes no sense.
+    fn check(&self) -> Result<(), WrongSetting> {
         Ok(())
     }
 

@@ -13,5 +13,5 @@ tasks! {
 }
 
 pub use classify::cross_entropy;
-pub use contract::{Batch, Loss, Reduction, Target, Task};
+pub use contract::{Batch, Loss, Reduction, Target, Task, WrongSetting};
 pub use reconstruct::negative_elbo;

@@ -92,8 +92,8 @@ macro_rules! tasks {
             /// Checks the settings.
             ///
             /// # Errors
-            /// The key that is wrong and why.
-            pub fn check(&self) -> Result<(), (&'static str, String)> {
+            /// The first that makes no sense.
+            pub fn check(&self) -> Result<(), WrongSetting> {
                 match self {
                     $(Self::$variant(task) => task.check(),)*
                 }
