@@ -14,7 +14,7 @@ use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::Input;
 use reprsim_train::{Augmentation, Normalization, Supply, augment};
 
-on_every_device!(
+alike_on_every_device!(
     bytes_come_back,
     a_probability_of_zero_changes_nothing,
     flips_mirror,
@@ -77,13 +77,13 @@ fn change(images: &Tensor<4>, step: Augmentation, seed: u64) -> Vec<f32> {
     values(augment(images.clone(), &[step], &fill, &mut rng))
 }
 
-fn bytes_come_back(device: &Device, _: f64) {
+fn bytes_come_back(device: &Device) {
     for channels in [1, 3] {
         let set = dataset(6, channels);
         let identity = Normalization::identity(channels);
         let samples = on(device, &set, &identity);
         let order = Tensor::<1, Int>::from_data([4, 0, 4, 5], device);
-        let gathered = values(samples.gather(order));
+        let gathered = values(samples.gather(&[4, 0, 4, 5], order));
         let expected: Vec<f32> = [4, 0, 4, 5]
             .iter()
             .flat_map(|&i| set.bytes(i).iter().map(|&b| f32::from(b)))
@@ -91,7 +91,7 @@ fn bytes_come_back(device: &Device, _: f64) {
         assert_eq!(gathered, expected);
         // Normalised: mean 0 and deviation 1 over the whole set.
         let samples = on(device, &set, &Normalization::of(&set));
-        let Input::Images(all) = samples.slice(0, 6) else {
+        let Input::Images(all) = samples.slice(0..6) else {
             panic!("images")
         };
         let all = values(all);
@@ -106,7 +106,7 @@ fn bytes_come_back(device: &Device, _: f64) {
     }
 }
 
-fn a_probability_of_zero_changes_nothing(device: &Device, _: f64) {
+fn a_probability_of_zero_changes_nothing(device: &Device) {
     let before = images(device, 3, 3);
     for step in [
         Augmentation::Flip { p: 0.0 },
@@ -132,7 +132,7 @@ fn a_probability_of_zero_changes_nothing(device: &Device, _: f64) {
     }
 }
 
-fn flips_mirror(device: &Device, _: f64) {
+fn flips_mirror(device: &Device) {
     let before = images(device, 2, 1);
     let after = change(&before, Augmentation::Flip { p: 1.0 }, 1);
     for (row, mirrored) in values(before)
@@ -149,7 +149,7 @@ fn luma(pixel: [f32; 3]) -> f32 {
 
 /// Brightness scales all of an image by one factor; contrast keeps the mean grey,
 /// saturation the grey of each pixel; factors stay within their range.
-fn colours_move_as_published(device: &Device, _: f64) {
+fn colours_move_as_published(device: &Device) {
     let (count, plane) = (8, SIDE * SIDE);
     let before = images(device, count, 3);
     let old = values(before.clone());
@@ -213,7 +213,7 @@ fn colours_move_as_published(device: &Device, _: f64) {
     );
 }
 
-fn translations_move_and_fill(device: &Device, _: f64) {
+fn translations_move_and_fill(device: &Device) {
     let before = images(device, 12, 3);
     let old = values(before.clone());
     let new = change(&before, Augmentation::Translate { pixels: 2, p: 1.0 }, 3);
@@ -242,7 +242,7 @@ fn translations_move_and_fill(device: &Device, _: f64) {
     assert!(moves.len() > 4, "{moves:?}");
 }
 
-fn cutouts_are_one_square(device: &Device, _: f64) {
+fn cutouts_are_one_square(device: &Device) {
     let before = images(device, 10, 3);
     let old = values(before.clone());
     let new = change(&before, Augmentation::Cutout { side: 4, p: 1.0 }, 4);
@@ -280,7 +280,7 @@ fn cutouts_are_one_square(device: &Device, _: f64) {
 }
 
 /// Random numbers are drawn on the host: every device makes the same changes.
-fn devices_draw_the_same(device: &Device, _: f64) {
+fn devices_draw_the_same(device: &Device) {
     let steps = [
         Augmentation::Flip { p: 0.5 },
         Augmentation::Contrast {

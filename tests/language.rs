@@ -255,7 +255,7 @@ fn a_killed_training_goes_on_identically() {
             every: Duration::ZERO,
         };
         let mut seen = 0;
-        // Dies before the snapshot of this evaluation is written.
+        // Dies before the snapshot of this evaluation's step is written.
         let died = catch_unwind(AssertUnwindSafe(|| {
             text.train(&config, &cpu(), Some(resume), &mut |_| {
                 seen += 1;
@@ -263,7 +263,7 @@ fn a_killed_training_goes_on_identically() {
             })
         }));
         assert!(died.is_err());
-        assert_eq!(path.exists(), killed_at > 1);
+        assert!(path.exists(), "there is one after each step");
         let mut resumed = vec![];
         let network = text.train(&config, &cpu(), Some(resume), &mut |e| {
             resumed.push(e.clone());

@@ -220,7 +220,7 @@ fn activations_are_kept_on_request() {
     assert_eq!(a.layers[0].shape(), [60, 2]);
     let (a, b, other) = (a.ids.unwrap(), b.ids.unwrap(), other.ids.unwrap());
     assert_eq!(a.check(&b), Ok(()));
-    assert!(a.check(&other).unwrap_err().contains("hashes"));
+    assert!(a.check(&other).unwrap_err().to_string().contains("hashes"));
 }
 
 #[test]
@@ -581,6 +581,7 @@ fn autoencoders_and_transformers_run() {
         let end = TINY.find("[[probe]]").unwrap();
         let text = format!("{}{}", &TINY[..start], &TINY[end..])
             .replace("name = \"cnn\"\nwidth = 2", model)
+            .replace("\n[task]\nname = \"classify\"\nlabel_smoothing = 0.1\n", "")
             .replace("layer = \"penultimate\"", &format!("layer = \"{layer}\""))
             .replace(
                 "name = \"sgd\", lr = 0.1, momentum = 0.9",

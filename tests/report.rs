@@ -124,6 +124,7 @@ fn made_up(root: &Path, text: &str, test_accuracy: impl Fn(&Cell) -> f64) -> Pla
                 a: model.clone(),
                 b: model,
             },
+            devices: Default::default(),
             scores,
             accuracy: [Some(test_accuracy(cell)); 2],
             others: Default::default(),

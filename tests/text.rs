@@ -34,7 +34,7 @@ accumulate = 2
 dropout = 0.1
 optimizer = { name = "adamw", lr = 1e-3, weight_decay = 0.1, beta_2 = 0.95, decay_vectors = false }
 schedule = { name = "cosine", warmup = 0.1, floor = 0.1 }
-evaluate = { every = 10, windows = 20, patience = 100 }
+evaluate = { every = 10, samples = 20, patience = 100 }
 
 [[axis]]
 kind = "data"
@@ -207,7 +207,7 @@ fn mistakes_get_one_clear_message_before_training() {
         (
             "steps = 20",
             "epochs = 20",
-            &["'epochs' is not a setting of a gpt"],
+            &["'epochs' is a setting of models of images only"],
         ),
         ("steps = 20", "", &["the key 'steps'"]),
         ("heads = 2", "heads = 3", &["heads must divide the width"]),

@@ -35,6 +35,27 @@ macro_rules! on_every_device {
     };
 }
 
+/// The same for tests whose results are the same on every device to the last digit, or
+/// that have bounds of their own: they take the device alone.
+macro_rules! alike_on_every_device {
+    ($($name:ident),* $(,)?) => {
+        mod cpu {
+            $(#[test] fn $name() { super::$name(&crate::devices::cpu()); })*
+        }
+        mod wgpu {
+            $(#[test] fn $name() {
+                if let Some(device) = crate::devices::gpu() {
+                    super::$name(&device);
+                }
+            })*
+        }
+        #[cfg(feature = "cuda")]
+        mod cuda {
+            $(#[test] fn $name() { super::$name(&crate::devices::cuda()); })*
+        }
+    };
+}
+
 pub fn cpu() -> Device {
     device::choose("cpu").unwrap().device
 }

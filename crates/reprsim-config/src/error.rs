@@ -32,3 +32,19 @@ pub enum ConfigError {
         source: Option<Box<dyn Error + Send + Sync>>,
     },
 }
+
+impl ConfigError {
+    /// Whether the user asked for something impossible, as opposed to a file that is damaged
+    /// or cannot be read.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::File { .. } => true,
+            Self::Plan { source, .. } => match source {
+                None => true,
+                Some(source) => source
+                    .downcast_ref::<std::io::Error>()
+                    .is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound),
+            },
+        }
+    }
+}

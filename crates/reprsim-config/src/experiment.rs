@@ -172,7 +172,7 @@ impl Experiment {
     /// Names of all layers, those that only some models of a sweep have included.
     pub fn layer_names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for model in swept_models(&self.model, &self.sweeps) {
+        for model in self.models() {
             for name in model.layer_names() {
                 if !names.contains(&name) {
                     names.push(name);
@@ -180,6 +180,11 @@ impl Experiment {
             }
         }
         names
+    }
+
+    /// The model, and as it is at every level of an axis that changes it.
+    pub fn models(&self) -> Vec<ModelConfig> {
+        swept_models(&self.model, &self.sweeps)
     }
 
     /// How models that are trained begin.

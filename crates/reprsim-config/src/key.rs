@@ -21,7 +21,7 @@ use serde_json::{Number, Value};
 pub const VERSION: u32 = 3;
 
 /// Options that came after this version of the form was written down, and their values (as
-/// they stand in a line) where nobody says otherwise.
+/// they stand in a line) where nobody says otherwise. A place in a list is written `*`.
 const LATER: &[(&str, &str)] = &[];
 
 /// A form under way.
@@ -61,7 +61,7 @@ impl Form {
             Value::Number(number) => spelled(number),
             other => other.to_string(),
         };
-        if !LATER.contains(&(path.as_str(), line.as_str())) {
+        if !is_default(LATER, &path, &line) {
             self.0.insert(path, line);
         }
     }
@@ -83,6 +83,16 @@ impl Form {
     }
 }
 
+/// Whether an option that came later has the value that was always meant.
+fn is_default(later: &[(&str, &str)], path: &str, line: &str) -> bool {
+    let parts = path.split('.').map(|part| match part.parse::<usize>() {
+        Ok(_) => "*",
+        Err(_) => part,
+    });
+    let path = parts.collect::<Vec<_>>().join(".");
+    later.contains(&(path.as_str(), line))
+}
+
 /// A number in the fewest digits that give it back.
 fn spelled(number: &Number) -> String {
     match number.as_f64() {
@@ -98,6 +108,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn later_options_have_no_line_where_they_are_as_always() {
+        let later = [
+            ("training.precision", "\"f32\""),
+            ("training.augment.*.chance", "1"),
+        ];
+        for (path, line, default) in [
+            ("training.precision", "\"f32\"", true),
+            ("training.precision", "\"bf16\"", false),
+            ("training.augment.3.chance", "1", true),
+            ("training.augment.3.chance", "0.5", false),
+            ("training.augment.3.p", "1", false),
+        ] {
+            assert_eq!(is_default(&later, path, line), default, "{path} {line}");
+        }
+    }
 
     #[test]
     fn forms_do_not_depend_on_how_values_are_held() {

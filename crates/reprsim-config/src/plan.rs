@@ -243,6 +243,13 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
         form.add("initial.names", initial.names);
         form.add("initial.head", initial.head);
     }
+    // What images are normalised with depends on these.
+    if let (Some(evaluate), None) = (&experiment.training.evaluate, &experiment.dataset.text) {
+        form.add("held_out", evaluate.samples);
+    }
+    if experiment.task.unit_scale() {
+        form.add("unit_scale", true);
+    }
     form.add("seed", cell.seed);
     let (Some((_, point)), Some(sweep)) = (cell.point(), cell.sweep(experiment)) else {
         return form;

@@ -4,7 +4,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::axis::AxisKind;
+use crate::axis::{AxisKind, Design, Words};
 use crate::evaluation::EvaluationSettings;
 use crate::file::ExperimentFile;
 
@@ -32,8 +32,11 @@ pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
             .collect()
     };
     let definitions = &mut schema["definitions"];
-    definitions["AxisSection"]["properties"]["kind"]["enum"] =
-        json!(names(&|kind| kind.stands_alone()));
+    let alone = AxisKind::all().filter(|kind| kind.stands_alone());
+    let alone: Vec<Value> = alone
+        .map(|kind| json!({ "const": kind.name(), "description": described(kind) }))
+        .collect();
+    definitions["AxisSection"]["properties"]["kind"]["oneOf"] = json!(alone);
     let levels = json!({ "type": "array", "items": { "type": "number" }, "minItems": 2 });
     let grid = &mut definitions["GridSection"];
     grid["additionalProperties"] = json!(false);
@@ -41,6 +44,16 @@ pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
         grid["properties"][name] = levels.clone();
     }
     schema
+}
+
+/// What an axis of one kind does.
+fn described(kind: AxisKind) -> String {
+    let words = Words {
+        samples: "samples",
+        class: "class",
+        classes: "classes",
+    };
+    kind.explanation(words, &Design::of(kind.name()))
 }
 
 /// A part of a schema with what it refers to.
@@ -141,7 +154,7 @@ mod tests {
 
     #[test]
     fn keys_have_owners_and_homes() {
-        assert_eq!(owners("model", "heads"), ["vit", "gpt"]);
+        assert!(owners("model", "heads").starts_with(&["vit".into(), "gpt".into()]));
         assert_eq!(owners("training.optimizer", "momentum"), ["sgd"]);
         assert_eq!(owners("training.augment.0", "pixels"), ["translate"]);
         assert!(owners("training", "epochs").is_empty());
@@ -155,10 +168,10 @@ mod tests {
         let schema = schema(&[]);
         let grid = &schema["definitions"]["GridSection"]["properties"];
         assert!(grid["width"].is_object() && grid["partition"].is_null());
-        let kinds = &schema["definitions"]["AxisSection"]["properties"]["kind"]["enum"];
-        assert_eq!(
-            kinds,
-            &json!(["class", "data", "task", "partition", "style"])
-        );
+        let kinds = &schema["definitions"]["AxisSection"]["properties"]["kind"]["oneOf"];
+        for kind in ["data", "class", "task", "partition", "style"] {
+            let named = |k: &Value| k["const"] == kind;
+            assert!(kinds.as_array().unwrap().iter().any(named), "{kind}");
+        }
     }
 }

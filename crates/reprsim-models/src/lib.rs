@@ -13,6 +13,7 @@ mod feature;
 mod input;
 mod layers;
 mod output;
+mod parameters;
 mod shape;
 
 pub use architecture::{Architecture, Model};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reprsim_base::Stream;
 use reprsim_config::{Cell, Point, Term};
-use reprsim_data::split::{Labelling, ModelSamples, PairSplit, Reached};
+use reprsim_data::split::{Labelling, PairSplit, Reached};
 use reprsim_models::InputShape;
 use reprsim_train::{Epoch, Supply, best};
 use serde::Serialize;
@@ -55,11 +55,7 @@ pub(crate) fn run_cell(
     on_epoch: &mut dyn FnMut(&str, &Epoch),
 ) -> Result<(), RunError> {
     let experiment = &context.experiment;
-    let due: Vec<_> = (evaluations.iter())
-        .filter(|evaluation| store.rows(**evaluation, experiment).is_none())
-        .collect();
-    let result = store.pair();
-    if due.is_empty() && result.is_some() {
+    if store.is_done(experiment) {
         return Ok(());
     }
     let stream = cell.stream(experiment);
@@ -68,19 +64,29 @@ pub(crate) fn run_cell(
     record_split(context, cell, &stream, &split, reached, &store.directory)?;
 
     let config = cell.model(experiment);
-    let mut model = |name: &'static str, samples: &ModelSamples| {
-        let job = ModelJob {
-            context,
-            cell,
-            name,
-            samples,
-            config: &config,
-            stream: stream.child(name),
-        };
-        job.network(&store.directory, on_epoch)
+    let job = |name: &'static str, samples| ModelJob {
+        context,
+        cell,
+        name,
+        samples,
+        config: &config,
+        stream: stream.child(name),
+        directory: &store.directory,
     };
-    let (network_a, epochs_a) = model("a", &split.a)?;
-    let (network_b, epochs_b) = model("b", &split.b)?;
+    let (job_a, job_b) = (job("a", &split.a), job("b", &split.b));
+    let (stored_a, stored_b) = (job_a.stored()?, job_b.stored()?);
+    if stored_a.is_none() || stored_b.is_none() {
+        // What was found of a pair is of both its models.
+        store.forget()?;
+    }
+    let (network_a, epochs_a) = match stored_a {
+        Some(stored) => stored,
+        None => job_a.made(on_epoch)?,
+    };
+    let (network_b, epochs_b) = match stored_b {
+        Some(stored) => stored,
+        None => job_b.made(on_epoch)?,
+    };
     let pair = Pair {
         context,
         cell,
@@ -90,10 +96,13 @@ pub(crate) fn run_cell(
         stream: &stream,
         directory: &store.directory,
     };
-    for evaluation in due {
-        store.write_rows(*evaluation, experiment, evaluation.rows(&pair)?)?;
+    for evaluation in evaluations {
+        if !store.has(*evaluation, experiment) {
+            let rows = evaluation.rows(&pair)?;
+            store.write_rows(*evaluation, experiment, &context.chosen.name, rows)?;
+        }
     }
-    if result.is_some() {
+    if store.pair().is_some() {
         return Ok(());
     }
     store.write_pair(&PairResult {

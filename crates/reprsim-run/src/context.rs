@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use rand::seq::SliceRandom;
 use reprsim_base::Stream;
-use reprsim_config::{Experiment, ProbeConfig, ProbeKind};
+use reprsim_config::{Cell, Experiment, ProbeConfig, ProbeKind};
 use reprsim_data::split::{ModelSamples, PairSplit};
 use reprsim_data::{
     Dataset, Part, Probe, ProbeClasses, SampleShape, Skipped, draw_probe, factors_of, label_of,
     open,
 };
 use reprsim_device::Chosen;
-use reprsim_models::InputShape;
-use reprsim_train::{Augmentation, Normalization, Supply};
+use reprsim_models::{InputShape, ModelShape};
+use reprsim_train::{Augmentation, Initial, Normalization, Supply};
 
 use crate::error::RunError;
 use crate::once::Once;
@@ -84,7 +84,33 @@ impl Context {
     pub fn check(&self) -> Result<(), RunError> {
         check_images(&self.experiment, self.train_supply()?.shape())?;
         check_matched_probes(&self.experiment, self.test()?)?;
+        self.check_initial()?;
         self.fixed_probes().map(|_| ())
+    }
+
+    /// Finds what is impossible for the models of one cell.
+    ///
+    /// # Errors
+    /// Those of the split; [`RunError::Usage`] if a model's training could not be judged.
+    pub fn check_split(&self, cell: &Cell) -> Result<(), RunError> {
+        let training = self.training()?;
+        let pair = training.split(&self.experiment, cell)?;
+        if self.experiment.dataset.text.is_some() || cell.point().is_none() {
+            return Ok(());
+        }
+        for (name, samples) in [("a", &pair.a), ("b", &pair.b)] {
+            if let Some((held_out, _)) = training.held_out(&self.experiment, samples)?
+                && held_out.is_empty()
+            {
+                return Err(RunError::Usage(format!(
+                    "no held-out image is of a class that model {name} of cell {} ({}) learns\n  \
+                     raise samples of evaluate under [training]",
+                    cell.index,
+                    cell.label()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Files of the data set that were left out.
@@ -108,6 +134,26 @@ impl Context {
             let spec = self.experiment.dataset.spec(self.experiment.root_seed);
             Ok(open(&spec, Part::Test, &self.cache)?)
         })
+    }
+
+    /// Loads the checkpoint that models begin as, at every size that is swept.
+    fn check_initial(&self) -> Result<(), RunError> {
+        let initial = self.experiment.initial();
+        if initial == Initial::Random {
+            return Ok(());
+        }
+        let shape = ModelShape {
+            input: self.train_supply()?.shape(),
+            classes: self.classes()?,
+        };
+        for model in self.experiment.models() {
+            let rng = &mut Stream::new(0).rng();
+            // A head of other classes than those of a cell is found there.
+            initial
+                .network(&model, shape, rng, &self.chosen.device)
+                .map_err(|e| RunError::Usage(e.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Classes of the experiment's label, known without opening anything.
@@ -160,8 +206,10 @@ impl Context {
     }
 
     fn normalization(&self) -> Result<&Normalization, RunError> {
-        self.normalization
-            .get(|| normalization(&self.experiment, &self.training()?.dataset))
+        self.normalization.get(|| {
+            let train = || Ok(&self.training()?.dataset);
+            normalization(&self.experiment, self.test()?.shape, train)
+        })
     }
 
     fn probe_samples(&self, probe: Probe, dataset: &Dataset) -> Result<ProbeSamples, RunError> {
@@ -259,26 +307,28 @@ impl Context {
 }
 
 /// What images are normalised with: what the file says, else the training part's
-/// statistics; an autoencoder sees them on the 0..1 scale that it reconstructs.
+/// statistics; where they are what is to come out, the 0..1 scale. The training part is
+/// looked at only if it is needed.
 ///
 /// # Errors
 /// [`RunError::Usage`] if the file gives it for another number of channels.
-pub(crate) fn normalization(
+pub(crate) fn normalization<'a>(
     experiment: &Experiment,
-    train: &Dataset,
+    shape: SampleShape,
+    train: impl FnOnce() -> Result<&'a Dataset, RunError>,
 ) -> Result<Normalization, RunError> {
-    let SampleShape::Image { channels, .. } = train.shape else {
+    let SampleShape::Image { channels, .. } = shape else {
         return Ok(Normalization::none());
     };
     match &experiment.dataset.normalization {
         Some(given) if given.mean.len() != channels => Err(RunError::Usage(format!(
             "normalization has {} values a statistic, the images of '{}' have {channels} channels",
             given.mean.len(),
-            train.name
+            experiment.dataset.name
         ))),
         Some(given) => Ok(given.clone()),
         None if experiment.task.unit_scale() => Ok(Normalization::identity(channels)),
-        None => Ok(Normalization::of(train)),
+        None => Ok(Normalization::of(train()?)),
     }
 }
 

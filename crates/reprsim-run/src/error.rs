@@ -49,9 +49,6 @@ pub enum RunError {
     /// A model that is given what it cannot take.
     #[error(transparent)]
     Model(#[from] reprsim_models::ModelError),
-    /// The device.
-    #[error(transparent)]
-    Device(#[from] reprsim_device::DeviceError),
     /// A cell ended in a panic of a library, which names a bug or a device that
     /// ran out of memory.
     #[error("{0}")]
@@ -75,11 +72,26 @@ impl RunError {
         Self::Extract(reprsim_extract::ExtractError::Device(reason.into()))
     }
 
+    /// The error with all that its causes add.
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.contains(&more) {
+                text += &format!(": {more}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+
     /// Whether the user asked for something impossible, as opposed to a failure
     /// on the way.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Locked { .. } | Self::Device(_) => true,
+            Self::Config(error) => error.is_usage(),
+            Self::Usage(_) | Self::Locked { .. } => true,
             Self::Data(error) => error.is_usage(),
             Self::Similarity(error) => error.is_usage(),
             _ => false,

@@ -125,7 +125,7 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
     };
     let indices: Vec<u32> = (0..few as u32).collect();
     let supply = |dataset: &reprsim_data::Dataset, indices: Vec<u32>| -> Result<Supply, RunError> {
-        let normalization = normalization(e, &training.dataset)?;
+        let normalization = normalization(e, training.dataset.shape, || Ok(&training.dataset))?;
         let device = &chosen.device;
         Ok(Supply::new(
             dataset.clone(),
@@ -140,7 +140,7 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
         true => Supply::new(
             training.dataset.clone(),
             None,
-            normalization(e, &training.dataset)?,
+            normalization(e, training.dataset.shape, || Ok(&training.dataset))?,
             &chosen.device,
             0,
         ),

@@ -1,6 +1,6 @@
 //! One model of a cell: from its checkpoint, or trained now.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reprsim_base::Stream;
@@ -27,28 +27,50 @@ pub(crate) struct ModelJob<'a> {
     pub samples: &'a ModelSamples,
     pub config: &'a ModelConfig,
     pub stream: Stream,
+    pub directory: &'a Path,
 }
 
+/// A model with its history, which is empty for an untrained one.
+type Made = (Network, Vec<Epoch>);
+
 impl ModelJob<'_> {
-    /// The model with its history, which is empty for an untrained one.
-    pub fn network(
-        &self,
-        directory: &Path,
-        on_epoch: &mut dyn FnMut(&str, &Epoch),
-    ) -> Result<(Network, Vec<Epoch>), RunError> {
+    fn file(&self, ending: &str) -> PathBuf {
+        self.directory.join(format!("{}.{ending}", self.name))
+    }
+
+    /// The model that was trained before, if it was. An untrained one is made in no time
+    /// and always the same: it counts as stored.
+    pub fn stored(&self) -> Result<Option<Made>, RunError> {
+        if self.cell.point().is_none() {
+            return self.made(&mut |_, _| ()).map(Some);
+        }
+        let (checkpoint, history) = (self.file("safetensors"), self.file("train.jsonl"));
+        if !checkpoint.exists() {
+            return Ok(None);
+        }
+        let shape = ModelShape {
+            input: self.context.train_supply()?.shape(),
+            classes: self.samples.classes,
+        };
+        let device = &self.context.chosen.device;
+        let network = load_checkpoint(&checkpoint, self.config, shape, device);
+        // A damaged checkpoint is trained anew.
+        match (network, read_epochs(&history)) {
+            (Ok(network), Ok(epochs))
+                if self.context.experiment.training.is_whole(epochs.len()) =>
+            {
+                // Left by a process that was killed just before it took it away.
+                let _ = std::fs::remove_file(self.file("snapshot"));
+                Ok(Some((network, epochs)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The model, trained now unless its cell is an untrained pair.
+    pub fn made(&self, on_epoch: &mut dyn FnMut(&str, &Epoch)) -> Result<Made, RunError> {
         let experiment = &self.context.experiment;
         let device = &self.context.chosen.device;
-        let supply = self.context.train_supply()?;
-        let held_out = self.context.held_out(self.samples)?;
-        let set = TrainingSet {
-            supply,
-            indices: &self.samples.indices,
-            labels: &self.samples.labels,
-            classes: self.samples.classes,
-            held_out: held_out
-                .as_ref()
-                .map(|(supply, labels)| HeldOut { supply, labels }),
-        };
         let initial = self.cell.initial(experiment);
         let mut job = Job {
             name: self.name,
@@ -56,29 +78,24 @@ impl ModelJob<'_> {
             initial: &initial,
             task: &experiment.task,
             config: &experiment.training,
-            set,
+            set: TrainingSet {
+                supply: self.context.train_supply()?,
+                indices: &self.samples.indices,
+                labels: &self.samples.labels,
+                classes: self.samples.classes,
+                held_out: None,
+            },
             stream: &self.stream,
             resume: None,
         };
         if self.cell.point().is_none() {
             return Ok((initial_network(&job, device)?, vec![]));
         }
-        let checkpoint = directory.join(format!("{}.safetensors", self.name));
-        let history = directory.join(format!("{}.train.jsonl", self.name));
-        if checkpoint.exists() {
-            let shape = ModelShape {
-                input: supply.shape(),
-                classes: self.samples.classes,
-            };
-            let network = load_checkpoint(&checkpoint, self.config, shape, device);
-            // A damaged checkpoint is trained anew.
-            if let (Ok(network), Ok(epochs)) = (network, read_epochs(&history))
-                && experiment.training.is_whole(epochs.len())
-            {
-                return Ok((network, epochs));
-            }
-        }
-        let snapshot = directory.join(format!("{}.snapshot", self.name));
+        let held_out = self.context.held_out(self.samples)?;
+        job.set.held_out = held_out
+            .as_ref()
+            .map(|(supply, labels)| HeldOut { supply, labels });
+        let (history, snapshot) = (self.file("train.jsonl"), self.file("snapshot"));
         job.resume = Some(Resume {
             path: &snapshot,
             key: &self.cell.hash,
@@ -99,7 +116,7 @@ impl ModelJob<'_> {
                 ("model", self.name),
                 ("architecture", self.config.name()),
             ];
-            save_checkpoint(&network, &checkpoint, &info)?;
+            save_checkpoint(&network, &self.file("safetensors"), &info)?;
         }
         // Whoever goes on from here has the checkpoint, or trains anew.
         let _ = std::fs::remove_file(snapshot);

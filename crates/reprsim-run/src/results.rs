@@ -1,6 +1,6 @@
 //! What a cell found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -80,6 +80,8 @@ pub struct PairResult {
 pub struct CellResult {
     /// How the pair came about.
     pub pair: PairResult,
+    /// Where it was trained and where its rows were computed.
+    pub devices: BTreeSet<String>,
     /// All similarities.
     pub scores: Vec<Score>,
     /// Accuracy of each model on held-out samples of the classes that it knows, in its own

@@ -12,7 +12,7 @@ use crate::cell::run_cell;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::evaluation::asked;
-use crate::store::{Share, Store, finished, lock};
+use crate::store::{Share, Store, cell_stores, lock};
 use reprsim_config::{Cell, Plan};
 use reprsim_device::{Chosen, cores};
 
@@ -101,6 +101,7 @@ pub fn run(
         device_budget,
         cache,
     } = way;
+    Store::check(root, plan)?;
     let context = Context::new(&plan.experiment, chosen, device_budget, cache);
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
     if !all_done(root, plan, &mine) {
@@ -112,7 +113,7 @@ pub fn run(
             observer.skipped(&skipped);
         }
         for cell in &mine {
-            context.training()?.split(&plan.experiment, cell)?;
+            context.check_split(cell)?;
         }
     }
     let store = Store::open(root, plan, share)?;
@@ -143,7 +144,7 @@ pub fn run(
                         let ended = attempt(context, store, cell, job, observer);
                         observer.cell_finished(job, cell, ended.as_ref().err());
                         if let Err(error) = ended {
-                            let entry = (cell.index, cell.label(), error.to_string());
+                            let entry = (cell.index, cell.label(), error.in_full());
                             failed
                                 .lock()
                                 .unwrap_or_else(PoisonError::into_inner)
@@ -170,8 +171,11 @@ pub fn run(
 
 /// Whether a run directory of this plan has everything of some cells.
 fn all_done(root: &Path, plan: &Plan, cells: &[&Cell]) -> bool {
-    let there = finished(root, plan);
-    let done = |cell: &Cell| there.iter().any(|(found, _)| found.hash == cell.hash);
+    let files = cell_stores(root, plan);
+    let done = |cell: &Cell| {
+        let there = files.get(&cell.hash);
+        there.is_some_and(|files| files.is_done(&plan.experiment))
+    };
     cells.iter().all(|cell| done(cell))
 }
 

@@ -1,6 +1,6 @@
 //! The run directory: what is done, what is locked, nothing half-written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::evaluation::{Accuracy, PairEvaluation, Similarity, asked};
+use crate::evaluation::{Accuracy, EVALUATIONS, PairEvaluation, Similarity, asked};
 use crate::results::{CellResult, PairResult, RESULT_SCHEMA, Row};
 use reprsim_config::{Cell, Experiment, Plan};
 
@@ -60,21 +60,10 @@ impl Store {
     /// [`RunError::Usage`] if it holds a run of another name;
     /// [`RunError::Store`] for file errors.
     pub fn open(root: &Path, plan: &Plan, share: Share) -> Result<Self, RunError> {
+        Self::check(root, plan)?;
         let cells = root.join("cells");
         fs::create_dir_all(&cells).map_err(|e| RunError::store(&cells, e))?;
         let lock = lock(root, "run.lock", share == Share::All)?;
-        let there = root.join("plan.json").exists();
-        let old = there.then(|| Plan::read(root)).transpose()?;
-        if let Some(old) = old
-            && old.experiment.name != plan.experiment.name
-        {
-            return Err(RunError::Usage(format!(
-                "{} holds the run '{}', not '{}'\n  give this one another directory with --out",
-                root.display(),
-                old.experiment.name,
-                plan.experiment.name
-            )));
-        }
         // A cell keeps its directory by hash; its number may have changed with
         // the plan.
         let mut directories = directories(root, plan);
@@ -103,6 +92,27 @@ impl Store {
         }
         store.write_json("plan.json", plan)?;
         Ok(store)
+    }
+
+    /// Refuses a directory that holds another run, or one of another program's, without
+    /// touching it.
+    ///
+    /// # Errors
+    /// [`RunError::Usage`], [`RunError::Config`].
+    pub(crate) fn check(root: &Path, plan: &Plan) -> Result<(), RunError> {
+        if !root.join("plan.json").exists() {
+            return Ok(());
+        }
+        let old = Plan::read(root)?;
+        if old.experiment.name == plan.experiment.name {
+            return Ok(());
+        }
+        Err(RunError::Usage(format!(
+            "{} holds the run '{}', not '{}'\n  give this one another directory with --out",
+            root.display(),
+            old.experiment.name,
+            plan.experiment.name
+        )))
     }
 
     /// The directory of `cell`, created on demand.
@@ -136,7 +146,7 @@ impl Store {
             directory: directory.clone(),
             hash: cell.hash.clone(),
         });
-        there.is_some_and(|files| files.result(experiment).is_some())
+        there.is_some_and(|files| files.is_done(experiment))
     }
 
     /// Writes a file of the run, whole or not at all.
@@ -182,7 +192,18 @@ struct RowsFile {
     evaluation: String,
     /// The evaluation's key: rows of another are computed again.
     key: String,
+    /// Where they were computed.
+    device: String,
     rows: Vec<Row>,
+}
+
+/// The same without its rows, which need not be read to know whose they are.
+#[derive(Deserialize)]
+struct RowsHead {
+    schema: u32,
+    cell: String,
+    evaluation: String,
+    key: String,
 }
 
 /// Version of the layout of a file of rows.
@@ -203,24 +224,57 @@ impl CellStore {
         write_json(&self.directory.join("result.json"), result)
     }
 
+    /// Whether the rows of an evaluation are there and those of this experiment.
+    pub fn has(&self, evaluation: &dyn PairEvaluation, experiment: &Experiment) -> bool {
+        let head: Option<RowsHead> = read_json(&self.path(evaluation));
+        head.is_some_and(|head| {
+            head.schema == ROWS_SCHEMA
+                && head.cell == self.hash
+                && head.evaluation == evaluation.name()
+                && head.key == evaluation.key(experiment)
+        })
+    }
+
+    /// Whether everything is there.
+    pub fn is_done(&self, experiment: &Experiment) -> bool {
+        let mut asked = asked(experiment).into_iter();
+        self.pair().is_some() && asked.all(|evaluation| self.has(evaluation, experiment))
+    }
+
+    /// Takes away what was found of a pair that is trained again: another training may end
+    /// otherwise.
+    pub fn forget(&self) -> Result<(), RunError> {
+        let rows = EVALUATIONS.iter().map(|evaluation| self.path(*evaluation));
+        for path in rows.chain([self.directory.join("result.json")]) {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(RunError::store(&path, e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of an evaluation, if they are there and those of this experiment.
     pub fn rows(
         &self,
         evaluation: &dyn PairEvaluation,
         experiment: &Experiment,
-    ) -> Option<Vec<Row>> {
+    ) -> Option<(Vec<Row>, String)> {
         let file: RowsFile = read_json(&self.path(evaluation))?;
         let same = file.schema == ROWS_SCHEMA
             && file.cell == self.hash
             && file.evaluation == evaluation.name()
             && file.key == evaluation.key(experiment);
-        same.then_some(file.rows)
+        same.then_some((file.rows, file.device))
     }
 
     pub fn write_rows(
         &self,
         evaluation: &dyn PairEvaluation,
         experiment: &Experiment,
+        device: &str,
         rows: Vec<Row>,
     ) -> Result<(), RunError> {
         let file = RowsFile {
@@ -228,6 +282,7 @@ impl CellStore {
             cell: self.hash.clone(),
             evaluation: evaluation.name().into(),
             key: evaluation.key(experiment),
+            device: device.into(),
             rows,
         };
         write_json(&self.path(evaluation), &file)
@@ -236,16 +291,17 @@ impl CellStore {
     /// Everything that the cell found, if all of it is there.
     fn result(&self, experiment: &Experiment) -> Option<CellResult> {
         let pair = self.pair()?;
+        let mut devices = BTreeSet::from([pair.device.clone()]);
         let mut all = BTreeMap::new();
         for evaluation in asked(experiment) {
-            all.insert(
-                evaluation.name().to_string(),
-                self.rows(evaluation, experiment)?,
-            );
+            let (rows, device) = self.rows(evaluation, experiment)?;
+            devices.insert(device);
+            all.insert(evaluation.name().to_string(), rows);
         }
         let mut take = |evaluation: &dyn PairEvaluation| all.remove(evaluation.name());
         Some(CellResult {
             pair,
+            devices,
             scores: Similarity::of(take(&Similarity).unwrap_or_default()).ok()?,
             accuracy: Accuracy::of(&take(&Accuracy).unwrap_or_default()),
             others: all,
@@ -253,19 +309,21 @@ impl CellStore {
     }
 }
 
+/// The files of the plan's cells in a run directory, by the cells' keys.
+pub(crate) fn cell_stores(root: &Path, plan: &Plan) -> BTreeMap<String, CellStore> {
+    let directories = directories(root, plan).into_iter();
+    directories
+        .map(|(hash, directory)| (hash.clone(), CellStore { directory, hash }))
+        .collect()
+}
+
 /// All finished results of a plan in a run directory, in cell order, whoever
 /// wrote them.
 pub fn finished(root: &Path, plan: &Plan) -> Vec<(Cell, CellResult)> {
-    let directories = directories(root, plan);
-    plan.cells
-        .iter()
-        .filter_map(|cell| {
-            let files = CellStore {
-                directory: directories.get(&cell.hash)?.clone(),
-                hash: cell.hash.clone(),
-            };
-            Some((cell.clone(), files.result(&plan.experiment)?))
-        })
+    let files = cell_stores(root, plan);
+    let result = |cell: &Cell| files.get(&cell.hash)?.result(&plan.experiment);
+    (plan.cells.iter())
+        .filter_map(|cell| Some((cell.clone(), result(cell)?)))
         .collect()
 }
 
@@ -290,7 +348,7 @@ pub fn write_result(
             "accuracy" => Accuracy::rows_of(result.accuracy)?,
             other => result.others.get(other).cloned().unwrap_or_default(),
         };
-        files.write_rows(evaluation, &plan.experiment, rows)?;
+        files.write_rows(evaluation, &plan.experiment, &result.pair.device, rows)?;
     }
     files.write_pair(&result.pair)
 }

@@ -57,9 +57,8 @@ pub struct Evaluate {
     /// steps.
     #[serde(default)]
     pub every: Option<usize>,
-    /// Held-out samples of an evaluation, the same each time; of text windows, and `windows`
-    /// means the same. Images are held out of the training part and no model sees them.
-    #[serde(default = "five_hundred", alias = "windows")]
+    /// Held-out samples of an evaluation, of text windows, the same each time. Images are held out of the training part and no model sees them.
+    #[serde(default = "five_hundred")]
     pub samples: usize,
     /// Training ends once so many epochs (steps of a model of text) have brought no lower
     /// loss on them; absent: it never ends early.

@@ -70,7 +70,7 @@ impl Initial {
     ///
     /// # Errors
     /// [`TrainError::Model`], [`TrainError::Checkpoint`].
-    pub(crate) fn network(
+    pub fn network(
         &self,
         model: &ModelConfig,
         shape: ModelShape,

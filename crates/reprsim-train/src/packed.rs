@@ -37,10 +37,17 @@ impl Packing {
         let mut words = Vec::with_capacity(count * per_sample);
         for index in indices {
             let sample = dataset.bytes(index);
-            let byte = |i: usize| sample.get(i).copied().unwrap_or(0);
-            words.extend((0..per_sample).map(|j| {
-                i32::from_le_bytes([0, 1, 2, 3].map(|quarter| byte(j + quarter * per_sample)))
-            }));
+            let quarter = |q: usize| {
+                let start = (q * per_sample).min(sample.len());
+                let bytes = &sample[start..sample.len().min(start + per_sample)];
+                // The last quarter may be short.
+                bytes.iter().copied().chain(std::iter::repeat(0))
+            };
+            let quarters = quarter(0).zip(quarter(1)).zip(quarter(2)).zip(quarter(3));
+            words.extend(
+                (quarters.take(per_sample))
+                    .map(|(((a, b), c), d)| i32::from_le_bytes([a, b, c, d])),
+            );
         }
         let data = TensorData::new(words, [count, per_sample]);
         Tensor::from_data(data, (device, DType::I32))

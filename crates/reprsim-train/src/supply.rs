@@ -213,7 +213,7 @@ impl Supply {
 
     /// The images at `places` (of this supply, in a tensor on the device too) on the 0..255
     /// scale, `[n, c, h, w]`.
-    pub(crate) fn gather(&self, places: &[u32], on_device: Tensor<1, Int>) -> Tensor<4> {
+    pub fn gather(&self, places: &[u32], on_device: Tensor<1, Int>) -> Tensor<4> {
         let words = match self.resident() {
             Some(all) => all.clone().select(0, on_device),
             None => self.sent(places.iter().map(|&place| place as usize)),

@@ -173,6 +173,7 @@ pub fn train(
             (reported, seen) = (Instant::now(), 0);
         }
         if let Some(resume) = &job.resume
+            && progress.step < course.steps
             && saved.elapsed() >= resume.every
         {
             progress.sums = sums.keep()?;

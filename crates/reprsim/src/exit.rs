@@ -44,7 +44,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     eprint_error(error);
     let usage = error.chain().any(|e| {
-        e.is::<ConfigError>()
+        e.downcast_ref::<ConfigError>()
+            .is_some_and(ConfigError::is_usage)
             || e.is::<DeviceError>()
             || e.is::<ActivationError>()
             || e.downcast_ref::<RunError>().is_some_and(RunError::is_usage)
@@ -62,7 +63,13 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the one place where errors are shown")]
 fn eprint_error(error: &anyhow::Error) {
     eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
+    // What a library said of an experiment file has been said with its place.
+    let told = |e: &(dyn std::error::Error + 'static)| e.is::<ConfigError>();
+    let causes = error.chain().skip(1);
+    for cause in causes.take(match error.chain().position(told) {
+        Some(place) => place,
+        None => usize::MAX,
+    }) {
         let text = cause.to_string();
         if !error.to_string().contains(&text) {
             eprintln!("  cause: {text}");

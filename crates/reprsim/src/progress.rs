@@ -189,7 +189,7 @@ impl Observer for Progress {
                 state.done,
                 state.total,
                 cell.label(),
-                error.map_or(String::new(), |e| format!(": FAILED: {e}")),
+                error.map_or(String::new(), |e| format!(": FAILED: {}", e.in_full())),
                 spell(elapsed)
             )
         });
@@ -197,7 +197,7 @@ impl Observer for Progress {
             if let Some(error) = error {
                 let _ = self
                     .bars
-                    .println(format!("{} failed: {error}", cell.label()));
+                    .println(format!("{} failed: {}", cell.label(), error.in_full()));
             }
         } else {
             say(&line);

@@ -15,7 +15,7 @@ use reprsim_run::store::{directories, histories};
 /// `tensorboard/CELL/MODEL/events.out.tfevents.*`, and returns that folder.
 ///
 /// # Errors
-/// [`AnalysisError::Store`] for file errors.
+/// [`AnalysisError::Write`] for file errors.
 pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, AnalysisError> {
     let folder = root.join("tensorboard");
     let directories = directories(root, plan);

@@ -51,7 +51,7 @@ pub struct Merged {
 ///
 /// # Errors
 /// [`AnalysisError::Usage`] if no cell is finished or a published table cannot be read;
-/// [`AnalysisError::Store`] for file errors.
+/// [`AnalysisError::Write`] for file errors.
 pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged, AnalysisError> {
     let results = finished(root, plan);
     if results.is_empty() {

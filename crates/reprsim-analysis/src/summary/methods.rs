@@ -9,10 +9,8 @@ use crate::analysis::Analysis;
 
 pub(super) fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
     let e = &plan.experiment;
-    let mut devices: Vec<&str> = results
-        .iter()
-        .map(|(_, r)| r.pair.device.as_str())
-        .collect();
+    let devices = results.iter().flat_map(|(_, r)| &r.devices);
+    let mut devices: Vec<&str> = devices.map(String::as_str).collect();
     devices.sort_unstable();
     devices.dedup();
     let samples = results

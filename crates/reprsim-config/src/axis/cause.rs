@@ -37,6 +37,16 @@ pub struct Design<'a> {
 }
 
 impl Design<'_> {
+    /// A sweep of one axis alone.
+    pub fn of(axis: &'static str) -> Self {
+        Self {
+            axes: vec![axis],
+            factors: &[],
+            factors_per_task: 0,
+            pairs: &[],
+        }
+    }
+
     /// Whether one of its axes has that name.
     pub fn has(&self, axis: &str) -> bool {
         self.axes.contains(&axis)

@@ -7,9 +7,9 @@ mod table;
 use table::causes;
 
 causes! {
-    // file: kinds; in the order in which a grid takes them.
-    class: Class;
+    // file: kinds.
     data: Data;
+    class: Class;
     task: Task;
     partition: Partition;
     style: Style;

@@ -1,5 +1,7 @@
 //! The `[analysis]` section.
 
+use std::collections::BTreeSet;
+
 use reprsim_models::ModelConfig;
 
 use super::reader::Reader;
@@ -35,7 +37,10 @@ impl Reader<'_> {
         }
         // The layers that every model of the experiment has.
         let mut layers = models.first().map_or(vec![], ModelConfig::layer_names);
-        layers.retain(|name| models.iter().all(|m| m.layer_names().contains(name)));
+        for model in models {
+            let names: BTreeSet<String> = model.layer_names().into_iter().collect();
+            layers.retain(|name| names.contains(name));
+        }
         let known: Vec<(&str, ())> = layers.iter().map(|name| (name.as_str(), ())).collect();
         self.pick(
             "layer",
@@ -68,9 +73,8 @@ impl Reader<'_> {
         &self,
         given: &AnalysisSection,
     ) -> Result<(Vec<MeasureName>, MeasureName), ConfigError> {
-        let named = |place: &str, name: &str| {
-            MeasureName::named(name).map_err(|e| self.at(place, e.to_string()))
-        };
+        let named =
+            |place: &str, name: &str| MeasureName::named(name).map_err(|e| self.caused(place, e));
         let default = DEFAULT_MEASURES.map(String::from);
         let listed = given.measures.as_deref().unwrap_or(&default);
         let mut measures = Vec::new();

@@ -69,7 +69,7 @@ impl Reader<'_> {
             name: given.name.clone(),
         };
         let content = content_of(&config.spec(0));
-        config.content = content.map_err(|e| self.at("dataset.name", e.to_string()))?;
+        config.content = content.map_err(|e| self.caused("dataset.name", e))?;
         Ok(config)
     }
 
@@ -137,8 +137,9 @@ impl Reader<'_> {
         Ok(Some(TextSettings {
             corpora: self.corpora(corpora),
             tokenizer: match &given.tokenizer {
-                Some(name) => Tokenizer::named(name)
-                    .map_err(|e| self.at("dataset.tokenizer", e.to_string()))?,
+                Some(name) => {
+                    Tokenizer::named(name).map_err(|e| self.caused("dataset.tokenizer", e))?
+                }
                 None => defaults.tokenizer,
             },
             window: or("window", given.window, defaults.window)?,
@@ -148,7 +149,7 @@ impl Reader<'_> {
     }
 
     /// The folder of the experiment file.
-    fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
@@ -173,7 +174,7 @@ impl Reader<'_> {
     ) -> Result<LabelSpace, ConfigError> {
         let mut spec = dataset.spec(0);
         spec.built_in.label = vec![];
-        let known = |e: DataError| self.at("dataset.name", e.to_string());
+        let known = |e: DataError| self.caused("dataset.name", e);
         let factors = factors_of(&spec).map_err(known)?;
         let own_label = label_of(&spec).map_err(known)?;
         let wanted = match dataset.label.is_empty() {

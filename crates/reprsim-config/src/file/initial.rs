@@ -1,11 +1,10 @@
 //! The `[initial]` section.
 
 use std::fs::File;
-use std::path::Path;
 
 use reprsim_base::sum_while_copying;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Foreign, Head};
+use reprsim_train::{Foreign, Head, Reference};
 
 use super::reader::Reader;
 use crate::error::ConfigError;
@@ -20,12 +19,22 @@ impl Reader<'_> {
         let Some(given) = given else {
             return Ok(None);
         };
+        if !given.content.is_empty() {
+            return Err(self.at("initial.content", "'content' is found out, not given"));
+        }
         if given.head == Head::File && model.head().is_empty() {
             return Err(self.at("initial.head", format!("a {} has no head", model.name())));
         }
+        let same = given.head == Head::File || model.head().is_empty();
+        if same && given.reference == Reference::Initial {
+            return Err(self.at(
+                "initial.reference",
+                "pairs as they begin would be one network twice: take reference = \"random\", or a \
+                 fresh head",
+            ));
+        }
         // A path is meant from where the experiment file is.
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let checkpoint = folder.join(&given.checkpoint);
+        let checkpoint = self.folder().join(&given.checkpoint);
         let (_, content) = File::open(&checkpoint)
             .and_then(|mut file| sum_while_copying(&mut file, &mut std::io::sink()))
             .map_err(|e| {

@@ -17,7 +17,7 @@ impl Reader<'_> {
     ) -> Result<(ModelConfig, TaskConfig), ConfigError> {
         let model = file.model.clone();
         let name = model.name();
-        model.check().map_err(|e| self.at("model", e.to_string()))?;
+        model.check().map_err(|e| self.caused("model", e))?;
         let given = match dataset.text {
             Some(_) => InputKind::Text,
             None => InputKind::Images,

@@ -53,6 +53,14 @@ impl OfProbe<'_, '_> {
         self.reader.at(&self.place(key), reason)
     }
 
+    fn caused(
+        &self,
+        key: &str,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> ConfigError {
+        self.reader.caused(&self.place(key), error)
+    }
+
     /// Refuses `key` where it is given and should not be.
     fn only(&self, key: &str, misplaced: bool, reason: &str) -> Result<(), ConfigError> {
         match misplaced {
@@ -152,7 +160,7 @@ impl OfProbe<'_, '_> {
         if self.source() != dataset.name {
             spec.path = None;
         }
-        let there = part_len(&spec, Part::Test).map_err(|e| self.at("samples", e.to_string()))?;
+        let there = part_len(&spec, Part::Test).map_err(|e| self.caused("samples", e))?;
         // Of text, how much there is shows once it is tokenised.
         match there {
             Some(there) if samples > there => Err(self.at(
@@ -175,6 +183,6 @@ impl OfProbe<'_, '_> {
         if let Some(text) = &mut spec.text {
             text.corpora = self.reader.corpora(corpora);
         }
-        content_of(&spec).map_err(|e| self.at("corpora", e.to_string()))
+        content_of(&spec).map_err(|e| self.caused("corpora", e))
     }
 }

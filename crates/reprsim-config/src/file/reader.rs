@@ -60,6 +60,16 @@ impl<'a> Reader<'a> {
         failure(self.path, Some(line), reason.into(), None)
     }
 
+    /// A mistake at a place of the file that `error` tells of.
+    pub(super) fn caused(
+        &self,
+        place: &str,
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> ConfigError {
+        let (error, line) = (error.into(), line(self.text, self.offset(place)));
+        failure(self.path, Some(line), error.to_string(), Some(error))
+    }
+
     /// A mistake that serde found at `place`: what is misspelt, with the nearest name; or its
     /// own words.
     pub(super) fn mistake(&self, place: &str, error: toml::de::Error) -> ConfigError {
@@ -76,6 +86,16 @@ impl<'a> Reader<'a> {
     ) -> ConfigError {
         let (place, message) = inner(place, message);
         let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        // A key that is not known is the last part of its own place.
+        let place = match quoted.first() {
+            Some(wrong) if message.starts_with("unknown field") => {
+                let around = place
+                    .strip_suffix(wrong)
+                    .map(|around| around.trim_end_matches('.'));
+                around.unwrap_or(&place).to_string()
+            }
+            _ => place,
+        };
         let what = last_name(&place);
         let (at, reason) = match quoted.split_first() {
             Some((wrong, known)) if message.starts_with("unknown field") => (

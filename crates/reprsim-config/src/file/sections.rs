@@ -124,9 +124,7 @@ pub struct DatasetSection {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AxisSection {
-    /// What it varies: `data` (shared samples, same classes), `class` (shared classes and
-    /// their samples), `task` (same samples, shared label factors), `partition` (same
-    /// samples, listed tasks) or `style` (same items, shared drawings of them).
+    /// What it varies.
     pub kind: String,
     /// Overlaps between 0 and 1, ascending, at least 2. To a sweep that does not list 1 it is
     /// added as the ceiling.
@@ -148,9 +146,10 @@ pub struct AxisSection {
 /// with `task`, any overlap with `width` and `depth`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct GridSection {
-    /// Levels of each axis under its name: `class`, `data`, `task`, `style`, `width`, `depth`.
+    /// Levels of each axis under its name.
     #[serde(flatten)]
-    pub axes: BTreeMap<String, Vec<f64>>,
+    #[schemars(with = "BTreeMap<String, Vec<f64>>")]
+    pub axes: BTreeMap<String, Value>,
     /// As of an axis.
     #[serde(default)]
     pub factors: Option<Vec<String>>,

@@ -1,5 +1,7 @@
 //! The `[[axis]]` and `[[grid]]` sections.
 
+use std::collections::BTreeMap;
+
 use reprsim_data::{Part, part_len};
 use reprsim_models::ModelConfig;
 
@@ -109,16 +111,7 @@ impl Reader<'_> {
         given: &GridSection,
         against: Against<'_>,
     ) -> Result<Sweep, ConfigError> {
-        let names: Vec<(&str, AxisKind)> = grid_keys();
-        for key in given.axes.keys() {
-            self.pick("key", &format!("{place}.{key}"), key, &names)?;
-        }
-        let axes: Vec<Axis> = AxisKind::all()
-            .filter_map(|kind| {
-                let levels = given.axes.get(kind.name())?.clone();
-                Some(Axis { kind, levels })
-            })
-            .collect();
+        let axes = self.axes_of_grid(place, given)?;
         let overlaps: Vec<AxisKind> = (axes.iter().map(|axis| axis.kind))
             .filter(|kind| kind.is_overlap())
             .collect();
@@ -171,6 +164,30 @@ impl Reader<'_> {
             })?;
         }
         Ok(sweep)
+    }
+
+    /// The axes of a grid with their levels: overlaps first, by name, then the others.
+    fn axes_of_grid(&self, place: &str, given: &GridSection) -> Result<Vec<Axis>, ConfigError> {
+        let mut kinds: Vec<AxisKind> = AxisKind::all().filter(|kind| !kind.lists_pairs()).collect();
+        kinds.sort_by_key(|kind| match kind.is_overlap() {
+            true => (0, kind.name()),
+            false => (1, ""),
+        });
+        let mut known: Vec<(&str, ())> = kinds.iter().map(|kind| (kind.name(), ())).collect();
+        known.extend(["factors", "factors_per_task"].map(|key| (key, ())));
+        let mut levels: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (key, value) in &given.axes {
+            let place = format!("{place}.{key}");
+            self.pick("key", &place, key, &known)?;
+            let of_axis = reprsim_base::settings(value)
+                .map_err(|e| self.told(&place, &e.to_string(), Some(e.into())))?;
+            levels.insert(key, of_axis);
+        }
+        let with_levels = |kind: AxisKind| {
+            let levels = levels.get(kind.name())?.clone();
+            Some(Axis { kind, levels })
+        };
+        Ok(kinds.into_iter().filter_map(with_levels).collect())
     }
 
     /// Refuses keys that no axis of the sweep takes, and factors that are not known.
@@ -343,7 +360,7 @@ impl Reader<'_> {
             return Ok(());
         };
         let there = part_len(&dataset.spec(0), Part::Train)
-            .map_err(|e| self.at("dataset.name", e.to_string()))?
+            .map_err(|e| self.caused("dataset.name", e))?
             .unwrap_or(usize::MAX);
         for axis in sweeps.iter().flat_map(|s| &s.axes) {
             let lowest = axis.levels.first().copied().unwrap_or(0.0);
@@ -363,14 +380,6 @@ impl Reader<'_> {
     }
 }
 
-/// What can stand in a grid.
-fn grid_keys() -> Vec<(&'static str, AxisKind)> {
-    AxisKind::all()
-        .filter(|kind| !kind.lists_pairs())
-        .map(|kind| (kind.name(), kind))
-        .collect()
-}
-
 /// Overlaps that can be crossed.
 fn crossings() -> Vec<String> {
     AxisKind::all()
@@ -378,6 +387,6 @@ fn crossings() -> Vec<String> {
             let other = |name: &&str| AxisKind::named(name).map(|other| (kind, other));
             kind.crosses().iter().filter_map(other).collect::<Vec<_>>()
         })
-        .map(|(a, b)| format!("{} x {}", a.min(b), a.max(b)))
+        .map(|(a, b)| format!("{} x {}", a.name().min(b.name()), a.name().max(b.name())))
         .collect()
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
+use crate::layers::DEEPEST;
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -42,9 +43,10 @@ impl Architecture for MlpSettings {
 
     fn check(&self) -> Result<(), ModelError> {
         match self.hidden.as_slice() {
-            [] => Err(ModelError::Settings(
-                "an mlp has at least one hidden layer".into(),
-            )),
+            widths if !(1..=DEEPEST).contains(&widths.len()) => Err(ModelError::Settings(format!(
+                "an mlp has 1 to {DEEPEST} hidden layers, not {}",
+                widths.len()
+            ))),
             widths if widths.contains(&0) => {
                 Err(ModelError::Settings("a hidden layer of width 0".into()))
             }

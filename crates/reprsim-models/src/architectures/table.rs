@@ -19,12 +19,12 @@ macro_rules! architectures {
         };
 
         /// An architecture and its size, as an experiment file gives them.
+        #[allow(missing_docs, reason = "each is described by its settings")]
         #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
         #[serde(tag = "name")]
         #[non_exhaustive]
         pub enum ModelConfig {
             $(
-                #[doc = concat!("See [`", stringify!($model), "`].")]
                 #[serde(rename = $name)]
                 $model($settings),
             )*

@@ -63,6 +63,9 @@ impl BatchNorm {
             let old = state.value_sync().to_device(&device);
             let mixed = old.mul_scalar(1.0 - MOMENTUM) + new.mul_scalar(MOMENTUM * scale);
             state.update(mixed.detach());
+            // burn keeps an update back until the next; a copy of the model in between would
+            // lack it.
+            state.value_sync();
         };
         mix(&self.running_mean, result.mean, 1.0);
         mix(&self.running_var, result.variance, unbiased);

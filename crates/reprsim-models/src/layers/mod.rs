@@ -9,4 +9,4 @@ pub use batch_norm::BatchNorm;
 pub(crate) use convolve::{convolve, convolve_transposed};
 pub use init::Init;
 pub(crate) use init::Square;
-pub(crate) use transformer::{block_names, check_transformer};
+pub(crate) use transformer::{DEEPEST, block_names, check_transformer};

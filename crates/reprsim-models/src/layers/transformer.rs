@@ -7,6 +7,9 @@ pub(crate) fn block_names(depth: usize) -> impl Iterator<Item = String> {
     (1..=depth).map(|block| format!("block{block}"))
 }
 
+/// More blocks or layers are a slip of the keyboard.
+pub(crate) const DEEPEST: usize = 1024;
+
 /// Checks the sizes of the transformer `name`.
 pub(crate) fn check_transformer(
     name: &str,
@@ -14,9 +17,9 @@ pub(crate) fn check_transformer(
     depth: usize,
     heads: usize,
 ) -> Result<(), ModelError> {
-    if depth == 0 {
+    if !(1..=DEEPEST).contains(&depth) {
         return Err(ModelError::Settings(format!(
-            "a {name} needs at least one block"
+            "a {name} has 1 to {DEEPEST} blocks, not {depth}"
         )));
     }
     if width == 0 || heads == 0 || width % heads != 0 {

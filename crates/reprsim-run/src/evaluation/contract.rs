@@ -6,7 +6,8 @@ use reprsim_base::{SettingsError, Stream};
 use reprsim_config::{Cell, EvaluationSettings, Experiment, Form};
 use reprsim_data::split::{ModelSamples, PairSplit};
 use reprsim_models::{ModelConfig, Network};
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -131,7 +132,11 @@ pub fn settings_of<T: DeserializeOwned + Serialize>(given: &Value) -> Result<Val
 
 /// The schema of the settings `T`.
 pub fn schema_of<T: JsonSchema>() -> schemars::Schema {
-    SchemaGenerator::default().into_root_schema_for::<T>()
+    let settings = SchemaSettings::draft07().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// A value as a row.

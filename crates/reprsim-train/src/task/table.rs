@@ -16,12 +16,12 @@ macro_rules! tasks {
         use crate::supply::Drawn;
 
         /// What models are trained to do, with its settings.
+        #[allow(missing_docs, reason = "each is described by its settings")]
         #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
         #[serde(tag = "name")]
         #[non_exhaustive]
         pub enum TaskConfig {
             $(
-                #[doc = concat!("See [`", stringify!($settings), "`].")]
                 #[serde(rename = $name)]
                 $variant($settings),
             )*

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_models::{ARCHITECTURES, InputKind, InputShape, ModelShape, Network};
@@ -53,7 +52,7 @@ pub(crate) fn models(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
             json!(about.name),
             json!(about.takes.name()),
             json!(tasks.join(", ")),
-            json!(built.as_ref().ok().map(|network| network.num_params())),
+            json!(built.as_ref().ok().map(|network| network.parameters())),
             json!(model.layer_names().join(", ")),
             json!(settings.to_string()),
             json!(
