@@ -121,7 +121,12 @@ fn choices(part: &Value) -> String {
 
 fn kind(schema: &Value, part: &Value) -> String {
     let (list, inner) = opened(schema, part);
-    let one = match inner["type"].as_str() {
+    // `["integer", "null"]` may be absent.
+    let named = match &inner["type"] {
+        Value::Array(names) => names.iter().find(|name| *name != "null"),
+        name => Some(name),
+    };
+    let one = match named.and_then(Value::as_str) {
         Some("integer") => "whole number",
         Some("number") => "number",
         Some("boolean") => "true or false",

@@ -20,40 +20,50 @@ pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
         .map(|evaluation| (evaluation.name().into(), evaluation.schema().to_value()))
         .collect();
     schema["properties"]["evaluation"] = json!({
-        "description": "What else is computed of each pair, a section each.",
+        "description": "What else is computed of each pair, a section each; accuracy and similarity \
+            always are.",
         "type": "object",
         "properties": sections,
         "additionalProperties": false,
     });
-    let names = |of: &dyn Fn(AxisKind) -> bool| -> Vec<&'static str> {
-        AxisKind::all()
-            .filter(|kind| of(*kind))
-            .map(|kind| kind.name())
-            .collect()
-    };
     let definitions = &mut schema["definitions"];
     let alone = AxisKind::all().filter(|kind| kind.stands_alone());
     let alone: Vec<Value> = alone
         .map(|kind| json!({ "const": kind.name(), "description": described(kind) }))
         .collect();
     definitions["AxisSection"]["properties"]["kind"]["oneOf"] = json!(alone);
-    let levels = json!({ "type": "array", "items": { "type": "number" }, "minItems": 2 });
     let grid = &mut definitions["GridSection"];
     grid["additionalProperties"] = json!(false);
-    for name in names(&|kind| !kind.lists_pairs()) {
-        grid["properties"][name] = levels.clone();
+    for kind in AxisKind::all().filter(|kind| !kind.lists_pairs()) {
+        grid["properties"][kind.name()] = json!({
+            "description": described(kind),
+            "type": "array",
+            "items": { "type": "number" },
+            "minItems": 2,
+        });
     }
     schema
 }
 
-/// What an axis of one kind does.
+/// What an axis of one kind does, of an example.
 fn described(kind: AxisKind) -> String {
     let words = Words {
         samples: "samples",
         class: "class",
         classes: "classes",
     };
-    kind.explanation(words, &Design::of(kind.name()))
+    let factors = ["shape", "digit", "color", "border"].map(String::from);
+    let pairs = [[vec![factors[0].clone()], vec![factors[1].clone()]]];
+    let example = Design {
+        axes: vec![kind.name()],
+        factors: match kind.name() {
+            "style" => &factors[..2],
+            _ => &factors,
+        },
+        factors_per_task: 2,
+        pairs: &pairs,
+    };
+    kind.explanation(words, &example)
 }
 
 /// A part of a schema with what it refers to.

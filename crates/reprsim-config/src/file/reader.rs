@@ -103,13 +103,14 @@ impl<'a> Reader<'a> {
                 unknown_key(&place, wrong, known),
             ),
             Some((wrong, known)) if message.starts_with("unknown variant") => {
-                let reason = unknown(&noun(&what), wrong, known);
-                let named = format!("{place}.name");
-                let named = match self.offset(&named) == self.offset(&place) {
+                // What is chosen by its name is called after the key it stands under.
+                let chosen = place.strip_suffix(".name").unwrap_or(&place);
+                let named = format!("{chosen}.name");
+                let at = match self.offset(&named) == self.offset(chosen) {
                     true => place.clone(),
                     false => named,
                 };
-                (named, reason)
+                (at, unknown(&noun(&last_name(chosen)), wrong, known))
             }
             Some((missing, [])) if message.starts_with("missing field") => {
                 let reason = match what.is_empty() || what.parse::<usize>().is_ok() {
