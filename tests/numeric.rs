@@ -235,6 +235,17 @@ fn architectures_are_known_by_their_names() {
     }
 }
 
+/// The same of tasks.
+#[test]
+fn tasks_are_known_by_their_names() {
+    for about in TASKS {
+        let json = serde_json::to_value((about.default)()).unwrap();
+        assert_eq!(json["name"], about.name);
+        let read: TaskConfig = serde_json::from_value(json).unwrap();
+        assert_eq!((read.name(), read), (about.name, (about.default)()));
+    }
+}
+
 fn tensors(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let bytes = std::fs::read(path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();

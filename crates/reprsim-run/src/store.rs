@@ -471,3 +471,118 @@ pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, Run
         Err(TryLockError::Error(e)) => Err(RunError::store(&path, e)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::read::read_experiment;
+
+    /// An experiment whose similarities are of so many neighbours.
+    fn experiment(folder: &Path, k: usize) -> Experiment {
+        let path = folder.join("x.toml");
+        let text = format!(
+            r#"name = "x"
+seeds = 1
+dataset = {{ name = "color-shape-digit", label = ["digit"], train_samples = 400 }}
+model = {{ name = "cnn", width = 2 }}
+training = {{ epochs = 1, batch = 32, optimizer = {{ name = "sgd", lr = 0.1 }} }}
+axis = [{{ kind = "data", levels = [0, 1] }}]
+probe = [{{ name = "test", samples = 60 }}]
+
+[analysis]
+k = {k}
+primary = {{ measure = "mutual_knn", probe = "test", layer = "penultimate" }}
+"#
+        );
+        fs::write(&path, text).unwrap();
+        read_experiment(&path).unwrap()
+    }
+
+    fn files(directory: &Path, hash: &str) -> CellStore {
+        CellStore {
+            directory: directory.into(),
+            hash: hash.into(),
+        }
+    }
+
+    #[test]
+    fn rows_are_those_of_their_cell_evaluation_and_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let (five, ten) = (experiment(folder.path(), 5), experiment(folder.path(), 10));
+        let mine = files(folder.path(), "aa");
+        let row: Row = [("value".to_string(), json!(0.5))].into_iter().collect();
+        mine.write_rows(&Similarity, &five, "cpu", vec![row.clone()])
+            .unwrap();
+        assert!(mine.has(&Similarity, &five));
+        assert_eq!(
+            mine.rows(&Similarity, &five).unwrap(),
+            (vec![row], "cpu".into())
+        );
+        assert!(!mine.has(&Similarity, &ten), "other settings");
+        assert!(!mine.has(&Accuracy, &five), "another evaluation");
+        let other = files(folder.path(), "bb");
+        assert!(!other.has(&Similarity, &five), "another cell");
+        assert!(other.rows(&Similarity, &five).is_none());
+
+        let path = folder.path().join("similarity.json");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::copy(&path, folder.path().join("accuracy.json")).unwrap();
+        assert!(!mine.has(&Accuracy, &five), "rows of another evaluation");
+        for (from, to) in [
+            ("\"schema\": 1", "\"schema\": 2"),
+            ("\"rows\"", "\"raws\""),
+            ("}", ""),
+        ] {
+            fs::write(&path, text.replace(from, to)).unwrap();
+            assert!(mine.rows(&Similarity, &five).is_none(), "{to}");
+        }
+    }
+
+    #[test]
+    fn settings_of_one_evaluation_move_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (five, ten) = (experiment(folder.path(), 5), experiment(folder.path(), 10));
+        let key = |of: &dyn PairEvaluation, experiment: &Experiment| of.key(experiment);
+        assert_ne!(key(&Similarity, &five), key(&Similarity, &ten));
+        assert_eq!(key(&Accuracy, &five), key(&Accuracy, &ten));
+        assert_ne!(key(&Similarity, &five), key(&Accuracy, &five));
+        let keys = |experiment: &Experiment| -> Vec<String> {
+            let cells = Plan::new(experiment).cells.into_iter();
+            cells.map(|cell| cell.hash).collect()
+        };
+        assert_eq!(keys(&five), keys(&ten), "what is trained is the same");
+    }
+
+    #[test]
+    fn a_pair_that_is_trained_again_loses_all_that_was_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let experiment = experiment(folder.path(), 5);
+        let cell = files(folder.path(), "aa");
+        let pair = PairResult {
+            schema: RESULT_SCHEMA,
+            cell: "aa".into(),
+            device: "cpu".into(),
+            samples_shared: None,
+            labels_shared: None,
+            train_samples: 1,
+            a: Default::default(),
+            b: Default::default(),
+        };
+        cell.write_pair(&pair).unwrap();
+        assert!(!cell.is_done(&experiment), "rows are missing");
+        for evaluation in EVALUATIONS {
+            cell.write_rows(*evaluation, &experiment, "cpu", vec![])
+                .unwrap();
+        }
+        assert!(cell.is_done(&experiment));
+        assert!(files(folder.path(), "bb").pair().is_none(), "another cell");
+        fs::write(folder.path().join("a.safetensors"), "kept").unwrap();
+        cell.forget().unwrap();
+        cell.forget().unwrap();
+        assert!(cell.pair().is_none());
+        assert!(EVALUATIONS.iter().all(|e| !cell.has(*e, &experiment)));
+        assert!(folder.path().join("a.safetensors").exists());
+    }
+}

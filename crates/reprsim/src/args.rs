@@ -264,7 +264,8 @@ pub(crate) struct ExtractArgs {
     #[arg(long)]
     pub classes: Option<usize>,
     /// Samples of each part of a data set that may stay on the device, such as 2GiB; more
-    /// are sent batch by batch [default: a quarter of the memory that the device says it has].
+    /// are sent batch by batch [default: a quarter of the memory that the device says it has,
+    /// 2 GiB if it says nothing].
     #[arg(long, value_name = "SIZE")]
     pub device_budget: Option<ByteSize>,
     /// Where to compute; overrides the file's `device`.
@@ -315,7 +316,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "i/N", value_parser = shard)]
     pub shard: Option<(usize, usize)>,
     /// Samples of each part of a data set that may stay on the device, such as 2GiB; more
-    /// are sent batch by batch [default: a quarter of the memory that the device says it has].
+    /// are sent batch by batch [default: a quarter of the memory that the device says it has,
+    /// 2 GiB if it says nothing].
     #[arg(long, value_name = "SIZE")]
     pub device_budget: Option<ByteSize>,
     /// Show the plan and stop.

@@ -402,3 +402,64 @@ fn reached(point: &Point, result: &CellResult) -> Vec<f64> {
     };
     point.levels.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use reprsim_run::results::PairResult;
+
+    use super::*;
+
+    fn found(samples: Option<f64>, labels: Option<f64>) -> CellResult {
+        CellResult {
+            pair: PairResult {
+                schema: 0,
+                cell: String::new(),
+                device: String::new(),
+                samples_shared: samples,
+                labels_shared: labels,
+                train_samples: 0,
+                a: Default::default(),
+                b: Default::default(),
+            },
+            devices: BTreeSet::new(),
+            scores: vec![],
+            accuracy: [None; 2],
+            others: BTreeMap::new(),
+        }
+    }
+
+    fn point(levels: &[(&str, f64)]) -> Point {
+        Point {
+            levels: levels
+                .iter()
+                .map(|&(name, level)| (AxisKind::named(name).unwrap(), level))
+                .collect(),
+            pair: None,
+            listed: true,
+        }
+    }
+
+    /// Lines are fitted on what was counted, where that is counted.
+    #[test]
+    fn levels_are_those_that_were_reached() {
+        let counted = found(Some(0.52), Some(0.6));
+        for (levels, wanted) in [
+            (&[("data", 0.5)][..], &[0.52][..]),
+            (&[("task", 0.5)], &[0.6]),
+            (&[("width", 2.0)], &[2.0]),
+            // Of the samples of common classes: all shared samples over the common classes.
+            (&[("data", 0.5), ("class", 0.5)], &[0.52 / 0.6, 0.6]),
+            (&[("data", 0.5), ("width", 2.0)], &[0.52, 2.0]),
+        ] {
+            let reached = reached(&point(levels), &counted);
+            for (reached, wanted) in reached.iter().zip(wanted) {
+                assert!((reached - wanted).abs() < 1e-12, "{levels:?}: {reached}");
+            }
+            assert_eq!(reached.len(), wanted.len());
+        }
+        let level = reached(&point(&[("data", 0.5)]), &found(None, None));
+        assert_eq!(level, [0.5], "as it was asked, where nothing was counted");
+    }
+}

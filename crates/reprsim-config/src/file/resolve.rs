@@ -158,6 +158,11 @@ mod tests {
                 ":20: unknown axis kind 'dta' (did you mean 'data'?)",
             ),
             (
+                "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
+                "[[grid]]\ndata = [0, 1]\nwdith = [1, 2]",
+                ":21: unknown key 'wdith' (did you mean 'width'?)",
+            ),
+            (
                 "samples = 60",
                 "samples = 60\nkind = \"fxed\"",
                 "unknown kind of probe 'fxed' (did you mean 'fixed'?)",
