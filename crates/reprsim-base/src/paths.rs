@@ -44,12 +44,7 @@ mod tests {
     fn the_variables_are_honoured() {
         let cache_where = |variables: &[(&str, &str)]| {
             let output = Command::new(std::env::current_exe().unwrap())
-                .args([
-                    "--exact",
-                    "paths::tests::says_the_cache",
-                    "--ignored",
-                    "--nocapture",
-                ])
+                .args(["--exact", "paths::tests::says_the_cache", "--nocapture"])
                 .env_remove("REPRSIM_DATA")
                 .env_remove("XDG_CACHE_HOME")
                 .envs(variables.iter().copied())
@@ -70,8 +65,8 @@ mod tests {
         assert_eq!(cache_where(&[home, xdg, given]), PathBuf::from("/data"));
     }
 
+    /// Run by the test above, which reads what it says.
     #[test]
-    #[ignore = "run by the_variables_are_honoured"]
     #[expect(clippy::print_stdout, reason = "the answer to the test that runs this")]
     fn says_the_cache() {
         println!("cache: {}", default_cache().display());

@@ -30,6 +30,10 @@ impl OutputKind {
 
 /// A batch as a model answers to it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a step, on the stack"
+)]
 #[non_exhaustive]
 pub enum Output {
     /// `[n, classes]`.

@@ -99,8 +99,8 @@ impl Context {
             return Ok(());
         }
         for (name, samples) in [("a", &pair.a), ("b", &pair.b)] {
-            if let Some((held_out, _)) = training.held_out(&self.experiment, samples)?
-                && held_out.is_empty()
+            if let Some(judging) = training.held_out(&self.experiment, samples)?
+                && judging.indices.is_empty()
             {
                 return Err(RunError::Usage(format!(
                     "no held-out image is of a class that model {name} of cell {} ({}) learns\n  \
@@ -188,8 +188,9 @@ impl Context {
             &training.validation,
             training.held_out(&self.experiment, samples)?,
         ) {
-            (Some(dataset), Some((indices, labels))) => {
-                Ok(Some((self.supply(dataset, Some(indices))?, labels)))
+            (Some(dataset), Some(judging)) => {
+                let supply = self.supply(dataset, Some(judging.indices))?;
+                Ok(Some((supply, judging.labels)))
             }
             _ => Ok(None),
         }

@@ -96,7 +96,7 @@ impl TrainingData {
         &self,
         experiment: &Experiment,
         samples: &ModelSamples,
-    ) -> Result<Option<(Vec<u32>, Vec<u32>)>, RunError> {
+    ) -> Result<Option<Judging>, RunError> {
         let (Some(dataset), Some(evaluate)) = (&self.validation, &experiment.training.evaluate)
         else {
             return Ok(None);
@@ -105,7 +105,8 @@ impl TrainingData {
             let labels = samples.labelling.labels(dataset)?;
             let known = labels.iter().enumerate();
             let known = known.filter_map(|(i, label)| Some((i as u32, (*label)?)));
-            return Ok(Some(known.unzip()));
+            let (indices, labels) = known.unzip();
+            return Ok(Some(Judging { indices, labels }));
         }
         let (_, count) = dataset.joint_label(&dataset.label)?;
         let known: BTreeSet<u32> = match &samples.labelling {
@@ -120,8 +121,19 @@ impl TrainingData {
         let wanted = evaluate.samples.min(all.indices.len());
         let wanted = (wanted / count).max(1) * count;
         let windows = draw_probe(dataset, &classes, Some(wanted), &mut rng)?;
-        Ok(Some((windows.indices, vec![])))
+        Ok(Some(Judging {
+            indices: windows.indices,
+            labels: vec![],
+        }))
     }
+}
+
+/// Held-out samples that a model in training is judged by.
+pub(crate) struct Judging {
+    /// Which of the held-out samples.
+    pub indices: Vec<u32>,
+    /// Their labels in the model's own numbering; none of text.
+    pub labels: Vec<u32>,
 }
 
 fn validation_stream(experiment: &Experiment) -> Stream {

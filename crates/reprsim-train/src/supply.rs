@@ -48,6 +48,10 @@ impl Normalization {
 /// Samples as they were drawn for a batch, before a task makes one of them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a step, on the stack"
+)]
 pub enum Drawn {
     /// Normalised images, `[n, channels, height, width]`, and the class of each, `[n]`.
     Images(Tensor<4>, Tensor<1, Int>),

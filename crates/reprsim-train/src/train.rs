@@ -247,15 +247,19 @@ impl Course {
     }
 
     fn reports_at(&self, step: usize) -> bool {
-        step % self.report == 0 || step == self.steps
+        step.is_multiple_of(self.report) || step == self.steps
     }
 
     fn evaluates_at(&self, line: usize, step: usize) -> bool {
-        line % self.evaluate == 0 || step == self.steps
+        line.is_multiple_of(self.evaluate) || step == self.steps
     }
 }
 
 /// Where batches come from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a training, on the stack"
+)]
 enum Batches<'a> {
     Passes(Passes<'a>),
     Windows {

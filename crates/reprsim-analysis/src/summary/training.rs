@@ -8,10 +8,30 @@ use reprsim_train::Epoch;
 use reprsim_config::{Cell, Experiment, Sweep};
 use reprsim_run::results::CellResult;
 
-/// A quantity of an epoch, and what it is called.
-struct Quantity {
-    title: String,
-    of: Box<dyn Fn(&Epoch) -> Option<f64>>,
+/// A quantity of an epoch.
+enum Quantity {
+    Loss,
+    HeldOutLoss,
+    Metric(String),
+}
+
+impl Quantity {
+    /// What it is called.
+    fn title(&self) -> String {
+        match self {
+            Self::Loss => "training loss".into(),
+            Self::HeldOutLoss => "held-out loss".into(),
+            Self::Metric(name) => format!("training {name}"),
+        }
+    }
+
+    fn of(&self, epoch: &Epoch) -> Option<f64> {
+        match self {
+            Self::Loss => Some(epoch.loss),
+            Self::HeldOutLoss => epoch.validation_loss,
+            Self::Metric(name) => epoch.metrics.get(name).copied(),
+        }
+    }
 }
 
 /// The losses, and every metric that some task gives.
@@ -19,23 +39,8 @@ fn quantities(histories: &BTreeMap<usize, [Vec<Epoch>; 2]>) -> Vec<Quantity> {
     let metrics: BTreeSet<&String> = (histories.values().flatten().flatten())
         .flat_map(|epoch| epoch.metrics.keys())
         .collect();
-    let metrics = metrics.into_iter().map(|name| {
-        let key = name.clone();
-        Quantity {
-            title: format!("training {name}"),
-            of: Box::new(move |epoch| epoch.metrics.get(&key).copied()),
-        }
-    });
-    let losses = [
-        Quantity {
-            title: "training loss".into(),
-            of: Box::new(|epoch| Some(epoch.loss)),
-        },
-        Quantity {
-            title: "held-out loss".into(),
-            of: Box::new(|epoch| epoch.validation_loss),
-        },
-    ];
+    let metrics = metrics.into_iter().cloned().map(Quantity::Metric);
+    let losses = [Quantity::Loss, Quantity::HeldOutLoss];
     losses.into_iter().chain(metrics).collect()
 }
 
@@ -49,10 +54,10 @@ pub(super) fn curves(
     let mut panels = Vec::new();
     let quantities = quantities(histories);
     for (index, sweep) in experiment.sweeps.iter().enumerate() {
-        for Quantity { title, of } in &quantities {
-            let lines = lines(experiment, index, results, histories, of);
+        for quantity in &quantities {
+            let lines = lines(experiment, index, results, histories, quantity);
             if lines.iter().any(|line| line.points.len() > 1) {
-                panels.push(panel(experiment, sweep, title, lines));
+                panels.push(panel(experiment, sweep, &quantity.title(), lines));
             }
         }
     }
@@ -82,7 +87,7 @@ fn lines(
     sweep: usize,
     results: &[(Cell, CellResult)],
     histories: &BTreeMap<usize, [Vec<Epoch>; 2]>,
-    quantity: &dyn Fn(&Epoch) -> Option<f64>,
+    quantity: &Quantity,
 ) -> Vec<Curve> {
     let mut lines = Vec::new();
     for (cell, _) in results {
@@ -97,7 +102,7 @@ fn lines(
                 Some(_) => epoch.epoch as f64,
                 None => epoch.step as f64,
             };
-            let points = history.iter().filter_map(|e| Some((x(e), quantity(e)?)));
+            let points = history.iter().filter_map(|e| Some((x(e), quantity.of(e)?)));
             lines.push(Curve {
                 label: format!("cell {}, model {name} ({})", cell.index, cell.label()),
                 group: point.levels[0].1,

@@ -84,7 +84,7 @@ impl Cause for Task {
     ) -> Option<Result<PairSplit, DataError>> {
         let split = TaskSplit {
             dataset: request.dataset,
-            factors: &request.design.factors,
+            factors: request.design.factors,
             factors_per_task: request.design.factors_per_task,
             per_model: request.per_model,
             overlap: request.place.level(self.name())?,

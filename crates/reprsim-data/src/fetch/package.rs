@@ -40,6 +40,11 @@ pub(super) fn pypi(
 
 /// Downloads a Debian package to `work` and gives the tar of what it installs.
 pub(super) fn debian(package: &str, work: &Path) -> Result<PathBuf, FetchError> {
+    debian_by(&[], package, work)
+}
+
+/// The same by apt-get with some options.
+fn debian_by(options: &[OsString], package: &str, work: &Path) -> Result<PathBuf, FetchError> {
     let download = |apt_get: &mut Command| {
         run(apt_get
             .args(["download", "-q"])
@@ -48,8 +53,8 @@ pub(super) fn debian(package: &str, work: &Path) -> Result<PathBuf, FetchError> 
     };
     // A machine whose package lists were never fetched knows no package. They are not
     // ours to fetch: lists of our own do, which go with `work`.
-    if download(&mut Command::new("apt-get")).is_err() {
-        let own = OwnLists::within(work)?;
+    if download(Command::new("apt-get").args(options)).is_err() {
+        let own = OwnLists::within(work, options)?;
         run(own.apt_get().args(["update", "-q"]))?;
         download(&mut own.apt_get())?;
     }
@@ -70,7 +75,7 @@ struct OwnLists {
 }
 
 impl OwnLists {
-    fn within(work: &Path) -> Result<Self, FetchError> {
+    fn within(work: &Path, options: &[OsString]) -> Result<Self, FetchError> {
         let folder = work.join("apt");
         for needed in ["state/lists/partial", "cache/archives/partial"] {
             let needed = folder.join(needed);
@@ -81,12 +86,13 @@ impl OwnLists {
         fs::write(&configuration, "#clear APT::Update;\n")
             .map_err(FetchError::io(&configuration))?;
         let option = |name: &str, place: &str| {
-            let mut option = OsString::from(format!("{name}="));
+            let mut option = OsString::from(format!("-o{name}="));
             option.push(folder.join(place));
             option
         };
+        let own = [option("Dir::State", "state"), option("Dir::Cache", "cache")];
         Ok(Self {
-            options: vec![option("Dir::State", "state"), option("Dir::Cache", "cache")],
+            options: options.iter().cloned().chain(own).collect(),
             configuration,
         })
     }
@@ -94,9 +100,7 @@ impl OwnLists {
     fn apt_get(&self) -> Command {
         let mut command = Command::new("apt-get");
         command.arg("-c").arg(&self.configuration);
-        for option in &self.options {
-            command.arg("-o").arg(option);
-        }
+        command.args(&self.options);
         command
     }
 }
@@ -190,17 +194,15 @@ mod tests {
     #[test]
     fn lists_of_our_own_leave_those_of_the_system_alone() {
         let work = tempfile::tempdir().unwrap();
-        let own = OwnLists::within(work.path()).unwrap();
+        let own = OwnLists::within(work.path(), &[]).unwrap();
         let command = own.apt_get();
         let arguments: Vec<&str> = command.get_args().map(|a| a.to_str().unwrap()).collect();
         let inside = |place: &str| work.path().join("apt").join(place).display().to_string();
         let expected = [
             "-c".to_string(),
             inside("apt.conf"),
-            "-o".to_string(),
-            format!("Dir::State={}", inside("state")),
-            "-o".to_string(),
-            format!("Dir::Cache={}", inside("cache")),
+            format!("-oDir::State={}", inside("state")),
+            format!("-oDir::Cache={}", inside("cache")),
         ];
         assert_eq!(arguments, expected);
         let hooks = fs::read_to_string(inside("apt.conf")).unwrap();
@@ -224,19 +226,63 @@ mod tests {
         state
     }
 
-    /// `cargo test -p reprsim-data -- --ignored changes_nothing_of_the_system`; with
-    /// `APT_CONFIG` naming a file with a `Dir::State` that is empty, on a machine whose
-    /// lists were never fetched.
+    /// A repository with one package, and apt-get's options to know no other: as on a
+    /// machine whose lists were never fetched.
+    fn repository(dir: &Path) -> Vec<OsString> {
+        let package = dir.join("package");
+        fs::create_dir_all(package.join("DEBIAN")).unwrap();
+        fs::create_dir_all(package.join("usr/share/words")).unwrap();
+        fs::write(package.join("usr/share/words/list"), "one two").unwrap();
+        let control = "Package: words\nVersion: 1\nArchitecture: all\nMaintainer: none\n\
+                       Description: words\n";
+        fs::write(package.join("DEBIAN/control"), control).unwrap();
+        let archive = dir.join("words_1_all.deb");
+        let mut build = Command::new("dpkg-deb");
+        run(build.arg("--build").arg(&package).arg(&archive)).unwrap();
+        let bytes = fs::read(&archive).unwrap();
+        let (size, sha256) = (bytes.len(), reprsim_base::sha256(&bytes));
+        let listed =
+            format!("{control}Filename: ./words_1_all.deb\nSize: {size}\nSHA256: {sha256}\n");
+        fs::write(dir.join("Packages"), listed).unwrap();
+        let sources = dir.join("sources.list");
+        let line = format!("deb [trusted=yes] file:{} ./\n", dir.display());
+        fs::write(&sources, line).unwrap();
+        fs::create_dir_all(dir.join("state/lists/partial")).unwrap();
+        [
+            format!("-oDir::Etc::sourcelist={}", sources.display()),
+            "-oDir::Etc::sourceparts=/dev/null".into(),
+            format!("-oDir::State={}", dir.join("state").display()),
+            "-oAPT::Sandbox::User=root".into(),
+        ]
+        .map(OsString::from)
+        .into()
+    }
+
     #[test]
-    #[ignore = "needs a network, and apt-get with its sources"]
     fn a_debian_package_changes_nothing_of_the_system() {
+        if ["apt-get", "dpkg-deb"].map(Path::new).iter().any(|name| {
+            !std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+                .any(|folder| folder.join(name).exists())
+        }) {
+            return; // no Debian
+        }
         let system = || ["/var/lib/apt", "/var/cache/apt"].map(|dir| state(Path::new(dir)));
+        let (dir, of_apt) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let options = repository(of_apt.path());
         let before = system();
-        let dir = tempfile::tempdir().unwrap();
-        let pack = |work: &Path| debian("dict-foldoc", work);
-        let kept = unpacked_package(dir.path(), "dict-foldoc", pack).unwrap();
-        assert!(kept.join("usr/share/dictd/foldoc.dict.dz").exists());
+        let pack = |work: &Path| debian_by(&options, "words", work);
+        let kept = unpacked_package(dir.path(), "words", pack).unwrap();
+        let list = kept.join("usr/share/words/list");
+        assert_eq!(fs::read_to_string(list).unwrap(), "one two");
         assert_eq!(system(), before);
+        let lists = fs::read_dir(of_apt.path().join("state/lists")).unwrap();
+        assert_eq!(
+            lists.count(),
+            1,
+            "lists of our own were fetched, not the machine's"
+        );
+        let pack = |work: &Path| debian_by(&options, "no-such-package", work);
+        assert!(unpacked_package(dir.path(), "no-such-package", pack).is_err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) fn check_transformer(
             "a {name} has 1 to {DEEPEST} blocks, not {depth}"
         )));
     }
-    if width == 0 || heads == 0 || width % heads != 0 {
+    if width == 0 || heads == 0 || !width.is_multiple_of(heads) {
         return Err(ModelError::Settings(format!(
             "a {name} of width {width} with {heads} heads: heads must divide the width"
         )));
