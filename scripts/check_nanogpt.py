@@ -304,7 +304,7 @@ def cells_of(run, wanted):
     so, else the first three of the sweep of the data overlap."""
     found = [p for p in sorted(run.glob("cells/*/split.json")) if (p.parent / "b.train.jsonl").exists()]
     found = [(p.parent, json.loads(p.read_text())) for p in found]
-    found = [c for c in found if c[1]["sweep"] in ("data", "class", "data x class")]
+    found = [c for c in found if c[1]["sweep"] and set(c[1]["sweep"].split(" x ")) <= {"data", "class"}]
     if wanted:
         found = [c for c in found if c[0].name.startswith(tuple(wanted))]
     else:
