@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,8 +14,8 @@ use common::{TINY, experiment, run, start, stderr};
 
 /// Long enough to be killed in the middle.
 fn slow() -> String {
-    TINY.replace("epochs = 2", "epochs = 12")
-        .replace("width = 2", "width = 8")
+    let text = TINY.replace("epochs = 2", "epochs = 12");
+    text.replace("width = 2", "width = 8") + "\n[keep]\nactivations = true\n"
 }
 
 #[test]
@@ -43,6 +43,37 @@ fn killed_at_any_moment_and_resumed_gives_the_same_results() {
             "{name}"
         );
     }
+    // Models and activations too, byte for byte.
+    let (whole, killed) = (tensors(&whole), tensors(&killed));
+    assert!(
+        whole
+            .keys()
+            .any(|name| name.to_string_lossy().contains("activations"))
+    );
+    assert!(whole.keys().eq(killed.keys()));
+    for (name, bytes) in &whole {
+        assert!(killed[name] == *bytes, "{}", name.display());
+    }
+}
+
+/// All files of tensors of a run.
+fn tensors(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![run.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(end) if end == "safetensors" => {
+                    let name = path.strip_prefix(run).unwrap().to_path_buf();
+                    found.insert(name, fs::read(path).unwrap());
+                }
+                _ => {}
+            }
+        }
+    }
+    found
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Knows nothing of samples, models or measures.
 
 mod digest;
+mod header;
 mod names;
 mod paths;
 mod settings;
@@ -11,6 +12,7 @@ mod stream;
 mod whole;
 
 pub use digest::{Digest, sha256, sum_while_copying};
+pub use header::{sorted_header, sorted_safetensors};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
 pub use settings::{SettingsError, settings};

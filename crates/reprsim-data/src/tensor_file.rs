@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Bytes, Cause, DataError};
-use reprsim_base::{Digest, temporary_beside};
+use reprsim_base::{Digest, sorted_header, temporary_beside};
 
 /// Why a file cannot be used.
 #[derive(Debug)]
@@ -124,8 +124,7 @@ pub(crate) fn write(
         ("description".to_string(), description),
     ]);
     let header = Metadata::new(Some(info), places).map_err(io::Error::other)?;
-    let mut header = serde_json::to_vec(&header)?;
-    header.resize(header.len().next_multiple_of(8), b' ');
+    let header = sorted_header(&serde_json::to_vec(&header)?)?;
 
     let mut temporary = temporary_beside(path)?;
     let mut file = BufWriter::new(temporary.as_file_mut());

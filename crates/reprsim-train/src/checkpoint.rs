@@ -9,7 +9,7 @@ use burn_store::{
     ApplyResult, BurnToPyTorchAdapter, KeyRemapper, ModuleSnapshot, ModuleStore,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
-use reprsim_base::{Stream, write_whole};
+use reprsim_base::{Stream, sorted_safetensors, write_whole};
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;
@@ -47,7 +47,10 @@ pub fn save_checkpoint(
             store = store.metadata(*key, *value);
         }
         store.collect_from(network)?;
-        Ok(write_whole(path, &store.get_bytes()?)?)
+        Ok(write_whole(
+            path,
+            &sorted_safetensors(&store.get_bytes()?)?,
+        )?)
     };
     write().map_err(failed(path))
 }
