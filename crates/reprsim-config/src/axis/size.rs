@@ -4,18 +4,31 @@ use reprsim_models::ModelConfig;
 
 use super::{Asked, Cause, Design, Refusal, Subject, Words};
 
+/// A size of both models.
+pub(crate) struct Size {
+    name: &'static str,
+    /// The architecture in that size, where it has one.
+    sized: fn(&ModelConfig, usize) -> Option<ModelConfig>,
+}
+
 /// The models' width.
-pub(crate) struct Width;
+pub(crate) const WIDTH: Size = Size {
+    name: "width",
+    sized: ModelConfig::with_width,
+};
 
 /// The models' depth.
-pub(crate) struct Depth;
+pub(crate) const DEPTH: Size = Size {
+    name: "depth",
+    sized: ModelConfig::with_depth,
+};
 
 /// Largest width or depth that is no slip of the keyboard.
 const LARGEST: f64 = 65_536.0;
 
-impl Cause for Width {
+impl Cause for Size {
     fn name(&self) -> &'static str {
-        "width"
+        self.name
     }
 
     fn is_overlap(&self) -> bool {
@@ -26,12 +39,31 @@ impl Cause for Width {
         false
     }
 
+    /// Levels are whole numbers for which there is an architecture.
     fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        check(self, asked)
+        let name = self.name;
+        for (entry, &level) in asked.levels.iter().enumerate() {
+            let refuse = |reason: String| Err(Refusal::of("levels", reason).entry(entry));
+            if level.fract() != 0.0 {
+                return refuse(format!("a {name} is a whole number"));
+            }
+            if !(1.0..=LARGEST).contains(&level) {
+                return refuse(format!(
+                    "{name} = {level}: it must be between 1 and {LARGEST}"
+                ));
+            }
+            let Some(sized) = self.model(asked.model, level) else {
+                return refuse(format!("a {} has no {name}", asked.model.name()));
+            };
+            if let Err(error) = sized.check() {
+                return refuse(error.to_string());
+            }
+        }
+        Ok(())
     }
 
     fn model(&self, model: &ModelConfig, level: f64) -> Option<ModelConfig> {
-        model.with_width(level as usize)
+        (self.sized)(model, level as usize)
     }
 
     fn changes_model(&self) -> bool {
@@ -47,101 +79,22 @@ impl Cause for Width {
     }
 
     fn title(&self) -> String {
-        self.name().into()
+        self.name.into()
     }
 
     fn step(&self) -> &'static str {
-        STEP
+        "with each doubling"
     }
 
     fn subject(&self) -> Subject {
-        subject(self.name())
+        Subject {
+            more: format!("Greater {} makes", self.name),
+            matters: format!("{} matters", self.name),
+            again: "more of it makes",
+        }
     }
 
     fn explanation(&self, _: Words, _: &Design<'_>) -> String {
-        "The width of both models varies.".into()
+        format!("The {} of both models varies.", self.name)
     }
-}
-
-impl Cause for Depth {
-    fn name(&self) -> &'static str {
-        "depth"
-    }
-
-    fn is_overlap(&self) -> bool {
-        false
-    }
-
-    fn stands_alone(&self) -> bool {
-        false
-    }
-
-    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        check(self, asked)
-    }
-
-    fn model(&self, model: &ModelConfig, level: f64) -> Option<ModelConfig> {
-        model.with_depth(level as usize)
-    }
-
-    fn changes_model(&self) -> bool {
-        true
-    }
-
-    fn is_ceiling(&self, _: f64) -> bool {
-        true
-    }
-
-    fn scale(&self, level: f64) -> f64 {
-        level.log2()
-    }
-
-    fn title(&self) -> String {
-        self.name().into()
-    }
-
-    fn step(&self) -> &'static str {
-        STEP
-    }
-
-    fn subject(&self) -> Subject {
-        subject(self.name())
-    }
-
-    fn explanation(&self, _: Words, _: &Design<'_>) -> String {
-        "The depth of both models varies.".into()
-    }
-}
-
-const STEP: &str = "with each doubling";
-
-fn subject(name: &str) -> Subject {
-    Subject {
-        more: format!("Greater {name} makes"),
-        matters: format!("{name} matters"),
-        again: "more of it makes",
-    }
-}
-
-/// Levels are whole numbers for which there is an architecture.
-fn check(cause: &dyn Cause, asked: &Asked<'_>) -> Result<(), Refusal> {
-    let name = cause.name();
-    for (entry, &level) in asked.levels.iter().enumerate() {
-        let refuse = |reason: String| Err(Refusal::of("levels", reason).entry(entry));
-        if level.fract() != 0.0 {
-            return refuse(format!("a {name} is a whole number"));
-        }
-        if !(1.0..=LARGEST).contains(&level) {
-            return refuse(format!(
-                "{name} = {level}: it must be between 1 and {LARGEST}"
-            ));
-        }
-        let Some(sized) = cause.model(asked.model, level) else {
-            return refuse(format!("a {} has no {name}", asked.model.name()));
-        };
-        if let Err(error) = sized.check() {
-            return refuse(error.to_string());
-        }
-    }
-    Ok(())
 }
