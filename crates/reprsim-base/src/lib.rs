@@ -15,6 +15,6 @@ pub use digest::{Digest, sha256, sum_while_copying};
 pub use header::{sorted_header, sorted_safetensors};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
-pub use settings::{SettingsError, settings};
+pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;
 pub use whole::{temporary_beside, write_whole};

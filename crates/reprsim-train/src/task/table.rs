@@ -30,14 +30,7 @@ macro_rules! tasks {
         impl<'de> serde::Deserialize<'de> for TaskConfig {
             fn deserialize<D: serde::Deserializer<'de>>(given: D) -> Result<Self, D::Error> {
                 use serde::de::Error;
-                let mut given =
-                    <serde_json::Map<String, serde_json::Value> as serde::Deserialize>::deserialize(given)?;
-                let name = match given.remove("name") {
-                    Some(serde_json::Value::String(name)) => name,
-                    Some(_) => return Err(D::Error::custom("at `name`: a name is a text")),
-                    None => return Err(D::Error::missing_field("name")),
-                };
-                let rest = serde_json::Value::Object(given);
+                let (name, rest) = reprsim_base::named(given)?;
                 match name.as_str() {
                     $($name => reprsim_base::settings(&rest)
                         .map(Self::$variant)
