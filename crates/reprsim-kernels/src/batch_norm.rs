@@ -8,6 +8,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, module};
+use reprsim_graph::custom;
 
 use crate::flex::{channel_major, contiguous, dims, images, is_cpu, primitive, tensor, tracked};
 use crate::normalization::{Affine, normalize, normalize_backward, normalize_train};
@@ -37,11 +38,28 @@ pub struct BatchNormTrained {
 }
 
 /// Batch normalisation (Ioffe and Szegedy 2015) of `[n, c, h, w]` with the mean and
-/// variance of the batch, on a device with automatic differentiation.
+/// variance of the batch, on a device with automatic differentiation or while a model's
+/// training is recorded.
 pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained {
     let options = Options::of(&scaling);
     let (gamma, beta, epsilon) = (scaling.gamma, scaling.beta, scaling.epsilon);
     if !is_cpu(&input.device()) {
+        let dims = input.dims();
+        let channels = [dims[1]];
+        let made = custom(
+            "batch_norm_train",
+            &input,
+            &[gamma.clone(), beta.clone()],
+            &[epsilon, f64::from(u8::from(options.relu))],
+            [&dims, &channels, &channels],
+        );
+        if let Some([output, mean, variance]) = made {
+            return BatchNormTrained {
+                output: output.tensor(),
+                mean: mean.tensor(),
+                variance: variance.tensor(),
+            };
+        }
         let result = module::batch_norm_train(input, gamma, beta, epsilon);
         return BatchNormTrained {
             output: rectify(result.output, options.relu),

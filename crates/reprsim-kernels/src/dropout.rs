@@ -2,6 +2,7 @@
 //! device, whatever else runs there, and the same again when training resumes.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use reprsim_graph::custom;
 
 use crate::flex::is_cpu;
 
@@ -17,6 +18,8 @@ pub struct Dropout {
     rate: f64,
     seed: u32,
     applied: u32,
+    /// The seed of the step, where one is recorded.
+    recorded: Option<Tensor<1>>,
 }
 
 impl Dropout {
@@ -31,6 +34,15 @@ impl Dropout {
             rate,
             seed,
             applied: 0,
+            recorded: None,
+        }
+    }
+
+    /// Drops the share `rate`; the pass is recorded, and each step's words in `seed` name it.
+    pub fn recorded(rate: f64, seed: Tensor<1>) -> Self {
+        Self {
+            recorded: Some(seed),
+            ..Self::new(rate, 0)
         }
     }
 
@@ -40,6 +52,14 @@ impl Dropout {
             return tensor;
         }
         self.applied += 1;
+        if let Some(seed) = &self.recorded {
+            let scalars = [self.rate, f64::from(self.applied), f64::from(threshold(self.rate))];
+            let dims = tensor.dims();
+            let made = custom("dropout", &tensor, &[seed.clone()], &scalars, [&dims]);
+            if let Some([dropped]) = made {
+                return dropped.tensor();
+            }
+        }
         let key = mixed(self.seed ^ mixed(self.applied));
         let device = tensor.device();
         let dims = tensor.dims();

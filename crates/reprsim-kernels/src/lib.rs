@@ -34,4 +34,5 @@ pub use dropout::Dropout;
 pub use gelu::gelu;
 pub use geometry::Window;
 pub use optimizer::{AdamStep, SgdStep};
+pub use reprsim_graph::is_training;
 pub use spatial_mean::spatial_mean;

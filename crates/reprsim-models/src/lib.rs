@@ -22,5 +22,5 @@ pub use error::ModelError;
 pub use feature::{Activations, Feature, Pooling};
 pub use input::{Input, InputKind};
 pub use layers::{BatchNorm, Init};
-pub use output::{Output, OutputKind, Pass, Reconstruction};
+pub use output::{Output, OutputKind, Pass, Reconstruction, normal_values};
 pub use shape::{InputShape, ModelShape};

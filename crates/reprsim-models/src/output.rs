@@ -70,7 +70,22 @@ pub struct Reconstruction {
 pub struct Pass<'a> {
     /// Drops activations.
     pub dropout: Dropout,
-    noise: Option<&'a mut dyn Rng>,
+    noise: Option<Noise<'a>>,
+}
+
+/// Where a pass has its normal deviates from.
+enum Noise<'a> {
+    /// They are drawn now.
+    Drawn(&'a mut dyn Rng),
+    /// The pass is recorded: they are those of each step.
+    Recorded(&'a mut dyn FnMut([usize; 2]) -> Tensor<2>),
+}
+
+/// Standard normal deviates for `shape`, in the order in which a pass draws them.
+pub fn normal_values(shape: [usize; 2], rng: &mut dyn Rng) -> Vec<f32> {
+    (0..shape[0] * shape[1])
+        .map(|_| rng.sample(StandardNormal))
+        .collect()
 }
 
 impl<'a> Pass<'a> {
@@ -78,7 +93,18 @@ impl<'a> Pass<'a> {
     pub fn training(dropout: Dropout, noise: &'a mut dyn Rng) -> Self {
         Self {
             dropout,
-            noise: Some(noise),
+            noise: Some(Noise::Drawn(noise)),
+        }
+    }
+
+    /// A pass that is recorded: `noise` gives the tensor of each step's normal deviates.
+    pub fn recorded(
+        dropout: Dropout,
+        noise: &'a mut dyn FnMut([usize; 2]) -> Tensor<2>,
+    ) -> Self {
+        Self {
+            dropout,
+            noise: Some(Noise::Recorded(noise)),
         }
     }
 
@@ -93,10 +119,12 @@ impl<'a> Pass<'a> {
     /// Standard normal deviates, drawn on the host; `None` at inference, where a latent
     /// variable is its mean.
     pub fn normal(&mut self, shape: [usize; 2], device: &Device) -> Option<Tensor<2>> {
-        let noise = self.noise.as_mut()?;
-        let values: Vec<f32> = (0..shape[0] * shape[1])
-            .map(|_| noise.sample(StandardNormal))
-            .collect();
-        Some(Tensor::from_data(TensorData::new(values, shape), device))
+        Some(match self.noise.as_mut()? {
+            Noise::Drawn(rng) => {
+                let values = normal_values(shape, rng);
+                Tensor::from_data(TensorData::new(values, shape), device)
+            }
+            Noise::Recorded(given) => given(shape),
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use reprsim_graph::GraphError;
 use reprsim_models::{ModelError, OutputKind};
 
 /// An error of the training crate.
@@ -38,6 +39,9 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(#[source] Box<dyn Error + Send + Sync>),
+    /// A step could not be recorded, or its device failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A checkpoint or snapshot cannot be written or read.
     #[error("{}: {reason}", path.display())]
     Checkpoint {

@@ -7,7 +7,9 @@ use reprsim_kernels::{AdamStep, SgdStep};
 use crate::config::OptimizerConfig;
 
 /// PyTorch's.
-const EPSILON: f32 = 1e-8;
+pub(crate) const EPSILON: f32 = 1e-8;
+/// The share of Adam's first moment that a step keeps.
+pub(crate) const BETA_1: f32 = 0.9;
 
 impl OptimizerConfig {
     /// The optimiser for one model.
@@ -97,7 +99,7 @@ impl Optimizer for OptimizerConfig {
                 };
                 let step = AdamStep {
                     lr,
-                    beta_1: 0.9,
+                    beta_1: BETA_1,
                     beta_2: beta_2 as f32,
                     epsilon: EPSILON,
                     weight_decay: if decays { weight_decay as f32 } else { 0.0 },

@@ -4,8 +4,6 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use burn::module::Module;
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Bytes;
 use burn_store::{BurnpackStore, ModuleSnapshot, ModuleStore};
 use reprsim_base::write_whole;
@@ -17,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
 use crate::history::{Epoch, best};
+use crate::learner::Learner;
 use crate::sums::Kept;
 
 /// Version of the layout of a snapshot.
@@ -33,18 +32,15 @@ pub struct Resume<'a> {
     pub every: Duration,
 }
 
-/// A training under way.
+/// How far a training is.
+#[derive(Default)]
 pub(crate) struct Progress {
-    pub network: Network,
-    pub optimizer: ModuleOptimizer,
     /// Steps taken.
     pub step: usize,
     /// All lines so far.
     pub history: Vec<Epoch>,
-    /// What was summed up since the last of them.
-    pub sums: Kept,
     /// The network of the least validation loss, ready for inference.
-    best: Option<Network>,
+    pub best: Option<Network>,
 }
 
 /// What a snapshot says beside tensors.
@@ -58,24 +54,11 @@ struct Head {
 }
 
 impl Progress {
-    pub fn new(network: Network, optimizer: ModuleOptimizer) -> Self {
-        Self {
-            network,
-            optimizer,
-            step: 0,
-            history: vec![],
-            sums: Kept::default(),
-            best: None,
-        }
-    }
-
-    /// Keeps a line of history, and the network if it was evaluated and none was better.
-    pub fn report(&mut self, epoch: Epoch) {
+    /// Keeps a line of history; whether it was evaluated and none was better.
+    pub fn report(&mut self, epoch: Epoch) -> bool {
         let (step, evaluated) = (epoch.step, epoch.validation_loss.is_some());
         self.history.push(epoch);
-        if evaluated && best(&self.history).is_some_and(|best| best.step == step) {
-            self.best = Some(self.network.valid());
-        }
+        evaluated && best(&self.history).is_some_and(|best| best.step == step)
     }
 
     /// Whether the loss on held-out samples has not fallen for longer than the patience.
@@ -91,14 +74,20 @@ impl Progress {
             _ => false,
         }
     }
+}
 
-    /// The best network; without an evaluation the one there is.
-    pub fn into_best(self) -> Network {
-        match self.best {
-            Some(best) => best,
-            None => self.network.valid(),
-        }
-    }
+/// A network with its parameters' ids.
+pub(crate) fn packed(network: &Network) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    let mut store = BurnpackStore::from_bytes(None);
+    store.collect_from(network)?;
+    Ok(store.get_bytes()?.to_vec())
+}
+
+/// The network that was packed, in place of one of the same shapes.
+pub(crate) fn unpacked(bytes: Vec<u8>, mut network: Network) -> Option<Network> {
+    let mut store = BurnpackStore::from_bytes(Some(Bytes::from_bytes_vec(bytes)));
+    network.load_from(&mut store).ok()?;
+    Some(network)
 }
 
 impl Resume<'_> {
@@ -110,76 +99,51 @@ impl Resume<'_> {
     }
 
     /// Writes the snapshot, whole or not at all.
-    pub(crate) fn save(&self, progress: &Progress) -> Result<(), TrainError> {
-        let head = serde_json::to_string(&Head {
+    pub(crate) fn save(
+        &self,
+        progress: &Progress,
+        learner: &mut Learner<'_>,
+    ) -> Result<(), TrainError> {
+        let head = serde_json::to_vec(&Head {
             schema: SCHEMA,
             key: self.key.to_string(),
             step: progress.step,
             history: progress.history.clone(),
-            sums: progress.sums.clone(),
+            sums: learner.sums()?,
         })
         .map_err(|e| self.error(e))?;
-        // With the parameters' ids, by which the optimiser knows them.
-        let packed = |network: &Network| {
-            let mut store = BurnpackStore::from_bytes(None);
-            store.collect_from(network).map_err(|e| self.error(e))?;
-            store.get_bytes().map_err(|e| self.error(e))
-        };
-        let best = progress.best.as_ref().map(packed).transpose()?;
-        let optimizer = progress.optimizer.into_bytes().map_err(|e| self.error(e))?;
-        let network = packed(&progress.network)?;
-        let parts = [
-            ("head", Some(head.as_bytes())),
-            ("network", Some(&network[..])),
-            ("optimizer", Some(&optimizer[..])),
-            ("best", best.as_deref()),
-        ];
+        let mut parts = vec![("head", head)];
+        parts.extend(learner.parts().map_err(|e| self.error(e))?);
+        if let Some(best) = &progress.best {
+            parts.push(("best", packed(best).map_err(|e| self.error(e))?));
+        }
         let mut views = Vec::new();
-        for (name, bytes) in parts {
-            if let Some(bytes) = bytes {
-                let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
-                views.push((name, view.map_err(|e| self.error(e))?));
-            }
+        for (name, bytes) in &parts {
+            let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
+            views.push((*name, view.map_err(|e| self.error(e))?));
         }
         let bytes = safetensors::serialize(views, None).map_err(|e| self.error(e))?;
         write_whole(self.path, &bytes).map_err(|e| self.error(e))
     }
 
-    /// Where the snapshot left off; `start` if there is none, or one of another training
-    /// or that cannot be read: it only saves time.
-    pub(crate) fn load(&self, start: Progress) -> Progress {
-        let found = std::fs::read(self.path).ok();
-        match found.and_then(|bytes| self.read(&bytes, &start)) {
-            Some(progress) => progress,
-            None => start,
-        }
-    }
-
-    fn read(&self, bytes: &[u8], start: &Progress) -> Option<Progress> {
-        let file = SafeTensors::deserialize(bytes).ok()?;
+    /// Brings `learner` to where the snapshot left off; `None`, and it is as it was, if there
+    /// is none, or one of another training or that cannot be read: it only saves time.
+    pub(crate) fn load(&self, learner: &mut Learner<'_>) -> Option<Progress> {
+        let bytes = std::fs::read(self.path).ok()?;
+        let file = SafeTensors::deserialize(&bytes).ok()?;
         let part = |name: &str| file.tensor(name).ok().map(|part| part.data().to_vec());
         let head: Head = serde_json::from_slice(&part("head")?).ok()?;
         if head.schema != SCHEMA || head.key != self.key {
             return None;
         }
-        let unpacked = |bytes: Vec<u8>, mut network: Network| {
-            let mut store = BurnpackStore::from_bytes(Some(Bytes::from_bytes_vec(bytes)));
-            network.load_from(&mut store).ok()?;
-            Some(network)
-        };
-        let network = unpacked(part("network")?, start.network.clone())?;
         let best = match part("best") {
-            Some(bytes) => Some(unpacked(bytes, start.network.valid())?),
+            Some(bytes) => Some(unpacked(bytes, learner.network().ok()?)?),
             None => None,
         };
-        let optimizer = start.optimizer.clone();
-        let state = Bytes::from_bytes_vec(part("optimizer")?);
+        learner.restore(&part, &head.sums)?;
         Some(Progress {
-            network,
-            optimizer: optimizer.from_bytes(state).ok()?,
             step: head.step,
             history: head.history,
-            sums: head.sums,
             best,
         })
     }

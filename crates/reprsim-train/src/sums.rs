@@ -20,9 +20,9 @@ pub(crate) struct Sums {
 /// The same as numbers, for a snapshot: what a device holds in f32 fits exactly.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    loss: f64,
-    metrics: Vec<(String, f64)>,
-    seen: usize,
+    pub loss: f64,
+    pub metrics: Vec<(String, f64)>,
+    pub seen: usize,
 }
 
 /// Means over samples.
@@ -82,17 +82,18 @@ impl Sums {
             seen: self.seen,
         })
     }
+}
 
+impl Kept {
     /// The means so far.
-    pub fn means(&self) -> Result<Means, TrainError> {
-        let kept = self.keep()?;
-        let seen = kept.seen.max(1) as f64;
-        Ok(Means {
-            loss: kept.loss / seen,
-            metrics: (kept.metrics.into_iter())
+    pub fn means(self) -> Means {
+        let seen = self.seen.max(1) as f64;
+        Means {
+            loss: self.loss / seen,
+            metrics: (self.metrics.into_iter())
                 .map(|(name, sum)| (name, sum / seen))
                 .collect(),
-        })
+        }
     }
 }
 

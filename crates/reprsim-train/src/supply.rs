@@ -282,20 +282,58 @@ impl Supply {
         Packing { shape }
     }
 
+    /// All images' bytes, four to a word, each image from a new word on; `None` where they are
+    /// not images or more than may be resident.
+    #[cfg(feature = "wgpu")]
+    pub(crate) fn words(&self) -> Option<Vec<u32>> {
+        let InputShape::Image { .. } = self.shape() else {
+            return None;
+        };
+        if self.bytes() > self.budget {
+            return None;
+        }
+        let mut words = Vec::with_capacity(self.bytes() as usize / 4);
+        for place in 0..self.len() {
+            let index = self.indices.as_ref().map_or(place, |i| i[place] as usize);
+            for bytes in self.dataset.bytes(index).chunks(4) {
+                let mut word = [0; 4];
+                word[..bytes.len()].copy_from_slice(bytes);
+                words.push(u32::from_le_bytes(word));
+            }
+        }
+        Some(words)
+    }
+
+    /// Tokens of the windows at `range`, one after another.
+    #[cfg(feature = "wgpu")]
+    pub(crate) fn tokens(&self, range: Range<usize>) -> impl Iterator<Item = u16> {
+        range.flat_map(|place| {
+            let index = self.indices.as_ref().map_or(place, |i| i[place] as usize);
+            self.dataset.tokens(index).iter().copied()
+        })
+    }
+
+    /// What images on the 0..255 scale are multiplied by and what is then taken away, a value
+    /// a channel.
+    pub(crate) fn scales(&self) -> [Vec<f32>; 2] {
+        let Normalization { mean, std } = &self.normalization;
+        let channelwise = |value: &dyn Fn(usize) -> f64| -> Vec<f32> {
+            (0..mean.len()).map(|c| value(c) as f32).collect()
+        };
+        // value / 255 / std - mean / std
+        [
+            channelwise(&|c| 1.0 / 255.0 / std[c]),
+            channelwise(&|c| mean[c] / std[c]),
+        ]
+    }
+
     /// Brings images on the 0..255 scale to the scale that models see.
     pub fn normalize(&self, images: Tensor<4>) -> Tensor<4> {
         let [scale, offset] = self.scale.get_or_init(|| {
-            let channels = self.normalization.mean.len();
-            let Normalization { mean, std } = &self.normalization;
-            let channelwise = |value: &dyn Fn(usize) -> f64| {
-                let values: Vec<f32> = (0..channels).map(|c| value(c) as f32).collect();
-                Tensor::from_data(TensorData::new(values, [1, channels, 1, 1]), &self.device)
-            };
-            // value / 255 / std - mean / std
-            [
-                channelwise(&|c| 1.0 / 255.0 / std[c]),
-                channelwise(&|c| mean[c] / std[c]),
-            ]
+            self.scales().map(|values| {
+                let shape = [1, values.len(), 1, 1];
+                Tensor::from_data(TensorData::new(values, shape), &self.device)
+            })
         });
         images * scale.clone() - offset.clone()
     }

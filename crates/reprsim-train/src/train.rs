@@ -2,24 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use burn::module::Module;
-use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Device;
 use reprsim_base::Stream;
-use reprsim_models::{InputShape, ModelConfig, ModelShape, Network, Pass};
+use reprsim_models::{InputShape, ModelConfig, ModelShape, Network};
 
-use crate::batches::{Draws, Passes, Streams, Windows};
-use crate::clip::clip;
+use crate::batches::{Batches, Streams};
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
 use crate::history::{EPOCH_SCHEMA, Epoch};
 use crate::initial::Initial;
+use crate::learner::Learner;
 use crate::schedule;
 use crate::snapshot::{Progress, Resume};
-use crate::sums::Sums;
-use crate::supply::{Drawn, Supply};
+use crate::supply::Supply;
 use crate::task::TaskConfig;
-use crate::validation::{HeldOut, held_out_loss};
+use crate::validation::HeldOut;
 
 /// What one model is trained on.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +57,7 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn shape(&self) -> ModelShape {
+    pub(crate) fn shape(&self) -> ModelShape {
         ModelShape {
             input: self.set.supply.shape(),
             classes: self.set.classes,
@@ -93,40 +90,24 @@ pub fn train(
     on_epoch: &mut dyn FnMut(&Epoch),
 ) -> Result<Network, TrainError> {
     let streams = Streams::of(job.stream);
-    let network = initial_network(job, &device.clone().autodiff())?;
-    let start = Progress::new(network, job.config.optimizer.build());
+    let mut learner = Learner::new(job, &streams, device)?;
     let mut progress = match &job.resume {
-        Some(resume) => resume.load(start),
-        None => start,
+        Some(resume) => resume.load(&mut learner).unwrap_or_default(),
+        None => Progress::default(),
     };
     progress.history.iter().for_each(&mut *on_epoch);
 
-    let mut batches = Batches::new(job, &streams, device);
-    let course = Course::new(job.config, &batches);
-    let mut sums = Sums::from_kept(&progress.sums, device);
+    let course = Course::new(job.config, learner.batches());
     let (mut saved, mut reported, mut seen) = (Instant::now(), Instant::now(), 0);
     while progress.step < course.steps && !progress.is_over(job.config) {
         let step = progress.step;
-        let before = sums.seen;
-        let mut gradients = gradients(
-            job,
-            &progress.network,
-            &mut batches,
-            &streams,
-            step,
-            &mut sums,
-        )?;
-        seen += sums.seen - before;
-        if let Some(norm) = job.config.clip {
-            clip(&progress.network, &mut gradients, norm);
-        }
         let lr =
             job.config.optimizer.lr() * schedule::factor(&job.config.schedule, step, course.steps);
-        progress.network = progress.optimizer.step(lr, progress.network, gradients);
+        seen += learner.step(step, lr)?;
         progress.step += 1;
 
         if course.reports_at(progress.step) {
-            let means = sums.means()?;
+            let means = learner.sums()?.means();
             let seconds = reported
                 .elapsed()
                 .max(Duration::from_nanos(1))
@@ -134,9 +115,7 @@ pub fn train(
             let number = progress.history.len() + 1;
             let validation_loss = match (&job.config.evaluate, job.set.held_out) {
                 (Some(_), Some(held_out)) if course.evaluates_at(number, progress.step) => {
-                    let network = progress.network.valid();
-                    let batch = job.config.batch;
-                    Some(held_out_loss(&network, job.task, held_out, batch)?)
+                    Some(learner.held_out_loss(held_out)?)
                 }
                 _ => None,
             };
@@ -152,7 +131,7 @@ pub fn train(
                 });
             }
             let rate = seen as f64 / seconds;
-            progress.report(Epoch {
+            let is_best = progress.report(Epoch {
                 schema: EPOCH_SCHEMA,
                 epoch: number,
                 step: progress.step,
@@ -166,54 +145,27 @@ pub fn train(
                     InputShape::Image { .. } => None,
                 },
             });
+            if is_best {
+                progress.best = Some(learner.network()?);
+            }
             if let Some(epoch) = progress.history.last() {
                 on_epoch(epoch);
             }
-            sums.clear();
+            learner.clear_sums();
             (reported, seen) = (Instant::now(), 0);
         }
         if let Some(resume) = &job.resume
             && progress.step < course.steps
             && saved.elapsed() >= resume.every
         {
-            progress.sums = sums.keep()?;
-            resume.save(&progress)?;
+            resume.save(&progress, &mut learner)?;
             saved = Instant::now();
         }
     }
-    Ok(progress.into_best())
-}
-
-/// The gradients of one step. (The place of mixed precision: the model's answer in a
-/// narrower type, its loss scaled, the gradients brought back.)
-fn gradients(
-    job: &Job<'_>,
-    network: &Network,
-    batches: &mut Batches<'_>,
-    streams: &Streams,
-    step: usize,
-    sums: &mut Sums,
-) -> Result<GradientsParams, TrainError> {
-    let mut draws = streams.at(step);
-    let sizes = batches.sizes(step);
-    let all: usize = sizes.iter().sum();
-    let mut accumulated = GradientsAccumulator::new();
-    for (i, &size) in sizes.iter().enumerate() {
-        let drawn = batches.draw(step, i, &mut draws).autodiff();
-        let batch = job.task.batch(drawn, &mut draws.noise)?;
-        let dropout = draws.dropout(job.config.dropout);
-        let mut pass = Pass::training(dropout, &mut draws.noise);
-        let output = network.output(batch.input, &mut pass)?;
-        let loss = job.task.loss(output, batch.target)?;
-        sums.add(&loss, size);
-        let share = loss.share(size, all);
-        let gradients = GradientsParams::from_grads(share.backward(), network);
-        if sizes.len() == 1 {
-            return Ok(gradients);
-        }
-        accumulated.accumulate(network, gradients);
+    match progress.best {
+        Some(best) => Ok(best),
+        None => learner.network(),
     }
-    Ok(accumulated.grads())
 }
 
 /// How long a training is and when it says something.
@@ -252,72 +204,5 @@ impl Course {
 
     fn evaluates_at(&self, line: usize, step: usize) -> bool {
         line.is_multiple_of(self.evaluate) || step == self.steps
-    }
-}
-
-/// Where batches come from.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one a training, on the stack"
-)]
-enum Batches<'a> {
-    Passes(Passes<'a>),
-    Windows {
-        windows: Windows<'a>,
-        batch: usize,
-        accumulate: usize,
-    },
-}
-
-impl<'a> Batches<'a> {
-    fn new(job: &'a Job<'_>, streams: &'a Streams, device: &'a Device) -> Self {
-        let TrainingSet {
-            supply,
-            indices,
-            labels,
-            ..
-        } = job.set;
-        match supply.shape() {
-            InputShape::Image { .. } => Self::Passes(Passes::new(
-                supply,
-                indices,
-                labels,
-                job.config,
-                &streams.order,
-            )),
-            InputShape::Tokens { window, .. } => Self::Windows {
-                windows: Windows {
-                    dataset: supply.dataset(),
-                    chunks: indices,
-                    window,
-                    device,
-                },
-                batch: job.config.batch,
-                accumulate: job.config.accumulate.max(1),
-            },
-        }
-    }
-
-    /// Samples in each batch of a step.
-    fn sizes(&self, step: usize) -> Vec<usize> {
-        match self {
-            Self::Passes(passes) => passes.ranges(step).iter().map(|r| r.len()).collect(),
-            Self::Windows {
-                batch, accumulate, ..
-            } => vec![*batch; *accumulate],
-        }
-    }
-
-    /// The `i`-th batch of a step; to be called in order.
-    fn draw(&mut self, step: usize, i: usize, draws: &mut Draws) -> Drawn {
-        match self {
-            Self::Passes(passes) => {
-                let range = passes.ranges(step)[i].clone();
-                passes.draw(step, range, draws)
-            }
-            Self::Windows { windows, batch, .. } => {
-                Drawn::Windows(windows.draw(*batch, &mut draws.order))
-            }
-        }
     }
 }

@@ -46,5 +46,5 @@ pub fn held_out_loss(
         let output = network.output(batch.input, &mut Pass::inference())?;
         sums.add(&task.loss(output, batch.target)?, count);
     }
-    Ok(sums.means()?.loss)
+    Ok(sums.keep()?.means().loss)
 }

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Device, Tensor};
-use reprsim_kernels::{Scaling, batch_norm, batch_norm_train};
+use reprsim_kernels::{Scaling, batch_norm, batch_norm_train, is_training};
 
 const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
@@ -12,7 +12,8 @@ const MOMENTUM: f64 = 0.1;
 /// Differs from burn's own in one thing: the running variance is the unbiased one
 /// (divided by m - 1 for m values a channel), as PyTorch keeps it, so that a model
 /// trained here answers there as it does here. On a device with automatic
-/// differentiation it normalises with the batch, else with the running statistics.
+/// differentiation, and while its training is recorded, it normalises with the batch, else
+/// with the running statistics.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     gamma: Param<Tensor<1>>,
@@ -50,7 +51,7 @@ impl BatchNorm {
             epsilon: EPSILON,
             relu,
         };
-        if !device.is_autodiff() {
+        if !is_training(&device) {
             let mean = self.running_mean.value().to_device(&device);
             let variance = self.running_var.value().to_device(&device);
             return batch_norm(input, scaling, mean, variance);

@@ -50,6 +50,11 @@ impl Streams {
 impl Draws {
     /// The dropout of the step's next batch.
     pub fn dropout(&mut self, rate: f64) -> Dropout {
-        Dropout::new(rate, self.masks.random())
+        Dropout::new(rate, self.seed())
+    }
+
+    /// The seed of the masks of the step's next batch.
+    pub fn seed(&mut self) -> u32 {
+        self.masks.random()
     }
 }

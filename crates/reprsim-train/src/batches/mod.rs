@@ -3,8 +3,10 @@
 
 mod draws;
 mod passes;
+mod source;
 mod windows;
 
 pub(crate) use draws::{Draws, Streams};
 pub(crate) use passes::Passes;
+pub(crate) use source::Batches;
 pub(crate) use windows::Windows;

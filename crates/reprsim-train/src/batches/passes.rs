@@ -26,8 +26,9 @@ pub(crate) struct Passes<'a> {
     order: Vec<usize>,
     /// The pass that `order` is of, from 1; 0 before the first.
     pass: usize,
-    /// Indices in that order, and with their labels on the device.
+    /// Indices and labels in that order, and both on the device.
     places: Vec<u32>,
+    ordered_labels: Vec<u32>,
     on_device: Option<[Tensor<1, Int>; 2]>,
 }
 
@@ -57,6 +58,7 @@ impl<'a> Passes<'a> {
             order: (0..n).collect(),
             pass: 0,
             places: vec![],
+            ordered_labels: vec![],
             on_device: None,
         }
     }
@@ -94,11 +96,17 @@ impl<'a> Passes<'a> {
         Drawn::Images(self.supply.normalize(images), labels.slice([range]))
     }
 
-    /// Indices and labels in the order of pass `pass`. Each order is shuffled from the one
-    /// before, so that a training that goes on shuffles as often as it would have.
-    fn order_of(&mut self, pass: usize) -> [Tensor<1, Int>; 2] {
-        if let (Some(there), true) = (&self.on_device, self.pass == pass) {
-            return there.clone();
+    /// Indices and labels of the samples at `range` of the pass that step `step` is in.
+    pub fn host(&mut self, step: usize, range: Range<usize>) -> [&[u32]; 2] {
+        self.go_to(step / self.steps().max(1) + 1);
+        [&self.places[range.clone()], &self.ordered_labels[range]]
+    }
+
+    /// Orders the samples for pass `pass`. Each order is shuffled from the one before, so that
+    /// a training that goes on shuffles as often as it would have.
+    fn go_to(&mut self, pass: usize) {
+        if self.pass >= pass {
+            return;
         }
         while self.pass < pass {
             self.pass += 1;
@@ -106,14 +114,22 @@ impl<'a> Passes<'a> {
             self.order.shuffle(rng);
         }
         let ordered = |values: &[u32]| self.order.iter().map(|&i| values[i]).collect::<Vec<_>>();
+        let (places, labels) = (ordered(self.indices), ordered(self.labels));
+        (self.places, self.ordered_labels, self.on_device) = (places, labels, None);
+    }
+
+    /// Indices and labels in the order of pass `pass`, on the device.
+    fn order_of(&mut self, pass: usize) -> [Tensor<1, Int>; 2] {
+        self.go_to(pass);
+        if let Some(there) = &self.on_device {
+            return there.clone();
+        }
         let upload = |values: &[u32]| -> Tensor<1, Int> {
             let values: Vec<i32> = values.iter().map(|&v| v as i32).collect();
             let count = values.len();
             Tensor::from_data(TensorData::new(values, [count]), self.supply.device())
         };
-        let (places, labels) = (ordered(self.indices), ordered(self.labels));
-        let both = [upload(&places), upload(&labels)];
-        self.places = places;
+        let both = [upload(&self.places), upload(&self.ordered_labels)];
         self.on_device = Some(both.clone());
         both
     }

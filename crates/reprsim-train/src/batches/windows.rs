@@ -18,6 +18,13 @@ impl Windows<'_> {
     /// `batch` windows of `window + 1` tokens; each from a chunk drawn at random, at a place
     /// drawn at random, and never across the chunk's end.
     pub fn draw(&self, batch: usize, rng: &mut impl Rng) -> Tensor<2, Int> {
+        let values = self.tokens(batch, rng);
+        let data = TensorData::new(values, [batch, self.window + 1]);
+        Tensor::from_data(data, self.device)
+    }
+
+    /// The same tokens on the host.
+    pub fn tokens(&self, batch: usize, rng: &mut impl Rng) -> Vec<i32> {
         let window = self.window;
         let mut values = Vec::with_capacity(batch * (window + 1));
         for _ in 0..batch {
@@ -27,7 +34,7 @@ impl Windows<'_> {
             let tokens = &tokens[start..start + window + 1];
             values.extend(tokens.iter().map(|&token| i32::from(token)));
         }
-        Tensor::from_data(TensorData::new(values, [batch, window + 1]), self.device)
+        values
     }
 }
 

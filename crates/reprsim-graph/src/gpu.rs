@@ -1,0 +1,187 @@
+//! A GPU through wgpu: opened once a process, its pipelines compiled side by side.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use burn::tensor::Device;
+
+use crate::error::GraphError;
+use crate::program::{Dispatch, Program};
+
+/// A GPU that is open.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) layout: wgpu::PipelineLayout,
+    pub(crate) bindings: wgpu::BindGroupLayout,
+    /// Its name.
+    pub name: String,
+    /// What went wrong since it was opened.
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+/// Bytes of the array in which all of a model's data lie, at least; a device that allows less
+/// is not used.
+const LEAST: u64 = 1 << 26;
+
+impl Gpu {
+    /// The GPU of this process: the first real one, else a software one.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`] if there is none or it cannot be opened.
+    pub fn get() -> Result<Self, GraphError> {
+        static OPEN: OnceLock<Result<Gpu, String>> = OnceLock::new();
+        let open = OPEN.get_or_init(|| pollster::block_on(open()));
+        open.clone().map_err(GraphError::Gpu)
+    }
+
+    /// Whether tensors of `device` are computed by wgpu.
+    pub fn computes(device: &Device) -> bool {
+        // burn's types of devices behind its dispatch are not public; their names are.
+        format!("{:?}", device.as_dispatch()).contains("Wgpu")
+    }
+
+    /// Bytes of the largest array that a kernel can be given.
+    pub fn largest_array(&self) -> u64 {
+        let limits = self.device.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+    }
+
+    /// The pipelines of a program, compiled by as many threads as there are cores; each model
+    /// has `stride` values.
+    pub(crate) fn pipelines(&self, program: &Program, stride: usize) -> Vec<wgpu::ComputePipeline> {
+        let dispatches = program.dispatches();
+        let next = Mutex::new(0);
+        let made: Vec<OnceLock<wgpu::ComputePipeline>> =
+            dispatches.iter().map(|_| OnceLock::new()).collect();
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(dispatches.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let i = match next.lock() {
+                            Ok(mut next) => {
+                                *next += 1;
+                                *next - 1
+                            }
+                            Err(_) => return,
+                        };
+                        let Some(dispatch) = dispatches.get(i) else {
+                            return;
+                        };
+                        let _ = made[i].set(self.pipeline(dispatch, stride));
+                    }
+                });
+            }
+        });
+        made.into_iter().filter_map(OnceLock::into_inner).collect()
+    }
+
+    fn pipeline(&self, dispatch: &Dispatch, stride: usize) -> wgpu::ComputePipeline {
+        let code = format!("const arena_stride: u32 = {stride}u;\n{}", dispatch.code);
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(code.into()),
+        };
+        #[expect(
+            unsafe_code,
+            reason = "every index is kept inside its array by the code that is generated, and \
+                      every loop ends; checks would cost a third of a contraction's time"
+        )]
+        // SAFETY: see the reason above.
+        let module = unsafe {
+            self.device
+                .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: Some(&self.layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &[],
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        })
+    }
+
+    /// What the device has complained of since it was last asked.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`] with its words.
+    pub(crate) fn check(&self) -> Result<(), GraphError> {
+        match self.trouble.lock().ok().and_then(|mut t| t.take()) {
+            Some(trouble) => Err(GraphError::Gpu(trouble)),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn open() -> Result<Gpu, String> {
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    let instance = wgpu::Instance::new(descriptor);
+    let adapters = instance.enumerate_adapters(backends).await;
+    let real = |adapter: &&wgpu::Adapter| {
+        use wgpu::DeviceType::{DiscreteGpu, IntegratedGpu, VirtualGpu};
+        let kind = adapter.get_info().device_type;
+        matches!(kind, DiscreteGpu | IntegratedGpu | VirtualGpu)
+    };
+    let adapter = (adapters.iter().find(real))
+        .or(adapters.first())
+        .ok_or("no GPU was found")?;
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    if limits.max_storage_buffer_binding_size < LEAST {
+        return Err(format!("{} allows only small arrays", info.name));
+    }
+    let (device, queue) = adapter
+        .request_device(&wgpu::DeviceDescriptor {
+            required_limits: limits,
+            ..Default::default()
+        })
+        .await
+        .map_err(|error| format!("{}: {error}", info.name))?;
+    let trouble = Arc::new(Mutex::new(None));
+    let note = trouble.clone();
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        if let Ok(mut trouble) = note.lock() {
+            trouble.get_or_insert_with(|| error.to_string());
+        }
+    }));
+    let note = trouble.clone();
+    device.set_device_lost_callback(move |_, message| {
+        if let Ok(mut trouble) = note.lock() {
+            *trouble = Some(format!("the GPU was lost: {message}"));
+        }
+    });
+    let entry = |binding: u32, read_only: bool, dynamic: bool| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Storage { read_only },
+            has_dynamic_offset: dynamic,
+            min_binding_size: None,
+        },
+        count: None,
+    };
+    let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: None,
+        entries: &[entry(0, false, false), entry(1, true, false), entry(2, true, true)],
+    });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: None,
+        bind_group_layouts: &[Some(&bindings)],
+        immediate_size: 0,
+    });
+    Ok(Gpu {
+        device,
+        queue,
+        layout,
+        bindings,
+        name: info.name,
+        trouble,
+    })
+}

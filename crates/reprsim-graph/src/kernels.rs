@@ -1,0 +1,416 @@
+//! The code of a kernel: a function of a workgroup's number.
+
+use crate::emit::{Block, Source, number};
+use crate::fuse::{Kernel, Kind};
+use crate::graph::{Id, Op, Reduction, View, size};
+use crate::index::Index;
+
+/// Threads of a workgroup.
+pub(crate) const THREADS: usize = 256;
+/// Threads along each side of a tile of a contraction.
+const SIDE: usize = 16;
+/// Products of each step of a tile.
+const DEPTH: usize = 16;
+
+/// A kernel's function.
+pub(crate) struct Code {
+    pub text: String,
+    /// Workgroups.
+    pub groups: usize,
+    /// Values of memory that a workgroup shares.
+    pub shared: usize,
+    /// Multiplications and additions.
+    pub work: u64,
+}
+
+/// The code of a kernel, as a function of this name.
+pub(crate) fn code(source: Source<'_>, name: &str) -> Code {
+    let kernel = &source.fused.kernels[source.kernel];
+    let written = match &kernel.kind {
+        Kind::Map => map(source, kernel),
+        Kind::Rows(axes) => rows(source, kernel, axes),
+        Kind::Contract(id) => contraction(source, kernel, *id),
+    };
+    Code {
+        text: format!(
+            "fn {name}(group: u32, t: u32, base: u32, fed: u32) {{\n{}\n}}\n",
+            written.text
+        ),
+        ..written
+    }
+}
+
+/// The nodes that others read, or that are outputs.
+fn stored(source: Source<'_>, ids: &[Id]) -> Vec<Id> {
+    let is_stored = |id: &Id| !source.layout.stores(*id).is_empty();
+    ids.iter().copied().filter(is_stored).collect()
+}
+
+fn map(source: Source<'_>, kernel: &Kernel) -> Code {
+    let count = size(&kernel.space);
+    let mut block = Block::new(source, "v");
+    let index = block.unravel(&Index::of("i"), &kernel.space);
+    for id in stored(source, &kernel.kept) {
+        let value = block.value(id, &index);
+        block.store(id, &index, &value);
+    }
+    Code {
+        text: format!(
+            "let i = group * {THREADS}u + t;\nif (i < {count}u) {{\n{}\n}}",
+            block.lines.join("\n")
+        ),
+        groups: count.div_ceil(THREADS),
+        shared: 0,
+        work: (count * kernel.kept.len()) as u64,
+    }
+}
+
+/// What a reduction begins with, and how two values become one.
+fn reducing(reduction: Reduction) -> (f32, fn(&str, &str) -> String) {
+    match reduction {
+        Reduction::Sum => (0.0, |a, b| format!("{a} + {b}")),
+        Reduction::Max => (f32::MIN, |a, b| format!("max({a}, {b})")),
+        Reduction::Min => (f32::MAX, |a, b| format!("min({a}, {b})")),
+    }
+}
+
+fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
+    let graph = source.graph;
+    let space = &kernel.space;
+    let row_shape = kernel.row_shape();
+    let inner_shape: Vec<usize> = (0..space.len())
+        .map(|d| if axes.contains(&d) { space[d] } else { 1 })
+        .collect();
+    let (count, length) = (size(&row_shape), size(&inner_shape));
+    // Threads of a row: each takes four values or more.
+    let lanes = match length {
+        0..=16 => 1,
+        _ => (length / 4).next_power_of_two().clamp(4, THREADS),
+    };
+    let per_group = THREADS / lanes;
+
+    let mut outer = Block::new(source, "r");
+    outer.line(format!("let row = group * {per_group}u + t / {lanes}u;"));
+    outer.line(format!("let lane = t % {lanes}u;"));
+    outer.line(format!("let alive = row < {count}u;"));
+    let row_index = outer.unravel(&Index::of("row"), &row_shape);
+    // The index of a row's i-th value.
+    let at = |block: &mut Block<'_>, row_index: &[Index]| -> Vec<Index> {
+        let inner = block.unravel(&Index::of("i"), &inner_shape);
+        (0..space.len())
+            .map(|d| match axes.contains(&d) {
+                true => inner[d].clone(),
+                false => row_index[d].clone(),
+            })
+            .collect()
+    };
+
+    let mut shared = 0;
+    for (phase, reductions) in phases(source, kernel).into_iter().enumerate() {
+        let mut body = outer.inner(&format!("p{phase}_"));
+        let index = at(&mut body, &row_index);
+        let mut names = vec![];
+        for &id in &reductions {
+            let Op::Reduce(reduction, of, _) = graph.op(id) else {
+                unreachable!("a row's reductions")
+            };
+            let (start, combine) = reducing(*reduction);
+            let name = format!("a{id}");
+            outer.line(format!("var {name} = {};", number(start)));
+            let value = body.value(*of, &index);
+            body.line(format!("{name} = {};", combine(&name, &value)));
+            names.push((id, name, combine));
+        }
+        outer.line("if (alive) {");
+        outer.line(format!("for (var i = lane; i < {length}u; i += {lanes}u) {{"));
+        outer.lines.append(&mut body.lines);
+        outer.line("}\n}");
+        if lanes > 1 {
+            shared = shared.max(THREADS * names.len());
+            for (slot, (_, name, _)) in names.iter().enumerate() {
+                outer.line(format!("tile[{}u + t] = {name};", slot * THREADS));
+            }
+            outer.line("workgroupBarrier();");
+            let mut half = lanes / 2;
+            while half > 0 {
+                outer.line(format!("if (lane < {half}u) {{"));
+                for (slot, (_, _, combine)) in names.iter().enumerate() {
+                    let place = |shift: usize| format!("tile[{}u + t]", slot * THREADS + shift);
+                    let both = combine(&place(0), &place(half));
+                    outer.line(format!("{} = {both};", place(0)));
+                }
+                outer.line("}\nworkgroupBarrier();");
+                half /= 2;
+            }
+        }
+        for (slot, (id, name, _)) in names.iter().enumerate() {
+            let bound = format!("b{id}");
+            match lanes {
+                1 => outer.line(format!("let {bound} = {name};")),
+                _ => outer.line(format!("let {bound} = tile[{}u + t - lane];", slot * THREADS)),
+            }
+            outer.bind(*id, &bound);
+        }
+        if lanes > 1 {
+            outer.line("workgroupBarrier();");
+        }
+    }
+
+    // What there is one of a row.
+    let is_row = |id: &Id| graph.shape(*id) == row_shape;
+    let all: Vec<Id> = kernel.reductions.iter().chain(&kernel.kept).copied().collect();
+    let (of_rows, of_values): (Vec<Id>, Vec<Id>) = stored(source, &all).into_iter().partition(is_row);
+    let mut body = outer.inner("s");
+    for id in of_rows {
+        let value = body.value(id, &row_index);
+        body.store(id, &row_index, &value);
+    }
+    outer.line("if (alive && lane == 0u) {");
+    outer.lines.append(&mut body.lines);
+    outer.line("}");
+    if !of_values.is_empty() {
+        let mut body = outer.inner("e");
+        let index = at(&mut body, &row_index);
+        for id in of_values {
+            let value = body.value(id, &index);
+            body.store(id, &index, &value);
+        }
+        outer.line("if (alive) {");
+        outer.line(format!("for (var i = lane; i < {length}u; i += {lanes}u) {{"));
+        outer.lines.append(&mut body.lines);
+        outer.line("}\n}");
+    }
+    Code {
+        text: outer.lines.join("\n"),
+        groups: count.div_ceil(per_group),
+        shared,
+        work: (count * length * all.len()) as u64,
+    }
+}
+
+/// Reductions by how many others come before them in the same kernel.
+fn phases(source: Source<'_>, kernel: &Kernel) -> Vec<Vec<Id>> {
+    let mut found: Vec<Vec<Id>> = vec![];
+    for &id in &kernel.reductions {
+        // The last phase of which this one needs a result.
+        let mut phase = 0;
+        let mut stack = source.graph.needs(id);
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(need) = stack.pop() {
+            if !seen.insert(need) {
+                continue;
+            }
+            if kernel.reductions.contains(&need) {
+                let of = found.iter().position(|ids| ids.contains(&need)).unwrap_or(0);
+                phase = phase.max(of + 1);
+            } else if source.fused.made_by.get(&need).is_none_or(|&k| k == source.kernel) {
+                stack.extend(source.graph.needs(need));
+            }
+        }
+        if found.len() <= phase {
+            found.resize(phase + 1, vec![]);
+        }
+        found[phase].push(id);
+    }
+    found
+}
+
+/// Labels of a contraction with their sizes: those of every product of the result, of each
+/// factor alone, and those that are summed.
+struct Labels {
+    batch: Vec<u8>,
+    alone: [Vec<u8>; 2],
+    summed: Vec<u8>,
+}
+
+fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
+    let graph = source.graph;
+    let Op::Contract { of, labels } = graph.op(id) else {
+        unreachable!("a contraction's kernel")
+    };
+    let [a, b, result] = labels;
+    // The factor whose label is the last of the result is the second: neighbouring threads
+    // then write neighbouring values.
+    let swap = result.iter().rev().find(|l| !(a.contains(l) && b.contains(l)));
+    let swap = swap.is_some_and(|l| a.contains(l));
+    let (of, a, b) = match swap {
+        true => ([of[1], of[0]], b, a),
+        false => (*of, a, b),
+    };
+    let of_result = |own: &[u8], other: &[u8]| -> Vec<u8> {
+        let alone = |l: &&u8| own.contains(l) && !other.contains(l);
+        result.iter().filter(alone).copied().collect()
+    };
+    let found = Labels {
+        batch: (result.iter().copied()).filter(|l| a.contains(l) && b.contains(l)).collect(),
+        alone: [of_result(a, b), of_result(b, a)],
+        summed: a.iter().copied().filter(|l| !result.contains(l)).collect(),
+    };
+    let size_of = |label: u8| -> usize {
+        let place = |labels: &[u8], of: Id| {
+            let at = labels.iter().position(|&l| l == label)?;
+            Some(graph.shape(of)[at])
+        };
+        place(a, of[0]).or_else(|| place(b, of[1])).unwrap_or(1)
+    };
+    let sizes = |labels: &[u8]| -> Vec<usize> { labels.iter().map(|&l| size_of(l)).collect() };
+    let shapes = [&found.alone[0], &found.alone[1], &found.summed].map(|l| sizes(l));
+    let [m, n, depth] = [0, 1, 2].map(|i| size(&shapes[i]));
+    let batch_shape = sizes(&found.batch);
+    let batch = size(&batch_shape);
+
+    let side = |n: usize| if n <= 16 { 16 } else if n <= 32 { 32 } else { 64 };
+    let [mut tall, mut wide] = [side(m), side(n)];
+    // A card has more than a hundred processors: rather more, smaller tiles.
+    while tall * wide > 32 * 32 && m.div_ceil(tall) * n.div_ceil(wide) * batch < 128 {
+        match tall >= wide {
+            true => tall /= 2,
+            false => wide /= 2,
+        }
+    }
+    let (tiles_m, tiles_n) = (m.div_ceil(tall), n.div_ceil(wide));
+    let (per_m, per_n) = (tall / SIDE, wide / SIDE);
+
+    let mut outer = Block::new(source, "o");
+    outer.line(format!("let first_n = (group % {tiles_n}u) * {wide}u;"));
+    outer.line(format!("let first_m = ((group / {tiles_n}u) % {tiles_m}u) * {tall}u;"));
+    outer.line(format!("let batch = group / {}u;", tiles_m * tiles_n));
+    let batch_index = outer.unravel(&Index::of("batch"), &batch_shape);
+    outer.line(format!("let tx = t % {SIDE}u;\nlet ty = t / {SIDE}u;"));
+    for i in 0..per_m {
+        for j in 0..per_n {
+            outer.line(format!("var c{i}_{j} = 0.0;"));
+        }
+    }
+    // Both tiles one after another, each row one longer against conflicts of banks.
+    let rows = [tall + 1, wide + 1];
+    let starts = [0, rows[0] * DEPTH];
+    outer.line(format!("for (var k0 = 0u; k0 < {depth}u; k0 += {DEPTH}u) {{"));
+    for factor in [0, 1] {
+        let (names, width) = ([a, b][factor], [tall, wide][factor]);
+        let own = &found.alone[factor];
+        let mut body = outer.inner(["x", "y"][factor]);
+        // Neighbouring threads read along the factor's last dimension.
+        let along_depth = last_label(source, of[factor], names)
+            .is_some_and(|label| found.summed.contains(&label));
+        let (k, place) = match along_depth {
+            true => (format!("(e % {DEPTH}u)"), format!("(e / {DEPTH}u)")),
+            false => (format!("(e / {width}u)"), format!("(e % {width}u)")),
+        };
+        outer.line(format!(
+            "for (var e = t; e < {}u; e += {THREADS}u) {{",
+            width * DEPTH
+        ));
+        outer.line(format!("let kk = {k};\nlet ww = {place};"));
+        outer.line(format!(
+            "let k = k0 + kk;\nlet w = {} + ww;\nvar value = 0.0;",
+            ["first_m", "first_n"][factor]
+        ));
+        let limit = [m, n][factor];
+        let own_index = body.unravel(&Index::of("w"), &shapes[factor]);
+        let depth_index = body.unravel(&Index::of("k"), &shapes[2]);
+        let index: Vec<Index> = (names.iter())
+            .map(|label| {
+                let among = |labels: &[u8], index: &[Index]| {
+                    let at = labels.iter().position(|l| l == label)?;
+                    Some(index[at].clone())
+                };
+                among(own, &own_index)
+                    .or_else(|| among(&found.summed, &depth_index))
+                    .or_else(|| among(&found.batch, &batch_index))
+                    .unwrap_or(Index::Known(0))
+            })
+            .collect();
+        let value = body.value(of[factor], &index);
+        body.line(format!("value = {value};"));
+        outer.line(format!("if (k < {depth}u && w < {limit}u) {{"));
+        outer.lines.append(&mut body.lines);
+        outer.line("}");
+        outer.line(format!(
+            "tile[{}u + kk * {}u + ww] = value;\n}}",
+            starts[factor], rows[factor]
+        ));
+    }
+    outer.line("workgroupBarrier();");
+    outer.line(format!("for (var kk = 0u; kk < {DEPTH}u; kk++) {{"));
+    for i in 0..per_m {
+        let shift = i * SIDE;
+        outer.line(format!("let a{i} = tile[kk * {}u + ty + {shift}u];", rows[0]));
+    }
+    for j in 0..per_n {
+        let shift = starts[1] + j * SIDE;
+        outer.line(format!("let b{j} = tile[kk * {}u + tx + {shift}u];", rows[1]));
+    }
+    for i in 0..per_m {
+        for j in 0..per_n {
+            outer.line(format!("c{i}_{j} = fma(a{i}, b{j}, c{i}_{j});"));
+        }
+    }
+    outer.line("}\nworkgroupBarrier();\n}");
+
+    // The results go through shared memory, so that the code after them is written once.
+    for i in 0..per_m {
+        for j in 0..per_n {
+            outer.line(format!(
+                "tile[(ty + {}u) * {wide}u + tx + {}u] = c{i}_{j};",
+                i * SIDE,
+                j * SIDE
+            ));
+        }
+    }
+    outer.line("workgroupBarrier();");
+    outer.line(format!(
+        "for (var e = t; e < {}u; e += {THREADS}u) {{",
+        tall * wide
+    ));
+    outer.line(format!(
+        "let m = first_m + e / {wide}u;\nlet n = first_n + e % {wide}u;"
+    ));
+    outer.line(format!("if (m < {m}u && n < {n}u) {{\nlet sum = tile[e];"));
+    let mut body = outer.inner("z");
+    body.bind(id, "sum");
+    let index_m = body.unravel(&Index::of("m"), &shapes[0]);
+    let index_n = body.unravel(&Index::of("n"), &shapes[1]);
+    let index: Vec<Index> = (result.iter())
+        .map(|label| {
+            let among = |labels: &[u8], index: &[Index]| {
+                let at = labels.iter().position(|l| l == label)?;
+                Some(index[at].clone())
+            };
+            among(&found.alone[0], &index_m)
+                .or_else(|| among(&found.alone[1], &index_n))
+                .or_else(|| among(&found.batch, &batch_index))
+                .unwrap_or(Index::Known(0))
+        })
+        .collect();
+    let all: Vec<Id> = std::iter::once(id).chain(kernel.kept.iter().copied()).collect();
+    for kept in stored(source, &all) {
+        let value = body.value(kept, &index);
+        body.store(kept, &index, &value);
+    }
+    outer.lines.append(&mut body.lines);
+    outer.line("}\n}\nworkgroupBarrier();");
+    Code {
+        text: outer.lines.join("\n"),
+        groups: tiles_m * tiles_n * batch,
+        shared: (starts[1] + rows[1] * DEPTH).max(tall * wide),
+        work: 2 * (batch * m * n * depth) as u64,
+    }
+}
+
+/// The label of the dimension along which a factor's values lie next to each other.
+fn last_label(source: Source<'_>, of: Id, labels: &[u8]) -> Option<u8> {
+    let graph = source.graph;
+    match graph.op(of) {
+        // Dimensions that are permuted: the last of what is viewed.
+        Op::View(View::Permute(axes), _) => {
+            let last = axes.len() - 1;
+            let at = axes.iter().position(|&axis| axis == last)?;
+            Some(labels[at])
+        }
+        _ => {
+            let at = graph.shape(of).iter().rposition(|&n| n > 1)?;
+            Some(labels[at])
+        }
+    }
+}

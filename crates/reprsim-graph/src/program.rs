@@ -1,0 +1,369 @@
+//! A graph as the dispatches that compute it.
+
+use crate::emit::{PRELUDE, Source, number};
+use crate::fuse::{Fused, fuse};
+use crate::graph::{Graph, Id, Op, size};
+use crate::kernels::{THREADS, code};
+use crate::layout::{Layout, Shapes, Target, reads};
+
+/// What a graph computes, and from what.
+#[derive(Clone, Debug, Default)]
+pub struct Computation {
+    /// The graph.
+    pub graph: Graph,
+    /// Its results, each with where it goes.
+    pub outputs: Vec<(Id, Target)>,
+    /// Words of each feed.
+    pub feeds: Vec<usize>,
+    /// Bytes of a sample of the resident data; 0 without such data.
+    pub sample_bytes: usize,
+}
+
+/// One launch on the device.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// Its code in WGSL, with the entry point `main`.
+    pub code: String,
+    /// Workgroups along x and y.
+    pub groups: [u32; 2],
+    /// Kernels in it.
+    pub kernels: usize,
+    /// Bytes that it reads and writes, each array once.
+    pub bytes: u64,
+    /// Floating-point operations.
+    pub work: u64,
+}
+
+/// All launches of a computation, in order, and where its data lie.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(crate) dispatches: Vec<Dispatch>,
+    pub(crate) layout: Layout,
+    /// Where outputs to be read begin, and their sizes.
+    pub(crate) read: Vec<(usize, usize)>,
+}
+
+/// Workgroups along x; more go along y.
+const ROW: usize = 32768;
+
+impl Program {
+    /// Compiles a computation for models whose arrays have these sizes, with the step of an
+    /// optimiser after it, if any.
+    pub fn new(computation: &Computation, shapes: &Shapes, step: Option<&Step>) -> Self {
+        let Computation {
+            graph,
+            outputs,
+            feeds,
+            sample_bytes,
+        } = computation;
+        let ids: Vec<Id> = outputs.iter().map(|&(id, _)| id).collect();
+        let fused = fuse(graph, &ids);
+        let mut layout = Layout::of(shapes).program(graph, &fused, outputs, feeds, *sample_bytes);
+        let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
+        let mut dispatches: Vec<Dispatch> = (0..levels)
+            .map(|level| dispatch(graph, &fused, &layout, level))
+            .collect();
+        if let Some(step) = step {
+            dispatches.extend(step.dispatches(&layout));
+            // The partial sums of the gradients' norm lie at the end.
+            layout.end += PARTS;
+        }
+        let read = (outputs.iter())
+            .filter(|(_, target)| *target == Target::Read)
+            .map(|&(id, _)| (layout.place(id), size(graph.shape(id))))
+            .collect();
+        Self {
+            dispatches,
+            layout,
+            read,
+        }
+    }
+
+    /// Its launches.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// Bytes of a model that runs it.
+    pub fn bytes(&self) -> u64 {
+        4 * self.layout.end as u64
+    }
+}
+
+/// What precedes the functions of a module.
+pub(crate) fn header(shared: usize) -> String {
+    format!(
+        "@group(0) @binding(0) var<storage, read_write> arena: array<f32>;\n\
+         @group(0) @binding(1) var<storage, read> data: array<u32>;\n\
+         @group(0) @binding(2) var<storage, read> feed: array<u32>;\n\
+         var<workgroup> tile: array<f32, {}>;\n{PRELUDE}",
+        shared.max(THREADS)
+    )
+}
+
+/// How many workgroups along x and y.
+pub(crate) fn grid(groups: usize) -> [u32; 2] {
+    let x = groups.clamp(1, ROW);
+    [x as u32, groups.div_ceil(x).max(1) as u32]
+}
+
+fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, level: usize) -> Dispatch {
+    let numbers: Vec<usize> = (0..fused.kernels.len())
+        .filter(|&k| fused.kernels[k].level == level)
+        .collect();
+    let (mut functions, mut calls) = (String::new(), String::new());
+    let (mut groups, mut shared, mut work, mut bytes) = (0, 0, 0, 0);
+    for &kernel in &numbers {
+        let source = Source {
+            graph,
+            fused,
+            layout,
+            kernel,
+        };
+        let name = format!("kernel{kernel}");
+        let written = code(source, &name);
+        functions.push_str(&written.text);
+        let until = groups + written.groups;
+        let call = format!("{name}(group - {groups}u, t, base, fed);");
+        let test = if calls.is_empty() { "if" } else { " else if" };
+        calls.push_str(&format!("{test} (group < {until}u) {{ {call} }}"));
+        groups = until;
+        shared = shared.max(written.shared);
+        work += written.work;
+        bytes += 4 * touched(graph, fused, layout, kernel);
+    }
+    let code = format!(
+        "{}{functions}{}{calls}\n}}\n",
+        header(shared),
+        entry(layout)
+    );
+    Dispatch {
+        code,
+        groups: grid(groups),
+        kernels: numbers.len(),
+        bytes,
+        work,
+    }
+}
+
+/// The beginning of an entry point.
+fn entry(layout: &Layout) -> String {
+    format!(
+        "@compute @workgroup_size({THREADS})\n\
+         fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) all: vec3<u32>, \
+         @builtin(local_invocation_index) t: u32) {{\n\
+         let group = id.x + id.y * all.x;\n\
+         let base = id.z * arena_stride;\n\
+         let fed = id.z * {}u;\n",
+        layout.fed
+    )
+}
+
+/// Values that a kernel reads and writes.
+fn touched(graph: &Graph, fused: &Fused, layout: &Layout, kernel: usize) -> u64 {
+    let made = &fused.kernels[kernel];
+    let mut values: usize = reads(graph, fused, kernel)
+        .into_iter()
+        .map(|id| size(graph.shape(id)))
+        .sum();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut stack: Vec<Id> = made.reductions.iter().chain(&made.kept).copied().collect();
+    if let crate::fuse::Kind::Contract(id) = made.kind {
+        stack.push(id);
+    }
+    for &id in &stack {
+        values += layout.stores(id).len() * size(graph.shape(id));
+    }
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) || fused.made_by.get(&id).is_some_and(|&k| k != kernel) {
+            continue;
+        }
+        if let Op::Leaf(_) = graph.op(id) {
+            values += size(graph.shape(id));
+        }
+        stack.extend(graph.needs(id));
+    }
+    values as u64
+}
+
+/// An optimiser's step over all parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Which optimiser.
+    pub rule: StepRule,
+    /// The feed that holds the learning rate and what Adam divides both moments by.
+    pub rates: usize,
+    /// Whether each parameter decays.
+    pub decays: Vec<bool>,
+    /// Largest joint norm of the gradients.
+    pub clip: Option<f32>,
+}
+
+/// How parameters follow gradients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepRule {
+    /// Stochastic gradient descent.
+    Sgd {
+        /// Momentum.
+        momentum: f32,
+        /// Weight decay.
+        decay: f32,
+    },
+    /// Adam, or with decoupled decay AdamW.
+    Adam {
+        /// Share of the first moment that is kept.
+        beta_1: f32,
+        /// Share of the second moment that is kept.
+        beta_2: f32,
+        /// Added to the root of the second moment.
+        epsilon: f32,
+        /// Weight decay.
+        decay: f32,
+        /// Whether the decay shrinks the parameter itself.
+        decoupled: bool,
+    },
+}
+
+impl StepRule {
+    /// Arrays that it remembers.
+    pub fn moments(&self) -> usize {
+        match self {
+            Self::Sgd { momentum: 0.0, .. } => 0,
+            Self::Sgd { .. } => 1,
+            Self::Adam { .. } => 2,
+        }
+    }
+}
+
+/// Partial sums of the squares of gradients.
+const PARTS: usize = THREADS;
+
+impl Step {
+    fn dispatches(&self, layout: &Layout) -> Vec<Dispatch> {
+        let count = layout.count;
+        let mut found = vec![];
+        if self.clip.is_some() {
+            // The squares of the gradients in a fixed number of parts.
+            let chunk = count.div_ceil(PARTS);
+            let code = format!(
+                "{}{}var sum = 0.0;\n\
+                 let first = group * {chunk}u;\n\
+                 let end = min(first + {chunk}u, {count}u);\n\
+                 for (var i = first + t; i < end; i += {THREADS}u) {{\n\
+                 let g = arena[base + {}u + i];\nsum = fma(g, g, sum);\n}}\n\
+                 {}if (t == 0u) {{ arena[base + {}u + group] = tile[0]; }}\n}}\n",
+                header(THREADS),
+                entry(layout),
+                layout.gradients,
+                tree(),
+                layout.end,
+            );
+            found.push(Dispatch {
+                code,
+                groups: grid(PARTS),
+                kernels: 1,
+                bytes: 4 * count as u64,
+                work: 2 * count as u64,
+            });
+        }
+        let clipped = match self.clip {
+            Some(norm) => format!(
+                "var sum = arena[base + {}u + t];\n{}\
+                 let scale = min({} / (sqrt(tile[0]) + 1e-6), 1.0);\n",
+                layout.end,
+                tree(),
+                number(norm)
+            ),
+            None => "let scale = 1.0;\n".into(),
+        };
+        let places: Vec<String> = (layout.parameters.iter().zip(&self.decays))
+            .enumerate()
+            .filter(|(_, (_, decays))| **decays)
+            .map(|(i, (&start, _))| {
+                let end = layout.parameters.get(i + 1).copied().unwrap_or(count);
+                format!("(i >= {start}u && i < {end}u)")
+            })
+            .collect();
+        let decays = match places.len() {
+            0 => "false".into(),
+            n if n == self.decays.len() => "true".into(),
+            _ => places.join(" || "),
+        };
+        let at = |region: usize| format!("arena[base + {region}u + i]");
+        let (p, g) = (at(0), at(layout.gradients));
+        let (first, second) = (at(layout.moments), at(layout.moments + count));
+        let rate = |i: usize| format!("bitcast<f32>(feed[fed + {}u])", layout.feed(self.rates) + i);
+        let update = match self.rule {
+            StepRule::Sgd { momentum, decay } => {
+                let velocity = match momentum {
+                    0.0 => String::new(),
+                    _ => format!("g = g + {first} * {};\n{first} = g;\n", number(momentum)),
+                };
+                format!(
+                    "g = p * select(0.0, {}, decays) + g;\n{velocity}\
+                     {p} = p - g * {};\n",
+                    number(decay),
+                    rate(0)
+                )
+            }
+            StepRule::Adam {
+                beta_1,
+                beta_2,
+                epsilon,
+                decay,
+                decoupled,
+            } => {
+                let decay = number(decay);
+                let (penalty, keep) = match decoupled {
+                    true => (String::new(), format!("1.0 - lr * select(0.0, {decay}, decays)")),
+                    false => (
+                        format!("g = p * select(0.0, {decay}, decays) + g;\n"),
+                        "1.0".into(),
+                    ),
+                };
+                format!(
+                    "let lr = {};\n{penalty}\
+                     let m = {first} * {} + g * {};\n{first} = m;\n\
+                     let v = {second} * {} + g * g * {};\n{second} = v;\n\
+                     {p} = p * ({keep}) - lr * (m / {} / (sqrt(v / {}) + {}));\n",
+                    rate(0),
+                    number(beta_1),
+                    number(1.0 - beta_1),
+                    number(beta_2),
+                    number(1.0 - beta_2),
+                    rate(1),
+                    rate(2),
+                    number(epsilon)
+                )
+            }
+        };
+        let code = format!(
+            "{}{}{clipped}let i = group * {THREADS}u + t;\nif (i < {count}u) {{\n\
+             let decays = {decays};\nlet p = {p};\nvar g = {g} * scale;\n{update}}}\n}}\n",
+            header(THREADS),
+            entry(layout)
+        );
+        let arrays = 3 + 2 * self.rule.moments();
+        found.push(Dispatch {
+            code,
+            groups: grid(count.div_ceil(THREADS)),
+            kernels: 1,
+            bytes: 4 * (arrays * count) as u64,
+            work: 10 * count as u64,
+        });
+        found
+    }
+}
+
+/// The sum of all threads' `sum`, in a fixed order, as `tile[0]`.
+fn tree() -> String {
+    let mut lines = "tile[t] = sum;\nworkgroupBarrier();\n".to_string();
+    let mut half = THREADS / 2;
+    while half > 0 {
+        lines.push_str(&format!(
+            "if (t < {half}u) {{ tile[t] = tile[t] + tile[t + {half}u]; }}\nworkgroupBarrier();\n"
+        ));
+        half /= 2;
+    }
+    lines
+}

@@ -1,0 +1,275 @@
+//! Models in training on a GPU: their arrays, and the programs that run on them.
+
+use std::ops::Range;
+
+use crate::error::GraphError;
+use crate::gpu::Gpu;
+use crate::layout::{Layout, Shapes};
+use crate::program::{Dispatch, Program};
+
+/// Bytes of a feed that are sent at once.
+const FEED: u64 = 8 << 20;
+/// Launches that are handed to the driver together.
+const TOGETHER: usize = 2048;
+
+/// Several models of the same shapes on a GPU, with the programs that run on all of them at
+/// once.
+#[derive(Debug)]
+pub struct Session {
+    gpu: Gpu,
+    layout: Layout,
+    arena: wgpu::Buffer,
+    /// Values of a model.
+    stride: usize,
+    models: usize,
+    programs: Vec<Ready>,
+    data: wgpu::Buffer,
+}
+
+/// A program whose pipelines are compiled.
+#[derive(Debug)]
+struct Ready {
+    program: Program,
+    pipelines: Vec<wgpu::ComputePipeline>,
+    feed: wgpu::Buffer,
+    bindings: wgpu::BindGroup,
+    /// Steps that the feed has room for.
+    steps: usize,
+}
+
+/// A region of a model's memory. Arrays begin at borders of four values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Region {
+    /// All parameters.
+    Parameters,
+    /// A parameter.
+    Parameter(usize),
+    /// The gradients of all parameters, laid out as these.
+    Gradients,
+    /// All that the optimiser remembers.
+    Moments,
+    /// All that a model keeps beside parameters.
+    States,
+    /// An array of it.
+    State(usize),
+}
+
+impl Session {
+    /// `models` models of these shapes, all zero but for constants, and the data whose samples
+    /// programs read.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`] if the device refuses, [`GraphError::Memory`] if it does not allow
+    /// arrays of that size.
+    pub fn new(
+        gpu: &Gpu,
+        shapes: &Shapes,
+        models: usize,
+        programs: Vec<Program>,
+        data: &[u32],
+    ) -> Result<Self, GraphError> {
+        let layout = Layout::of(shapes);
+        let ends = programs.iter().map(|p| p.layout.end);
+        let stride = ends.max().unwrap_or(layout.end).max(4);
+        let largest = gpu.largest_array();
+        for needed in [4 * (stride * models) as u64, 4 * data.len() as u64] {
+            if needed > largest {
+                return Err(GraphError::Memory { needed, largest });
+            }
+        }
+        let buffer = |size: u64, usage| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: size.max(256),
+                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | usage,
+                mapped_at_creation: false,
+            })
+        };
+        let arena = buffer(4 * (stride * models) as u64, wgpu::BufferUsages::COPY_SRC);
+        let resident = buffer(4 * data.len() as u64, wgpu::BufferUsages::empty());
+        gpu.queue.write_buffer(&resident, 0, bytemuck::cast_slice(data));
+        let programs = programs
+            .into_iter()
+            .map(|program| {
+                let pipelines = gpu.pipelines(&program, stride);
+                let step = 4 * (program.layout.fed * models) as u64;
+                let steps = (FEED / step).clamp(1, 1024);
+                let feed = buffer(step * steps, wgpu::BufferUsages::empty());
+                let window = wgpu::BufferBinding {
+                    buffer: &feed,
+                    offset: 0,
+                    size: wgpu::BufferSize::new(step),
+                };
+                let entry = |binding, resource| wgpu::BindGroupEntry { binding, resource };
+                let bindings = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: None,
+                    layout: &gpu.bindings,
+                    entries: &[
+                        entry(0, arena.as_entire_binding()),
+                        entry(1, resident.as_entire_binding()),
+                        entry(2, wgpu::BindingResource::Buffer(window)),
+                    ],
+                });
+                Ready {
+                    program,
+                    pipelines,
+                    feed,
+                    bindings,
+                    steps: steps as usize,
+                }
+            })
+            .collect();
+        gpu.check()?;
+        let session = Self {
+            gpu: gpu.clone(),
+            layout,
+            arena,
+            stride,
+            models,
+            programs,
+            data: resident,
+        };
+        for model in 0..models {
+            for (constant, values) in session.layout.constants.iter().zip(&shapes.constants) {
+                session.write_at(model, *constant, values);
+            }
+        }
+        Ok(session)
+    }
+
+    /// The launches of a program.
+    pub fn dispatches(&self, program: usize) -> &[Dispatch] {
+        self.programs[program].program.dispatches()
+    }
+
+    /// Words of a step's feed of one model.
+    pub fn fed(&self, program: usize) -> usize {
+        self.programs[program].program.layout.fed
+    }
+
+    /// Where a feed lies in them.
+    pub fn feed_place(&self, program: usize, feed: usize) -> usize {
+        self.programs[program].program.layout.feed(feed)
+    }
+
+    /// Bytes of all models and their data.
+    pub fn bytes(&self) -> u64 {
+        self.arena.size() + self.data.size()
+    }
+
+    /// Runs a program once for each step of `feed`, which holds the words of every model one
+    /// after another; returns before the device has done it.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`] if the device has refused something before.
+    pub fn run(&self, program: usize, feed: &[u32]) -> Result<(), GraphError> {
+        let ready = &self.programs[program];
+        let step = ready.program.layout.fed * self.models;
+        let together = (TOGETHER / ready.pipelines.len().max(1)).clamp(1, ready.steps);
+        let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
+        for words in feed.chunks(step * together) {
+            self.gpu.queue.write_buffer(&ready.feed, 0, bytemuck::cast_slice(words));
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                for i in 0..words.len() / step {
+                    pass.set_bind_group(0, &ready.bindings, &[(4 * i * step) as u32]);
+                    for (pipeline, [x, y]) in ready.pipelines.iter().zip(&groups) {
+                        pass.set_pipeline(pipeline);
+                        pass.dispatch_workgroups(*x, *y, self.models as u32);
+                    }
+                }
+            }
+            self.gpu.queue.submit([encoder.finish()]);
+        }
+        self.gpu.check()
+    }
+
+    fn range(&self, region: Region) -> Range<usize> {
+        let Layout {
+            parameters,
+            states,
+            count,
+            gradients,
+            moments,
+            ..
+        } = &self.layout;
+        let end = |places: &[usize], i: usize, end: usize| places.get(i + 1).copied().unwrap_or(end);
+        let constants = self.layout.constants.first().copied();
+        let after_states = constants.unwrap_or(self.layout.free);
+        match region {
+            Region::Parameters => 0..*count,
+            Region::Parameter(i) => parameters[i]..end(parameters, i, *count),
+            Region::Gradients => *gradients..gradients + count,
+            Region::Moments => {
+                let first = states.first().or(self.layout.constants.first());
+                *moments..first.copied().unwrap_or(self.layout.free)
+            }
+            Region::States => states.first().copied().unwrap_or(after_states)..after_states,
+            Region::State(i) => states[i]..end(states, i, after_states),
+        }
+    }
+
+    /// Values of a region.
+    pub fn length(&self, region: Region) -> usize {
+        self.range(region).len()
+    }
+
+    /// Where an array of a region begins in what is read of the whole region.
+    pub fn offset(&self, array: Region) -> usize {
+        let whole = match array {
+            Region::State(_) => Region::States,
+            _ => Region::Parameters,
+        };
+        self.range(array).start - self.range(whole).start
+    }
+
+    fn write_at(&self, model: usize, at: usize, values: &[f32]) {
+        let place = 4 * (model * self.stride + at) as u64;
+        self.gpu.queue.write_buffer(&self.arena, place, bytemuck::cast_slice(values));
+    }
+
+    /// Writes values of a model.
+    pub fn write(&self, model: usize, region: Region, values: &[f32]) {
+        self.write_at(model, self.range(region).start, values);
+    }
+
+    /// Reads a region of a model, when all that was run is done.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`].
+    pub fn read(&self, model: usize, region: Region) -> Result<Vec<f32>, GraphError> {
+        let range = self.range(region);
+        self.read_at(model, range.start, range.len())
+    }
+
+    /// Reads the `i`-th of a program's outputs that are read back.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`].
+    pub fn output(&self, model: usize, program: usize, i: usize) -> Result<Vec<f32>, GraphError> {
+        let (at, count) = self.programs[program].program.read[i];
+        self.read_at(model, at, count)
+    }
+
+    fn read_at(&self, model: usize, at: usize, count: usize) -> Result<Vec<f32>, GraphError> {
+        let size = 4 * count as u64;
+        let staging = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: size.max(4),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let place = 4 * (model * self.stride + at) as u64;
+        encoder.copy_buffer_to_buffer(&self.arena, place, &staging, 0, size);
+        self.gpu.queue.submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
+        let failed = |error: &dyn std::fmt::Display| GraphError::Gpu(error.to_string());
+        let polled = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        self.gpu.check()?;
+        polled.map_err(|error| failed(&error))?;
+        let view = staging.slice(..).get_mapped_range().map_err(|error| failed(&error))?;
+        Ok(bytemuck::cast_slice(&view[..size as usize]).to_vec())
+    }
+}

@@ -1,0 +1,113 @@
+//! A model in training, whoever computes its steps.
+
+use std::error::Error;
+
+use burn::tensor::Device;
+use reprsim_graph::Dispatch;
+use reprsim_models::Network;
+
+use super::eager::Eager;
+#[cfg(feature = "wgpu")]
+use super::recorded::Recorded;
+use crate::batches::{Batches, Streams};
+use crate::error::TrainError;
+use crate::sums::Kept;
+use crate::train::Job;
+use crate::validation::HeldOut;
+
+/// What a snapshot keeps of a learner, by name.
+pub(crate) type Parts = Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error + Send + Sync>>;
+
+/// A model in training.
+#[expect(clippy::large_enum_variant, reason = "there is one a training")]
+pub(crate) enum Learner<'a> {
+    /// burn computes each operation: the CPU, and whatever cannot be recorded.
+    Eager(Eager<'a>),
+    /// Its step was recorded and is replayed on a GPU.
+    #[cfg(feature = "wgpu")]
+    Recorded(Recorded<'a>),
+}
+
+macro_rules! either {
+    ($self:expr, $learner:ident => $value:expr) => {
+        match $self {
+            Learner::Eager($learner) => $value,
+            #[cfg(feature = "wgpu")]
+            Learner::Recorded($learner) => $value,
+        }
+    };
+}
+
+impl<'a> Learner<'a> {
+    /// The model of a training as it begins.
+    ///
+    /// # Errors
+    /// Those of building it and of its device.
+    pub fn new(
+        job: &'a Job<'a>,
+        streams: &'a Streams,
+        device: &'a Device,
+    ) -> Result<Self, TrainError> {
+        #[cfg(feature = "wgpu")]
+        if let Some(recorded) = Recorded::new(job, streams, device)? {
+            return Ok(Self::Recorded(recorded));
+        }
+        Ok(Self::Eager(Eager::new(job, streams, device)?))
+    }
+
+    pub fn batches(&self) -> &Batches<'a> {
+        either!(self, learner => &learner.batches)
+    }
+
+    /// Takes step `step` (from 0) and returns how many samples it was of.
+    pub fn step(&mut self, step: usize, lr: f64) -> Result<usize, TrainError> {
+        either!(self, learner => learner.step(step, lr))
+    }
+
+    /// Losses and metrics since they were last cleared.
+    pub fn sums(&mut self) -> Result<Kept, TrainError> {
+        either!(self, learner => learner.sums())
+    }
+
+    pub fn clear_sums(&mut self) {
+        either!(self, learner => learner.clear_sums());
+    }
+
+    /// The mean loss of a held-out sample.
+    pub fn held_out_loss(&mut self, held_out: HeldOut<'_>) -> Result<f64, TrainError> {
+        either!(self, learner => learner.held_out_loss(held_out))
+    }
+
+    /// The model as it is now, ready for inference.
+    pub fn network(&mut self) -> Result<Network, TrainError> {
+        match self {
+            Self::Eager(learner) => Ok(learner.network()),
+            #[cfg(feature = "wgpu")]
+            Self::Recorded(learner) => learner.network(),
+        }
+    }
+
+    pub fn parts(&mut self) -> Parts {
+        either!(self, learner => learner.parts())
+    }
+
+    /// Goes on from the parts of a snapshot; `None`, and nothing is changed, if one is missing
+    /// or cannot be read.
+    pub fn restore(&mut self, part: &dyn Fn(&str) -> Option<Vec<u8>>, sums: &Kept) -> Option<()> {
+        either!(self, learner => learner.restore(part, sums))
+    }
+}
+
+/// The launches of a training's first step, where it is recorded and replayed: `None` where
+/// burn computes it operation by operation.
+///
+/// # Errors
+/// Those of building the model and of its device.
+pub fn recorded_step(job: &Job<'_>, device: &Device) -> Result<Option<Vec<Dispatch>>, TrainError> {
+    let streams = Streams::of(job.stream);
+    Ok(match Learner::new(job, &streams, device)? {
+        Learner::Eager(_) => None,
+        #[cfg(feature = "wgpu")]
+        Learner::Recorded(recorded) => Some(recorded.dispatches().to_vec()),
+    })
+}

@@ -1,0 +1,115 @@
+//! A model whose steps burn computes, operation by operation.
+
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Bytes, Device};
+use reprsim_models::{Network, Pass};
+
+use super::contract::Parts;
+use crate::batches::{Batches, Streams};
+use crate::clip::clip;
+use crate::error::TrainError;
+use crate::snapshot::{packed, unpacked};
+use crate::sums::{Kept, Sums};
+use crate::train::{Job, initial_network};
+use crate::validation::{HeldOut, held_out_loss};
+
+/// See the module.
+pub(crate) struct Eager<'a> {
+    job: &'a Job<'a>,
+    streams: &'a Streams,
+    pub batches: Batches<'a>,
+    network: Network,
+    optimizer: ModuleOptimizer,
+    sums: Sums,
+}
+
+impl<'a> Eager<'a> {
+    /// The model as it begins.
+    pub fn new(
+        job: &'a Job<'a>,
+        streams: &'a Streams,
+        device: &'a Device,
+    ) -> Result<Self, TrainError> {
+        Ok(Self {
+            job,
+            streams,
+            batches: Batches::new(job, streams, device),
+            network: initial_network(job, &device.clone().autodiff())?,
+            optimizer: job.config.optimizer.build(),
+            sums: Sums::from_kept(&Kept::default(), device),
+        })
+    }
+
+    /// Takes a step and returns how many samples it was of.
+    pub fn step(&mut self, step: usize, lr: f64) -> Result<usize, TrainError> {
+        let before = self.sums.seen;
+        let mut gradients = self.gradients(step)?;
+        if let Some(norm) = self.job.config.clip {
+            clip(&self.network, &mut gradients, norm);
+        }
+        self.network = self.optimizer.step(lr, self.network.clone(), gradients);
+        Ok(self.sums.seen - before)
+    }
+
+    /// The gradients of one step. (The place of mixed precision: the model's answer in a
+    /// narrower type, its loss scaled, the gradients brought back.)
+    fn gradients(&mut self, step: usize) -> Result<GradientsParams, TrainError> {
+        let job = self.job;
+        let mut draws = self.streams.at(step);
+        let sizes = self.batches.sizes(step);
+        let all: usize = sizes.iter().sum();
+        let mut accumulated = GradientsAccumulator::new();
+        for (i, &size) in sizes.iter().enumerate() {
+            let drawn = self.batches.draw(step, i, &mut draws).autodiff();
+            let batch = job.task.batch(drawn, &mut draws.noise)?;
+            let dropout = draws.dropout(job.config.dropout);
+            let mut pass = Pass::training(dropout, &mut draws.noise);
+            let output = self.network.output(batch.input, &mut pass)?;
+            let loss = job.task.loss(output, batch.target)?;
+            self.sums.add(&loss, size);
+            let share = loss.share(size, all);
+            let gradients = GradientsParams::from_grads(share.backward(), &self.network);
+            if sizes.len() == 1 {
+                return Ok(gradients);
+            }
+            accumulated.accumulate(&self.network, gradients);
+        }
+        Ok(accumulated.grads())
+    }
+
+    pub fn sums(&self) -> Result<Kept, TrainError> {
+        self.sums.keep()
+    }
+
+    pub fn clear_sums(&mut self) {
+        self.sums.clear();
+    }
+
+    pub fn held_out_loss(&self, held_out: HeldOut<'_>) -> Result<f64, TrainError> {
+        let network = self.network.valid();
+        held_out_loss(&network, self.job.task, held_out, self.job.config.batch)
+    }
+
+    pub fn network(&self) -> Network {
+        self.network.valid()
+    }
+
+    /// With the parameters' ids, by which the optimiser knows them.
+    pub fn parts(&self) -> Parts {
+        Ok(vec![
+            ("network", packed(&self.network)?),
+            ("optimizer", self.optimizer.into_bytes()?.to_vec()),
+        ])
+    }
+
+    /// `None`, and nothing is changed, if a part is missing or cannot be read.
+    pub fn restore(&mut self, part: &dyn Fn(&str) -> Option<Vec<u8>>, sums: &Kept) -> Option<()> {
+        let network = unpacked(part("network")?, self.network.clone())?;
+        let state = Bytes::from_bytes_vec(part("optimizer")?);
+        let optimizer = self.optimizer.clone().from_bytes(state).ok()?;
+        (self.network, self.optimizer) = (network, optimizer);
+        self.sums = Sums::from_kept(sums, self.job.set.supply.device());
+        Some(())
+    }
+}

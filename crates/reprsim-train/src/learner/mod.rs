@@ -1,0 +1,11 @@
+//! Models in training: computed operation by operation, or recorded once and replayed.
+
+mod contract;
+mod eager;
+#[cfg(feature = "wgpu")]
+mod recorded;
+#[cfg(feature = "wgpu")]
+mod recording;
+
+pub(crate) use contract::Learner;
+pub use contract::recorded_step;

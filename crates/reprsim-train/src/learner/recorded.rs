@@ -1,0 +1,447 @@
+//! A model whose step was recorded once and is replayed on a GPU: a handful of dispatches,
+//! with nothing allocated and nothing read between two reports.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use reprsim_graph::{Dispatch, Gpu, GraphError, Program, Region, Session, Shapes, Step, StepRule};
+use reprsim_models::{Network, normal_values};
+
+use super::contract::Parts;
+use super::recording::{Feeds, Kind, Purpose, Recording, recorded};
+use crate::batches::{Batches, Draws, Streams};
+use crate::config::OptimizerConfig;
+use crate::error::TrainError;
+use crate::optimizer::{BETA_1, EPSILON};
+use crate::sums::Kept;
+use crate::supply::Supply;
+use crate::train::{Job, initial_network};
+use crate::validation::HeldOut;
+
+/// Steps that are handed to the device together.
+const TOGETHER: usize = 32;
+
+/// See the module.
+pub(crate) struct Recorded<'a> {
+    job: &'a Job<'a>,
+    streams: &'a Streams,
+    device: &'a Device,
+    pub batches: Batches<'a>,
+    session: Session,
+    /// A network of the same shapes, on the host.
+    initial: Network,
+    kinds: Vec<Kind>,
+    shapes: Vec<Vec<usize>>,
+    metrics: Vec<&'static str>,
+    /// Number of running statistics; sums lie behind them.
+    states: usize,
+    /// Programs of a step, and of an evaluation, by number of samples.
+    steps: BTreeMap<usize, (usize, Feeds)>,
+    evaluations: BTreeMap<usize, (usize, Feeds)>,
+    /// Where held-out samples begin among the resident ones.
+    held_out: usize,
+    /// Words of steps that were not yet handed over, and their program.
+    pending: Vec<u32>,
+    program: usize,
+    seen: usize,
+}
+
+impl<'a> Recorded<'a> {
+    /// The model as it begins; `None` where its step cannot be recorded: on a device that is
+    /// not wgpu's, with random changes of images or accumulated gradients, with samples that
+    /// are not resident, or an architecture with operations that graphs do not know.
+    pub fn new(
+        job: &'a Job<'a>,
+        streams: &'a Streams,
+        device: &'a Device,
+    ) -> Result<Option<Self>, TrainError> {
+        let config = job.config;
+        if !Gpu::computes(device) || !config.augment.is_empty() || config.accumulate > 1 {
+            return Ok(None);
+        }
+        let batches = Batches::new(job, streams, device);
+        match Self::prepare(job, streams, device, batches) {
+            Ok(found) => Ok(found),
+            // burn does it then, or says better what is wrong.
+            Err(TrainError::Graph(GraphError::Operation(_) | GraphError::Memory { .. })) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn prepare(
+        job: &'a Job<'a>,
+        streams: &'a Streams,
+        device: &'a Device,
+        batches: Batches<'a>,
+    ) -> Result<Option<Self>, TrainError> {
+        let supply = job.set.supply;
+        let is_image = batches.are_images();
+        let mut data = match (is_image, supply.words()) {
+            (true, None) => return Ok(None),
+            (_, words) => words.unwrap_or_default(),
+        };
+        let held_out = job.set.held_out.filter(|_| job.config.evaluate.is_some());
+        let first_held_out = supply.len();
+        if let (true, Some(held_out)) = (is_image, held_out) {
+            match held_out.supply.words() {
+                Some(words) => data.extend(words),
+                None => return Ok(None),
+            }
+        }
+
+        let mut constants = vec![];
+        let mut recordings: Vec<(bool, usize, Recording)> = vec![];
+        for size in batches.all_sizes() {
+            let made = recorded(job, supply, size, &Purpose::Train, constants)?;
+            constants = made.constants.clone();
+            recordings.push((true, size, made));
+        }
+        let Some((.., first)) = recordings.first() else {
+            return Ok(None);
+        };
+        let (kinds, shapes, metrics) =
+            (first.kinds.clone(), first.shapes.clone(), first.metrics.clone());
+        let states = kinds.iter().filter(|k| matches!(k, Kind::State(_))).count();
+        let sum = states + 1 + metrics.len();
+        if let Some(held_out) = held_out {
+            for size in evaluated_sizes(held_out.supply, job.config.batch) {
+                let kinds = &kinds;
+                let purpose = Purpose::Evaluate { sum, kinds };
+                let made = recorded(job, held_out.supply, size, &purpose, constants)?;
+                constants = made.constants.clone();
+                recordings.push((false, size, made));
+            }
+        }
+
+        let rule = rule(&job.config.optimizer);
+        let sizes = |wanted: fn(&Kind) -> bool| -> Vec<usize> {
+            let wanted = kinds.iter().zip(&shapes).filter(|(kind, _)| wanted(kind));
+            wanted.map(|(_, shape)| shape.iter().product()).collect()
+        };
+        let mut state_sizes = sizes(|kind| matches!(kind, Kind::State(_)));
+        state_sizes.resize(sum + 1, 1);
+        let arrays = Shapes {
+            parameters: sizes(|kind| matches!(kind, Kind::Parameter(_))),
+            states: state_sizes,
+            constants,
+            moments: rule.moments(),
+        };
+        let decays: Vec<bool> = (kinds.iter().zip(&shapes))
+            .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
+            .map(|(_, shape)| shape.len() > 1 || decays_vectors(&job.config.optimizer))
+            .collect();
+        let (mut steps, mut evaluations, mut programs) = (BTreeMap::new(), BTreeMap::new(), vec![]);
+        for (training, size, made) in recordings {
+            let step = made.feeds.rates.map(|rates| Step {
+                rule,
+                rates,
+                decays: decays.clone(),
+                clip: job.config.clip.map(|norm| norm as f32),
+            });
+            let of = if training { &mut steps } else { &mut evaluations };
+            of.insert(size, (programs.len(), made.feeds));
+            programs.push(Program::new(&made.computation, &arrays, step.as_ref()));
+        }
+        let session = Session::new(&Gpu::get()?, &arrays, 1, programs, &data)?;
+        let mut learner = Self {
+            job,
+            streams,
+            device,
+            batches,
+            session,
+            initial: initial_network(job, &Device::flex())?,
+            kinds,
+            shapes,
+            metrics,
+            states,
+            steps,
+            evaluations,
+            held_out: first_held_out,
+            pending: vec![],
+            program: 0,
+            seen: 0,
+        };
+        learner.begin();
+        Ok(Some(learner))
+    }
+
+    /// The launches of its first step.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        let size = self.batches.sizes(0).iter().sum();
+        let program = self.steps.get(&size).map_or(0, |(program, _)| *program);
+        self.session.dispatches(program)
+    }
+
+    /// Writes the initial network.
+    fn begin(&mut self) {
+        struct Values(Vec<Vec<f32>>);
+        impl ModuleVisitor for Values {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0.push(param.val().into_data().iter::<f32>().collect());
+            }
+        }
+        let mut values = Values(vec![]);
+        self.initial.visit(&mut values);
+        for (kind, values) in self.kinds.iter().zip(&values.0) {
+            self.session.write(0, region(*kind), values);
+        }
+    }
+
+    /// Takes a step and returns how many samples it was of.
+    pub fn step(&mut self, step: usize, lr: f64) -> Result<usize, TrainError> {
+        let mut draws = self.streams.at(step);
+        let size = self.batches.sizes(step).iter().sum();
+        let Some((program, feeds)) = self.steps.get(&size).cloned() else {
+            return Err(TrainError::device(format!("no program for {size} samples")));
+        };
+        if program != self.program || self.pending.len() >= TOGETHER * self.session.fed(program) {
+            self.flush()?;
+        }
+        self.program = program;
+        let mut words = vec![0u32; self.session.fed(program)];
+        let at = |feed: usize| self.session.feed_place(program, feed);
+        match &mut self.batches {
+            Batches::Passes(passes) => {
+                let range = passes.ranges(step)[0].clone();
+                let [places, labels] = passes.host(step, range);
+                put(&mut words, feeds.places.map(at), places.iter().copied());
+                put(&mut words, feeds.labels.map(at), labels.iter().map(|&l| bits(l as f32)));
+            }
+            Batches::Windows { windows, batch, .. } => {
+                let tokens = windows.tokens(*batch, &mut draws.order);
+                put(&mut words, feeds.tokens.map(at), tokens.into_iter().map(|t| bits(t as f32)));
+            }
+        }
+        self.random(&mut words, &feeds, program, &mut draws);
+        let rates = rates(&self.job.config.optimizer, lr, step + 1);
+        put(&mut words, feeds.rates.map(at), rates.into_iter().map(bits));
+        self.pending.extend(words);
+        self.seen += size;
+        Ok(size)
+    }
+
+    /// What is random in a step, drawn in the order in which burn's step would draw it.
+    fn random(&self, words: &mut [u32], feeds: &Feeds, program: usize, draws: &mut Draws) {
+        let at = |feed: usize| self.session.feed_place(program, feed);
+        let seed = draws.seed();
+        put(words, feeds.seed.map(at), [seed]);
+        for &(feed, shape) in &feeds.noise {
+            let values = normal_values(shape, &mut draws.noise);
+            put(words, Some(at(feed)), values.into_iter().map(bits));
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), TrainError> {
+        if !self.pending.is_empty() {
+            self.session.run(self.program, &self.pending)?;
+            self.pending.clear();
+        }
+        Ok(())
+    }
+
+    pub fn sums(&mut self) -> Result<Kept, TrainError> {
+        self.flush()?;
+        let states = self.session.read(0, Region::States)?;
+        let sum = |i: usize| {
+            let place = self.session.offset(Region::State(self.states + i));
+            f64::from(states[place])
+        };
+        Ok(Kept {
+            loss: sum(0),
+            metrics: (self.metrics.iter().enumerate())
+                .map(|(i, name)| ((*name).to_string(), sum(1 + i)))
+                .collect(),
+            seen: self.seen,
+        })
+    }
+
+    pub fn clear_sums(&mut self) {
+        self.seen = 0;
+        for i in 0..=self.metrics.len() {
+            self.session.write(0, Region::State(self.states + i), &[0.0]);
+        }
+    }
+
+    pub fn held_out_loss(&mut self, held_out: HeldOut<'_>) -> Result<f64, TrainError> {
+        self.flush()?;
+        let HeldOut { supply, labels } = held_out;
+        if supply.is_empty() {
+            return Ok(f64::NAN);
+        }
+        let sum = Region::State(self.states + 1 + self.metrics.len());
+        self.session.write(0, sum, &[0.0]);
+        let batch = self.job.config.batch.max(1);
+        for start in (0..supply.len()).step_by(batch) {
+            let range = start..(start + batch).min(supply.len());
+            let Some((program, feeds)) = self.evaluations.get(&range.len()) else {
+                return Err(TrainError::device("no program for an evaluation"));
+            };
+            let mut words = vec![0u32; self.session.fed(*program)];
+            let at = |feed: usize| self.session.feed_place(*program, feed);
+            let places = range.clone().map(|place| (self.held_out + place) as u32);
+            put(&mut words, feeds.places.map(at), places);
+            let label = |place: usize| labels.get(place).copied().unwrap_or(0);
+            let labels = range.clone().map(|place| bits(label(place) as f32));
+            put(&mut words, feeds.labels.map(at), labels);
+            if feeds.tokens.is_some() {
+                let tokens = supply.tokens(range).map(|t| bits(f32::from(t)));
+                put(&mut words, feeds.tokens.map(at), tokens);
+            }
+            self.session.run(*program, &words)?;
+        }
+        let total = self.session.read(0, sum)?[0];
+        Ok(f64::from(total) / supply.len() as f64)
+    }
+
+    /// The model as it is now, on the training's device.
+    pub fn network(&mut self) -> Result<Network, TrainError> {
+        self.flush()?;
+        struct Fill<'a> {
+            values: Vec<Vec<f32>>,
+            next: usize,
+            device: &'a Device,
+        }
+        impl ModuleMapper for Fill<'_> {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                let values = std::mem::take(&mut self.values[self.next]);
+                self.next += 1;
+                let device = self.device;
+                param.map(|old| {
+                    Tensor::from_data(TensorData::new(values, old.dims()), device)
+                })
+            }
+        }
+        let parameters = self.session.read(0, Region::Parameters)?;
+        let states = self.session.read(0, Region::States)?;
+        let values = (self.kinds.iter().zip(&self.shapes))
+            .map(|(kind, shape)| {
+                let from = self.session.offset(region(*kind));
+                let range = from..from + shape.iter().product::<usize>();
+                match kind {
+                    Kind::Parameter(_) => parameters[range].to_vec(),
+                    Kind::State(_) => states[range].to_vec(),
+                }
+            })
+            .collect();
+        let mut fill = Fill {
+            values,
+            next: 0,
+            device: self.device,
+        };
+        // Copies of a network share their running statistics: each is made anew.
+        let network = initial_network(self.job, self.device)?;
+        Ok(network.map(&mut fill))
+    }
+
+    pub fn parts(&mut self) -> Parts {
+        self.flush()?;
+        let mut parts = vec![];
+        for (name, region) in PARTS {
+            let values = self.session.read(0, region)?;
+            let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            parts.push((name, bytes));
+        }
+        Ok(parts)
+    }
+
+    pub fn restore(&mut self, part: &dyn Fn(&str) -> Option<Vec<u8>>, sums: &Kept) -> Option<()> {
+        let mut found = vec![];
+        for (name, region) in PARTS {
+            let bytes = part(name)?;
+            let values: Vec<f32> = (bytes.chunks_exact(4))
+                .filter_map(|b| b.try_into().ok().map(f32::from_le_bytes))
+                .collect();
+            if values.len() != self.session.length(region) {
+                return None;
+            }
+            found.push((region, values));
+        }
+        for (region, values) in found {
+            self.session.write(0, region, &values);
+        }
+        self.seen = sums.seen;
+        Some(())
+    }
+}
+
+/// What a snapshot keeps.
+const PARTS: [(&str, Region); 3] = [
+    ("parameters", Region::Parameters),
+    ("moments", Region::Moments),
+    ("states", Region::States),
+];
+
+fn region(kind: Kind) -> Region {
+    match kind {
+        Kind::Parameter(i) => Region::Parameter(i),
+        Kind::State(i) => Region::State(i),
+    }
+}
+
+fn bits(value: f32) -> u32 {
+    value.to_bits()
+}
+
+/// Writes words where a feed begins, if there is such a feed.
+fn put(words: &mut [u32], at: Option<usize>, values: impl IntoIterator<Item = u32>) {
+    if let Some(at) = at {
+        words[at..].iter_mut().zip(values).for_each(|(word, value)| *word = value);
+    }
+}
+
+/// Numbers of samples of an evaluation's batches.
+fn evaluated_sizes(supply: &Supply, batch: usize) -> Vec<usize> {
+    let (n, batch) = (supply.len(), batch.max(1));
+    let mut sizes = vec![batch.min(n), n % batch];
+    sizes.retain(|&size| size > 0);
+    sizes.dedup();
+    sizes
+}
+
+fn decays_vectors(optimizer: &OptimizerConfig) -> bool {
+    match *optimizer {
+        OptimizerConfig::AdamW { decay_vectors, .. } => decay_vectors,
+        _ => true,
+    }
+}
+
+fn rule(optimizer: &OptimizerConfig) -> StepRule {
+    match *optimizer {
+        OptimizerConfig::Sgd {
+            momentum,
+            weight_decay,
+            ..
+        } => StepRule::Sgd {
+            momentum: momentum as f32,
+            decay: weight_decay as f32,
+        },
+        OptimizerConfig::Adam { weight_decay, .. }
+        | OptimizerConfig::AdamW { weight_decay, .. } => StepRule::Adam {
+            beta_1: BETA_1,
+            beta_2: beta_2(optimizer),
+            epsilon: EPSILON,
+            decay: weight_decay as f32,
+            decoupled: matches!(optimizer, OptimizerConfig::AdamW { .. }),
+        },
+    }
+}
+
+fn beta_2(optimizer: &OptimizerConfig) -> f32 {
+    match *optimizer {
+        OptimizerConfig::AdamW { beta_2, .. } => beta_2 as f32,
+        _ => 0.999,
+    }
+}
+
+/// The learning rate, and what Adam divides its moments by at step `time` (from 1).
+fn rates(optimizer: &OptimizerConfig, lr: f64, time: usize) -> [f32; 3] {
+    let time = time as i32;
+    [
+        lr as f32,
+        1.0 - BETA_1.powi(time),
+        1.0 - beta_2(optimizer).powi(time),
+    ]
+}

@@ -1,0 +1,273 @@
+//! A model's pass recorded: what it computes, and what each step feeds it.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use reprsim_base::Stream;
+use reprsim_graph::{Binary, Computation, Graph, Leaf, Name, Tape, Target, gradients, record};
+use reprsim_kernels::Dropout;
+use reprsim_models::{InputShape, Network, Pass};
+
+use crate::error::TrainError;
+use crate::supply::{Drawn, Supply};
+use crate::task::Reduction;
+use crate::train::Job;
+
+/// What an array of a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A parameter, by number.
+    Parameter(usize),
+    /// A running statistic, by number.
+    State(usize),
+}
+
+/// Feeds of a step, by what they hold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Feeds {
+    /// Words of each.
+    pub sizes: Vec<usize>,
+    /// Places of resident samples.
+    pub places: Option<usize>,
+    /// Labels.
+    pub labels: Option<usize>,
+    /// Windows of tokens.
+    pub tokens: Option<usize>,
+    /// Normal deviates, in the order in which they are drawn.
+    pub noise: Vec<(usize, [usize; 2])>,
+    /// The seed of dropout.
+    pub seed: Option<usize>,
+    /// The rates of the optimiser.
+    pub rates: Option<usize>,
+}
+
+impl Feeds {
+    fn add(&mut self, words: usize) -> usize {
+        self.sizes.push(words);
+        self.sizes.len() - 1
+    }
+}
+
+/// A recorded pass.
+pub(super) struct Recording {
+    pub computation: Computation,
+    pub feeds: Feeds,
+    /// Shapes of the model's arrays, in the order in which a visitor meets them.
+    pub shapes: Vec<Vec<usize>>,
+    /// What they are.
+    pub kinds: Vec<Kind>,
+    /// Names of the metrics, which follow the loss in the sums.
+    pub metrics: Vec<&'static str>,
+    /// Constants of this recording and those before.
+    pub constants: Vec<Vec<f32>>,
+}
+
+/// What a pass is recorded for.
+pub(super) enum Purpose<'a> {
+    /// A step of training.
+    Train,
+    /// The loss on held-out samples, whose sum is this state; arrays are of these kinds.
+    Evaluate { sum: usize, kinds: &'a [Kind] },
+}
+
+/// Records a pass over `size` samples of `supply`.
+pub(super) fn recorded(
+    job: &Job<'_>,
+    supply: &Supply,
+    size: usize,
+    purpose: &Purpose<'_>,
+    constants: Vec<Vec<f32>>,
+) -> Result<Recording, TrainError> {
+    let training = matches!(purpose, Purpose::Train);
+    // Any weights: they are read from the session.
+    let rng = &mut Stream::new(0).rng();
+    let network = Network::new(job.model, job.shape(), rng, &Device::flex())?;
+    let mut feeds = Feeds::default();
+    let run = |tape: &Tape| pass(job, supply, size, purpose, network, &mut feeds, tape);
+    let (made, recorded) = record(training, constants, run)?;
+    let node = |name| recorded.node(name);
+    let (loss, metrics) = (node(made.loss)?, made.metrics.clone());
+    let metric_nodes: Vec<usize> = metrics.iter().map(|(_, n)| node(*n)).collect::<Result<_, _>>()?;
+    let after: Vec<Option<usize>> = made.after.iter().map(|n| recorded.node(*n).ok()).collect();
+    let before: Vec<Option<usize>> = made.before.iter().map(|n| recorded.node(*n).ok()).collect();
+    let mut graph = recorded.graph;
+    let mut outputs = vec![];
+    let mut sums = match purpose {
+        Purpose::Train => made.kinds.iter().filter(|k| matches!(k, Kind::State(_))).count(),
+        Purpose::Evaluate { sum, .. } => *sum,
+    };
+    let mut sum = |graph: &mut Graph, value: usize| {
+        let value = graph.reshape(value, &[1]);
+        let old = graph.leaf(Leaf::State(sums), &[1]);
+        let new = graph.binary(Binary::Add, old, value);
+        outputs.push((new, Target::State(sums)));
+        sums += 1;
+    };
+    let whole = match made.reduction {
+        Reduction::Mean => {
+            let shape = graph.shape(loss).to_vec();
+            let count = graph.scalar(size as f32, &shape);
+            graph.binary(Binary::Mul, loss, count)
+        }
+        Reduction::Sum => loss,
+    };
+    sum(&mut graph, whole);
+    if training {
+        metric_nodes.into_iter().for_each(|metric| sum(&mut graph, metric));
+        let parameters: Vec<usize> = (made.kinds.iter().zip(&before))
+            .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
+            .filter_map(|(_, node)| *node)
+            .collect();
+        let found = gradients(&mut graph, loss, &parameters);
+        for (i, gradient) in found.into_iter().enumerate() {
+            let shape = graph.shape(parameters[i]).to_vec();
+            let gradient = gradient.unwrap_or_else(|| graph.scalar(0.0, &shape));
+            outputs.push((gradient, Target::Gradient(i)));
+        }
+        for (kind, node) in made.kinds.iter().zip(after) {
+            if let (Kind::State(i), Some(node)) = (kind, node) {
+                outputs.push((node, Target::State(*i)));
+            }
+        }
+        feeds.rates = Some(feeds.add(3));
+    }
+    Ok(Recording {
+        computation: Computation {
+            graph,
+            outputs,
+            feeds: feeds.sizes.clone(),
+            sample_bytes: match supply.shape() {
+                InputShape::Image {
+                    channels,
+                    height,
+                    width,
+                } => (channels * height * width).next_multiple_of(4),
+                InputShape::Tokens { .. } => 0,
+            },
+        },
+        feeds,
+        shapes: made.shapes,
+        kinds: made.kinds,
+        metrics: metrics.into_iter().map(|(name, _)| name).collect(),
+        constants: recorded.constants,
+    })
+}
+
+/// What a pass made, by name.
+struct Made {
+    loss: Name,
+    reduction: Reduction,
+    metrics: Vec<(&'static str, Name)>,
+    before: Vec<Name>,
+    after: Vec<Name>,
+    shapes: Vec<Vec<usize>>,
+    kinds: Vec<Kind>,
+}
+
+fn pass(
+    job: &Job<'_>,
+    supply: &Supply,
+    size: usize,
+    purpose: &Purpose<'_>,
+    network: Network,
+    feeds: &mut Feeds,
+    tape: &Tape,
+) -> Result<Made, TrainError> {
+    let device = tape.device();
+    let network = network.to_device(device);
+    let (before, shapes) = arrays(&network, tape);
+    let drawn = match supply.shape() {
+        InputShape::Image {
+            channels,
+            height,
+            width,
+        } => {
+            let (places, labels) = (feeds.add(size), feeds.add(size));
+            (feeds.places, feeds.labels) = (Some(places), Some(labels));
+            let bytes = tape.float([size, channels, height, width], Leaf::Samples(places));
+            let [scale, offset] = supply.scales().map(|values| {
+                let shape = [1, values.len(), 1, 1];
+                Tensor::<4>::from_data(TensorData::new(values, shape), device)
+            });
+            Drawn::Images(bytes * scale - offset, tape.int([size], Leaf::Feed(labels)))
+        }
+        InputShape::Tokens { window, .. } => {
+            let tokens = feeds.add(size * (window + 1));
+            feeds.tokens = Some(tokens);
+            Drawn::Windows(tape.int([size, window + 1], Leaf::Feed(tokens)))
+        }
+    };
+    let batch = job.task.batch(drawn, &mut Stream::new(0).rng())?;
+    let output = match purpose {
+        Purpose::Train => {
+            let dropout = match job.config.dropout {
+                0.0 => Dropout::none(),
+                rate => {
+                    let seed = feeds.add(1);
+                    feeds.seed = Some(seed);
+                    Dropout::recorded(rate, tape.float([1], Leaf::Feed(seed)))
+                }
+            };
+            let mut noise = |shape: [usize; 2]| {
+                let feed = feeds.add(shape[0] * shape[1]);
+                feeds.noise.push((feed, shape));
+                tape.float(shape, Leaf::Feed(feed))
+            };
+            network.output(batch.input, &mut Pass::recorded(dropout, &mut noise))?
+        }
+        Purpose::Evaluate { .. } => network.output(batch.input, &mut Pass::inference())?,
+    };
+    let loss = job.task.loss(output, batch.target)?;
+    let (after, _) = arrays(&network, tape);
+    let kinds: Vec<Kind> = match purpose {
+        Purpose::Evaluate { kinds, .. } => kinds.to_vec(),
+        Purpose::Train => {
+            let (mut parameters, mut states) = (0, 0);
+            // What a pass in training changes is a running statistic.
+            (before.iter().zip(&after))
+                .map(|(before, after)| match before == after {
+                    true => {
+                        parameters += 1;
+                        Kind::Parameter(parameters - 1)
+                    }
+                    false => {
+                        states += 1;
+                        Kind::State(states - 1)
+                    }
+                })
+                .collect()
+        }
+    };
+    for (name, kind) in before.iter().zip(&kinds) {
+        let leaf = match *kind {
+            Kind::Parameter(i) => Leaf::Parameter(i),
+            Kind::State(i) => Leaf::State(i),
+        };
+        tape.assign(*name, leaf);
+    }
+    Ok(Made {
+        loss: tape.name(&loss.value),
+        reduction: loss.reduction,
+        metrics: (loss.metrics.iter())
+            .map(|(name, value)| (*name, tape.name(value)))
+            .collect(),
+        before,
+        after,
+        shapes,
+        kinds,
+    })
+}
+
+/// Names and shapes of a model's arrays.
+fn arrays(network: &Network, tape: &Tape) -> (Vec<Name>, Vec<Vec<usize>>) {
+    struct Arrays<'a>(&'a Tape, Vec<Name>, Vec<Vec<usize>>);
+    impl ModuleVisitor for Arrays<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let tensor = param.val();
+            self.1.push(self.0.name(&tensor));
+            self.2.push(tensor.dims().to_vec());
+        }
+    }
+    let mut arrays = Arrays(tape, vec![], vec![]);
+    network.visit(&mut arrays);
+    (arrays.1, arrays.2)
+}

@@ -1,0 +1,291 @@
+//! Recorded computations and their derivatives, by kernels on a GPU (a software one included)
+//! and in f64 on the host, against burn's own on the CPU: at odd shapes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashMap;
+
+use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
+use burn::tensor::{Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reprsim_graph::{
+    Computation, Gpu, GraphError, Inputs, Leaf, Program, Region, Session, Shapes, Target,
+    gradients, interpret, record,
+};
+
+#[path = "common/devices.rs"]
+mod devices;
+
+/// A computation of one number from arrays.
+type Compute = fn(Vec<Tensor<1>>) -> Tensor<1>;
+
+fn random(sizes: &[usize]) -> Vec<Vec<f32>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut values = |n: usize| (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+    sizes.iter().map(|&n| values(n)).collect()
+}
+
+/// The number and its gradients, by burn on the CPU.
+fn by_burn(compute: Compute, values: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    let device = Device::flex().autodiff();
+    let inputs: Vec<Tensor<1>> = (values.iter())
+        .map(|v| Tensor::from_data(TensorData::new(v.clone(), [v.len()]), &device).require_grad())
+        .collect();
+    let loss = compute(inputs.clone());
+    let gradients = loss.backward();
+    let read = |tensor: Tensor<1>| tensor.into_data().iter::<f64>().collect();
+    let mut found = vec![read(loss.inner())];
+    found.extend(inputs.iter().map(|input| match input.grad(&gradients) {
+        Some(gradient) => read(gradient),
+        None => vec![0.0; input.dims()[0]],
+    }));
+    found
+}
+
+/// The same recorded: the computation, the nodes of the number and its gradients, and
+/// constants.
+fn recorded(compute: Compute, values: &[Vec<f32>]) -> (Computation, Vec<usize>, Vec<Vec<f32>>) {
+    let (names, recorded) = record::<_, GraphError>(true, vec![], |tape| {
+        let inputs: Vec<Tensor<1>> = (values.iter().enumerate())
+            .map(|(i, v)| tape.float([v.len()], Leaf::Parameter(i)))
+            .collect();
+        let names: Vec<_> = inputs.iter().map(|input| tape.name(input)).collect();
+        Ok((tape.name(&compute(inputs)), names))
+    })
+    .unwrap();
+    let loss = recorded.node(names.0).unwrap();
+    let inputs: Vec<usize> = names.1.iter().map(|n| recorded.node(*n).unwrap()).collect();
+    let mut graph = recorded.graph;
+    let found = gradients(&mut graph, loss, &inputs);
+    let mut nodes = vec![loss];
+    for (gradient, values) in found.into_iter().zip(values) {
+        nodes.push(gradient.unwrap_or_else(|| graph.scalar(0.0, &[values.len()])));
+    }
+    let outputs = nodes.iter().map(|&id| (id, Target::Read)).collect();
+    let computation = Computation {
+        graph,
+        outputs,
+        feeds: vec![],
+        sample_bytes: 0,
+    };
+    (computation, nodes, recorded.constants)
+}
+
+fn check(name: &str, compute: Compute, sizes: &[usize]) {
+    let values = random(sizes);
+    let expected = by_burn(compute, &values);
+    let (computation, nodes, constants) = recorded(compute, &values);
+
+    let wide = |values: &Vec<f32>| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+    let mut leaves = HashMap::new();
+    for (i, values) in values.iter().enumerate() {
+        leaves.insert(Leaf::Parameter(i), wide(values));
+    }
+    for (i, values) in constants.iter().enumerate() {
+        leaves.insert(Leaf::Constant(i), wide(values));
+    }
+    let inputs = Inputs {
+        leaves,
+        ..Inputs::default()
+    };
+    let last = nodes.iter().copied().max().unwrap();
+    let exact = interpret(&computation.graph, &inputs, last);
+    for (i, (&node, expected)) in nodes.iter().zip(&expected).enumerate() {
+        close(name, &format!("{i} in f64"), &exact[node], expected, 2e-5);
+    }
+
+    if devices::gpu().is_none() {
+        return;
+    }
+    let shapes = Shapes {
+        parameters: sizes.to_vec(),
+        states: vec![],
+        constants,
+        moments: 0,
+    };
+    let program = Program::new(&computation, &shapes, None);
+    // Several models side by side: what is alone is the same.
+    let run = |models: usize| -> Vec<Vec<f32>> {
+        let programs = vec![program.clone()];
+        let session = Session::new(&Gpu::get().unwrap(), &shapes, models, programs, &[]).unwrap();
+        let model = models - 1;
+        for (i, values) in values.iter().enumerate() {
+            session.write(model, Region::Parameter(i), values);
+        }
+        session.run(0, &vec![0; session.fed(0) * models]).unwrap();
+        (0..nodes.len()).map(|i| session.output(model, 0, i).unwrap()).collect()
+    };
+    let alone = run(1);
+    for (i, (&node, ours)) in nodes.iter().zip(&alone).enumerate() {
+        let ours: Vec<f64> = wide(ours);
+        close(name, &format!("{i} on the GPU"), &ours, &exact[node], 1e-5);
+    }
+    assert_eq!(alone, run(3), "{name}: the same bits in a stack of three");
+}
+
+fn close(name: &str, what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{name} {what}");
+    let largest = theirs.iter().fold(1e-3f64, |m, v| m.max(v.abs()));
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!((a - b).abs() <= tolerance * largest, "{name} {what} [{i}]: {a} is not {b}");
+    }
+}
+
+/// Weighted by place, so that no gradient is like another.
+fn weighted<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    let n = tensor.dims().iter().product::<usize>();
+    let weights: Vec<f32> = (0..n).map(|i| ((i * 37 + 11) % 17) as f32 / 17.0 - 0.4).collect();
+    let weights = TensorData::new(weights, [n]);
+    let device = tensor.device();
+    (tensor.reshape([n]) * Tensor::from_data(weights, &device)).sum()
+}
+
+#[test]
+fn products() {
+    check("1x1x1", |x| weighted(x[0].clone().reshape([1, 1]).matmul(x[1].clone().reshape([1, 1]))), &[1, 1]);
+    check("7x13x31", |x| weighted(x[0].clone().reshape([7, 13]).matmul(x[1].clone().reshape([13, 31]))), &[91, 403]);
+    check("65x129x67", |x| weighted(x[0].clone().reshape([65, 129]).matmul(x[1].clone().reshape([129, 67]))), &[65 * 129, 129 * 67]);
+    check(
+        "batched, transposed",
+        |x| {
+            let a = x[0].clone().reshape([2, 3, 5, 7]).swap_dims(1, 2).swap_dims(2, 3);
+            let b = x[1].clone().reshape([2, 5, 3, 4]);
+            weighted(softmax(a.matmul(b), 3))
+        },
+        &[210, 120],
+    );
+    check(
+        "linear, long",
+        |x| weighted(relu(module::linear(x[0].clone().reshape([2, 700, 3]), x[1].clone().reshape([3, 5]), Some(x[2].clone())))),
+        &[4200, 15, 5],
+    );
+}
+
+#[test]
+fn convolutions() {
+    let convolve: Compute = |x| {
+        let options = ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
+        let images = x[0].clone().reshape([3, 2, 7, 9]);
+        let weight = x[1].clone().reshape([5, 2, 3, 3]);
+        weighted(relu(module::conv2d(images, weight, Some(x[2].clone()), options)))
+    };
+    check("stride 2", convolve, &[378, 90, 5]);
+    check(
+        "stride 1, twice",
+        |x| {
+            let options = || ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+            let images = x[0].clone().reshape([2, 2, 6, 5]);
+            let weight = x[1].clone().reshape([3, 2, 3, 3]);
+            let maps = module::conv2d(images, weight, None, options());
+            let weight = x[2].clone().reshape([4, 3, 3, 3]);
+            weighted(module::conv2d(sigmoid(maps), weight, None, options()))
+        },
+        &[120, 54, 108],
+    );
+    check(
+        "without padding",
+        |x| {
+            let options = ConvOptions::new([3, 3], [0, 0], [1, 1], 1);
+            let images = x[0].clone().reshape([1, 3, 10, 8]);
+            weighted(module::conv2d(images, x[1].clone().reshape([2, 3, 2, 2]), None, options))
+        },
+        &[240, 24],
+    );
+    check(
+        "transposed",
+        |x| {
+            let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
+            let images = x[0].clone().reshape([2, 3, 4, 3]);
+            let weight = x[1].clone().reshape([3, 2, 4, 4]);
+            weighted(module::conv_transpose2d(images, weight, Some(x[2].clone()), options).exp())
+        },
+        &[72, 96, 2],
+    );
+}
+
+#[test]
+fn norms() {
+    check(
+        "layer norm",
+        |x| {
+            let input = x[0].clone().reshape([6, 12, 12]);
+            weighted(module::layer_norm(input, x[1].clone(), Some(x[2].clone()), 1e-5))
+        },
+        &[864, 12, 12],
+    );
+    check(
+        "layer norm of few",
+        |x| weighted(module::layer_norm(x[0].clone().reshape([1, 5]), x[1].clone(), None, 1e-5).exp()),
+        &[5, 5],
+    );
+    let batch_norm: Compute = |x| {
+        let input = x[0].clone().reshape([4, 3, 5, 5]);
+        let scaling = reprsim_kernels::Scaling {
+            gamma: x[1].clone(),
+            beta: x[2].clone(),
+            epsilon: 1e-5,
+            relu: true,
+        };
+        weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
+    };
+    check("batch norm", batch_norm, &[300, 3, 3]);
+    check(
+        "batch norm of many",
+        |x| {
+            let input = x[0].clone().reshape([16, 2, 24, 24]);
+            let scaling = reprsim_kernels::Scaling {
+                gamma: x[1].clone(),
+                beta: x[2].clone(),
+                epsilon: 1e-5,
+                relu: false,
+            };
+            weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
+        },
+        &[16 * 2 * 576, 2, 2],
+    );
+}
+
+#[test]
+fn reductions_and_views() {
+    check("log softmax", |x| weighted(log_softmax(x[0].clone().reshape([13, 41]), 1)), &[533]);
+    check("softmax over rows", |x| weighted(softmax(x[0].clone().reshape([41, 3]), 0)), &[123]);
+    check(
+        "slices and sums",
+        |x| {
+            let a = x[0].clone().reshape([5, 7, 3]);
+            let part = a.clone().slice([1..4, 2..7, 0..3]).sum_dim(1);
+            let last = a.clone().swap_dims(0, 2).slice_dim(1, 6..7);
+            weighted(part) + weighted(last.powi_scalar(2)) + a.mean_dim(2).tanh().mean()
+        },
+        &[105],
+    );
+    check(
+        "joined",
+        |x| {
+            let (a, b) = (x[0].clone().reshape([2, 1, 3]), x[1].clone().reshape([2, 4, 3]));
+            weighted(Tensor::cat(vec![a, b.clone()], 1).exp() + 0.5) + b.log1p().abs().sum()
+        },
+        &[6, 24],
+    );
+    check(
+        "divided",
+        |x| {
+            let b = x[1].clone().powi_scalar(2) + 0.5;
+            weighted(x[0].clone().neg() / b.clone().sqrt()) + weighted(b.log() * x[0].clone().clamp_min(-0.2))
+        },
+        &[301, 301],
+    );
+    check("one", |x| x[0].clone().sum(), &[1]);
+    check("many", |x| (x[0].clone() * x[0].clone()).mean(), &[70_001]);
+}
+
+#[test]
+fn functions() {
+    check("gelu", |x| weighted(burn::tensor::activation::gelu(x[0].clone() * 3.0)), &[257]);
+    check("sigmoid, tanh", |x| weighted(sigmoid(x[0].clone() * 8.0) + (x[0].clone() * 30.0).tanh()), &[99]);
+}

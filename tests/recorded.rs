@@ -1,0 +1,287 @@
+//! Steps that are recorded once and replayed on a GPU (a software one included) do what burn
+//! does operation by operation on the CPU.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use reprsim_base::Stream;
+use reprsim_data::color_shape_digit::{Settings, generate};
+use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
+use reprsim_models::{
+    CnnSettings, GptSettings, MlpSettings, ModelConfig, Network, OutputKind, ResNetSettings, Stem,
+    VaeSettings, VitSettings,
+};
+use reprsim_train::{
+    ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig,
+    PredictSettings, ReconstructSettings, ScheduleConfig, Supply, TaskConfig, TrainingConfig,
+    TrainingSet, recorded_step, train,
+};
+
+#[path = "common/devices.rs"]
+mod devices;
+
+use devices::{cpu, gpu};
+
+/// What is trained, and on what.
+struct Case {
+    model: ModelConfig,
+    task: TaskConfig,
+    config: TrainingConfig,
+    dataset: Dataset,
+    labels: Vec<u32>,
+    /// What it is evaluated on, if not on what it learns from.
+    held_out: Option<Dataset>,
+}
+
+fn config() -> TrainingConfig {
+    TrainingConfig {
+        epochs: Some(2),
+        steps: None,
+        batch: 16,
+        drop_last: true,
+        accumulate: 1,
+        clip: None,
+        optimizer: OptimizerConfig::Sgd {
+            lr: 0.05,
+            momentum: 0.9,
+            weight_decay: 5e-4,
+        },
+        schedule: ScheduleConfig::Triangular { peak: 0.5 },
+        dropout: 0.0,
+        evaluate: None,
+        augment: vec![],
+        fill: vec![],
+    }
+}
+
+fn images(model: ModelConfig) -> Case {
+    let dataset = generate(&Settings::default(), Part::Train, 40, 0).unwrap();
+    let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
+    let mut config = config();
+    let task = match model.gives() {
+        OutputKind::Reconstruction => {
+            config.optimizer = adam();
+            TaskConfig::Reconstruct(ReconstructSettings {})
+        }
+        _ => TaskConfig::Classify(ClassifySettings {
+            label_smoothing: 0.1,
+        }),
+    };
+    Case {
+        model,
+        task,
+        config,
+        dataset,
+        labels,
+        held_out: None,
+    }
+}
+
+fn text() -> Case {
+    let cache = tempfile::tempdir().unwrap();
+    let spec = DatasetSpec {
+        name: TEXT.into(),
+        text: Some(TextSettings {
+            corpora: vec![FATHER_BROWN.into()],
+            tokenizer: Tokenizer::Bytes,
+            window: 12,
+            chunks: 40,
+            field: None,
+        }),
+        ..DatasetSpec::default()
+    };
+    let dataset = open(&spec, Part::Train, cache.path()).unwrap();
+    Case {
+        model: ModelConfig::Gpt(GptSettings {
+            width: 12,
+            depth: 2,
+            heads: 3,
+        }),
+        task: TaskConfig::Predict(PredictSettings {}),
+        config: TrainingConfig {
+            epochs: None,
+            steps: Some(5),
+            batch: 6,
+            clip: Some(0.5),
+            dropout: 0.2,
+            optimizer: OptimizerConfig::AdamW {
+                lr: 0.01,
+                weight_decay: 0.1,
+                beta_2: 0.99,
+                decay_vectors: false,
+            },
+            ..config()
+        },
+        labels: vec![0; dataset.len()],
+        dataset,
+        held_out: Some(open(&spec, Part::Validation, cache.path()).unwrap()),
+    }
+}
+
+fn adam() -> OptimizerConfig {
+    OptimizerConfig::Adam {
+        lr: 0.01,
+        weight_decay: 0.01,
+    }
+}
+
+impl Case {
+    fn with<T>(&self, device: &Device, run: impl FnOnce(&Job<'_>) -> T) -> T {
+        let normalization = match (self.model.gives(), &self.task) {
+            (OutputKind::TokenLogits, _) => Normalization::none(),
+            (OutputKind::Reconstruction, _) => Normalization::identity(3),
+            _ => Normalization::of(&self.dataset),
+        };
+        let supply = |dataset: &Dataset| {
+            Supply::new(dataset.clone(), None, normalization.clone(), device, u64::MAX)
+        };
+        let evaluated = supply(self.held_out.as_ref().unwrap_or(&self.dataset));
+        let supply = supply(&self.dataset);
+        let indices: Vec<u32> = (0..self.dataset.len() as u32).collect();
+        let held_out = HeldOut {
+            supply: &evaluated,
+            labels: &self.labels,
+        };
+        run(&Job {
+            name: "a",
+            model: &self.model,
+            initial: &Initial::Random,
+            task: &self.task,
+            config: &self.config,
+            set: TrainingSet {
+                supply: &supply,
+                indices: &indices,
+                labels: &self.labels,
+                classes: 8,
+                held_out: self.config.evaluate.as_ref().map(|_| held_out),
+            },
+            stream: &Stream::new(3),
+            resume: None,
+        })
+    }
+
+    /// All arrays of the trained model, and its history.
+    fn trained(&self, device: &Device) -> (Vec<Vec<f32>>, Vec<Epoch>) {
+        self.with(device, |job| {
+            let mut history = vec![];
+            let network = train(job, device, &mut |epoch| history.push(epoch.clone())).unwrap();
+            (arrays(&network), history)
+        })
+    }
+
+    fn dispatches(&self, device: &Device) -> usize {
+        self.with(device, |job| {
+            let step = recorded_step(job, device).unwrap();
+            step.expect("it is recorded").len()
+        })
+    }
+}
+
+fn arrays(network: &Network) -> Vec<Vec<f32>> {
+    struct Arrays(Vec<Vec<f32>>);
+    impl ModuleVisitor for Arrays {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.val().into_data().iter::<f32>().collect());
+        }
+    }
+    let mut arrays = Arrays(vec![]);
+    network.visit(&mut arrays);
+    arrays.0
+}
+
+/// Trains on both devices and compares.
+fn agrees(case: &Case) {
+    let Some(gpu) = gpu() else { return };
+    let name = case.model.name();
+    println!("{name}: {} dispatches", case.dispatches(&gpu));
+    let (ours, history) = case.trained(&gpu);
+    let (theirs, expected) = case.trained(&cpu());
+    assert_eq!(history.len(), expected.len());
+    for (a, b) in history.iter().zip(&expected) {
+        let close = |a: f64, b: f64| (a - b).abs() <= 2e-4 * b.abs().max(1e-3);
+        assert!(close(a.loss, b.loss), "{name}: loss {} is not {}", a.loss, b.loss);
+        for (name, b) in &b.metrics {
+            assert!((a.metrics[name] - b).abs() < 0.03, "{name}: {} is not {b}", a.metrics[name]);
+        }
+        match (a.validation_loss, b.validation_loss) {
+            (Some(a), Some(b)) => assert!(close(a, b), "{name}: held out {a} is not {b}"),
+            (a, b) => assert_eq!(a, b),
+        }
+    }
+    assert_eq!(ours.len(), theirs.len());
+    for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert_eq!(ours.len(), theirs.len());
+        let largest = theirs.iter().fold(0f32, |m, v| m.max(v.abs())).max(1e-3);
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() <= 2e-3 * largest, "{name}, array {i}: {a} is not {b}");
+        }
+    }
+    // And the same bits again.
+    assert_eq!(ours, case.trained(&gpu).0);
+}
+
+#[test]
+fn a_perceptron() {
+    agrees(&images(ModelConfig::Mlp(MlpSettings {
+        hidden: vec![20, 13],
+    })));
+}
+
+#[test]
+fn a_convolutional_network_with_all_that_training_offers() {
+    let mut case = images(ModelConfig::Cnn(CnnSettings { width: 3 }));
+    agrees(&case);
+    case.config.optimizer = adam();
+    case.config.clip = Some(0.3);
+    case.config.drop_last = false;
+    case.config.evaluate = Some(Evaluate {
+        every: Some(1),
+        samples: 40,
+        patience: None,
+    });
+    agrees(&case);
+}
+
+#[test]
+fn a_residual_network() {
+    agrees(&images(ModelConfig::ResNet(ResNetSettings {
+        depth: 18,
+        width: 2,
+        stem: Stem::Cifar,
+    })));
+}
+
+#[test]
+fn an_autoencoder() {
+    agrees(&images(ModelConfig::Vae(VaeSettings {
+        width: 2,
+        latent: 3,
+    })));
+}
+
+#[test]
+fn a_vision_transformer() {
+    agrees(&images(ModelConfig::Vit(VitSettings {
+        width: 8,
+        depth: 2,
+        heads: 2,
+        patch: 7,
+    })));
+}
+
+#[test]
+fn a_language_model_with_dropout() {
+    let mut case = text();
+    agrees(&case);
+    case.config.evaluate = Some(Evaluate {
+        every: Some(2),
+        samples: 40,
+        patience: None,
+    });
+    agrees(&case);
+}
