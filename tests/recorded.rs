@@ -174,10 +174,12 @@ impl Case {
         })
     }
 
-    fn dispatches(&self, device: &Device) -> usize {
-        self.with(device, |job| {
-            let step = recorded_step(job, device).unwrap();
-            step.expect("it is recorded").len()
+    fn dispatches(&self) -> usize {
+        self.with(&cpu(), |job| {
+            let step = recorded_step(job).unwrap();
+            let step = step.expect("it is recorded");
+            if std::env::var("SHOW").is_ok() { for d in &step { println!("   {}", d.kernels.join(" | ")); } }
+            step.len()
         })
     }
 }
@@ -198,7 +200,7 @@ fn arrays(network: &Network) -> Vec<Vec<f32>> {
 fn agrees(case: &Case) {
     let Some(gpu) = gpu() else { return };
     let name = case.model.name();
-    println!("{name}: {} dispatches", case.dispatches(&gpu));
+    println!("{name}: {} dispatches", case.dispatches());
     let (ours, history) = case.trained(&gpu);
     let (theirs, expected) = case.trained(&cpu());
     assert_eq!(history.len(), expected.len());
@@ -284,4 +286,29 @@ fn a_language_model_with_dropout() {
         patience: None,
     });
     agrees(&case);
+}
+
+/// Launches of a step at the sizes that are trained.
+#[test]
+fn a_step_is_few_dispatches() {
+    let of = |model: ModelConfig, most: usize| {
+        let mut case = match model.gives() {
+            OutputKind::TokenLogits => text(),
+            _ => images(model.clone()),
+        };
+        case.config.batch = 32;
+        case.model = model;
+        let count = case.dispatches();
+        println!("{}: {count} dispatches", case.model.name());
+        assert!(count <= most, "{}: {count} dispatches", case.model.name());
+    };
+    of(ModelConfig::Mlp(MlpSettings::default()), 16);
+    of(ModelConfig::Cnn(CnnSettings::default()), 30);
+    of(ModelConfig::ResNet(ResNetSettings::default()), 170);
+    let gpt = GptSettings {
+        width: 128,
+        depth: 4,
+        heads: 4,
+    };
+    of(ModelConfig::Gpt(gpt), 90);
 }

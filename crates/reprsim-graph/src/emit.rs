@@ -271,6 +271,17 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// The index in an array of shape `to` of the place that `index` is in one of shape `from`.
+    pub fn reshaped(&mut self, index: &[Index], from: &[usize], to: &[usize]) -> Vec<Index> {
+        match from == to {
+            true => index.to_vec(),
+            false => {
+                let index = reshaped(index, from, to);
+                self.named(index)
+            }
+        }
+    }
+
     /// The index of a place in an array of `shape`, as variables.
     pub fn unravel(&mut self, place: &Index, shape: &[usize]) -> Vec<Index> {
         let index = unravel(place, shape);

@@ -44,9 +44,30 @@ impl Kernel {
         shape
     }
 
-    /// Whether it computes this node.
-    pub fn makes(&self, id: Id) -> bool {
-        self.reductions.contains(&id) || self.kept.contains(&id) || self.kind == Kind::Contract(id)
+    /// What it does, in words.
+    pub fn name(&self, graph: &Graph) -> String {
+        let space = |shape: &[usize]| {
+            let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+            sizes.join("x")
+        };
+        let more = match self.kept.len() {
+            0 => String::new(),
+            n => format!(" +{n}"),
+        };
+        match &self.kind {
+            Kind::Map => format!("map {}{more}", space(&self.space)),
+            Kind::Rows(_) => {
+                let (all, rows) = (space(&self.space), space(&self.row_shape()));
+                format!("rows {all} to {rows}{more}")
+            }
+            Kind::Contract(id) => {
+                let Op::Contract { of, .. } = graph.op(*id) else {
+                    return String::new();
+                };
+                let [a, b] = of.map(|id| space(graph.shape(id)));
+                format!("product {a} by {b} to {}{more}", space(&self.space))
+            }
+        }
     }
 }
 
@@ -78,7 +99,6 @@ pub(crate) fn fuse(graph: &Graph, outputs: &[Id]) -> Fused {
     let keep = kept(graph, outputs);
     let mut fuser = Fuser {
         graph,
-        keep: &keep,
         kernels: vec![],
         made_by: BTreeMap::new(),
     };
@@ -175,7 +195,7 @@ fn kept(graph: &Graph, outputs: &[Id]) -> Vec<bool> {
 /// How the index of a node follows from that of a kernel's space.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
-    /// It is the same.
+    /// It is the same, or that of the same place in another shape.
     Full,
     /// It is that of the row.
     Row,
@@ -185,7 +205,6 @@ enum Place {
 
 struct Fuser<'a> {
     graph: &'a Graph,
-    keep: &'a [bool],
     kernels: Vec<Kernel>,
     made_by: BTreeMap<Id, usize>,
 }
@@ -200,7 +219,7 @@ impl Fuser<'_> {
                 return self.kernels[maker].level < target.level;
             }
             return match place {
-                Place::Full => self.graph.shape(id) == target.space,
+                Place::Full => true,
                 Place::Row => self.graph.shape(id) == target.row_shape(),
                 Place::Other => false,
             };
@@ -208,11 +227,16 @@ impl Fuser<'_> {
         match self.graph.op(id) {
             Op::View(View::Expand, of) => {
                 let shape = self.graph.shape(*of);
-                let is_row = matches!(target.kind, Kind::Rows(_)) && shape == target.row_shape();
+                let is_row = matches!(target.kind, Kind::Rows(_))
+                    && self.graph.shape(id) == target.space
+                    && shape == target.row_shape();
                 let place = match place {
                     Place::Full if is_row => Place::Row,
                     _ => Place::Other,
                 };
+                self.fits(*of, place, kernel, false)
+            }
+            Op::View(View::Reshape, of) if place == Place::Full => {
                 self.fits(*of, place, kernel, false)
             }
             Op::View(_, of) => self.fits(*of, Place::Other, kernel, false),
@@ -273,16 +297,17 @@ impl Fuser<'_> {
         let least = self.level(id, true);
         let found = (0..self.kernels.len()).rev().find(|&k| {
             let kernel = &self.kernels[k];
+            let full = size(&kernel.space) == size(&shape);
             let suits = match &kernel.kind {
-                Kind::Map => kernel.space == shape,
-                Kind::Contract(_) => kernel.space == shape && kernel.level + 1 == least,
+                Kind::Map => full,
+                Kind::Contract(_) => full && kernel.level + 1 == least,
                 Kind::Rows(_) if kernel.row_shape() == shape => true,
                 Kind::Rows(_) => {
                     let rows = size(&kernel.row_shape());
-                    kernel.space == shape && (rows >= ROWS || size(&shape) <= FEW)
+                    full && (rows >= ROWS || size(&shape) <= FEW)
                 }
             };
-            let place = match kernel.space == shape {
+            let place = match full {
                 true => Place::Full,
                 false => Place::Row,
             };

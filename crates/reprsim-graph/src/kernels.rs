@@ -49,8 +49,8 @@ fn stored(source: Source<'_>, ids: &[Id]) -> Vec<Id> {
 fn map(source: Source<'_>, kernel: &Kernel) -> Code {
     let count = size(&kernel.space);
     let mut block = Block::new(source, "v");
-    let index = block.unravel(&Index::of("i"), &kernel.space);
     for id in stored(source, &kernel.kept) {
+        let index = block.unravel(&Index::of("i"), source.graph.shape(id));
         let value = block.value(id, &index);
         block.store(id, &index, &value);
     }
@@ -172,6 +172,7 @@ fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
         let mut body = outer.inner("e");
         let index = at(&mut body, &row_index);
         for id in of_values {
+            let index = body.reshaped(&index, space, graph.shape(id));
             let value = body.value(id, &index);
             body.store(id, &index, &value);
         }
@@ -385,6 +386,7 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
         .collect();
     let all: Vec<Id> = std::iter::once(id).chain(kernel.kept.iter().copied()).collect();
     for kept in stored(source, &all) {
+        let index = body.reshaped(&index, &kernel.space, graph.shape(kept));
         let value = body.value(kept, &index);
         body.store(kept, &index, &value);
     }

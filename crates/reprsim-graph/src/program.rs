@@ -26,8 +26,8 @@ pub struct Dispatch {
     pub code: String,
     /// Workgroups along x and y.
     pub groups: [u32; 2],
-    /// Kernels in it.
-    pub kernels: usize,
+    /// Kernels in it: what each goes over.
+    pub kernels: Vec<String>,
     /// Bytes that it reads and writes, each array once.
     pub bytes: u64,
     /// Floating-point operations.
@@ -113,6 +113,7 @@ fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, level: usize) -> Disp
         .collect();
     let (mut functions, mut calls) = (String::new(), String::new());
     let (mut groups, mut shared, mut work, mut bytes) = (0, 0, 0, 0);
+    let mut names = vec![];
     for &kernel in &numbers {
         let source = Source {
             graph,
@@ -127,6 +128,7 @@ fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, level: usize) -> Disp
         let call = format!("{name}(group - {groups}u, t, base, fed);");
         let test = if calls.is_empty() { "if" } else { " else if" };
         calls.push_str(&format!("{test} (group < {until}u) {{ {call} }}"));
+        names.push(fused.kernels[kernel].name(graph));
         groups = until;
         shared = shared.max(written.shared);
         work += written.work;
@@ -140,7 +142,7 @@ fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, level: usize) -> Disp
     Dispatch {
         code,
         groups: grid(groups),
-        kernels: numbers.len(),
+        kernels: names,
         bytes,
         work,
     }
@@ -261,7 +263,7 @@ impl Step {
             found.push(Dispatch {
                 code,
                 groups: grid(PARTS),
-                kernels: 1,
+                kernels: vec!["squares of gradients".into()],
                 bytes: 4 * count as u64,
                 work: 2 * count as u64,
             });
@@ -347,7 +349,7 @@ impl Step {
         found.push(Dispatch {
             code,
             groups: grid(count.div_ceil(THREADS)),
-            kernels: 1,
+            kernels: vec!["optimiser".into()],
             bytes: 4 * (arrays * count) as u64,
             work: 10 * count as u64,
         });

@@ -16,6 +16,14 @@ impl OptimizerConfig {
     pub fn build(&self) -> ModuleOptimizer {
         self.clone().into()
     }
+
+    /// The share of Adam's second moment that a step keeps.
+    pub(crate) fn beta_2(&self) -> f32 {
+        match *self {
+            Self::AdamW { beta_2, .. } => beta_2 as f32,
+            _ => 0.999,
+        }
+    }
 }
 
 /// What an optimiser remembers of a parameter.
@@ -89,18 +97,14 @@ impl Optimizer for OptimizerConfig {
                 (parameter, Some(state))
             }
             Self::Adam { weight_decay, .. } | Self::AdamW { weight_decay, .. } => {
-                let (beta_2, decays) = match *self {
-                    Self::AdamW {
-                        beta_2,
-                        decay_vectors,
-                        ..
-                    } => (beta_2, D > 1 || decay_vectors),
-                    _ => (0.999, true),
+                let decays = match *self {
+                    Self::AdamW { decay_vectors, .. } => D > 1 || decay_vectors,
+                    _ => true,
                 };
                 let step = AdamStep {
                     lr,
                     beta_1: BETA_1,
-                    beta_2: beta_2 as f32,
+                    beta_2: self.beta_2(),
                     epsilon: EPSILON,
                     weight_decay: if decays { weight_decay as f32 } else { 0.0 },
                     decoupled: matches!(self, Self::AdamW { .. }),

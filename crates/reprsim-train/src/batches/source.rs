@@ -58,7 +58,6 @@ impl<'a> Batches<'a> {
     }
 
     /// All numbers of samples that steps are of.
-    #[cfg(feature = "wgpu")]
     pub fn all_sizes(&self) -> std::collections::BTreeSet<usize> {
         let steps = match self {
             Self::Passes(passes) => passes.steps(),

@@ -7,6 +7,7 @@ use reprsim_graph::Dispatch;
 use reprsim_models::Network;
 
 use super::eager::Eager;
+use super::plan::Plan;
 #[cfg(feature = "wgpu")]
 use super::recorded::Recorded;
 use crate::batches::{Batches, Streams};
@@ -98,16 +99,17 @@ impl<'a> Learner<'a> {
     }
 }
 
-/// The launches of a training's first step, where it is recorded and replayed: `None` where
-/// burn computes it operation by operation.
+/// The launches of a training's first step where it is recorded and replayed, which needs no
+/// device; `None` where burn computes it operation by operation.
 ///
 /// # Errors
-/// Those of building the model and of its device.
-pub fn recorded_step(job: &Job<'_>, device: &Device) -> Result<Option<Vec<Dispatch>>, TrainError> {
-    let streams = Streams::of(job.stream);
-    Ok(match Learner::new(job, &streams, device)? {
-        Learner::Eager(_) => None,
-        #[cfg(feature = "wgpu")]
-        Learner::Recorded(recorded) => Some(recorded.dispatches().to_vec()),
-    })
+/// Those of building the model.
+pub fn recorded_step(job: &Job<'_>) -> Result<Option<Vec<Dispatch>>, TrainError> {
+    let (streams, device) = (Streams::of(job.stream), Device::flex());
+    let batches = Batches::new(job, &streams, &device);
+    Ok(Plan::new(job, &batches)?.and_then(|plan| {
+        let size: usize = batches.sizes(0).iter().sum();
+        let (program, _) = plan.steps.get(&size)?;
+        Some(plan.programs[*program].dispatches().to_vec())
+    }))
 }

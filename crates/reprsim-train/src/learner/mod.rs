@@ -2,9 +2,9 @@
 
 mod contract;
 mod eager;
+mod plan;
 #[cfg(feature = "wgpu")]
 mod recorded;
-#[cfg(feature = "wgpu")]
 mod recording;
 
 pub(crate) use contract::Learner;

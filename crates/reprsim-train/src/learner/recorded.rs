@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use reprsim_graph::{Dispatch, Gpu, GraphError, Program, Region, Session, Shapes, Step, StepRule};
+use reprsim_graph::{Gpu, GraphError, Region, Session};
 use reprsim_models::{Network, normal_values};
 
 use super::contract::Parts;
-use super::recording::{Feeds, Kind, Purpose, Recording, recorded};
+use super::plan::Plan;
+use super::recording::{Feeds, Kind};
 use crate::batches::{Batches, Draws, Streams};
 use crate::config::OptimizerConfig;
 use crate::error::TrainError;
-use crate::optimizer::{BETA_1, EPSILON};
+use crate::optimizer::BETA_1;
 use crate::sums::Kept;
-use crate::supply::Supply;
 use crate::train::{Job, initial_network};
 use crate::validation::HeldOut;
 
@@ -48,104 +48,37 @@ pub(crate) struct Recorded<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    /// The model as it begins; `None` where its step cannot be recorded: on a device that is
-    /// not wgpu's, with random changes of images or accumulated gradients, with samples that
-    /// are not resident, or an architecture with operations that graphs do not know.
+    /// The model as it begins; `None` where its step is not recorded: on a device that is not
+    /// wgpu's, with samples that are not resident, and where there is no [`Plan`].
     pub fn new(
         job: &'a Job<'a>,
         streams: &'a Streams,
         device: &'a Device,
     ) -> Result<Option<Self>, TrainError> {
-        let config = job.config;
-        if !Gpu::computes(device) || !config.augment.is_empty() || config.accumulate > 1 {
+        if !Gpu::computes(device) {
             return Ok(None);
         }
         let batches = Batches::new(job, streams, device);
-        match Self::prepare(job, streams, device, batches) {
-            Ok(found) => Ok(found),
-            // burn does it then, or says better what is wrong.
-            Err(TrainError::Graph(GraphError::Operation(_) | GraphError::Memory { .. })) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn prepare(
-        job: &'a Job<'a>,
-        streams: &'a Streams,
-        device: &'a Device,
-        batches: Batches<'a>,
-    ) -> Result<Option<Self>, TrainError> {
-        let supply = job.set.supply;
-        let is_image = batches.are_images();
-        let mut data = match (is_image, supply.words()) {
-            (true, None) => return Ok(None),
-            (_, words) => words.unwrap_or_default(),
-        };
-        let held_out = job.set.held_out.filter(|_| job.config.evaluate.is_some());
-        let first_held_out = supply.len();
-        if let (true, Some(held_out)) = (is_image, held_out) {
-            match held_out.supply.words() {
-                Some(words) => data.extend(words),
-                None => return Ok(None),
-            }
-        }
-
-        let mut constants = vec![];
-        let mut recordings: Vec<(bool, usize, Recording)> = vec![];
-        for size in batches.all_sizes() {
-            let made = recorded(job, supply, size, &Purpose::Train, constants)?;
-            constants = made.constants.clone();
-            recordings.push((true, size, made));
-        }
-        let Some((.., first)) = recordings.first() else {
+        let Some(plan) = Plan::new(job, &batches)? else {
             return Ok(None);
         };
-        let (kinds, shapes, metrics) =
-            (first.kinds.clone(), first.shapes.clone(), first.metrics.clone());
-        let states = kinds.iter().filter(|k| matches!(k, Kind::State(_))).count();
-        let sum = states + 1 + metrics.len();
-        if let Some(held_out) = held_out {
-            for size in evaluated_sizes(held_out.supply, job.config.batch) {
-                let kinds = &kinds;
-                let purpose = Purpose::Evaluate { sum, kinds };
-                let made = recorded(job, held_out.supply, size, &purpose, constants)?;
-                constants = made.constants.clone();
-                recordings.push((false, size, made));
+        let supply = job.set.supply;
+        let mut data = vec![];
+        if batches.are_images() {
+            let held_out = plan.held_out.map(|held_out| held_out.supply);
+            for supply in std::iter::once(supply).chain(held_out) {
+                match supply.words() {
+                    Some(words) => data.extend(words),
+                    None => return Ok(None),
+                }
             }
         }
-
-        let rule = rule(&job.config.optimizer);
-        let sizes = |wanted: fn(&Kind) -> bool| -> Vec<usize> {
-            let wanted = kinds.iter().zip(&shapes).filter(|(kind, _)| wanted(kind));
-            wanted.map(|(_, shape)| shape.iter().product()).collect()
+        let session = match Session::new(&Gpu::get()?, &plan.arrays, 1, plan.programs, &data) {
+            Ok(session) => session,
+            // burn does it then, or says better what is wrong.
+            Err(GraphError::Memory { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        let mut state_sizes = sizes(|kind| matches!(kind, Kind::State(_)));
-        state_sizes.resize(sum + 1, 1);
-        let arrays = Shapes {
-            parameters: sizes(|kind| matches!(kind, Kind::Parameter(_))),
-            states: state_sizes,
-            constants,
-            moments: rule.moments(),
-        };
-        let decays: Vec<bool> = (kinds.iter().zip(&shapes))
-            .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
-            .map(|(_, shape)| shape.len() > 1 || decays_vectors(&job.config.optimizer))
-            .collect();
-        let (mut steps, mut evaluations, mut programs) = (BTreeMap::new(), BTreeMap::new(), vec![]);
-        for (training, size, made) in recordings {
-            let step = made.feeds.rates.map(|rates| Step {
-                rule,
-                rates,
-                decays: decays.clone(),
-                clip: job.config.clip.map(|norm| norm as f32),
-            });
-            let of = if training { &mut steps } else { &mut evaluations };
-            of.insert(size, (programs.len(), made.feeds));
-            programs.push(Program::new(&made.computation, &arrays, step.as_ref()));
-        }
-        let session = Session::new(&Gpu::get()?, &arrays, 1, programs, &data)?;
         let mut learner = Self {
             job,
             streams,
@@ -153,26 +86,19 @@ impl<'a> Recorded<'a> {
             batches,
             session,
             initial: initial_network(job, &Device::flex())?,
-            kinds,
-            shapes,
-            metrics,
-            states,
-            steps,
-            evaluations,
-            held_out: first_held_out,
+            kinds: plan.kinds,
+            shapes: plan.shapes,
+            metrics: plan.metrics,
+            states: plan.states,
+            steps: plan.steps,
+            evaluations: plan.evaluations,
+            held_out: supply.len(),
             pending: vec![],
             program: 0,
             seen: 0,
         };
         learner.begin();
         Ok(Some(learner))
-    }
-
-    /// The launches of its first step.
-    pub fn dispatches(&self) -> &[Dispatch] {
-        let size = self.batches.sizes(0).iter().sum();
-        let program = self.steps.get(&size).map_or(0, |(program, _)| *program);
-        self.session.dispatches(program)
     }
 
     /// Writes the initial network.
@@ -392,56 +318,12 @@ fn put(words: &mut [u32], at: Option<usize>, values: impl IntoIterator<Item = u3
     }
 }
 
-/// Numbers of samples of an evaluation's batches.
-fn evaluated_sizes(supply: &Supply, batch: usize) -> Vec<usize> {
-    let (n, batch) = (supply.len(), batch.max(1));
-    let mut sizes = vec![batch.min(n), n % batch];
-    sizes.retain(|&size| size > 0);
-    sizes.dedup();
-    sizes
-}
-
-fn decays_vectors(optimizer: &OptimizerConfig) -> bool {
-    match *optimizer {
-        OptimizerConfig::AdamW { decay_vectors, .. } => decay_vectors,
-        _ => true,
-    }
-}
-
-fn rule(optimizer: &OptimizerConfig) -> StepRule {
-    match *optimizer {
-        OptimizerConfig::Sgd {
-            momentum,
-            weight_decay,
-            ..
-        } => StepRule::Sgd {
-            momentum: momentum as f32,
-            decay: weight_decay as f32,
-        },
-        OptimizerConfig::Adam { weight_decay, .. }
-        | OptimizerConfig::AdamW { weight_decay, .. } => StepRule::Adam {
-            beta_1: BETA_1,
-            beta_2: beta_2(optimizer),
-            epsilon: EPSILON,
-            decay: weight_decay as f32,
-            decoupled: matches!(optimizer, OptimizerConfig::AdamW { .. }),
-        },
-    }
-}
-
-fn beta_2(optimizer: &OptimizerConfig) -> f32 {
-    match *optimizer {
-        OptimizerConfig::AdamW { beta_2, .. } => beta_2 as f32,
-        _ => 0.999,
-    }
-}
-
 /// The learning rate, and what Adam divides its moments by at step `time` (from 1).
 fn rates(optimizer: &OptimizerConfig, lr: f64, time: usize) -> [f32; 3] {
     let time = time as i32;
     [
         lr as f32,
         1.0 - BETA_1.powi(time),
-        1.0 - beta_2(optimizer).powi(time),
+        1.0 - optimizer.beta_2().powi(time),
     ]
 }
