@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use burn::tensor::Device;
 
 use crate::error::GraphError;
-use crate::program::{Dispatch, Program};
+use crate::program::Dispatch;
 
 /// A GPU that is open.
 #[derive(Clone, Debug)]
@@ -47,10 +47,13 @@ impl Gpu {
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
-    /// The pipelines of a program, compiled by as many threads as there are cores; each model
+    /// The pipelines of launches, compiled by as many threads as there are cores; each model
     /// has `stride` values.
-    pub(crate) fn pipelines(&self, program: &Program, stride: usize) -> Vec<wgpu::ComputePipeline> {
-        let dispatches = program.dispatches();
+    pub(crate) fn pipelines(
+        &self,
+        dispatches: &[Dispatch],
+        stride: usize,
+    ) -> Vec<wgpu::ComputePipeline> {
         let next = Mutex::new(0);
         let made: Vec<OnceLock<wgpu::ComputePipeline>> =
             dispatches.iter().map(|_| OnceLock::new()).collect();

@@ -44,8 +44,8 @@ pub(crate) struct Layout {
     pub free: usize,
     /// The end of what this program needs.
     pub end: usize,
-    made: BTreeMap<Id, Vec<usize>>,
-    feeds: Vec<usize>,
+    pub made: BTreeMap<Id, Vec<usize>>,
+    pub feeds: Vec<usize>,
     /// Words of a step's feed.
     pub fed: usize,
     /// Bytes of a sample of the resident data.

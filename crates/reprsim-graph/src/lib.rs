@@ -23,9 +23,12 @@ mod index;
 mod interpret;
 mod kernels;
 mod layout;
+mod profile;
 mod program;
 #[cfg(feature = "wgpu")]
 mod session;
+#[cfg(feature = "wgpu")]
+mod timing;
 
 pub use capture::{Name, Recorded, RecordedTensor, Tape, custom, is_training, record};
 pub use error::GraphError;
@@ -35,6 +38,9 @@ pub use gradient::gradients;
 pub use graph::{Binary, Graph, Id, Leaf, Op, Reduction, Unary, View};
 pub use interpret::{Inputs, interpret};
 pub use layout::{Shapes, Target};
+pub use profile::{Ceilings, Profile, Timed};
 pub use program::{Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
 pub use session::{Region, Session};
+#[cfg(feature = "wgpu")]
+pub use timing::ceilings;

@@ -2,7 +2,7 @@
 
 use crate::emit::{PRELUDE, Source, number};
 use crate::fuse::{Fused, fuse};
-use crate::graph::{Graph, Id, Op, size};
+use crate::graph::{Graph, Id, Op, View, size};
 use crate::kernels::{THREADS, code};
 use crate::layout::{Layout, Shapes, Target, reads};
 
@@ -56,9 +56,13 @@ impl Program {
             feeds,
             sample_bytes,
         } = computation;
+        // Another shape of the same values is stored as they are.
+        let outputs: Vec<(Id, Target)> = (outputs.iter())
+            .map(|&(id, target)| (unshaped(graph, id), target))
+            .collect();
         let ids: Vec<Id> = outputs.iter().map(|&(id, _)| id).collect();
         let fused = fuse(graph, &ids);
-        let mut layout = Layout::of(shapes).program(graph, &fused, outputs, feeds, *sample_bytes);
+        let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *sample_bytes);
         let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
         let mut dispatches: Vec<Dispatch> = (0..levels)
             .map(|level| dispatch(graph, &fused, &layout, level))
@@ -79,6 +83,21 @@ impl Program {
         }
     }
 
+    /// Launches without a graph, for models of `values` values.
+    #[cfg(feature = "wgpu")]
+    pub(crate) fn bare(values: usize, dispatches: Vec<Dispatch>) -> Self {
+        let layout = Layout {
+            end: values,
+            fed: 64,
+            ..Layout::default()
+        };
+        Self {
+            dispatches,
+            layout,
+            read: vec![],
+        }
+    }
+
     /// Its launches.
     pub fn dispatches(&self) -> &[Dispatch] {
         &self.dispatches
@@ -87,6 +106,14 @@ impl Program {
     /// Bytes of a model that runs it.
     pub fn bytes(&self) -> u64 {
         4 * self.layout.end as u64
+    }
+}
+
+/// What a node shows in another shape.
+fn unshaped(graph: &Graph, id: Id) -> Id {
+    match graph.op(id) {
+        Op::View(View::Reshape, of) => unshaped(graph, *of),
+        _ => id,
     }
 }
 

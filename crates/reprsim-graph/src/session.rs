@@ -1,6 +1,7 @@
 //! Models in training on a GPU: their arrays, and the programs that run on them.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use crate::error::GraphError;
 use crate::gpu::Gpu;
@@ -35,6 +36,8 @@ struct Ready {
     bindings: wgpu::BindGroup,
     /// Steps that the feed has room for.
     steps: usize,
+    /// Seconds of compiling the pipelines.
+    compile_seconds: f64,
 }
 
 /// A region of a model's memory. Arrays begin at borders of four values.
@@ -91,7 +94,9 @@ impl Session {
         let programs = programs
             .into_iter()
             .map(|program| {
-                let pipelines = gpu.pipelines(&program, stride);
+                let started = Instant::now();
+                let pipelines = gpu.pipelines(program.dispatches(), stride);
+                let compile_seconds = started.elapsed().as_secs_f64();
                 let step = 4 * (program.layout.fed * models) as u64;
                 let steps = (FEED / step).clamp(1, 1024);
                 let feed = buffer(step * steps, wgpu::BufferUsages::empty());
@@ -116,6 +121,7 @@ impl Session {
                     feed,
                     bindings,
                     steps: steps as usize,
+                    compile_seconds,
                 }
             })
             .collect();
@@ -135,6 +141,69 @@ impl Session {
             }
         }
         Ok(session)
+    }
+
+    /// A session without a model: `values` values, and launches of their own.
+    pub(crate) fn bare(
+        gpu: &Gpu,
+        values: usize,
+        dispatches: Vec<Dispatch>,
+    ) -> Result<Self, GraphError> {
+        let program = Program::bare(values, dispatches);
+        Self::new(gpu, &Shapes::default(), 1, vec![program], &[])
+    }
+
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Seconds of compiling a program's pipelines.
+    pub fn compile_seconds(&self, program: usize) -> f64 {
+        self.programs[program].compile_seconds
+    }
+
+    /// Waits until the device has done all that it was given.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`].
+    pub fn wait(&self) -> Result<(), GraphError> {
+        let polled = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        self.gpu.check()?;
+        polled.map(|_| ()).map_err(|error| GraphError::Gpu(error.to_string()))
+    }
+
+    /// Seconds that the device takes for each launch of a program, from `repeats` in a row.
+    pub(crate) fn timed(&self, program: usize, repeats: usize) -> Result<Vec<f64>, GraphError> {
+        let ready = &self.programs[program];
+        let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
+        let mut found = vec![];
+        for (pipeline, [x, y]) in ready.pipelines.iter().zip(&groups) {
+            let launch = |times: usize| {
+                let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+                {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    pass.set_bind_group(0, &ready.bindings, &[0]);
+                    pass.set_pipeline(pipeline);
+                    for _ in 0..times {
+                        pass.dispatch_workgroups(*x, *y, self.models as u32);
+                    }
+                }
+                self.gpu.queue.submit([encoder.finish()]);
+                self.wait()
+            };
+            launch(2)?;
+            // What it takes to be told that there is nothing left is the same for any number.
+            let mut seconds = [f64::INFINITY; 2];
+            for _ in 0..3 {
+                for (least, times) in seconds.iter_mut().zip([1, 1 + repeats]) {
+                    let started = Instant::now();
+                    launch(times)?;
+                    *least = least.min(started.elapsed().as_secs_f64());
+                }
+            }
+            found.push(((seconds[1] - seconds[0]) / repeats as f64).max(1e-9));
+        }
+        Ok(found)
     }
 
     /// The launches of a program.
@@ -266,9 +335,7 @@ impl Session {
         self.gpu.queue.submit([encoder.finish()]);
         staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
         let failed = |error: &dyn std::fmt::Display| GraphError::Gpu(error.to_string());
-        let polled = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
-        self.gpu.check()?;
-        polled.map_err(|error| failed(&error))?;
+        self.wait()?;
         let view = staging.slice(..).get_mapped_range().map_err(|error| failed(&error))?;
         Ok(bytemuck::cast_slice(&view[..size as usize]).to_vec())
     }

@@ -26,7 +26,7 @@ pub use config::{Evaluate, OptimizerConfig, ScheduleConfig, TrainingConfig};
 pub use error::TrainError;
 pub use history::{Epoch, best, read_epochs, write_epochs};
 pub use initial::{Foreign, Head, Initial, Reference};
-pub use learner::recorded_step;
+pub use learner::{profile_step, recorded_step};
 pub use snapshot::Resume;
 pub use supply::{Drawn, Normalization, Supply};
 pub use task::*;

@@ -162,6 +162,7 @@ Examples:
 Examples:
   reprsim bench train --model cnn
   reprsim bench train --model resnet18 --jobs 1 --threads 2 --out resnet.json
+  reprsim bench train --model cnn --device wgpu --profile   every launch of a step
   reprsim bench sweep --model cnn              one model at a time, then side by side
 
 Random images, a model newly drawn each repeat; nothing is kept.
@@ -424,6 +425,9 @@ pub(crate) struct BenchArgs {
     /// Repeats.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub repeats: u16,
+    /// Say where a training step's time goes on a GPU, launch by launch.
+    #[arg(long)]
+    pub profile: bool,
     /// Also write all figures to a JSON file.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

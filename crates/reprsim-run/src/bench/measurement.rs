@@ -10,7 +10,8 @@ use reprsim_extract::{ProbeActivations, extract};
 use reprsim_metrics::Options;
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, measures};
-use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, train};
+use reprsim_graph::Profile;
+use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, profile_step, train};
 use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
@@ -277,6 +278,21 @@ pub fn bench(
     })
 }
 
+/// Where the time of a training step goes; `None` where burn computes it operation by
+/// operation.
+///
+/// # Errors
+/// Those of training.
+pub fn bench_profile(
+    workload: &Workload,
+    chosen: &Chosen,
+) -> Result<Option<Profile>, RunError> {
+    let runner = Runner::new(workload, &chosen.device);
+    let batch = workload.training.batch;
+    let profile = |job: &Job<'_>| profile_step(job, &chosen.device);
+    Ok(runner.with_job(0, batch, 1, profile)?)
+}
+
 /// Trains four models a job, one at a time with all threads, then side by side.
 ///
 /// # Errors
@@ -393,13 +409,28 @@ impl<'a> Runner<'a> {
 
     /// Trains a new model for `steps` and returns samples a second.
     fn train(&self, job: usize, batch: usize, steps: usize) -> Result<f64, RunError> {
+        let mut rate = 0.0;
+        self.with_job(job, batch, steps, |job| {
+            train(job, self.device, &mut |epoch| rate = epoch.samples_per_s)
+        })?;
+        Ok(rate)
+    }
+
+    /// Does something with a new model that is to be trained for `steps`.
+    fn with_job<T>(
+        &self,
+        job: usize,
+        batch: usize,
+        steps: usize,
+        work: impl FnOnce(&Job<'_>) -> T,
+    ) -> T {
         let n = (batch * steps) as u32;
         let indices: Vec<u32> = (0..n).map(|i| i % SAMPLES as u32).collect();
         let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i as usize]).collect();
         let mut config = self.workload.training.clone();
         config.batch = batch;
-        let mut rate = 0.0;
-        let job = Job {
+        let stream = Stream::new(job as u64);
+        work(&Job {
             name: "a",
             model: &self.workload.model,
             initial: &Initial::Random,
@@ -412,11 +443,9 @@ impl<'a> Runner<'a> {
                 classes: self.workload.classes,
                 held_out: None,
             },
-            stream: &Stream::new(job as u64),
+            stream: &stream,
             resume: None,
-        };
-        train(&job, self.device, &mut |epoch| rate = epoch.samples_per_s)?;
-        Ok(rate)
+        })
     }
 
     /// How much of a step does not grow with the batch: with t1 and t2 the times of a

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use burn::tensor::Device;
-use reprsim_graph::Dispatch;
+use reprsim_graph::{Dispatch, Profile};
 use reprsim_models::Network;
 
 use super::eager::Eager;
@@ -112,4 +112,18 @@ pub fn recorded_step(job: &Job<'_>) -> Result<Option<Vec<Dispatch>>, TrainError>
         let (program, _) = plan.steps.get(&size)?;
         Some(plan.programs[*program].dispatches().to_vec())
     }))
+}
+
+/// Where the time of a training's step goes, where it is recorded and replayed; `None` where
+/// burn computes it operation by operation.
+///
+/// # Errors
+/// Those of building the model and of its device.
+pub fn profile_step(job: &Job<'_>, device: &Device) -> Result<Option<Profile>, TrainError> {
+    let streams = Streams::of(job.stream);
+    match Learner::new(job, &streams, device)? {
+        Learner::Eager(_) => Ok(None),
+        #[cfg(feature = "wgpu")]
+        Learner::Recorded(recorded) => recorded.profile().map(Some),
+    }
 }

@@ -8,4 +8,4 @@ mod recorded;
 mod recording;
 
 pub(crate) use contract::Learner;
-pub use contract::recorded_step;
+pub use contract::{profile_step, recorded_step};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use reprsim_graph::{Gpu, GraphError, Region, Session};
+use reprsim_graph::{Gpu, GraphError, Profile, Region, Session};
 use reprsim_models::{Network, normal_values};
 
 use super::contract::Parts;
@@ -99,6 +99,13 @@ impl<'a> Recorded<'a> {
         };
         learner.begin();
         Ok(Some(learner))
+    }
+
+    /// Times the first step, on random data of no meaning: the model is of no use afterwards.
+    pub fn profile(&self) -> Result<Profile, TrainError> {
+        let size = self.batches.sizes(0).iter().sum();
+        let program = self.steps.get(&size).map_or(0, |(program, _)| *program);
+        Ok(self.session.profile(program)?)
     }
 
     /// Writes the initial network.

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use reprsim_base::write_whole;
-use reprsim_device::choose;
-use reprsim_run::bench::{Bench, Settings, Workload, bench as time, bench_sweep};
+use reprsim_device::{Chosen, choose};
+use reprsim_run::bench::{Bench, Settings, Workload, bench as time, bench_profile, bench_sweep};
 use reprsim_run::run::{default_jobs, threads_per_job};
 use serde_json::{Value, json};
 
-use crate::args::{BenchArg, BenchArgs};
+use super::say;
+use crate::args::{BenchArg, BenchArgs, Format};
 use crate::table::Table;
 
 pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
@@ -24,6 +25,9 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         seconds: args.seconds,
         repeats: args.repeats.into(),
     };
+    if args.profile {
+        return profile(args, &workload, &chosen);
+    }
     let what = match args.what {
         BenchArg::Train => Bench::Train,
         BenchArg::Extract => Bench::Extract,
@@ -85,6 +89,81 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         json!(result.host_peak_mb),
         json!(result.device_peak_mb),
     ]);
+    table.print(args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints every launch of a training step.
+fn profile(args: &BenchArgs, workload: &Workload, chosen: &Chosen) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.what == BenchArg::Train,
+        "--profile is of training: reprsim bench train --profile"
+    );
+    let Some(found) = bench_profile(workload, chosen)? else {
+        anyhow::bail!(
+            "on {} burn computes each operation by itself: there is no recorded step to profile\n  \
+             --device wgpu takes a GPU",
+            chosen.name
+        );
+    };
+    let total: f64 = found.dispatches.iter().map(|d| d.seconds).sum();
+    let launches = || found.dispatches.iter().map(|d| (&d.dispatch, d.seconds));
+    let (bytes, work) = launches().fold((0, 0), |(bytes, work), (d, _)| {
+        (bytes + d.bytes, work + d.work)
+    });
+    if args.format == Format::Table {
+        say(&format!(
+            "{} on {}: {} launches a step, {:.1} us on the device, {:.1} MB, {:.1} MFLOP\n\
+         host: {:.2} us a launch; compiled in {:.2} s\n\
+         ceilings: {:.1} GB/s, {:.1} GFLOP/s; at these a step takes {:.1} us at least",
+            workload.name,
+            chosen.name,
+            found.dispatches.len(),
+            1e6 * total,
+            bytes as f64 / 1e6,
+            work as f64 / 1e6,
+            1e6 * found.host_seconds,
+            found.compile_seconds,
+            found.ceilings.bytes / 1e9,
+            found.ceilings.work / 1e9,
+            1e6 * (bytes as f64 / found.ceilings.bytes).max(work as f64 / found.ceilings.work),
+        ));
+    }
+    let columns = [
+        "launch", "us", "share", "mb", "gb_s", "mflop", "gflop_s", "groups", "kernels",
+    ];
+    let mut table = Table::new(&columns);
+    let mut rows = vec![];
+    for (i, (dispatch, seconds)) in launches().enumerate() {
+        let row = vec![
+            json!(i),
+            json!(1e6 * seconds),
+            json!(seconds / total),
+            json!(dispatch.bytes as f64 / 1e6),
+            json!(dispatch.bytes as f64 / seconds / 1e9),
+            json!(dispatch.work as f64 / 1e6),
+            json!(dispatch.work as f64 / seconds / 1e9),
+            json!(dispatch.groups.iter().product::<u32>()),
+            json!(dispatch.kernels.join("; ")),
+        ];
+        let named = columns
+            .iter()
+            .map(|c| (*c).to_string())
+            .zip(row.iter().cloned());
+        rows.push(Value::Object(named.collect()));
+        table.push(row);
+    }
+    let figures = json!({
+        "schema": 1,
+        "model": workload.name,
+        "device": chosen.name,
+        "host_us_a_launch": 1e6 * found.host_seconds,
+        "compile_s": found.compile_seconds,
+        "ceiling_gb_s": found.ceilings.bytes / 1e9,
+        "ceiling_gflop_s": found.ceilings.work / 1e9,
+        "launches": rows,
+    });
+    write(args.out.as_deref(), &figures)?;
     table.print(args.format)?;
     Ok(ExitCode::SUCCESS)
 }
