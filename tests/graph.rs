@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData, module, ops::ConvOptions, ops::Co
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
-    Computation, Gpu, GraphError, Inputs, Leaf, Program, Region, Session, Shapes, Target,
+    BUSY, Computation, Gpu, GraphError, Inputs, Leaf, Program, Region, Session, Shapes, Target,
     gradients, interpret, record,
 };
 
@@ -108,7 +108,9 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
         constants,
         moments: 0,
     };
-    let program = Program::new(&computation, &shapes, None);
+    // Large tiles, and as many as keep a card busy.
+    for busy in [1, BUSY] {
+    let program = Program::new(&computation, &shapes, None, busy);
     // Several models side by side: what is alone is the same.
     let run = |models: usize| -> Vec<Vec<f32>> {
         let programs = vec![program.clone()];
@@ -126,6 +128,7 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
         close(name, &format!("{i} on the GPU"), &ours, &exact[node], 1e-5);
     }
     assert_eq!(alone, run(3), "{name}: the same bits in a stack of three");
+    }
 }
 
 fn close(name: &str, what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {

@@ -173,7 +173,9 @@ pub fn custom<const D: usize, const N: usize>(
     client.register_op(OperationIr::Custom(operation));
     let mut made = outputs.into_iter();
     Some(shapes.map(|shape| {
-        let id = made.next().map_or_else(|| client.create_empty_handle(), |ir| ir.id);
+        let id = made
+            .next()
+            .map_or_else(|| client.create_empty_handle(), |ir| ir.id);
         let shape = Shape::from(shape.to_vec());
         let dtype = DType::F32;
         RecordedTensor(RouterTensor::new(id, shape, dtype, client.clone()))

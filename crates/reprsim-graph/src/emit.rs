@@ -13,6 +13,8 @@ pub(crate) struct Source<'a> {
     pub graph: &'a Graph,
     pub fused: &'a Fused,
     pub layout: &'a Layout,
+    /// Workgroups that keep the device busy.
+    pub busy: usize,
     /// The kernel whose code is written.
     pub kernel: usize,
 }
@@ -109,6 +111,7 @@ impl<'a> Block<'a> {
             fused,
             layout,
             kernel,
+            ..
         } = self.source;
         let shape = graph.shape(id);
         // What another kernel makes is read.

@@ -106,7 +106,10 @@ pub(crate) fn fuse(graph: &Graph, outputs: &[Id]) -> Fused {
     outputs.iter().for_each(|&id| live[id] = true);
     for id in (0..live.len()).rev() {
         if live[id] {
-            graph.needs(id).into_iter().for_each(|need| live[need] = true);
+            graph
+                .needs(id)
+                .into_iter()
+                .for_each(|need| live[need] = true);
         }
     }
     for id in (0..live.len()).filter(|&id| live[id]) {
@@ -244,8 +247,9 @@ impl Fuser<'_> {
                 self.fits(*table, Place::Other, kernel, false)
                     && self.fits(*index, Place::Other, kernel, false)
             }
-            _ => (self.graph.needs(id).into_iter())
-                .all(|need| self.fits(need, place, kernel, false)),
+            _ => {
+                (self.graph.needs(id).into_iter()).all(|need| self.fits(need, place, kernel, false))
+            }
         }
     }
 
@@ -255,7 +259,11 @@ impl Fuser<'_> {
             return self.kernels[maker].level + 1;
         }
         let needs = self.graph.needs(id);
-        needs.into_iter().map(|need| self.level(need, false)).max().unwrap_or(0)
+        needs
+            .into_iter()
+            .map(|need| self.level(need, false))
+            .max()
+            .unwrap_or(0)
     }
 
     fn new_kernel(&mut self, id: Id, kind: Kind, space: Vec<usize>) -> usize {

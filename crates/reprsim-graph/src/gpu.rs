@@ -1,11 +1,12 @@
 //! A GPU through wgpu: opened once a process, its pipelines compiled side by side.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use burn::tensor::Device;
 
 use crate::error::GraphError;
-use crate::program::Dispatch;
+use crate::program::{BUSY, Dispatch};
 
 /// A GPU that is open.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Gpu {
     pub(crate) bindings: wgpu::BindGroupLayout,
     /// Its name.
     pub name: String,
+    /// Workgroups that keep it busy.
+    pub busy: usize,
+    /// What was compiled, by its code: models of the same shapes share it.
+    compiled: Arc<Mutex<HashMap<String, wgpu::ComputePipeline>>>,
     /// What went wrong since it was opened.
     trouble: Arc<Mutex<Option<String>>>,
 }
@@ -23,6 +28,9 @@ pub struct Gpu {
 /// Bytes of the array in which all of a model's data lie, at least; a device that allows less
 /// is not used.
 const LEAST: u64 = 1 << 26;
+
+/// The same of a processor that plays one.
+const SOFTWARE: usize = 64;
 
 impl Gpu {
     /// The GPU of this process: the first real one, else a software one.
@@ -44,7 +52,9 @@ impl Gpu {
     /// Bytes of the largest array that a kernel can be given.
     pub fn largest_array(&self) -> u64 {
         let limits = self.device.limits();
-        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+        limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size)
     }
 
     /// The pipelines of launches, compiled by as many threads as there are cores; each model
@@ -82,6 +92,18 @@ impl Gpu {
 
     fn pipeline(&self, dispatch: &Dispatch, stride: usize) -> wgpu::ComputePipeline {
         let code = format!("const arena_stride: u32 = {stride}u;\n{}", dispatch.code);
+        let known = self.compiled.lock().ok();
+        if let Some(pipeline) = known.and_then(|known| known.get(&code).cloned()) {
+            return pipeline;
+        }
+        let pipeline = self.compile(&code);
+        if let Ok(mut known) = self.compiled.lock() {
+            known.insert(code, pipeline.clone());
+        }
+        pipeline
+    }
+
+    fn compile(&self, code: &str) -> wgpu::ComputePipeline {
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: None,
             source: wgpu::ShaderSource::Wgsl(code.into()),
@@ -96,17 +118,18 @@ impl Gpu {
             self.device
                 .create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
-        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: None,
-            layout: Some(&self.layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &[],
-                zero_initialize_workgroup_memory: false,
-            },
-            cache: None,
-        })
+        self.device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: None,
+                layout: Some(&self.layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants: &[],
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            })
     }
 
     /// What the device has complained of since it was last asked.
@@ -172,7 +195,11 @@ async fn open() -> Result<Gpu, String> {
     };
     let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
         label: None,
-        entries: &[entry(0, false, false), entry(1, true, false), entry(2, true, true)],
+        entries: &[
+            entry(0, false, false),
+            entry(1, true, false),
+            entry(2, true, true),
+        ],
     });
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: None,
@@ -184,7 +211,12 @@ async fn open() -> Result<Gpu, String> {
         queue,
         layout,
         bindings,
+        busy: match info.device_type {
+            wgpu::DeviceType::Cpu => SOFTWARE,
+            _ => BUSY,
+        },
         name: info.name,
+        compiled: Arc::default(),
         trouble,
     })
 }

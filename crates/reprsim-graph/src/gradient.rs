@@ -256,7 +256,9 @@ impl Flow<'_> {
             View::Reshape => graph.reshape(d, &from),
             View::Permute(axes) => {
                 let mut inverse = vec![0; axes.len()];
-                axes.iter().enumerate().for_each(|(i, &axis)| inverse[axis] = i);
+                axes.iter()
+                    .enumerate()
+                    .for_each(|(i, &axis)| inverse[axis] = i);
                 graph.permute(d, &inverse)
             }
             View::Expand => {
@@ -339,9 +341,15 @@ pub(crate) fn product(graph: &mut Graph, of: [Id; 2], labels: [&[u8]; 3]) -> Id 
         };
         sizes(a, of[0]) * sizes(b, of[1])
     };
-    let n = a.iter().position(|&l| l == first).map_or(1, |i| graph.shape(of[0])[i]);
+    let n = a
+        .iter()
+        .position(|&l| l == first)
+        .map_or(1, |i| graph.shape(of[0])[i]);
     let wanted = (length / 512).min(BUSY / results.max(1)).min(64);
-    let parts = (1..=wanted.max(1)).rev().find(|&p| n.is_multiple_of(p)).unwrap_or(1);
+    let parts = (1..=wanted.max(1))
+        .rev()
+        .find(|&p| n.is_multiple_of(p))
+        .unwrap_or(1);
     if parts == 1 {
         return graph.contract(of, labels);
     }

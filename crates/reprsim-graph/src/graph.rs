@@ -160,11 +160,7 @@ pub(crate) enum Rule {
     Constant,
     /// Of `of` brought to mean 0 and variance 1 over `axes`; `scale` is 1 / the standard
     /// deviation.
-    Normalized {
-        of: Id,
-        scale: Id,
-        axes: Vec<usize>,
-    },
+    Normalized { of: Id, scale: Id, axes: Vec<usize> },
     /// The softmax of `of` along `axis`.
     Softmax { of: Id, axis: usize },
     /// Its logarithm.
@@ -434,7 +430,8 @@ impl Graph {
         let variance = self.mean(square, axes);
         let (output, scale) = self.scaled_by_deviation(centred, variance, epsilon);
         let axes = axes.to_vec();
-        self.rules.insert(output, Rule::Normalized { of, scale, axes });
+        self.rules
+            .insert(output, Rule::Normalized { of, scale, axes });
         [output, mean, variance]
     }
 
@@ -474,7 +471,8 @@ impl Graph {
         let centred = self.sub(of, mean);
         let (output, scale) = self.scaled_by_deviation(centred, variance, epsilon);
         let axes = vec![0, 2, 3];
-        self.rules.insert(output, Rule::Normalized { of, scale, axes });
+        self.rules
+            .insert(output, Rule::Normalized { of, scale, axes });
         [output, mean, variance]
     }
 
@@ -532,5 +530,8 @@ fn parts(n: usize, rest: usize, kept: usize) -> usize {
         return 1;
     }
     let wanted = (n * rest / LONG * 2).min(1024 / kept.max(1)).clamp(1, 64);
-    (1..=wanted).rev().find(|&p| n.is_multiple_of(p)).unwrap_or(1)
+    (1..=wanted)
+        .rev()
+        .find(|&p| n.is_multiple_of(p))
+        .unwrap_or(1)
 }

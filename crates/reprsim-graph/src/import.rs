@@ -413,9 +413,11 @@ impl<'a> Importer<'a> {
                 // Any dimensions, then the inputs.
                 let rank = self.graph.shape(x).len();
                 let outer: Vec<u8> = (0..rank as u8 - 1).map(|d| b'0' + d).collect();
-                let labels = |last: u8| -> Vec<u8> { outer.iter().copied().chain([last]).collect() };
-                let mut node =
-                    self.graph.contract([x, weight], [&labels(b'i'), b"io", &labels(b'o')]);
+                let labels =
+                    |last: u8| -> Vec<u8> { outer.iter().copied().chain([last]).collect() };
+                let mut node = self
+                    .graph
+                    .contract([x, weight], [&labels(b'i'), b"io", &labels(b'o')]);
                 if let Some(bias) = &op.bias {
                     let bias = self.get(bias);
                     let mut shape = vec![1; rank];
@@ -431,12 +433,19 @@ impl<'a> Importer<'a> {
                 let same = [bottom, left, right].iter().all(|&p| p == top);
                 let [stride, other] = options.stride;
                 let square = op.weight.shape[2] == op.weight.shape[3];
-                if !same || stride != other || !square || options.dilation != [1, 1] || options.groups != 1 {
+                if !same
+                    || stride != other
+                    || !square
+                    || options.dilation != [1, 1]
+                    || options.groups != 1
+                {
                     return false;
                 }
                 let (x, weight) = (self.get(&op.x), self.get(&op.weight));
                 let windows = self.graph.windows(x, op.weight.shape[2], stride, top);
-                let node = self.graph.contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]);
+                let node = self
+                    .graph
+                    .contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]);
                 self.shifted(node, op.bias.as_ref(), &op.out);
             }
             Module::ConvTranspose2d(op) => {
@@ -444,14 +453,20 @@ impl<'a> Importer<'a> {
                 let [stride, other] = options.stride;
                 let [padding, beside] = options.padding;
                 let square = op.weight.shape[2] == op.weight.shape[3];
-                let plain = options.dilation == [1, 1] && options.groups == 1 && options.padding_out == [0, 0];
+                let plain = options.dilation == [1, 1]
+                    && options.groups == 1
+                    && options.padding_out == [0, 0];
                 if !plain || stride != other || padding != beside || !square {
                     return false;
                 }
                 let (x, weight) = (self.get(&op.x), self.get(&op.weight));
                 let to = [op.out.shape[2], op.out.shape[3]];
-                let wide = self.graph.spread(x, op.weight.shape[2], [stride, padding], to);
-                let node = self.graph.contract([wide, weight], [b"noxyhw", b"ocxy", b"nchw"]);
+                let wide = self
+                    .graph
+                    .spread(x, op.weight.shape[2], [stride, padding], to);
+                let node = self
+                    .graph
+                    .contract([wide, weight], [b"noxyhw", b"ocxy", b"nchw"]);
                 self.shifted(node, op.bias.as_ref(), &op.out);
             }
             Module::Embedding(op) => {
@@ -565,7 +580,9 @@ impl<'a> Importer<'a> {
                 let &Op::Leaf(Leaf::Feed(feed)) = self.graph.op(seed) else {
                     return false;
                 };
-                let hash = self.graph.push(Op::Hash(feed, number as u32), shape.clone());
+                let hash = self
+                    .graph
+                    .push(Op::Hash(feed, number as u32), shape.clone());
                 let least = self.graph.scalar(threshold, &shape);
                 let kept = self.graph.binary(Binary::GreaterEqual, hash, least);
                 let scaled = self.graph.scaled(x, 1.0 / (1.0 - rate));

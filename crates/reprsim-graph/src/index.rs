@@ -138,10 +138,19 @@ mod tests {
     #[test]
     fn what_is_known_is_computed_here() {
         let index = [Known(2), Index::of("i"), Known(3)];
-        assert_eq!(linear(&index, &[4, 1, 5]).to_string(), "(((2u + i) * 5u) + 3u)");
-        assert_eq!(unravel(&Known(23), &[2, 3, 4]), [Known(1), Known(2), Known(3)]);
+        assert_eq!(
+            linear(&index, &[4, 1, 5]).to_string(),
+            "(((2u + i) * 5u) + 3u)"
+        );
+        assert_eq!(
+            unravel(&Known(23), &[2, 3, 4]),
+            [Known(1), Known(2), Known(3)]
+        );
         let i = Index::of("i");
-        let names: Vec<String> = unravel(&i, &[7, 1, 4]).iter().map(Index::to_string).collect();
+        let names: Vec<String> = unravel(&i, &[7, 1, 4])
+            .iter()
+            .map(Index::to_string)
+            .collect();
         assert_eq!(names, ["(i / 4u)", "0u", "(i % 4u)"]);
     }
 
@@ -154,7 +163,10 @@ mod tests {
         };
         assert_eq!(names(&[6, 5], &[2, 3, 5]), ["(a / 3u)", "(a % 3u)", "b"]);
         assert_eq!(names(&[2, 3, 5], &[6, 5]), ["((a * 3u) + b)", "c"]);
-        assert_eq!(names(&[4, 5], &[1, 4, 1, 5, 1]), ["0u", "a", "0u", "b", "0u"]);
+        assert_eq!(
+            names(&[4, 5], &[1, 4, 1, 5, 1]),
+            ["0u", "a", "0u", "b", "0u"]
+        );
         assert_eq!(names(&[1, 4, 5], &[4, 5]), ["b", "c"]);
     }
 }

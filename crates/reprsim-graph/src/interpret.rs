@@ -33,7 +33,10 @@ fn unravel(mut place: usize, shape: &[usize]) -> Vec<usize> {
 }
 
 fn linear(index: &[usize], shape: &[usize]) -> usize {
-    index.iter().zip(shape).fold(0, |place, (&i, &n)| place * n + i)
+    index
+        .iter()
+        .zip(shape)
+        .fold(0, |place, (&i, &n)| place * n + i)
 }
 
 fn node(graph: &Graph, inputs: &Inputs, values: &[Vec<f64>], id: Id) -> Vec<f64> {
@@ -131,19 +134,24 @@ fn viewed(view: &View, index: &[usize], shape: &[usize], from: &[usize]) -> Opti
         View::Reshape => return Some(linear(index, shape)),
         View::Permute(axes) => {
             let mut inner = vec![0; axes.len()];
-            axes.iter().zip(index).for_each(|(&axis, &i)| inner[axis] = i);
+            axes.iter()
+                .zip(index)
+                .for_each(|(&axis, &i)| inner[axis] = i);
             inner
         }
-        View::Expand => index.iter().zip(from).map(|(&i, &n)| i.min(n - 1)).collect(),
+        View::Expand => index
+            .iter()
+            .zip(from)
+            .map(|(&i, &n)| i.min(n - 1))
+            .collect(),
         View::Slice(starts) => index.iter().zip(starts).map(|(i, s)| i + s).collect(),
         View::Pad(before) => {
             let shifted = index.iter().zip(before).map(|(i, b)| i.checked_sub(*b));
             shifted.collect::<Option<_>>()?
         }
         View::Windows { stride, padding } => {
-            let place = |axis: usize| {
-                (index[4 + axis] * stride + index[2 + axis]).checked_sub(*padding)
-            };
+            let place =
+                |axis: usize| (index[4 + axis] * stride + index[2 + axis]).checked_sub(*padding);
             vec![index[0], index[1], place(0)?, place(1)?]
         }
         View::Spread { stride, padding } => {

@@ -15,6 +15,8 @@ const DEPTH: usize = 16;
 /// A kernel's function.
 pub(crate) struct Code {
     pub text: String,
+    /// A function that it calls, if any.
+    helper: String,
     /// Workgroups.
     pub groups: usize,
     /// Values of memory that a workgroup shares.
@@ -29,12 +31,12 @@ pub(crate) fn code(source: Source<'_>, name: &str) -> Code {
     let written = match &kernel.kind {
         Kind::Map => map(source, kernel),
         Kind::Rows(axes) => rows(source, kernel, axes),
-        Kind::Contract(id) => contraction(source, kernel, *id),
+        Kind::Contract(id) => contraction(source, kernel, *id, name),
     };
     Code {
         text: format!(
-            "fn {name}(group: u32, t: u32, base: u32, fed: u32) {{\n{}\n}}\n",
-            written.text
+            "{}fn {name}(group: u32, t: u32, base: u32, fed: u32) {{\n{}\n}}\n",
+            written.helper, written.text
         ),
         ..written
     }
@@ -59,6 +61,7 @@ fn map(source: Source<'_>, kernel: &Kernel) -> Code {
             "let i = group * {THREADS}u + t;\nif (i < {count}u) {{\n{}\n}}",
             block.lines.join("\n")
         ),
+        helper: String::new(),
         groups: count.div_ceil(THREADS),
         shared: 0,
         work: (count * kernel.kept.len()) as u64,
@@ -122,7 +125,9 @@ fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
             names.push((id, name, combine));
         }
         outer.line("if (alive) {");
-        outer.line(format!("for (var i = lane; i < {length}u; i += {lanes}u) {{"));
+        outer.line(format!(
+            "for (var i = lane; i < {length}u; i += {lanes}u) {{"
+        ));
         outer.lines.append(&mut body.lines);
         outer.line("}\n}");
         if lanes > 1 {
@@ -131,23 +136,27 @@ fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
                 outer.line(format!("tile[{}u + t] = {name};", slot * THREADS));
             }
             outer.line("workgroupBarrier();");
-            let mut half = lanes / 2;
-            while half > 0 {
-                outer.line(format!("if (lane < {half}u) {{"));
-                for (slot, (_, _, combine)) in names.iter().enumerate() {
-                    let place = |shift: usize| format!("tile[{}u + t]", slot * THREADS + shift);
-                    let both = combine(&place(0), &place(half));
-                    outer.line(format!("{} = {both};", place(0)));
-                }
-                outer.line("}\nworkgroupBarrier();");
-                half /= 2;
+            // A loop: drivers that run threads one after another compile each barrier.
+            let first = lanes / 2;
+            outer.line(format!(
+                "for (var half = {first}u; half > 0u; half /= 2u) {{"
+            ));
+            outer.line("if (lane < half) {");
+            for (slot, (_, _, combine)) in names.iter().enumerate() {
+                let place = |shift: &str| format!("tile[{}u + t{shift}]", slot * THREADS);
+                let both = combine(&place(""), &place(" + half"));
+                outer.line(format!("{} = {both};", place("")));
             }
+            outer.line("}\nworkgroupBarrier();\n}");
         }
         for (slot, (id, name, _)) in names.iter().enumerate() {
             let bound = format!("b{id}");
             match lanes {
                 1 => outer.line(format!("let {bound} = {name};")),
-                _ => outer.line(format!("let {bound} = tile[{}u + t - lane];", slot * THREADS)),
+                _ => outer.line(format!(
+                    "let {bound} = tile[{}u + t - lane];",
+                    slot * THREADS
+                )),
             }
             outer.bind(*id, &bound);
         }
@@ -158,8 +167,14 @@ fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
 
     // What there is one of a row.
     let is_row = |id: &Id| graph.shape(*id) == row_shape;
-    let all: Vec<Id> = kernel.reductions.iter().chain(&kernel.kept).copied().collect();
-    let (of_rows, of_values): (Vec<Id>, Vec<Id>) = stored(source, &all).into_iter().partition(is_row);
+    let all: Vec<Id> = kernel
+        .reductions
+        .iter()
+        .chain(&kernel.kept)
+        .copied()
+        .collect();
+    let (of_rows, of_values): (Vec<Id>, Vec<Id>) =
+        stored(source, &all).into_iter().partition(is_row);
     let mut body = outer.inner("s");
     for id in of_rows {
         let value = body.value(id, &row_index);
@@ -177,12 +192,15 @@ fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
             body.store(id, &index, &value);
         }
         outer.line("if (alive) {");
-        outer.line(format!("for (var i = lane; i < {length}u; i += {lanes}u) {{"));
+        outer.line(format!(
+            "for (var i = lane; i < {length}u; i += {lanes}u) {{"
+        ));
         outer.lines.append(&mut body.lines);
         outer.line("}\n}");
     }
     Code {
         text: outer.lines.join("\n"),
+        helper: String::new(),
         groups: count.div_ceil(per_group),
         shared,
         work: (count * length * all.len()) as u64,
@@ -202,9 +220,17 @@ fn phases(source: Source<'_>, kernel: &Kernel) -> Vec<Vec<Id>> {
                 continue;
             }
             if kernel.reductions.contains(&need) {
-                let of = found.iter().position(|ids| ids.contains(&need)).unwrap_or(0);
+                let of = found
+                    .iter()
+                    .position(|ids| ids.contains(&need))
+                    .unwrap_or(0);
                 phase = phase.max(of + 1);
-            } else if source.fused.made_by.get(&need).is_none_or(|&k| k == source.kernel) {
+            } else if source
+                .fused
+                .made_by
+                .get(&need)
+                .is_none_or(|&k| k == source.kernel)
+            {
                 stack.extend(source.graph.needs(need));
             }
         }
@@ -224,7 +250,7 @@ struct Labels {
     summed: Vec<u8>,
 }
 
-fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
+fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code {
     let graph = source.graph;
     let Op::Contract { of, labels } = graph.op(id) else {
         unreachable!("a contraction's kernel")
@@ -232,7 +258,10 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
     let [a, b, result] = labels;
     // The factor whose label is the last of the result is the second: neighbouring threads
     // then write neighbouring values.
-    let swap = result.iter().rev().find(|l| !(a.contains(l) && b.contains(l)));
+    let swap = result
+        .iter()
+        .rev()
+        .find(|l| !(a.contains(l) && b.contains(l)));
     let swap = swap.is_some_and(|l| a.contains(l));
     let (of, a, b) = match swap {
         true => ([of[1], of[0]], b, a),
@@ -243,7 +272,9 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
         result.iter().filter(alone).copied().collect()
     };
     let found = Labels {
-        batch: (result.iter().copied()).filter(|l| a.contains(l) && b.contains(l)).collect(),
+        batch: (result.iter().copied())
+            .filter(|l| a.contains(l) && b.contains(l))
+            .collect(),
         alone: [of_result(a, b), of_result(b, a)],
         summed: a.iter().copied().filter(|l| !result.contains(l)).collect(),
     };
@@ -260,33 +291,34 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
     let batch_shape = sizes(&found.batch);
     let batch = size(&batch_shape);
 
-    let side = |n: usize| if n <= 16 { 16 } else if n <= 32 { 32 } else { 64 };
-    let [mut tall, mut wide] = [side(m), side(n)];
-    // A card has more than a hundred processors: rather more, smaller tiles.
-    while tall * wide > 32 * 32 && m.div_ceil(tall) * n.div_ceil(wide) * batch < 128 {
-        match tall >= wide {
-            true => tall /= 2,
-            false => wide /= 2,
-        }
-    }
+    let tile = Tile::new(m, n, batch, source.busy);
+    let Tile { tall, wide } = tile;
     let (tiles_m, tiles_n) = (m.div_ceil(tall), n.div_ceil(wide));
-    let (per_m, per_n) = (tall / SIDE, wide / SIDE);
+    let [per_m, per_n] = [tall / SIDE, wide / SIDE];
 
-    let mut outer = Block::new(source, "o");
-    outer.line(format!("let first_n = (group % {tiles_n}u) * {wide}u;"));
-    outer.line(format!("let first_m = ((group / {tiles_n}u) % {tiles_m}u) * {tall}u;"));
-    outer.line(format!("let batch = group / {}u;", tiles_m * tiles_n));
-    let batch_index = outer.unravel(&Index::of("batch"), &batch_shape);
+    let begin = |prefix: &str| {
+        let mut block = Block::new(source, prefix);
+        block.line(format!("let first_n = (group % {tiles_n}u) * {wide}u;"));
+        block.line(format!(
+            "let first_m = ((group / {tiles_n}u) % {tiles_m}u) * {tall}u;"
+        ));
+        block.line(format!("let batch = group / {}u;", tiles_m * tiles_n));
+        let index = block.unravel(&Index::of("batch"), &batch_shape);
+        (block, index)
+    };
+    let (mut outer, batch_index) = begin("o");
     outer.line(format!("let tx = t % {SIDE}u;\nlet ty = t / {SIDE}u;"));
     for i in 0..per_m {
         for j in 0..per_n {
             outer.line(format!("var c{i}_{j} = 0.0;"));
         }
     }
-    // Both tiles one after another, each row one longer against conflicts of banks.
-    let rows = [tall + 1, wide + 1];
+    // Both tiles one after another, each row a little longer against conflicts of banks.
+    let rows = [tall + 4, wide + 4];
     let starts = [0, rows[0] * DEPTH];
-    outer.line(format!("for (var k0 = 0u; k0 < {depth}u; k0 += {DEPTH}u) {{"));
+    outer.line(format!(
+        "for (var k0 = 0u; k0 < {depth}u; k0 += {DEPTH}u) {{"
+    ));
     for factor in [0, 1] {
         let (names, width) = ([a, b][factor], [tall, wide][factor]);
         let own = &found.alone[factor];
@@ -312,13 +344,9 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
         let depth_index = body.unravel(&Index::of("k"), &shapes[2]);
         let index: Vec<Index> = (names.iter())
             .map(|label| {
-                let among = |labels: &[u8], index: &[Index]| {
-                    let at = labels.iter().position(|l| l == label)?;
-                    Some(index[at].clone())
-                };
-                among(own, &own_index)
-                    .or_else(|| among(&found.summed, &depth_index))
-                    .or_else(|| among(&found.batch, &batch_index))
+                among(own, &own_index, label)
+                    .or_else(|| among(&found.summed, &depth_index, label))
+                    .or_else(|| among(&found.batch, &batch_index, label))
                     .unwrap_or(Index::Known(0))
             })
             .collect();
@@ -335,12 +363,15 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
     outer.line("workgroupBarrier();");
     outer.line(format!("for (var kk = 0u; kk < {DEPTH}u; kk++) {{"));
     for i in 0..per_m {
-        let shift = i * SIDE;
-        outer.line(format!("let a{i} = tile[kk * {}u + ty + {shift}u];", rows[0]));
+        let place = Tile::place("ty", i, per_m);
+        outer.line(format!("let a{i} = tile[kk * {}u + {place}];", rows[0]));
     }
     for j in 0..per_n {
-        let shift = starts[1] + j * SIDE;
-        outer.line(format!("let b{j} = tile[kk * {}u + tx + {shift}u];", rows[1]));
+        let place = Tile::place("tx", j, per_n);
+        let (first, row) = (starts[1], rows[1]);
+        outer.line(format!(
+            "let b{j} = tile[{first}u + kk * {row}u + {place}];"
+        ));
     }
     for i in 0..per_m {
         for j in 0..per_n {
@@ -349,54 +380,111 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id) -> Code {
     }
     outer.line("}\nworkgroupBarrier();\n}");
 
-    // The results go through shared memory, so that the code after them is written once.
-    for i in 0..per_m {
-        for j in 0..per_n {
-            outer.line(format!(
-                "tile[(ty + {}u) * {wide}u + tx + {}u] = c{i}_{j};",
-                i * SIDE,
-                j * SIDE
-            ));
+    // The results go through shared memory, some of each thread at a time, so that the code
+    // after them is written once and neighbouring threads store neighbouring values.
+    let together = (STAGED / (SIDE * wide)).clamp(1, per_m);
+    for first in (0..per_m).step_by(together) {
+        for i in first..first + together {
+            for j in 0..per_n {
+                outer.line(format!(
+                    "tile[(ty * {together}u + {}u) * {wide}u + {}] = c{i}_{j};",
+                    i - first,
+                    Tile::place("tx", j, per_n)
+                ));
+            }
         }
+        outer.line(format!(
+            "workgroupBarrier();\n{name}_store(group, t, base, fed, {first}u);\nworkgroupBarrier();"
+        ));
     }
-    outer.line("workgroupBarrier();");
-    outer.line(format!(
+
+    let (mut store, batch_index) = begin("q");
+    store.line(format!(
         "for (var e = t; e < {}u; e += {THREADS}u) {{",
-        tall * wide
+        SIDE * together * wide
     ));
-    outer.line(format!(
-        "let m = first_m + e / {wide}u;\nlet n = first_n + e % {wide}u;"
+    store.line(format!(
+        "let i = first + (e / {wide}u) % {together}u;\nlet ty = e / {}u;",
+        wide * together
     ));
-    outer.line(format!("if (m < {m}u && n < {n}u) {{\nlet sum = tile[e];"));
-    let mut body = outer.inner("z");
+    let vector = per_m.min(VECTOR);
+    store.line(format!(
+        "let m = first_m + (i / {vector}u) * {}u + ty * {vector}u + i % {vector}u;\n\
+         let n = first_n + e % {wide}u;",
+        SIDE * vector
+    ));
+    store.line(format!("if (m < {m}u && n < {n}u) {{\nlet sum = tile[e];"));
+    let mut body = store.inner("z");
     body.bind(id, "sum");
     let index_m = body.unravel(&Index::of("m"), &shapes[0]);
     let index_n = body.unravel(&Index::of("n"), &shapes[1]);
     let index: Vec<Index> = (result.iter())
         .map(|label| {
-            let among = |labels: &[u8], index: &[Index]| {
-                let at = labels.iter().position(|l| l == label)?;
-                Some(index[at].clone())
-            };
-            among(&found.alone[0], &index_m)
-                .or_else(|| among(&found.alone[1], &index_n))
-                .or_else(|| among(&found.batch, &batch_index))
+            among(&found.alone[0], &index_m, label)
+                .or_else(|| among(&found.alone[1], &index_n, label))
+                .or_else(|| among(&found.batch, &batch_index, label))
                 .unwrap_or(Index::Known(0))
         })
         .collect();
-    let all: Vec<Id> = std::iter::once(id).chain(kernel.kept.iter().copied()).collect();
+    let all: Vec<Id> = std::iter::once(id)
+        .chain(kernel.kept.iter().copied())
+        .collect();
     for kept in stored(source, &all) {
         let index = body.reshaped(&index, &kernel.space, graph.shape(kept));
         let value = body.value(kept, &index);
         body.store(kept, &index, &value);
     }
-    outer.lines.append(&mut body.lines);
-    outer.line("}\n}\nworkgroupBarrier();");
+    store.lines.append(&mut body.lines);
+    store.line("}\n}");
     Code {
+        helper: format!(
+            "fn {name}_store(group: u32, t: u32, base: u32, fed: u32, first: u32) {{\n{}\n}}\n",
+            store.lines.join("\n")
+        ),
         text: outer.lines.join("\n"),
         groups: tiles_m * tiles_n * batch,
-        shared: (starts[1] + rows[1] * DEPTH).max(tall * wide),
+        shared: (starts[1] + rows[1] * DEPTH).max(SIDE * together * wide),
         work: 2 * (batch * m * n * depth) as u64,
+    }
+}
+
+/// The index of a label, if it is among these.
+fn among(labels: &[u8], index: &[Index], label: &u8) -> Option<Index> {
+    let at = labels.iter().position(|l| l == label)?;
+    Some(index[at].clone())
+}
+
+/// Values that threads next to each other in a tile take in one piece.
+const VECTOR: usize = 4;
+/// Values of results that are in shared memory at a time.
+const STAGED: usize = 4096;
+/// The part of a product that a workgroup computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Tile {
+    tall: usize,
+    wide: usize,
+}
+
+impl Tile {
+    /// As large as the product is and 128 at most, but rather smaller ones than fewer than
+    /// keep the device busy.
+    fn new(m: usize, n: usize, batch: usize, busy: usize) -> Self {
+        let side = |n: usize| n.next_power_of_two().clamp(SIDE, 128);
+        let [mut tall, mut wide] = [side(m), side(n)];
+        while tall * wide > 32 * 32 && m.div_ceil(tall) * n.div_ceil(wide) * batch < busy {
+            match tall >= wide {
+                true => tall /= 2,
+                false => wide /= 2,
+            }
+        }
+        Self { tall, wide }
+    }
+
+    /// The place of a thread's `i`-th value of `count` along a side of the tile.
+    fn place(thread: &str, i: usize, count: usize) -> String {
+        let vector = count.min(VECTOR);
+        let shift = i / vector * SIDE * vector + i % vector;
+        format!("{thread} * {vector}u + {shift}u")
     }
 }
 

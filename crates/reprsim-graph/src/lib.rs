@@ -39,7 +39,7 @@ pub use graph::{Binary, Graph, Id, Leaf, Op, Reduction, Unary, View};
 pub use interpret::{Inputs, interpret};
 pub use layout::{Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
-pub use program::{Computation, Dispatch, Program, Step, StepRule};
+pub use program::{BUSY, Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
 pub use session::{Region, Session};
 #[cfg(feature = "wgpu")]

@@ -43,13 +43,21 @@ pub struct Program {
     pub(crate) read: Vec<(usize, usize)>,
 }
 
+/// Workgroups that keep a graphics card busy: about as many as a large one has processors.
+pub const BUSY: usize = 128;
+
 /// Workgroups along x; more go along y.
 const ROW: usize = 32768;
 
 impl Program {
     /// Compiles a computation for models whose arrays have these sizes, with the step of an
-    /// optimiser after it, if any.
-    pub fn new(computation: &Computation, shapes: &Shapes, step: Option<&Step>) -> Self {
+    /// optimiser after it, if any, for a device that so many workgroups keep busy.
+    pub fn new(
+        computation: &Computation,
+        shapes: &Shapes,
+        step: Option<&Step>,
+        busy: usize,
+    ) -> Self {
         let Computation {
             graph,
             outputs,
@@ -65,7 +73,7 @@ impl Program {
         let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *sample_bytes);
         let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
         let mut dispatches: Vec<Dispatch> = (0..levels)
-            .map(|level| dispatch(graph, &fused, &layout, level))
+            .map(|level| dispatch(graph, &fused, &layout, busy, level))
             .collect();
         if let Some(step) = step {
             dispatches.extend(step.dispatches(&layout));
@@ -134,7 +142,7 @@ pub(crate) fn grid(groups: usize) -> [u32; 2] {
     [x as u32, groups.div_ceil(x).max(1) as u32]
 }
 
-fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, level: usize) -> Dispatch {
+fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, busy: usize, level: usize) -> Dispatch {
     let numbers: Vec<usize> = (0..fused.kernels.len())
         .filter(|&k| fused.kernels[k].level == level)
         .collect();
@@ -146,6 +154,7 @@ fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, level: usize) -> Disp
             graph,
             fused,
             layout,
+            busy,
             kernel,
         };
         let name = format!("kernel{kernel}");
@@ -344,7 +353,10 @@ impl Step {
             } => {
                 let decay = number(decay);
                 let (penalty, keep) = match decoupled {
-                    true => (String::new(), format!("1.0 - lr * select(0.0, {decay}, decays)")),
+                    true => (
+                        String::new(),
+                        format!("1.0 - lr * select(0.0, {decay}, decays)"),
+                    ),
                     false => (
                         format!("g = p * select(0.0, {decay}, decays) + g;\n"),
                         "1.0".into(),
@@ -386,13 +398,10 @@ impl Step {
 
 /// The sum of all threads' `sum`, in a fixed order, as `tile[0]`.
 fn tree() -> String {
-    let mut lines = "tile[t] = sum;\nworkgroupBarrier();\n".to_string();
-    let mut half = THREADS / 2;
-    while half > 0 {
-        lines.push_str(&format!(
-            "if (t < {half}u) {{ tile[t] = tile[t] + tile[t + {half}u]; }}\nworkgroupBarrier();\n"
-        ));
-        half /= 2;
-    }
-    lines
+    format!(
+        "tile[t] = sum;\nworkgroupBarrier();\n\
+         for (var half = {}u; half > 0u; half /= 2u) {{\n\
+         if (t < half) {{ tile[t] = tile[t] + tile[t + half]; }}\nworkgroupBarrier();\n}}\n",
+        THREADS / 2
+    )
 }

@@ -90,7 +90,8 @@ impl Session {
         };
         let arena = buffer(4 * (stride * models) as u64, wgpu::BufferUsages::COPY_SRC);
         let resident = buffer(4 * data.len() as u64, wgpu::BufferUsages::empty());
-        gpu.queue.write_buffer(&resident, 0, bytemuck::cast_slice(data));
+        gpu.queue
+            .write_buffer(&resident, 0, bytemuck::cast_slice(data));
         let programs = programs
             .into_iter()
             .map(|program| {
@@ -169,7 +170,9 @@ impl Session {
     pub fn wait(&self) -> Result<(), GraphError> {
         let polled = self.gpu.device.poll(wgpu::PollType::wait_indefinitely());
         self.gpu.check()?;
-        polled.map(|_| ()).map_err(|error| GraphError::Gpu(error.to_string()))
+        polled
+            .map(|_| ())
+            .map_err(|error| GraphError::Gpu(error.to_string()))
     }
 
     /// Seconds that the device takes for each launch of a program, from `repeats` in a row.
@@ -237,7 +240,9 @@ impl Session {
         let together = (TOGETHER / ready.pipelines.len().max(1)).clamp(1, ready.steps);
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
         for words in feed.chunks(step * together) {
-            self.gpu.queue.write_buffer(&ready.feed, 0, bytemuck::cast_slice(words));
+            self.gpu
+                .queue
+                .write_buffer(&ready.feed, 0, bytemuck::cast_slice(words));
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -263,7 +268,8 @@ impl Session {
             moments,
             ..
         } = &self.layout;
-        let end = |places: &[usize], i: usize, end: usize| places.get(i + 1).copied().unwrap_or(end);
+        let end =
+            |places: &[usize], i: usize, end: usize| places.get(i + 1).copied().unwrap_or(end);
         let constants = self.layout.constants.first().copied();
         let after_states = constants.unwrap_or(self.layout.free);
         match region {
@@ -295,7 +301,9 @@ impl Session {
 
     fn write_at(&self, model: usize, at: usize, values: &[f32]) {
         let place = 4 * (model * self.stride + at) as u64;
-        self.gpu.queue.write_buffer(&self.arena, place, bytemuck::cast_slice(values));
+        self.gpu
+            .queue
+            .write_buffer(&self.arena, place, bytemuck::cast_slice(values));
     }
 
     /// Writes values of a model.
@@ -336,7 +344,10 @@ impl Session {
         staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
         let failed = |error: &dyn std::fmt::Display| GraphError::Gpu(error.to_string());
         self.wait()?;
-        let view = staging.slice(..).get_mapped_range().map_err(|error| failed(&error))?;
+        let view = staging
+            .slice(..)
+            .get_mapped_range()
+            .map_err(|error| failed(&error))?;
         Ok(bytemuck::cast_slice(&view[..size as usize]).to_vec())
     }
 }

@@ -33,20 +33,25 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// `None` where a step is not recorded: with random changes of images or accumulated
+    /// Programs for a device that `busy` workgroups keep busy; `None` where a step is not
+    /// recorded: with random changes of images or accumulated
     /// gradients, or an architecture with operations that graphs do not know.
-    pub fn new(job: &Job<'a>, batches: &Batches<'_>) -> Result<Option<Self>, TrainError> {
+    pub fn new(
+        job: &Job<'a>,
+        batches: &Batches<'_>,
+        busy: usize,
+    ) -> Result<Option<Self>, TrainError> {
         if !job.config.augment.is_empty() || job.config.accumulate > 1 {
             return Ok(None);
         }
-        match Self::of(job, batches) {
+        match Self::of(job, batches, busy) {
             Ok(found) => Ok(found),
             Err(TrainError::Graph(GraphError::Operation(_))) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn of(job: &Job<'a>, batches: &Batches<'_>) -> Result<Option<Self>, TrainError> {
+    fn of(job: &Job<'a>, batches: &Batches<'_>, busy: usize) -> Result<Option<Self>, TrainError> {
         let held_out = job.set.held_out.filter(|_| job.config.evaluate.is_some());
         let mut constants = vec![];
         let mut recordings: Vec<(bool, usize, Recording)> = vec![];
@@ -99,7 +104,7 @@ impl<'a> Plan<'a> {
             });
             let of = if training { &mut steps } else { &mut evaluations };
             of.insert(size, (programs.len(), made.feeds));
-            programs.push(Program::new(&made.computation, &arrays, step.as_ref()));
+            programs.push(Program::new(&made.computation, &arrays, step.as_ref(), busy));
         }
         Ok(Some(Self {
             programs,

@@ -59,7 +59,8 @@ impl<'a> Recorded<'a> {
             return Ok(None);
         }
         let batches = Batches::new(job, streams, device);
-        let Some(plan) = Plan::new(job, &batches)? else {
+        let gpu = Gpu::get()?;
+        let Some(plan) = Plan::new(job, &batches, gpu.busy)? else {
             return Ok(None);
         };
         let supply = job.set.supply;
@@ -73,7 +74,7 @@ impl<'a> Recorded<'a> {
                 }
             }
         }
-        let session = match Session::new(&Gpu::get()?, &plan.arrays, 1, plan.programs, &data) {
+        let session = match Session::new(&gpu, &plan.arrays, 1, plan.programs, &data) {
             Ok(session) => session,
             // burn does it then, or says better what is wrong.
             Err(GraphError::Memory { .. }) => return Ok(None),
