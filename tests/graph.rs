@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 
+use burn::nn::PaddingConfig2d;
+use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
 use burn::tensor::{Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions};
 use rand::{RngExt, SeedableRng};
@@ -208,6 +210,21 @@ fn convolutions() {
             weighted(module::conv_transpose2d(images, weight, Some(x[2].clone()), options).exp())
         },
         &[72, 96, 2],
+    );
+}
+
+#[test]
+fn pooling() {
+    check(
+        "largest of windows",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]) - 0.3;
+            let pool = MaxPool2dConfig::new([3, 3])
+                .with_strides([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1));
+            weighted(pool.init().forward(maps).exp())
+        },
+        &[252],
     );
 }
 

@@ -17,7 +17,7 @@ use reprsim_models::{
     VaeSettings, VitSettings,
 };
 use reprsim_train::{
-    ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig,
+    Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig,
     PredictSettings, ReconstructSettings, ScheduleConfig, Supply, TaskConfig, TrainingConfig,
     TrainingSet, recorded_step, train,
 };
@@ -178,7 +178,6 @@ impl Case {
         self.with(&cpu(), |job| {
             let step = recorded_step(job).unwrap();
             let step = step.expect("it is recorded");
-            if std::env::var("SHOW").is_ok() { for d in &step { println!("   {}", d.kernels.join(" | ")); } }
             step.len()
         })
     }
@@ -259,6 +258,17 @@ fn a_residual_network() {
 }
 
 #[test]
+fn a_residual_network_with_pooling() {
+    let mut case = images(ModelConfig::ResNet(ResNetSettings {
+        depth: 18,
+        width: 1,
+        stem: Stem::Stock,
+    }));
+    case.config.epochs = Some(1);
+    agrees(&case);
+}
+
+#[test]
 fn an_autoencoder() {
     agrees(&images(ModelConfig::Vae(VaeSettings {
         width: 2,
@@ -285,6 +295,18 @@ fn a_language_model_with_dropout() {
         patience: None,
     });
     agrees(&case);
+}
+
+/// What is not recorded is left to burn.
+#[test]
+fn random_changes_of_images_are_not_recorded() {
+    let mut case = images(ModelConfig::Mlp(MlpSettings { hidden: vec![4] }));
+    let is_recorded = |case: &Case| case.with(&cpu(), |job| recorded_step(job).unwrap().is_some());
+    assert!(is_recorded(&case));
+    case.config.augment = vec![Augmentation::Flip { p: 0.5 }];
+    assert!(!is_recorded(&case));
+    (case.config.augment, case.config.accumulate) = (vec![], 2);
+    assert!(!is_recorded(&case));
 }
 
 /// Launches of a step at the sizes that are trained.

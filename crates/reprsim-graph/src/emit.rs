@@ -238,10 +238,11 @@ impl<'a> Block<'a> {
                     false => format!("select(0.0, {value}, {})", conditions.join(" && ")),
                 }
             }
-            View::Spread { stride, padding } => {
+            View::Spread { stride, padding } | View::Fold { stride, padding } => {
                 // h' = (h + padding - k) / stride, where that is whole.
                 let mut conditions = vec![];
-                let mut inner = vec![index[0].clone(), index[1].clone()];
+                let outer = if matches!(view, View::Fold { .. }) { 4 } else { 2 };
+                let mut inner = index[..outer].to_vec();
                 for axis in [0, 1] {
                     let (k, h) = (&index[2 + axis], &index[4 + axis]);
                     let place = h.plus(&Index::Known(*padding as u32)).less(k);
@@ -250,7 +251,7 @@ impl<'a> Block<'a> {
                         conditions.push(format!("({place} % {stride}u == 0u)"));
                     }
                     // Where h + padding < k the difference wraps to a large number.
-                    inner.push(self.within(place.over(*stride), from[2 + axis], &mut conditions));
+                    inner.push(self.within(place.over(*stride), from[outer + axis], &mut conditions));
                 }
                 let value = self.value(a, &inner);
                 format!("select(0.0, {value}, {})", conditions.join(" && "))

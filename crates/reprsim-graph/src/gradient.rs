@@ -267,8 +267,16 @@ impl Flow<'_> {
             }
             View::Slice(starts) => graph.pad(d, starts, &from),
             View::Pad(before) => graph.slice(d, before, &from),
-            View::Windows { .. } | View::Spread { .. } => {
-                unreachable!("windows are seen by contractions alone")
+            View::Windows { stride, padding } => {
+                let (stride, padding) = (*stride, *padding);
+                let shape = vec![from[0], from[1], to[2], to[3], from[2], from[3]];
+                let view = Op::View(View::Fold { stride, padding }, d);
+                let folded = graph.push(view, shape);
+                let sum = graph.sum(folded, &[2, 3]);
+                graph.reshape(sum, &from)
+            }
+            View::Fold { .. } | View::Spread { .. } => {
+                unreachable!("they are made by derivatives, and by contractions")
             }
         }
     }

@@ -92,7 +92,15 @@ pub enum View {
         /// Rows and columns of zeros around.
         padding: usize,
     },
-    /// What the adjoint of windows adds up: `[n, c, h', w']` as `[n, c, k, k, h, w]`, zero
+    /// What the adjoint of windows adds up: `[n, c, k, k, h', w']` as `[n, c, k, k, h, w]`,
+    /// zero where position (h, w) is not at place (k, k) of any window.
+    Fold {
+        /// Step from window to window.
+        stride: usize,
+        /// Rows and columns of zeros around.
+        padding: usize,
+    },
+    /// The same of windows whose values are all alike: `[n, c, h', w']` as `[n, c, k, k, h, w]`, zero
     /// where position (h, w) is not at place (k, k) of any window.
     Spread {
         /// Step from window to window.

@@ -469,6 +469,26 @@ impl<'a> Importer<'a> {
                     .contract([wide, weight], [b"noxyhw", b"ocxy", b"nchw"]);
                 self.shifted(node, op.bias.as_ref(), &op.out);
             }
+            Module::MaxPool2d(op) => {
+                let [kernel, other] = op.kernel_size;
+                let (stride, padding) = (op.stride[0], op.padding[0]);
+                let plain = op.dilation == [1, 1] && !op.ceil_mode;
+                let same = op.stride[1] == stride && op.padding[1] == padding;
+                if !plain || !same || other != kernel {
+                    return false;
+                }
+                let x = self.get(&op.x);
+                let windows = self.graph.windows(x, kernel, stride, padding);
+                let shape = self.graph.shape(x).to_vec();
+                let ones = self.graph.scalar(1.0, &shape);
+                let inside = self.graph.windows(ones, kernel, stride, padding);
+                let shape = self.graph.shape(windows).to_vec();
+                let least = self.graph.scalar(f32::MIN, &shape);
+                let kept = self.graph.select(inside, windows, least);
+                let node = self.graph.reduce(Reduction::Max, kept, &[2, 3]);
+                let node = self.graph.reshape(node, &shape_of(&op.out));
+                self.put(&op.out, node);
+            }
             Module::Embedding(op) => {
                 let (table, index) = (self.get(&op.weights), self.get(&op.indices));
                 let node = self.graph.push(Op::Gather(table, index), shape_of(&op.out));

@@ -79,7 +79,10 @@ impl Index {
 pub(crate) fn linear(index: &[Index], shape: &[usize]) -> Index {
     let mut place = Known(0);
     for (i, &n) in index.iter().zip(shape) {
-        place = place.times(n).plus(i);
+        // The only index of a dimension of size 1 is 0, whatever it is called.
+        if n > 1 {
+            place = place.times(n).plus(i);
+        }
     }
     place
 }
@@ -139,8 +142,8 @@ mod tests {
     fn what_is_known_is_computed_here() {
         let index = [Known(2), Index::of("i"), Known(3)];
         assert_eq!(
-            linear(&index, &[4, 1, 5]).to_string(),
-            "(((2u + i) * 5u) + 3u)"
+            linear(&index, &[4, 7, 5]).to_string(),
+            "(((14u + i) * 5u) + 3u)"
         );
         assert_eq!(
             unravel(&Known(23), &[2, 3, 4]),

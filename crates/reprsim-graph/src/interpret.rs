@@ -154,12 +154,15 @@ fn viewed(view: &View, index: &[usize], shape: &[usize], from: &[usize]) -> Opti
                 |axis: usize| (index[4 + axis] * stride + index[2 + axis]).checked_sub(*padding);
             vec![index[0], index[1], place(0)?, place(1)?]
         }
-        View::Spread { stride, padding } => {
+        View::Spread { stride, padding } | View::Fold { stride, padding } => {
             let place = |axis: usize| {
                 let place = (index[4 + axis] + padding).checked_sub(index[2 + axis])?;
                 place.is_multiple_of(*stride).then_some(place / stride)
             };
-            vec![index[0], index[1], place(0)?, place(1)?]
+            match view {
+                View::Fold { .. } => [&index[..4], &[place(0)?, place(1)?]].concat(),
+                _ => vec![index[0], index[1], place(0)?, place(1)?],
+            }
         }
     };
     let inside = inner.iter().zip(from).all(|(i, n)| i < n);
