@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use burn::nn::PaddingConfig2d;
 use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
-use burn::tensor::{Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions};
+use burn::tensor::{DType, Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
@@ -299,6 +299,17 @@ fn reductions_and_views() {
             weighted(x[0].clone().neg() / b.clone().sqrt()) + weighted(b.log() * x[0].clone().clamp_min(-0.2))
         },
         &[301, 301],
+    );
+    check(
+        "flipped and taken",
+        |x| {
+            let a = x[0].clone().reshape([5, 7, 3]).flip([1]);
+            let places: Vec<i64> = (0..5 * 7 * 4).map(|i| (i * 5 + 1) % 3).collect();
+            let places = TensorData::new(places, [5, 7, 4]);
+            let places = Tensor::from_data(places, (&a.device(), DType::I64));
+            weighted(a.clone().gather(2, places)) + weighted(a.clamp(-0.5, 0.5))
+        },
+        &[105],
     );
     check("one", |x| x[0].clone().sum(), &[1]);
     check("many", |x| (x[0].clone() * x[0].clone()).mean(), &[70_001]);

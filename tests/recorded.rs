@@ -18,7 +18,7 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig,
-    PredictSettings, ReconstructSettings, ScheduleConfig, Supply, TaskConfig, TrainingConfig,
+    PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Supply, TaskConfig, TrainingConfig,
     TrainingSet, recorded_step, train,
 };
 
@@ -297,16 +297,77 @@ fn a_language_model_with_dropout() {
     agrees(&case);
 }
 
+#[test]
+fn random_changes_of_images() {
+    let mut case = images(ModelConfig::Mlp(MlpSettings { hidden: vec![9] }));
+    case.config.augment = vec![
+        Augmentation::Flip { p: 0.5 },
+        Augmentation::Brightness {
+            magnitude: 0.4,
+            p: 0.7,
+        },
+        Augmentation::Contrast {
+            magnitude: 0.4,
+            p: 1.0,
+        },
+        Augmentation::Saturation {
+            magnitude: 0.6,
+            p: 0.8,
+        },
+        Augmentation::Translate { pixels: 3, p: 0.9 },
+        Augmentation::Cutout { side: 7, p: 0.8 },
+    ];
+    case.config.fill = vec![120.0, 30.0, 200.0];
+    agrees(&case);
+}
+
 /// What is not recorded is left to burn.
 #[test]
-fn random_changes_of_images_are_not_recorded() {
+fn accumulated_gradients_are_not_recorded() {
     let mut case = images(ModelConfig::Mlp(MlpSettings { hidden: vec![4] }));
     let is_recorded = |case: &Case| case.with(&cpu(), |job| recorded_step(job).unwrap().is_some());
     assert!(is_recorded(&case));
-    case.config.augment = vec![Augmentation::Flip { p: 0.5 }];
+    case.config.accumulate = 2;
     assert!(!is_recorded(&case));
-    (case.config.augment, case.config.accumulate) = (vec![], 2);
-    assert!(!is_recorded(&case));
+}
+
+/// A training that was stopped goes on with the same bits.
+#[test]
+fn a_stopped_training_goes_on() {
+    let Some(gpu) = gpu() else { return };
+    let mut case = images(ModelConfig::Cnn(CnnSettings { width: 2 }));
+    case.config.epochs = Some(3);
+    case.config.optimizer = adam();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot");
+    let whole = case.trained(&gpu).0;
+    let resume = Resume {
+        path: &path,
+        key: "a",
+        every: std::time::Duration::ZERO,
+    };
+    // Stopped by a panic in the second epoch, after a snapshot of each step.
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        case.with(&gpu, |job| {
+            let job = Job {
+                resume: Some(resume),
+                ..*job
+            };
+            train(&job, &gpu, &mut |epoch| assert!(epoch.epoch < 2, "stopped")).unwrap();
+        });
+    }));
+    assert!(stopped.is_err() && path.exists());
+    let (gone_on, lines) = case.with(&gpu, |job| {
+        let job = Job {
+            resume: Some(resume),
+            ..*job
+        };
+        let mut lines = 0;
+        let network = train(&job, &gpu, &mut |_| lines += 1).unwrap();
+        (arrays(&network), lines)
+    });
+    assert_eq!(lines, 3);
+    assert_eq!(gone_on, whole);
 }
 
 /// Launches of a step at the sizes that are trained.

@@ -142,6 +142,15 @@ impl<'a> Block<'a> {
                 format!("f32(hash24({place}, feed[fed + {at}u], {number}u))")
             }
             Op::View(view, a) => self.view(view, *a, index, shape),
+            Op::Take(a, places) => {
+                let place = self.value(*places, index);
+                let place = self.index(Index::of(format!("(u32({place}))")));
+                let mut inner = index.to_vec();
+                if let Some(last) = inner.last_mut() {
+                    *last = place;
+                }
+                self.value(*a, &inner)
+            }
             Op::Gather(table, places) => {
                 let (last, outer) = index.split_last().unwrap_or((&Index::Known(0), &[]));
                 let row = self.value(*places, outer);
@@ -196,6 +205,15 @@ impl<'a> Block<'a> {
                 let inner: Vec<Index> = (index.iter().zip(&from))
                     .map(|(i, &n)| if n == 1 { Index::Known(0) } else { i.clone() })
                     .collect();
+                self.value(a, &inner)
+            }
+            View::Flip(axes) => {
+                let flipped = |d: usize, i: &Index| match axes.contains(&d) {
+                    true => Index::Known(from[d] as u32 - 1).less(i),
+                    false => i.clone(),
+                };
+                let inner = index.iter().enumerate().map(|(d, i)| flipped(d, i)).collect();
+                let inner = self.named(inner);
                 self.value(a, &inner)
             }
             View::Slice(starts) => {

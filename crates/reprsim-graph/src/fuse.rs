@@ -247,6 +247,10 @@ impl Fuser<'_> {
                 self.fits(*table, Place::Other, kernel, false)
                     && self.fits(*index, Place::Other, kernel, false)
             }
+            Op::Take(values, index) => {
+                self.fits(*values, Place::Other, kernel, false)
+                    && self.fits(*index, place, kernel, false)
+            }
             _ => {
                 (self.graph.needs(id).into_iter()).all(|need| self.fits(need, place, kernel, false))
             }

@@ -103,6 +103,22 @@ impl Flow<'_> {
                     }
                 }
             }
+            Op::Take(values, index) => {
+                // Each value is given what was taken from it, by a product with the matrix that
+                // has a 1 where a place names it.
+                let shape = self.graph.shape(values).to_vec();
+                let taken = self.graph.shape(index).to_vec();
+                let (last, rows) = (shape.len() - 1, size(&shape[..shape.len() - 1]));
+                let (n, count) = (shape[last], taken[last]);
+                let index = self.graph.reshape(index, &[rows, count, 1]);
+                let index = self.graph.expand(index, &[rows, count, n]);
+                let places = self.graph.push(Op::Iota(2), vec![rows, count, n]);
+                let hit = self.graph.binary(Binary::Equal, index, places);
+                let d = self.graph.reshape(d, &[rows, count]);
+                let d = product(self.graph, [hit, d], [b"rkn", b"rk", b"rn"]);
+                let d = self.graph.reshape(d, &shape);
+                self.give(values, d);
+            }
             Op::Gather(table, index) => {
                 // Each row is the sum of what was taken from it: a product with the matrix
                 // that has a 1 where a place names a row.
@@ -265,6 +281,7 @@ impl Flow<'_> {
                 let axes: Vec<usize> = (0..from.len()).filter(|&i| from[i] != to[i]).collect();
                 graph.long_sum(d, &axes)
             }
+            View::Flip(axes) => graph.push(Op::View(View::Flip(axes.clone()), d), from),
             View::Slice(starts) => graph.pad(d, starts, &from),
             View::Pad(before) => graph.slice(d, before, &from),
             View::Windows { stride, padding } => {

@@ -82,6 +82,8 @@ pub enum View {
     Expand,
     /// From these places on, as far as the node's shape goes.
     Slice(Vec<usize>),
+    /// Backwards along these dimensions.
+    Flip(Vec<usize>),
     /// The values with these many zeros before them and others after, in each dimension.
     Pad(Vec<usize>),
     /// The square windows of a convolution: `[n, c, h, w]` as `[n, c, k, k, h', w']`, zero
@@ -156,6 +158,9 @@ pub enum Op {
         /// Labels of the dimensions of both and of the result.
         labels: [Vec<u8>; 3],
     },
+    /// Along the last dimension, the value at the place that the second array, of the result's
+    /// shape, holds.
+    Take(Id, Id),
     /// Rows of a table `[v, d]` at the places that an array holds: `[..., d]`.
     Gather(Id, Id),
 }
@@ -423,7 +428,7 @@ impl Graph {
         match self.op(id) {
             Op::Leaf(_) | Op::Scalar(_) | Op::Iota(_) | Op::Hash(..) => vec![],
             Op::Unary(_, a) | Op::View(_, a) | Op::Reduce(_, a, _) => vec![*a],
-            Op::Binary(_, a, b) | Op::Gather(a, b) => vec![*a, *b],
+            Op::Binary(_, a, b) | Op::Gather(a, b) | Op::Take(a, b) => vec![*a, *b],
             Op::Contract { of, .. } => of.to_vec(),
             Op::Select(a, b, c) => vec![*a, *b, *c],
         }

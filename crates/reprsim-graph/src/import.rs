@@ -13,7 +13,7 @@ use burn_ir::{
 use crate::capture::values;
 use crate::error::GraphError;
 use crate::gradient::product;
-use crate::graph::{Binary, Graph, Id, Leaf, Op, Reduction, Rule, Unary};
+use crate::graph::{Binary, Graph, Id, Leaf, Op, Reduction, Rule, Unary, View};
 
 /// A graph under construction.
 pub(crate) struct Importer<'a> {
@@ -154,6 +154,14 @@ impl<'a> Importer<'a> {
                 self.put(&op.out, node);
                 true
             }
+            OperationIr::Bool(BoolOperationIr::Or(op)) => {
+                self.binary(Binary::Max, op);
+                true
+            }
+            OperationIr::Bool(BoolOperationIr::And(op)) => {
+                self.binary(Binary::Min, op);
+                true
+            }
             OperationIr::Float(_, op) => self.float(op),
             OperationIr::Module(op) => self.module(op),
             OperationIr::Activation(op) => self.activation(op),
@@ -198,6 +206,12 @@ impl<'a> Importer<'a> {
                 from.extend(self.graph.shape(a));
                 let a = self.graph.reshape(a, &from);
                 let node = self.graph.expand(a, &shape);
+                self.put(&op.out, node);
+            }
+            Base::Flip(op) => {
+                let a = self.get(&op.input);
+                let view = Op::View(View::Flip(op.axes.clone()), a);
+                let node = self.graph.push(view, shape_of(&op.out));
                 self.put(&op.out, node);
             }
             Base::Slice(op) => {
@@ -249,12 +263,17 @@ impl<'a> Importer<'a> {
                 self.put(&op.out, node);
             }
             Base::Gather(op) => {
-                // One value of each row: the sum of what is left when all others are 0.
                 let (a, index) = (self.get(&op.tensor), self.get(&op.indices));
                 let last = op.tensor.shape.num_dims() - 1;
-                if op.dim != last || op.indices.shape[last] != 1 {
+                if op.dim != last {
                     return false;
                 }
+                if op.indices.shape[last] != 1 {
+                    let node = self.graph.push(Op::Take(a, index), shape_of(&op.out));
+                    self.put(&op.out, node);
+                    return true;
+                }
+                // One value of each row: the sum of what is left when all others are 0.
                 let shape = self.graph.shape(a).to_vec();
                 let places = self.graph.push(Op::Iota(last), shape.clone());
                 let hit = self.graph.binary(Binary::Equal, places, index);
@@ -298,6 +317,14 @@ impl<'a> Importer<'a> {
             Numeric::GreaterEqualElem(op) => self.scalar(Binary::GreaterEqual, op, false),
             Numeric::LowerElem(op) => self.scalar(Binary::Greater, op, true),
             Numeric::LowerEqualElem(op) => self.scalar(Binary::GreaterEqual, op, true),
+            Numeric::Clamp(op) => {
+                let a = self.get(&op.tensor);
+                let shape = self.graph.shape(a).to_vec();
+                let [min, max] = [&op.min, &op.max].map(|s| self.graph.scalar(number(s), &shape));
+                let node = self.graph.binary(Binary::Max, a, min);
+                let node = self.graph.binary(Binary::Min, node, max);
+                self.put(&op.out, node);
+            }
             Numeric::ClampMin(op) => self.scalar(Binary::Max, op, false),
             Numeric::ClampMax(op) => self.scalar(Binary::Min, op, false),
             Numeric::Abs(op) => self.unary(Unary::Abs, op),

@@ -121,6 +121,11 @@ fn node(graph: &Graph, inputs: &Inputs, values: &[Vec<f64>], id: Id) -> Vec<f64>
             }
             found
         }
+        Op::Take(a, index) => {
+            let from = graph.shape(*a);
+            let (n, count) = (from[from.len() - 1], shape[shape.len() - 1]);
+            each(&|i| values[*a][i / count * n + values[*index][i] as usize])
+        }
         Op::Gather(table, index) => {
             let width = graph.shape(*table)[1];
             each(&|i| values[*table][values[*index][i / width] as usize * width + i % width])
@@ -143,6 +148,9 @@ fn viewed(view: &View, index: &[usize], shape: &[usize], from: &[usize]) -> Opti
             .iter()
             .zip(from)
             .map(|(&i, &n)| i.min(n - 1))
+            .collect(),
+        View::Flip(axes) => (index.iter().enumerate())
+            .map(|(d, &i)| if axes.contains(&d) { from[d] - 1 - i } else { i })
             .collect(),
         View::Slice(starts) => index.iter().zip(starts).map(|(i, s)| i + s).collect(),
         View::Pad(before) => {

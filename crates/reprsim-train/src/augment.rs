@@ -1,6 +1,6 @@
 //! Random changes of training images, on whole batches on the device.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rand::{Rng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,98 +93,125 @@ pub fn augment(
     fill: &[f32],
     rng: &mut impl Rng,
 ) -> Tensor<4> {
-    steps
-        .iter()
-        .fold(images, |images, step| apply(images, step, fill, rng))
+    let [n, _, h, w] = images.dims();
+    steps.iter().fold(images, |images, step| {
+        let device = images.device();
+        let drawn = draw(step, n, [h, w], rng).map(|values| {
+            let count = values.len();
+            Tensor::from_data(TensorData::new(values, [count]), &device)
+        });
+        change(images, step, fill, drawn)
+    })
 }
 
-fn apply(images: Tensor<4>, step: &Augmentation, fill: &[f32], rng: &mut impl Rng) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
-    let device = images.device();
+/// What `n` images of sides `[h, w]` draw for a change: two numbers each, in two columns,
+/// of which the second means nothing where one is enough.
+pub(crate) fn draw(
+    step: &Augmentation,
+    n: usize,
+    [h, w]: [usize; 2],
+    rng: &mut impl Rng,
+) -> [Vec<f32>; 2] {
     let p = step.probability();
-    let mut draw = |idle: f32, value: &mut dyn FnMut(&mut dyn Rng) -> f32| -> Vec<f32> {
-        (0..n)
-            .map(|_| match rng.random_bool(p) {
-                true => value(rng),
-                false => idle,
-            })
-            .collect()
+    let mut one = |idle: f32, value: &mut dyn FnMut(&mut dyn Rng) -> f32| {
+        let values = (0..n).map(|_| match rng.random_bool(p) {
+            true => value(rng),
+            false => idle,
+        });
+        [values.collect(), vec![0.0; n]]
     };
+    let pairs = |pairs: Vec<[i32; 2]>| [0, 1].map(|i| pairs.iter().map(|p| p[i] as f32).collect());
     match *step {
-        Augmentation::Flip { .. } => {
-            let flipped = per_image(draw(0.0, &mut |_| 1.0), &device);
-            let kept = flipped.clone().neg().add_scalar(1.0);
-            images.clone().flip([3]) * flipped + images * kept
-        }
-        Augmentation::Brightness { magnitude, .. } => {
-            let factor = per_image(draw(1.0, &mut |r| about_one(magnitude, r)), &device);
-            (images * factor).clamp(0.0, 255.0)
-        }
-        Augmentation::Contrast { magnitude, .. } => {
-            let factor = per_image(draw(1.0, &mut |r| about_one(magnitude, r)), &device);
-            let mean = grey(images.clone()).mean_dim(2).mean_dim(3);
-            blend(images, mean, factor)
-        }
-        Augmentation::Saturation { magnitude, .. } => {
-            let factor = per_image(draw(1.0, &mut |r| about_one(magnitude, r)), &device);
-            if c == 1 {
-                return images;
-            }
-            let grey = grey(images.clone());
-            blend(images, grey, factor)
+        Augmentation::Flip { .. } => one(0.0, &mut |_| 1.0),
+        Augmentation::Brightness { magnitude, .. }
+        | Augmentation::Contrast { magnitude, .. }
+        | Augmentation::Saturation { magnitude, .. } => {
+            one(1.0, &mut |rng| about_one(magnitude, rng))
         }
         Augmentation::Translate { pixels, .. } => {
             let reach = pixels as i32;
-            // Two draws an image: a move down and a move right.
-            let moves: Vec<[i32; 2]> = (0..n)
-                .map(|_| match rng.random_bool(p) {
-                    true => [0, 1].map(|_| rng.random_range(-reach..=reach)),
-                    false => [0, 0],
-                })
-                .collect();
-            let shift = |axis: usize, shape: [usize; 3]| {
-                let values: Vec<i32> = moves.iter().map(|m| m[axis]).collect();
-                Tensor::<1, Int>::from_data(TensorData::new(values, [n]), &device).reshape(shape)
-            };
-            let rows = range(h, &device).reshape([1, h, 1]) + shift(0, [n, 1, 1]);
-            let columns = range(w, &device).reshape([1, 1, w]) + shift(1, [n, 1, 1]);
-            let outside = |places: Tensor<3, Int>, side: usize| {
-                places
-                    .clone()
-                    .lower_elem(0)
-                    .bool_or(places.greater_equal_elem(side as i32))
-                    .expand([n, h, w])
-            };
-            let outside = outside(rows.clone(), h).bool_or(outside(columns.clone(), w));
-            let from =
-                rows.clamp(0, h as i32 - 1).mul_scalar(w as i32) + columns.clamp(0, w as i32 - 1);
-            let from = from.reshape([n, 1, h * w]).expand([n, c, h * w]);
-            let moved = images.reshape([n, c, h * w]).gather(2, from);
-            filled(moved.reshape([n, c, h, w]), outside, fill)
+            // A move down and a move right.
+            let moves = (0..n).map(|_| match rng.random_bool(p) {
+                true => [0, 1].map(|_| rng.random_range(-reach..=reach)),
+                false => [0, 0],
+            });
+            pairs(moves.collect())
         }
         Augmentation::Cutout { side, .. } => {
             let (side_h, side_w) = (side.min(h), side.min(w));
             // An image that is left alone has its square outside.
-            let corners: Vec<[i32; 2]> = (0..n)
-                .map(|_| match rng.random_bool(p) {
-                    true => [
-                        rng.random_range(0..=(h - side_h) as i32),
-                        rng.random_range(0..=(w - side_w) as i32),
-                    ],
-                    false => [h as i32, w as i32],
-                })
-                .collect();
-            let within = |axis: usize, length: usize, side: usize, shape: [usize; 3]| {
-                let values: Vec<i32> = corners.iter().map(|m| m[axis]).collect();
-                let corner = Tensor::<1, Int>::from_data(TensorData::new(values, [n]), &device);
-                let distance = range(length, &device).reshape(shape) - corner.reshape([n, 1, 1]);
+            let corners = (0..n).map(|_| match rng.random_bool(p) {
+                true => [
+                    rng.random_range(0..=(h - side_h) as i32),
+                    rng.random_range(0..=(w - side_w) as i32),
+                ],
+                false => [h as i32, w as i32],
+            });
+            pairs(corners.collect())
+        }
+    }
+}
+
+/// Changes images by what they have drawn.
+pub(crate) fn change(
+    images: Tensor<4>,
+    step: &Augmentation,
+    fill: &[f32],
+    [first, second]: [Tensor<1>; 2],
+) -> Tensor<4> {
+    let [n, c, h, w] = images.dims();
+    let device = images.device();
+    let per_image = |drawn: Tensor<1>| drawn.reshape([n, 1, 1, 1]);
+    let range = |length: usize, shape: [usize; 3]| -> Tensor<3> {
+        let values: Vec<f32> = (0..length).map(|i| i as f32).collect();
+        Tensor::from_data(TensorData::new(values, shape), &device)
+    };
+    match *step {
+        Augmentation::Flip { .. } => {
+            let flipped = per_image(first);
+            let kept = flipped.clone().neg().add_scalar(1.0);
+            images.clone().flip([3]) * flipped + images * kept
+        }
+        Augmentation::Brightness { .. } => (images * per_image(first)).clamp(0.0, 255.0),
+        Augmentation::Contrast { .. } => {
+            let mean = grey(images.clone()).mean_dim(2).mean_dim(3);
+            blend(images, mean, per_image(first))
+        }
+        Augmentation::Saturation { .. } => {
+            if c == 1 {
+                return images;
+            }
+            let grey = grey(images.clone());
+            blend(images, grey, per_image(first))
+        }
+        Augmentation::Translate { .. } => {
+            let rows = range(h, [1, h, 1]) + first.reshape([n, 1, 1]);
+            let columns = range(w, [1, 1, w]) + second.reshape([n, 1, 1]);
+            let outside = |places: Tensor<3>, side: usize| {
+                places
+                    .clone()
+                    .lower_elem(0)
+                    .bool_or(places.greater_equal_elem(side as f32))
+                    .expand([n, h, w])
+            };
+            let outside = outside(rows.clone(), h).bool_or(outside(columns.clone(), w));
+            let from = rows.clamp(0.0, h as f32 - 1.0).mul_scalar(w as f32)
+                + columns.clamp(0.0, w as f32 - 1.0);
+            let from = from.reshape([n, 1, h * w]).expand([n, c, h * w]);
+            let moved = images.reshape([n, c, h * w]).gather(2, from.int());
+            filled(moved.reshape([n, c, h, w]), outside, fill)
+        }
+        Augmentation::Cutout { side, .. } => {
+            let within = |places: Tensor<3>, corner: Tensor<1>, side: usize| {
+                let distance = places - corner.reshape([n, 1, 1]);
                 distance
                     .clone()
                     .greater_equal_elem(0)
-                    .bool_and(distance.lower_elem(side as i32))
+                    .bool_and(distance.lower_elem(side as f32))
                     .expand([n, h, w])
             };
-            let inside = within(0, h, side_h, [1, h, 1]).bool_and(within(1, w, side_w, [1, 1, w]));
+            let inside = within(range(h, [1, h, 1]), first, side.min(h))
+                .bool_and(within(range(w, [1, 1, w]), second, side.min(w)));
             filled(images, inside, fill)
         }
     }
@@ -193,16 +220,6 @@ fn apply(images: Tensor<4>, step: &Augmentation, fill: &[f32], rng: &mut impl Rn
 /// A factor uniform in 1 ± `magnitude`, not below 0.
 fn about_one(magnitude: f64, rng: &mut dyn Rng) -> f32 {
     rng.random_range((1.0 - magnitude).max(0.0)..=1.0 + magnitude) as f32
-}
-
-fn per_image(values: Vec<f32>, device: &Device) -> Tensor<4> {
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n, 1, 1, 1]), device)
-}
-
-fn range(length: usize, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = (0..length as i32).collect();
-    Tensor::from_data(TensorData::new(values, [length]), device)
 }
 
 /// The luma of ITU-R 601, `[n, 1, h, w]`.

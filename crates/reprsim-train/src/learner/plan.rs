@@ -34,14 +34,13 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Programs for a device that `busy` workgroups keep busy; `None` where a step is not
-    /// recorded: with random changes of images or accumulated
-    /// gradients, or an architecture with operations that graphs do not know.
+    /// recorded: with accumulated gradients, or an architecture with operations that graphs do not know.
     pub fn new(
         job: &Job<'a>,
         batches: &Batches<'_>,
         busy: usize,
     ) -> Result<Option<Self>, TrainError> {
-        if !job.config.augment.is_empty() || job.config.accumulate > 1 {
+        if job.config.accumulate > 1 {
             return Ok(None);
         }
         match Self::of(job, batches, busy) {

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_graph::{Gpu, GraphError, Profile, Region, Session};
-use reprsim_models::{Network, normal_values};
+use reprsim_models::{InputShape, Network, normal_values};
 
 use super::contract::Parts;
 use super::plan::Plan;
 use super::recording::{Feeds, Kind};
+use crate::augment::draw;
 use crate::batches::{Batches, Draws, Streams};
 use crate::config::OptimizerConfig;
 use crate::error::TrainError;
@@ -160,6 +161,15 @@ impl<'a> Recorded<'a> {
     /// What is random in a step, drawn in the order in which burn's step would draw it.
     fn random(&self, words: &mut [u32], feeds: &Feeds, program: usize, draws: &mut Draws) {
         let at = |feed: usize| self.session.feed_place(program, feed);
+        if let InputShape::Image { height, width, .. } = self.job.set.supply.shape() {
+            for (step, columns) in self.job.config.augment.iter().zip(&feeds.changes) {
+                let size = feeds.places.map_or(0, |feed| feeds.sizes[feed]);
+                let drawn = draw(step, size, [height, width], &mut draws.augment);
+                for (feed, values) in columns.iter().zip(drawn) {
+                    put(words, Some(at(*feed)), values.into_iter().map(bits));
+                }
+            }
+        }
         let seed = draws.seed();
         put(words, feeds.seed.map(at), [seed]);
         for &(feed, shape) in &feeds.noise {

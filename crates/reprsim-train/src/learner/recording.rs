@@ -7,6 +7,7 @@ use reprsim_graph::{Binary, Computation, Graph, Leaf, Name, Tape, Target, gradie
 use reprsim_kernels::Dropout;
 use reprsim_models::{InputShape, Network, Pass};
 
+use crate::augment::change;
 use crate::error::TrainError;
 use crate::supply::{Drawn, Supply};
 use crate::task::Reduction;
@@ -30,6 +31,8 @@ pub(super) struct Feeds {
     pub places: Option<usize>,
     /// Labels.
     pub labels: Option<usize>,
+    /// What images draw for each of their changes, two columns a change.
+    pub changes: Vec<[usize; 2]>,
     /// Windows of tokens.
     pub tokens: Option<usize>,
     /// Normal deviates, in the order in which they are drawn.
@@ -183,12 +186,20 @@ fn pass(
         } => {
             let (places, labels) = (feeds.add(size), feeds.add(size));
             (feeds.places, feeds.labels) = (Some(places), Some(labels));
-            let bytes = tape.float([size, channels, height, width], Leaf::Samples(places));
+            let mut images = tape.float([size, channels, height, width], Leaf::Samples(places));
+            if let Purpose::Train = purpose {
+                for step in &job.config.augment {
+                    let columns = [0, 1].map(|_| feeds.add(size));
+                    feeds.changes.push(columns);
+                    let drawn = columns.map(|feed| tape.float([size], Leaf::Feed(feed)));
+                    images = change(images, step, &job.config.fill, drawn);
+                }
+            }
             let [scale, offset] = supply.scales().map(|values| {
                 let shape = [1, values.len(), 1, 1];
                 Tensor::<4>::from_data(TensorData::new(values, shape), device)
             });
-            Drawn::Images(bytes * scale - offset, tape.int([size], Leaf::Feed(labels)))
+            Drawn::Images(images * scale - offset, tape.int([size], Leaf::Feed(labels)))
         }
         InputShape::Tokens { window, .. } => {
             let tokens = feeds.add(size * (window + 1));
