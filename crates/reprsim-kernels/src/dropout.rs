@@ -1,6 +1,8 @@
 //! Dropout whose masks are named, not drawn from a state of the device: the same on every
 //! device, whatever else runs there, and the same again when training resumes.
 
+use std::slice::from_ref;
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use reprsim_graph::custom;
 
@@ -53,9 +55,13 @@ impl Dropout {
         }
         self.applied += 1;
         if let Some(seed) = &self.recorded {
-            let scalars = [self.rate, f64::from(self.applied), f64::from(threshold(self.rate))];
+            let scalars = [
+                self.rate,
+                f64::from(self.applied),
+                f64::from(threshold(self.rate)),
+            ];
             let dims = tensor.dims();
-            let made = custom("dropout", &tensor, &[seed.clone()], &scalars, [&dims]);
+            let made = custom("dropout", &tensor, from_ref(seed), &scalars, [&dims]);
             if let Some([dropped]) = made {
                 return dropped.tensor();
             }
