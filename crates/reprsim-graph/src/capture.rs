@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use burn::tensor::{DType, Device, Int, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use burn_capture::{CaptureBackend, TensorId};
 use burn_ir::{CustomOpIr, OperationIr, ScalarIr, TensorIr};
 use burn_router::{RouterClient, RouterTensor};
@@ -191,9 +191,4 @@ impl RecordedTensor {
     pub fn tensor<const D: usize>(self) -> Tensor<D> {
         Tensor::from_primitive::<CaptureBackend>(self.0)
     }
-}
-
-/// A recorded array's values as f32.
-pub(crate) fn values(data: &TensorData) -> Vec<f32> {
-    data.iter::<f64>().map(|v| v as f32).collect()
 }

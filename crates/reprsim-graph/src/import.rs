@@ -10,7 +10,6 @@ use burn_ir::{
     NumericOperationIr as Numeric, OperationIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr,
 };
 
-use crate::capture::values;
 use crate::error::GraphError;
 use crate::gradient::product;
 use crate::graph::{Binary, Graph, Id, Leaf, Op, Reduction, Rule, Unary, View};
@@ -22,6 +21,11 @@ pub(crate) struct Importer<'a> {
     pub nodes: HashMap<TensorId, Id>,
     leaves: HashMap<TensorId, Leaf>,
     values: &'a BTreeMap<TensorId, TensorData>,
+}
+
+/// A recorded array's values as f32.
+fn values(data: &TensorData) -> Vec<f32> {
+    data.iter::<f64>().map(|v| v as f32).collect()
 }
 
 fn number(scalar: &ScalarIr) -> f32 {

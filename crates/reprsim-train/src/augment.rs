@@ -210,8 +210,11 @@ pub(crate) fn change(
                     .bool_and(distance.lower_elem(side as f32))
                     .expand([n, h, w])
             };
-            let inside = within(range(h, [1, h, 1]), first, side.min(h))
-                .bool_and(within(range(w, [1, 1, w]), second, side.min(w)));
+            let inside = within(range(h, [1, h, 1]), first, side.min(h)).bool_and(within(
+                range(w, [1, 1, w]),
+                second,
+                side.min(w),
+            ));
             filled(images, inside, fill)
         }
     }

@@ -4,9 +4,9 @@
 use std::error::Error;
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Bytes, Device};
 use burn_store::{
-    ApplyResult, BurnToPyTorchAdapter, KeyRemapper, ModuleSnapshot, ModuleStore,
+    ApplyResult, BurnToPyTorchAdapter, BurnpackStore, KeyRemapper, ModuleSnapshot, ModuleStore,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 use reprsim_base::{Stream, sorted_safetensors, write_whole};
@@ -146,4 +146,18 @@ fn read(
         .remap(remapper)
         .allow_partial(partial);
     Ok(network.load_from(&mut store)?)
+}
+
+/// A network with its parameters' ids.
+pub(crate) fn packed(network: &Network) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    let mut store = BurnpackStore::from_bytes(None);
+    store.collect_from(network)?;
+    Ok(store.get_bytes()?.to_vec())
+}
+
+/// The network that was packed, in place of one of the same shapes.
+pub(crate) fn unpacked(bytes: Vec<u8>, mut network: Network) -> Option<Network> {
+    let mut store = BurnpackStore::from_bytes(Some(Bytes::from_bytes_vec(bytes)));
+    network.load_from(&mut store).ok()?;
+    Some(network)
 }

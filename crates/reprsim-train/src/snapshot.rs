@@ -1,36 +1,23 @@
 //! A training that is under way, and the file from which it goes on after a crash.
 
 use std::error::Error;
-use std::path::Path;
-use std::time::Duration;
 
-use burn::tensor::Bytes;
-use burn_store::{BurnpackStore, ModuleSnapshot, ModuleStore};
 use reprsim_base::write_whole;
 use reprsim_models::Network;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{packed, unpacked};
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
 use crate::history::{Epoch, best};
+use crate::job::Resume;
 use crate::learner::Learner;
 use crate::sums::Kept;
 
 /// Version of the layout of a snapshot.
 const SCHEMA: u32 = 2;
-
-/// Where and how often a training leaves a snapshot.
-#[derive(Clone, Copy, Debug)]
-pub struct Resume<'a> {
-    /// The file.
-    pub path: &'a Path,
-    /// What determines the training: a snapshot of another is not used.
-    pub key: &'a str,
-    /// Least time between two snapshots; they are taken after any step.
-    pub every: Duration,
-}
 
 /// How far a training is.
 #[derive(Default)]
@@ -76,75 +63,59 @@ impl Progress {
     }
 }
 
-/// A network with its parameters' ids.
-pub(crate) fn packed(network: &Network) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-    let mut store = BurnpackStore::from_bytes(None);
-    store.collect_from(network)?;
-    Ok(store.get_bytes()?.to_vec())
+fn failed(resume: &Resume<'_>, reason: impl Into<Box<dyn Error + Send + Sync>>) -> TrainError {
+    TrainError::Checkpoint {
+        path: resume.path.to_path_buf(),
+        reason: reason.into(),
+    }
 }
 
-/// The network that was packed, in place of one of the same shapes.
-pub(crate) fn unpacked(bytes: Vec<u8>, mut network: Network) -> Option<Network> {
-    let mut store = BurnpackStore::from_bytes(Some(Bytes::from_bytes_vec(bytes)));
-    network.load_from(&mut store).ok()?;
-    Some(network)
+/// Writes the snapshot, whole or not at all.
+pub(crate) fn save(
+    resume: &Resume<'_>,
+    progress: &Progress,
+    learner: &mut Learner<'_>,
+) -> Result<(), TrainError> {
+    let head = serde_json::to_vec(&Head {
+        schema: SCHEMA,
+        key: resume.key.to_string(),
+        step: progress.step,
+        history: progress.history.clone(),
+        sums: learner.sums()?,
+    })
+    .map_err(|e| failed(resume, e))?;
+    let mut parts = vec![("head", head)];
+    parts.extend(learner.parts().map_err(|e| failed(resume, e))?);
+    if let Some(best) = &progress.best {
+        parts.push(("best", packed(best).map_err(|e| failed(resume, e))?));
+    }
+    let mut views = Vec::new();
+    for (name, bytes) in &parts {
+        let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
+        views.push((*name, view.map_err(|e| failed(resume, e))?));
+    }
+    let bytes = safetensors::serialize(views, None).map_err(|e| failed(resume, e))?;
+    write_whole(resume.path, &bytes).map_err(|e| failed(resume, e))
 }
 
-impl Resume<'_> {
-    fn error(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) -> TrainError {
-        TrainError::Checkpoint {
-            path: self.path.to_path_buf(),
-            reason: reason.into(),
-        }
+/// Brings `learner` to where the snapshot left off; `None`, and it is as it was, if there
+/// is none, or one of another training or that cannot be read: it only saves time.
+pub(crate) fn resumed(resume: &Resume<'_>, learner: &mut Learner<'_>) -> Option<Progress> {
+    let bytes = std::fs::read(resume.path).ok()?;
+    let file = SafeTensors::deserialize(&bytes).ok()?;
+    let part = |name: &str| file.tensor(name).ok().map(|part| part.data().to_vec());
+    let head: Head = serde_json::from_slice(&part("head")?).ok()?;
+    if head.schema != SCHEMA || head.key != resume.key {
+        return None;
     }
-
-    /// Writes the snapshot, whole or not at all.
-    pub(crate) fn save(
-        &self,
-        progress: &Progress,
-        learner: &mut Learner<'_>,
-    ) -> Result<(), TrainError> {
-        let head = serde_json::to_vec(&Head {
-            schema: SCHEMA,
-            key: self.key.to_string(),
-            step: progress.step,
-            history: progress.history.clone(),
-            sums: learner.sums()?,
-        })
-        .map_err(|e| self.error(e))?;
-        let mut parts = vec![("head", head)];
-        parts.extend(learner.parts().map_err(|e| self.error(e))?);
-        if let Some(best) = &progress.best {
-            parts.push(("best", packed(best).map_err(|e| self.error(e))?));
-        }
-        let mut views = Vec::new();
-        for (name, bytes) in &parts {
-            let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
-            views.push((*name, view.map_err(|e| self.error(e))?));
-        }
-        let bytes = safetensors::serialize(views, None).map_err(|e| self.error(e))?;
-        write_whole(self.path, &bytes).map_err(|e| self.error(e))
-    }
-
-    /// Brings `learner` to where the snapshot left off; `None`, and it is as it was, if there
-    /// is none, or one of another training or that cannot be read: it only saves time.
-    pub(crate) fn load(&self, learner: &mut Learner<'_>) -> Option<Progress> {
-        let bytes = std::fs::read(self.path).ok()?;
-        let file = SafeTensors::deserialize(&bytes).ok()?;
-        let part = |name: &str| file.tensor(name).ok().map(|part| part.data().to_vec());
-        let head: Head = serde_json::from_slice(&part("head")?).ok()?;
-        if head.schema != SCHEMA || head.key != self.key {
-            return None;
-        }
-        let best = match part("best") {
-            Some(bytes) => Some(unpacked(bytes, learner.network().ok()?)?),
-            None => None,
-        };
-        learner.restore(&part, &head.sums)?;
-        Some(Progress {
-            step: head.step,
-            history: head.history,
-            best,
-        })
-    }
+    let best = match part("best") {
+        Some(bytes) => Some(unpacked(bytes, learner.network().ok()?)?),
+        None => None,
+    };
+    learner.restore(&part, &head.sums)?;
+    Some(Progress {
+        step: head.step,
+        history: head.history,
+        best,
+    })
 }

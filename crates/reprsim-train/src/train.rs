@@ -3,76 +3,16 @@
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use reprsim_base::Stream;
-use reprsim_models::{InputShape, ModelConfig, ModelShape, Network};
+use reprsim_models::{InputShape, Network};
 
 use crate::batches::{Batches, Streams};
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
 use crate::history::{EPOCH_SCHEMA, Epoch};
-use crate::initial::Initial;
+use crate::job::Job;
 use crate::learner::Learner;
 use crate::schedule;
-use crate::snapshot::{Progress, Resume};
-use crate::supply::Supply;
-use crate::task::TaskConfig;
-use crate::validation::HeldOut;
-
-/// What one model is trained on.
-#[derive(Clone, Copy, Debug)]
-pub struct TrainingSet<'a> {
-    /// The samples, of which the model sees those at `indices`; of text they are chunks, from
-    /// which it draws windows.
-    pub supply: &'a Supply,
-    /// Indices into `supply`.
-    pub indices: &'a [u32],
-    /// The label of each index.
-    pub labels: &'a [u32],
-    /// Number of classes, the width of the head.
-    pub classes: usize,
-    /// What it is evaluated on while it is trained, if `evaluate` is set.
-    pub held_out: Option<HeldOut<'a>>,
-}
-
-/// One model to train.
-#[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
-    /// `a` or `b`, for messages.
-    pub name: &'a str,
-    /// The architecture.
-    pub model: &'a ModelConfig,
-    /// How it begins.
-    pub initial: &'a Initial,
-    /// What it learns.
-    pub task: &'a TaskConfig,
-    /// How.
-    pub config: &'a TrainingConfig,
-    /// From what.
-    pub set: TrainingSet<'a>,
-    /// The root of everything random: its children `weights`, `order`, `augment`, `noise` and
-    /// `dropout`, by step, so that a training that goes on draws what it would have drawn.
-    pub stream: &'a Stream,
-    /// Where the training leaves snapshots and goes on from, if anywhere.
-    pub resume: Option<Resume<'a>>,
-}
-
-impl Job<'_> {
-    pub(crate) fn shape(&self) -> ModelShape {
-        ModelShape {
-            input: self.set.supply.shape(),
-            classes: self.set.classes,
-        }
-    }
-}
-
-/// The model as it is before it is trained, ready for inference.
-///
-/// # Errors
-/// Those of building it and of reading its initial state.
-pub fn initial_network(job: &Job<'_>, device: &Device) -> Result<Network, TrainError> {
-    let rng = &mut Streams::of(job.stream).weights.rng();
-    job.initial.network(job.model, job.shape(), rng, device)
-}
+use crate::snapshot::{Progress, resumed, save};
 
 /// Trains one model, from its initial state or from where it was left, calling `on_epoch` for
 /// each line of its history, and returns it ready for inference: the network of the least
@@ -92,7 +32,7 @@ pub fn train(
     let streams = Streams::of(job.stream);
     let mut learner = Learner::new(job, &streams, device)?;
     let mut progress = match &job.resume {
-        Some(resume) => resume.load(&mut learner).unwrap_or_default(),
+        Some(resume) => resumed(resume, &mut learner).unwrap_or_default(),
         None => Progress::default(),
     };
     progress.history.iter().for_each(&mut *on_epoch);
@@ -158,7 +98,7 @@ pub fn train(
             && progress.step < course.steps
             && saved.elapsed() >= resume.every
         {
-            resume.save(&progress, &mut learner)?;
+            save(resume, &progress, &mut learner)?;
             saved = Instant::now();
         }
     }

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use reprsim_models::InputShape;
 
 use super::{Draws, Passes, Streams, Windows};
+use crate::job::{Job, TrainingSet};
 use crate::supply::Drawn;
-use crate::train::{Job, TrainingSet};
 
 /// Where batches come from.
 #[expect(
@@ -63,7 +63,9 @@ impl<'a> Batches<'a> {
             Self::Passes(passes) => passes.steps(),
             Self::Windows { .. } => 1,
         };
-        (0..steps).map(|step| self.sizes(step).iter().sum()).collect()
+        (0..steps)
+            .map(|step| self.sizes(step).iter().sum())
+            .collect()
     }
 
     /// Samples in each batch of a step.

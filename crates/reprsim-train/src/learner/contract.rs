@@ -1,23 +1,19 @@
 //! A model in training, whoever computes its steps.
 
-use std::error::Error;
-
 use burn::tensor::Device;
 use reprsim_graph::{BUSY, Dispatch, Profile};
 use reprsim_models::Network;
 
 use super::eager::Eager;
+use super::parts::Parts;
 use super::plan::Plan;
 #[cfg(feature = "wgpu")]
 use super::recorded::Recorded;
 use crate::batches::{Batches, Streams};
 use crate::error::TrainError;
+use crate::job::Job;
 use crate::sums::Kept;
-use crate::train::Job;
 use crate::validation::HeldOut;
-
-/// What a snapshot keeps of a learner, by name.
-pub(crate) type Parts = Result<Vec<(&'static str, Vec<u8>)>, Box<dyn Error + Send + Sync>>;
 
 /// A model in training.
 #[expect(clippy::large_enum_variant, reason = "there is one a training")]

@@ -5,13 +5,13 @@ use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Bytes, Device};
 use reprsim_models::{Network, Pass};
 
-use super::contract::Parts;
+use super::parts::Parts;
 use crate::batches::{Batches, Streams};
+use crate::checkpoint::{packed, unpacked};
 use crate::clip::clip;
 use crate::error::TrainError;
-use crate::snapshot::{packed, unpacked};
+use crate::job::{Job, initial_network};
 use crate::sums::{Kept, Sums};
-use crate::train::{Job, initial_network};
 use crate::validation::{HeldOut, held_out_loss};
 
 /// See the module.

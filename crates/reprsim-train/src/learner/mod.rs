@@ -2,6 +2,7 @@
 
 mod contract;
 mod eager;
+mod parts;
 mod plan;
 #[cfg(feature = "wgpu")]
 mod recorded;

@@ -8,9 +8,9 @@ use super::recording::{Feeds, Kind, Purpose, Recording, recorded};
 use crate::batches::Batches;
 use crate::config::OptimizerConfig;
 use crate::error::TrainError;
+use crate::job::Job;
 use crate::optimizer::{BETA_1, EPSILON};
 use crate::supply::Supply;
-use crate::train::Job;
 use crate::validation::HeldOut;
 
 /// See the module.
@@ -62,8 +62,11 @@ impl<'a> Plan<'a> {
         let Some((.., first)) = recordings.first() else {
             return Ok(None);
         };
-        let (kinds, shapes, metrics) =
-            (first.kinds.clone(), first.shapes.clone(), first.metrics.clone());
+        let (kinds, shapes, metrics) = (
+            first.kinds.clone(),
+            first.shapes.clone(),
+            first.metrics.clone(),
+        );
         let states = kinds.iter().filter(|k| matches!(k, Kind::State(_))).count();
         let sum = states + 1 + metrics.len();
         if let Some(held_out) = held_out {
@@ -101,9 +104,18 @@ impl<'a> Plan<'a> {
                 decays: decays.clone(),
                 clip: job.config.clip.map(|norm| norm as f32),
             });
-            let of = if training { &mut steps } else { &mut evaluations };
+            let of = if training {
+                &mut steps
+            } else {
+                &mut evaluations
+            };
             of.insert(size, (programs.len(), made.feeds));
-            programs.push(Program::new(&made.computation, &arrays, step.as_ref(), busy));
+            programs.push(Program::new(
+                &made.computation,
+                &arrays,
+                step.as_ref(),
+                busy,
+            ));
         }
         Ok(Some(Self {
             programs,

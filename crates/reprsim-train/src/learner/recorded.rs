@@ -8,16 +8,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_graph::{Gpu, GraphError, Profile, Region, Session};
 use reprsim_models::{InputShape, Network, normal_values};
 
-use super::contract::Parts;
+use super::parts::Parts;
 use super::plan::Plan;
 use super::recording::{Feeds, Kind};
 use crate::augment::draw;
 use crate::batches::{Batches, Draws, Streams};
 use crate::config::OptimizerConfig;
 use crate::error::TrainError;
+use crate::job::{Job, initial_network};
 use crate::optimizer::BETA_1;
 use crate::sums::Kept;
-use crate::train::{Job, initial_network};
 use crate::validation::HeldOut;
 
 /// Steps that are handed to the device together.
@@ -143,11 +143,19 @@ impl<'a> Recorded<'a> {
                 let range = passes.ranges(step)[0].clone();
                 let [places, labels] = passes.host(step, range);
                 put(&mut words, feeds.places.map(at), places.iter().copied());
-                put(&mut words, feeds.labels.map(at), labels.iter().map(|&l| bits(l as f32)));
+                put(
+                    &mut words,
+                    feeds.labels.map(at),
+                    labels.iter().map(|&l| bits(l as f32)),
+                );
             }
             Batches::Windows { windows, batch, .. } => {
                 let tokens = windows.tokens(*batch, &mut draws.order);
-                put(&mut words, feeds.tokens.map(at), tokens.into_iter().map(|t| bits(t as f32)));
+                put(
+                    &mut words,
+                    feeds.tokens.map(at),
+                    tokens.into_iter().map(|t| bits(t as f32)),
+                );
             }
         }
         self.random(&mut words, &feeds, program, &mut draws);
@@ -205,7 +213,8 @@ impl<'a> Recorded<'a> {
     pub fn clear_sums(&mut self) {
         self.seen = 0;
         for i in 0..=self.metrics.len() {
-            self.session.write(0, Region::State(self.states + i), &[0.0]);
+            self.session
+                .write(0, Region::State(self.states + i), &[0.0]);
         }
     }
 
@@ -253,9 +262,7 @@ impl<'a> Recorded<'a> {
                 let values = std::mem::take(&mut self.values[self.next]);
                 self.next += 1;
                 let device = self.device;
-                param.map(|old| {
-                    Tensor::from_data(TensorData::new(values, old.dims()), device)
-                })
+                param.map(|old| Tensor::from_data(TensorData::new(values, old.dims()), device))
             }
         }
         let parameters = self.session.read(0, Region::Parameters)?;
@@ -332,7 +339,10 @@ fn bits(value: f32) -> u32 {
 /// Writes words where a feed begins, if there is such a feed.
 fn put(words: &mut [u32], at: Option<usize>, values: impl IntoIterator<Item = u32>) {
     if let Some(at) = at {
-        words[at..].iter_mut().zip(values).for_each(|(word, value)| *word = value);
+        words[at..]
+            .iter_mut()
+            .zip(values)
+            .for_each(|(word, value)| *word = value);
     }
 }
 

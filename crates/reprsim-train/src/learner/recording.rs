@@ -9,9 +9,9 @@ use reprsim_models::{InputShape, Network, Pass};
 
 use crate::augment::change;
 use crate::error::TrainError;
+use crate::job::Job;
 use crate::supply::{Drawn, Supply};
 use crate::task::Reduction;
-use crate::train::Job;
 
 /// What an array of a model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,13 +89,20 @@ pub(super) fn recorded(
     let (made, recorded) = record(training, constants, run)?;
     let node = |name| recorded.node(name);
     let (loss, metrics) = (node(made.loss)?, made.metrics.clone());
-    let metric_nodes: Vec<usize> = metrics.iter().map(|(_, n)| node(*n)).collect::<Result<_, _>>()?;
+    let metric_nodes: Vec<usize> = metrics
+        .iter()
+        .map(|(_, n)| node(*n))
+        .collect::<Result<_, _>>()?;
     let after: Vec<Option<usize>> = made.after.iter().map(|n| recorded.node(*n).ok()).collect();
     let before: Vec<Option<usize>> = made.before.iter().map(|n| recorded.node(*n).ok()).collect();
     let mut graph = recorded.graph;
     let mut outputs = vec![];
     let mut sums = match purpose {
-        Purpose::Train => made.kinds.iter().filter(|k| matches!(k, Kind::State(_))).count(),
+        Purpose::Train => made
+            .kinds
+            .iter()
+            .filter(|k| matches!(k, Kind::State(_)))
+            .count(),
         Purpose::Evaluate { sum, .. } => *sum,
     };
     let mut sum = |graph: &mut Graph, value: usize| {
@@ -115,7 +122,9 @@ pub(super) fn recorded(
     };
     sum(&mut graph, whole);
     if training {
-        metric_nodes.into_iter().for_each(|metric| sum(&mut graph, metric));
+        metric_nodes
+            .into_iter()
+            .for_each(|metric| sum(&mut graph, metric));
         let parameters: Vec<usize> = (made.kinds.iter().zip(&before))
             .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
             .filter_map(|(_, node)| *node)
@@ -199,7 +208,10 @@ fn pass(
                 let shape = [1, values.len(), 1, 1];
                 Tensor::<4>::from_data(TensorData::new(values, shape), device)
             });
-            Drawn::Images(images * scale - offset, tape.int([size], Leaf::Feed(labels)))
+            Drawn::Images(
+                images * scale - offset,
+                tape.int([size], Leaf::Feed(labels)),
+            )
         }
         InputShape::Tokens { window, .. } => {
             let tokens = feeds.add(size * (window + 1));

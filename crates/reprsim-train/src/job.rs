@@ -1,0 +1,83 @@
+//! One model to train.
+
+use std::path::Path;
+use std::time::Duration;
+
+use burn::tensor::Device;
+use reprsim_base::Stream;
+use reprsim_models::{ModelConfig, ModelShape, Network};
+
+use crate::batches::Streams;
+use crate::config::TrainingConfig;
+use crate::error::TrainError;
+use crate::initial::Initial;
+use crate::supply::Supply;
+use crate::task::TaskConfig;
+use crate::validation::HeldOut;
+
+/// What one model is trained on.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainingSet<'a> {
+    /// The samples, of which the model sees those at `indices`; of text they are chunks, from
+    /// which it draws windows.
+    pub supply: &'a Supply,
+    /// Indices into `supply`.
+    pub indices: &'a [u32],
+    /// The label of each index.
+    pub labels: &'a [u32],
+    /// Number of classes, the width of the head.
+    pub classes: usize,
+    /// What it is evaluated on while it is trained, if `evaluate` is set.
+    pub held_out: Option<HeldOut<'a>>,
+}
+
+/// One model to train.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// `a` or `b`, for messages.
+    pub name: &'a str,
+    /// The architecture.
+    pub model: &'a ModelConfig,
+    /// How it begins.
+    pub initial: &'a Initial,
+    /// What it learns.
+    pub task: &'a TaskConfig,
+    /// How.
+    pub config: &'a TrainingConfig,
+    /// From what.
+    pub set: TrainingSet<'a>,
+    /// The root of everything random: its children `weights`, `order`, `augment`, `noise` and
+    /// `dropout`, by step, so that a training that goes on draws what it would have drawn.
+    pub stream: &'a Stream,
+    /// Where the training leaves snapshots and goes on from, if anywhere.
+    pub resume: Option<Resume<'a>>,
+}
+
+impl Job<'_> {
+    pub(crate) fn shape(&self) -> ModelShape {
+        ModelShape {
+            input: self.set.supply.shape(),
+            classes: self.set.classes,
+        }
+    }
+}
+
+/// The model as it is before it is trained, ready for inference.
+///
+/// # Errors
+/// Those of building it and of reading its initial state.
+pub fn initial_network(job: &Job<'_>, device: &Device) -> Result<Network, TrainError> {
+    let rng = &mut Streams::of(job.stream).weights.rng();
+    job.initial.network(job.model, job.shape(), rng, device)
+}
+
+/// Where and how often a training leaves a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Resume<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// What determines the training: a snapshot of another is not used.
+    pub key: &'a str,
+    /// Least time between two snapshots; they are taken after any step.
+    pub every: Duration,
+}
