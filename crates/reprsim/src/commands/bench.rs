@@ -101,8 +101,9 @@ fn profile(args: &BenchArgs, workload: &Workload, chosen: &Chosen) -> anyhow::Re
     );
     let Some(found) = bench_profile(workload, chosen)? else {
         anyhow::bail!(
-            "on {} burn computes each operation by itself: there is no recorded step to profile\n  \
-             --device wgpu takes a GPU",
+            "on {} this step is not recorded: burn computes each operation by itself\n  \
+             steps are recorded through wgpu (--device wgpu), where the device allows an array \
+             that holds the whole model with its intermediate results",
             chosen.name
         );
     };
