@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use burn::nn::PaddingConfig2d;
 use burn::nn::pool::MaxPool2dConfig;
 use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
-use burn::tensor::{DType, Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions};
+use burn::tensor::{
+    DType, Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
@@ -112,24 +114,27 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
     };
     // Large tiles, and as many as keep a card busy.
     for busy in [1, BUSY] {
-    let program = Program::new(&computation, &shapes, None, busy);
-    // Several models side by side: what is alone is the same.
-    let run = |models: usize| -> Vec<Vec<f32>> {
-        let programs = vec![program.clone()];
-        let session = Session::new(&Gpu::get().unwrap(), &shapes, models, programs, &[]).unwrap();
-        let model = models - 1;
-        for (i, values) in values.iter().enumerate() {
-            session.write(model, Region::Parameter(i), values);
+        let program = Program::new(&computation, &shapes, None, busy);
+        // Several models side by side: what is alone is the same.
+        let run = |models: usize| -> Vec<Vec<f32>> {
+            let programs = vec![program.clone()];
+            let session =
+                Session::new(&Gpu::get().unwrap(), &shapes, models, programs, &[]).unwrap();
+            let model = models - 1;
+            for (i, values) in values.iter().enumerate() {
+                session.write(model, Region::Parameter(i), values);
+            }
+            session.run(0, &vec![0; session.fed(0) * models]).unwrap();
+            (0..nodes.len())
+                .map(|i| session.output(model, 0, i).unwrap())
+                .collect()
+        };
+        let alone = run(1);
+        for (i, (&node, ours)) in nodes.iter().zip(&alone).enumerate() {
+            let ours: Vec<f64> = wide(ours);
+            close(name, &format!("{i} on the GPU"), &ours, &exact[node], 1e-5);
         }
-        session.run(0, &vec![0; session.fed(0) * models]).unwrap();
-        (0..nodes.len()).map(|i| session.output(model, 0, i).unwrap()).collect()
-    };
-    let alone = run(1);
-    for (i, (&node, ours)) in nodes.iter().zip(&alone).enumerate() {
-        let ours: Vec<f64> = wide(ours);
-        close(name, &format!("{i} on the GPU"), &ours, &exact[node], 1e-5);
-    }
-    assert_eq!(alone, run(3), "{name}: the same bits in a stack of three");
+        assert_eq!(alone, run(3), "{name}: the same bits in a stack of three");
     }
 }
 
@@ -137,14 +142,19 @@ fn close(name: &str, what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
     assert_eq!(ours.len(), theirs.len(), "{name} {what}");
     let largest = theirs.iter().fold(1e-3f64, |m, v| m.max(v.abs()));
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!((a - b).abs() <= tolerance * largest, "{name} {what} [{i}]: {a} is not {b}");
+        assert!(
+            (a - b).abs() <= tolerance * largest,
+            "{name} {what} [{i}]: {a} is not {b}"
+        );
     }
 }
 
 /// Weighted by place, so that no gradient is like another.
 fn weighted<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     let n = tensor.dims().iter().product::<usize>();
-    let weights: Vec<f32> = (0..n).map(|i| ((i * 37 + 11) % 17) as f32 / 17.0 - 0.4).collect();
+    let weights: Vec<f32> = (0..n)
+        .map(|i| ((i * 37 + 11) % 17) as f32 / 17.0 - 0.4)
+        .collect();
     let weights = TensorData::new(weights, [n]);
     let device = tensor.device();
     (tensor.reshape([n]) * Tensor::from_data(weights, &device)).sum()
@@ -152,13 +162,47 @@ fn weighted<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
 
 #[test]
 fn products() {
-    check("1x1x1", |x| weighted(x[0].clone().reshape([1, 1]).matmul(x[1].clone().reshape([1, 1]))), &[1, 1]);
-    check("7x13x31", |x| weighted(x[0].clone().reshape([7, 13]).matmul(x[1].clone().reshape([13, 31]))), &[91, 403]);
-    check("65x129x67", |x| weighted(x[0].clone().reshape([65, 129]).matmul(x[1].clone().reshape([129, 67]))), &[65 * 129, 129 * 67]);
+    check(
+        "1x1x1",
+        |x| {
+            weighted(
+                x[0].clone()
+                    .reshape([1, 1])
+                    .matmul(x[1].clone().reshape([1, 1])),
+            )
+        },
+        &[1, 1],
+    );
+    check(
+        "7x13x31",
+        |x| {
+            weighted(
+                x[0].clone()
+                    .reshape([7, 13])
+                    .matmul(x[1].clone().reshape([13, 31])),
+            )
+        },
+        &[91, 403],
+    );
+    check(
+        "65x129x67",
+        |x| {
+            weighted(
+                x[0].clone()
+                    .reshape([65, 129])
+                    .matmul(x[1].clone().reshape([129, 67])),
+            )
+        },
+        &[65 * 129, 129 * 67],
+    );
     check(
         "batched, transposed",
         |x| {
-            let a = x[0].clone().reshape([2, 3, 5, 7]).swap_dims(1, 2).swap_dims(2, 3);
+            let a = x[0]
+                .clone()
+                .reshape([2, 3, 5, 7])
+                .swap_dims(1, 2)
+                .swap_dims(2, 3);
             let b = x[1].clone().reshape([2, 5, 3, 4]);
             weighted(softmax(a.matmul(b), 3))
         },
@@ -166,7 +210,13 @@ fn products() {
     );
     check(
         "linear, long",
-        |x| weighted(relu(module::linear(x[0].clone().reshape([2, 700, 3]), x[1].clone().reshape([3, 5]), Some(x[2].clone())))),
+        |x| {
+            weighted(relu(module::linear(
+                x[0].clone().reshape([2, 700, 3]),
+                x[1].clone().reshape([3, 5]),
+                Some(x[2].clone()),
+            )))
+        },
         &[4200, 15, 5],
     );
 }
@@ -177,7 +227,12 @@ fn convolutions() {
         let options = ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
         let images = x[0].clone().reshape([3, 2, 7, 9]);
         let weight = x[1].clone().reshape([5, 2, 3, 3]);
-        weighted(relu(module::conv2d(images, weight, Some(x[2].clone()), options)))
+        weighted(relu(module::conv2d(
+            images,
+            weight,
+            Some(x[2].clone()),
+            options,
+        )))
     };
     check("stride 2", convolve, &[378, 90, 5]);
     check(
@@ -197,7 +252,12 @@ fn convolutions() {
         |x| {
             let options = ConvOptions::new([3, 3], [0, 0], [1, 1], 1);
             let images = x[0].clone().reshape([1, 3, 10, 8]);
-            weighted(module::conv2d(images, x[1].clone().reshape([2, 3, 2, 2]), None, options))
+            weighted(module::conv2d(
+                images,
+                x[1].clone().reshape([2, 3, 2, 2]),
+                None,
+                options,
+            ))
         },
         &[240, 24],
     );
@@ -234,13 +294,22 @@ fn norms() {
         "layer norm",
         |x| {
             let input = x[0].clone().reshape([6, 12, 12]);
-            weighted(module::layer_norm(input, x[1].clone(), Some(x[2].clone()), 1e-5))
+            weighted(module::layer_norm(
+                input,
+                x[1].clone(),
+                Some(x[2].clone()),
+                1e-5,
+            ))
         },
         &[864, 12, 12],
     );
     check(
         "layer norm of few",
-        |x| weighted(module::layer_norm(x[0].clone().reshape([1, 5]), x[1].clone(), None, 1e-5).exp()),
+        |x| {
+            weighted(
+                module::layer_norm(x[0].clone().reshape([1, 5]), x[1].clone(), None, 1e-5).exp(),
+            )
+        },
         &[5, 5],
     );
     let batch_norm: Compute = |x| {
@@ -272,8 +341,16 @@ fn norms() {
 
 #[test]
 fn reductions_and_views() {
-    check("log softmax", |x| weighted(log_softmax(x[0].clone().reshape([13, 41]), 1)), &[533]);
-    check("softmax over rows", |x| weighted(softmax(x[0].clone().reshape([41, 3]), 0)), &[123]);
+    check(
+        "log softmax",
+        |x| weighted(log_softmax(x[0].clone().reshape([13, 41]), 1)),
+        &[533],
+    );
+    check(
+        "softmax over rows",
+        |x| weighted(softmax(x[0].clone().reshape([41, 3]), 0)),
+        &[123],
+    );
     check(
         "slices and sums",
         |x| {
@@ -287,7 +364,10 @@ fn reductions_and_views() {
     check(
         "joined",
         |x| {
-            let (a, b) = (x[0].clone().reshape([2, 1, 3]), x[1].clone().reshape([2, 4, 3]));
+            let (a, b) = (
+                x[0].clone().reshape([2, 1, 3]),
+                x[1].clone().reshape([2, 4, 3]),
+            );
             weighted(Tensor::cat(vec![a, b.clone()], 1).exp() + 0.5) + b.log1p().abs().sum()
         },
         &[6, 24],
@@ -296,7 +376,8 @@ fn reductions_and_views() {
         "divided",
         |x| {
             let b = x[1].clone().powi_scalar(2) + 0.5;
-            weighted(x[0].clone().neg() / b.clone().sqrt()) + weighted(b.log() * x[0].clone().clamp_min(-0.2))
+            weighted(x[0].clone().neg() / b.clone().sqrt())
+                + weighted(b.log() * x[0].clone().clamp_min(-0.2))
         },
         &[301, 301],
     );
@@ -317,6 +398,14 @@ fn reductions_and_views() {
 
 #[test]
 fn functions() {
-    check("gelu", |x| weighted(burn::tensor::activation::gelu(x[0].clone() * 3.0)), &[257]);
-    check("sigmoid, tanh", |x| weighted(sigmoid(x[0].clone() * 8.0) + (x[0].clone() * 30.0).tanh()), &[99]);
+    check(
+        "gelu",
+        |x| weighted(burn::tensor::activation::gelu(x[0].clone() * 3.0)),
+        &[257],
+    );
+    check(
+        "sigmoid, tanh",
+        |x| weighted(sigmoid(x[0].clone() * 8.0) + (x[0].clone() * 30.0).tanh()),
+        &[99],
+    );
 }

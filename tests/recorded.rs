@@ -17,9 +17,9 @@ use reprsim_models::{
     VaeSettings, VitSettings,
 };
 use reprsim_train::{
-    Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig,
-    PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Supply, TaskConfig, TrainingConfig,
-    TrainingSet, recorded_step, train,
+    Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
+    OptimizerConfig, PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Supply,
+    TaskConfig, TrainingConfig, TrainingSet, recorded_step, train,
 };
 
 #[path = "common/devices.rs"]
@@ -138,7 +138,13 @@ impl Case {
             _ => Normalization::of(&self.dataset),
         };
         let supply = |dataset: &Dataset| {
-            Supply::new(dataset.clone(), None, normalization.clone(), device, u64::MAX)
+            Supply::new(
+                dataset.clone(),
+                None,
+                normalization.clone(),
+                device,
+                u64::MAX,
+            )
         };
         let evaluated = supply(self.held_out.as_ref().unwrap_or(&self.dataset));
         let supply = supply(&self.dataset);
@@ -205,9 +211,18 @@ fn agrees(case: &Case) {
     assert_eq!(history.len(), expected.len());
     for (a, b) in history.iter().zip(&expected) {
         let close = |a: f64, b: f64| (a - b).abs() <= 2e-4 * b.abs().max(1e-3);
-        assert!(close(a.loss, b.loss), "{name}: loss {} is not {}", a.loss, b.loss);
+        assert!(
+            close(a.loss, b.loss),
+            "{name}: loss {} is not {}",
+            a.loss,
+            b.loss
+        );
         for (name, b) in &b.metrics {
-            assert!((a.metrics[name] - b).abs() < 0.03, "{name}: {} is not {b}", a.metrics[name]);
+            assert!(
+                (a.metrics[name] - b).abs() < 0.03,
+                "{name}: {} is not {b}",
+                a.metrics[name]
+            );
         }
         match (a.validation_loss, b.validation_loss) {
             (Some(a), Some(b)) => assert!(close(a, b), "{name}: held out {a} is not {b}"),
@@ -219,7 +234,10 @@ fn agrees(case: &Case) {
         assert_eq!(ours.len(), theirs.len());
         let largest = theirs.iter().fold(0f32, |m, v| m.max(v.abs())).max(1e-3);
         for (a, b) in ours.iter().zip(theirs) {
-            assert!((a - b).abs() <= 2e-3 * largest, "{name}, array {i}: {a} is not {b}");
+            assert!(
+                (a - b).abs() <= 2e-3 * largest,
+                "{name}, array {i}: {a} is not {b}"
+            );
         }
     }
     // And the same bits again.
@@ -356,7 +374,13 @@ fn a_stopped_training_goes_on() {
             train(&job, &gpu, &mut |epoch| assert!(epoch.epoch < 2, "stopped")).unwrap();
         });
     }));
-    assert!(stopped.is_err() && path.exists());
+    assert!(stopped.is_err());
+    let bytes = std::fs::read(&path).unwrap();
+    let parts = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert!(
+        parts.names().contains(&"moments"),
+        "it was replayed, not left to burn"
+    );
     let (gone_on, lines) = case.with(&gpu, |job| {
         let job = Job {
             resume: Some(resume),

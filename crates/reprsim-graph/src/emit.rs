@@ -212,7 +212,11 @@ impl<'a> Block<'a> {
                     true => Index::Known(from[d] as u32 - 1).less(i),
                     false => i.clone(),
                 };
-                let inner = index.iter().enumerate().map(|(d, i)| flipped(d, i)).collect();
+                let inner = index
+                    .iter()
+                    .enumerate()
+                    .map(|(d, i)| flipped(d, i))
+                    .collect();
                 let inner = self.named(inner);
                 self.value(a, &inner)
             }
@@ -259,7 +263,11 @@ impl<'a> Block<'a> {
             View::Spread { stride, padding } | View::Fold { stride, padding } => {
                 // h' = (h + padding - k) / stride, where that is whole.
                 let mut conditions = vec![];
-                let outer = if matches!(view, View::Fold { .. }) { 4 } else { 2 };
+                let outer = if matches!(view, View::Fold { .. }) {
+                    4
+                } else {
+                    2
+                };
                 let mut inner = index[..outer].to_vec();
                 for axis in [0, 1] {
                     let (k, h) = (&index[2 + axis], &index[4 + axis]);
@@ -269,7 +277,11 @@ impl<'a> Block<'a> {
                         conditions.push(format!("({place} % {stride}u == 0u)"));
                     }
                     // Where h + padding < k the difference wraps to a large number.
-                    inner.push(self.within(place.over(*stride), from[outer + axis], &mut conditions));
+                    inner.push(self.within(
+                        place.over(*stride),
+                        from[outer + axis],
+                        &mut conditions,
+                    ));
                 }
                 let value = self.value(a, &inner);
                 format!("select(0.0, {value}, {})", conditions.join(" && "))

@@ -150,7 +150,13 @@ fn viewed(view: &View, index: &[usize], shape: &[usize], from: &[usize]) -> Opti
             .map(|(&i, &n)| i.min(n - 1))
             .collect(),
         View::Flip(axes) => (index.iter().enumerate())
-            .map(|(d, &i)| if axes.contains(&d) { from[d] - 1 - i } else { i })
+            .map(|(d, &i)| {
+                if axes.contains(&d) {
+                    from[d] - 1 - i
+                } else {
+                    i
+                }
+            })
             .collect(),
         View::Slice(starts) => index.iter().zip(starts).map(|(i, s)| i + s).collect(),
         View::Pad(before) => {

@@ -40,6 +40,10 @@ pub struct Program {
     pub(crate) dispatches: Vec<Dispatch>,
     pub(crate) layout: Layout,
     /// Where outputs to be read begin, and their sizes.
+    #[cfg_attr(
+        not(feature = "wgpu"),
+        allow(dead_code, reason = "no GPU to replay steps")
+    )]
     pub(crate) read: Vec<(usize, usize)>,
 }
 

@@ -98,10 +98,7 @@ impl<'a> Pass<'a> {
     }
 
     /// A pass that is recorded: `noise` gives the tensor of each step's normal deviates.
-    pub fn recorded(
-        dropout: Dropout,
-        noise: &'a mut dyn FnMut([usize; 2]) -> Tensor<2>,
-    ) -> Self {
+    pub fn recorded(dropout: Dropout, noise: &'a mut dyn FnMut([usize; 2]) -> Tensor<2>) -> Self {
         Self {
             dropout,
             noise: Some(Noise::Recorded(noise)),

@@ -7,10 +7,10 @@ use std::time::Instant;
 use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_extract::{ProbeActivations, extract};
+use reprsim_graph::Profile;
 use reprsim_metrics::Options;
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, measures};
-use reprsim_graph::Profile;
 use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, profile_step, train};
 use serde::Serialize;
 
@@ -283,10 +283,7 @@ pub fn bench(
 ///
 /// # Errors
 /// Those of training.
-pub fn bench_profile(
-    workload: &Workload,
-    chosen: &Chosen,
-) -> Result<Option<Profile>, RunError> {
+pub fn bench_profile(workload: &Workload, chosen: &Chosen) -> Result<Option<Profile>, RunError> {
     let runner = Runner::new(workload, &chosen.device);
     let batch = workload.training.batch;
     let profile = |job: &Job<'_>| profile_step(job, &chosen.device);

@@ -4,5 +4,7 @@ mod measurement;
 mod memory;
 mod workload;
 
-pub use measurement::{Bench, BenchResult, Quartiles, Settings, Sweep, bench, bench_profile, bench_sweep};
+pub use measurement::{
+    Bench, BenchResult, Quartiles, Settings, Sweep, bench, bench_profile, bench_sweep,
+};
 pub use workload::{WORKLOADS, Workload};

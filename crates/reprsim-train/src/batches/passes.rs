@@ -97,6 +97,10 @@ impl<'a> Passes<'a> {
     }
 
     /// Indices and labels of the samples at `range` of the pass that step `step` is in.
+    #[cfg_attr(
+        not(feature = "wgpu"),
+        allow(dead_code, reason = "no GPU to replay steps")
+    )]
     pub fn host(&mut self, step: usize, range: Range<usize>) -> [&[u32]; 2] {
         self.go_to(step / self.steps().max(1) + 1);
         [&self.places[range.clone()], &self.ordered_labels[range]]

@@ -14,6 +14,10 @@ use crate::supply::Supply;
 use crate::validation::HeldOut;
 
 /// See the module.
+#[cfg_attr(
+    not(feature = "wgpu"),
+    allow(dead_code, reason = "no GPU to replay steps")
+)]
 pub(super) struct Plan<'a> {
     pub programs: Vec<Program>,
     pub arrays: Shapes,
