@@ -235,7 +235,7 @@ fn binary(function: Binary, x: f64, y: f64) -> f64 {
 }
 
 /// A hash of 32 bits (Wellons 2018, `lowbias32`).
-fn mixed(mut x: u32) -> u32 {
+pub fn mixed(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7FEB_352D);
     x ^= x >> 15;

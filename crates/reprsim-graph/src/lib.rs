@@ -36,7 +36,7 @@ pub use error::GraphError;
 pub use gpu::Gpu;
 pub use gradient::gradients;
 pub use graph::{Binary, Graph, Id, Leaf, Op, Reduction, Unary, View};
-pub use interpret::{Inputs, interpret};
+pub use interpret::{Inputs, interpret, mixed};
 pub use layout::{Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
 pub use program::{BUSY, Computation, Dispatch, Program, Step, StepRule};

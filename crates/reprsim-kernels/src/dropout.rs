@@ -4,7 +4,7 @@
 use std::slice::from_ref;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use reprsim_graph::custom;
+use reprsim_graph::{custom, mixed};
 
 use crate::flex::is_cpu;
 
@@ -75,15 +75,6 @@ impl Dropout {
         };
         tensor * mask
     }
-}
-
-/// A hash of 32 bits (Wellons 2018, `lowbias32`).
-fn mixed(mut x: u32) -> u32 {
-    x ^= x >> 16;
-    x = x.wrapping_mul(0x7FEB_352D);
-    x ^= x >> 15;
-    x = x.wrapping_mul(0x846C_A68B);
-    x ^ (x >> 16)
 }
 
 /// Hashes below this are dropped.

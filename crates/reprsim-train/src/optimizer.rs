@@ -17,6 +17,14 @@ impl OptimizerConfig {
         self.clone().into()
     }
 
+    /// Whether a parameter of so many dimensions decays.
+    pub(crate) fn decays(&self, dimensions: usize) -> bool {
+        match *self {
+            Self::AdamW { decay_vectors, .. } => dimensions > 1 || decay_vectors,
+            _ => true,
+        }
+    }
+
     /// The share of Adam's second moment that a step keeps.
     pub(crate) fn beta_2(&self) -> f32 {
         match *self {
@@ -97,10 +105,7 @@ impl Optimizer for OptimizerConfig {
                 (parameter, Some(state))
             }
             Self::Adam { weight_decay, .. } | Self::AdamW { weight_decay, .. } => {
-                let decays = match *self {
-                    Self::AdamW { decay_vectors, .. } => D > 1 || decay_vectors,
-                    _ => true,
-                };
+                let decays = self.decays(D);
                 let step = AdamStep {
                     lr,
                     beta_1: BETA_1,

@@ -98,7 +98,7 @@ impl<'a> Plan<'a> {
         };
         let decays: Vec<bool> = (kinds.iter().zip(&shapes))
             .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
-            .map(|(_, shape)| shape.len() > 1 || decays_vectors(&job.config.optimizer))
+            .map(|(_, shape)| job.config.optimizer.decays(shape.len()))
             .collect();
         let (mut steps, mut evaluations, mut programs) = (BTreeMap::new(), BTreeMap::new(), vec![]);
         for (training, size, made) in recordings {
@@ -142,13 +142,6 @@ fn evaluated_sizes(supply: &Supply, batch: usize) -> Vec<usize> {
     sizes.retain(|&size| size > 0);
     sizes.dedup();
     sizes
-}
-
-fn decays_vectors(optimizer: &OptimizerConfig) -> bool {
-    match *optimizer {
-        OptimizerConfig::AdamW { decay_vectors, .. } => decay_vectors,
-        _ => true,
-    }
 }
 
 fn rule(optimizer: &OptimizerConfig) -> StepRule {
