@@ -409,3 +409,43 @@ fn functions() {
         &[99],
     );
 }
+
+/// burn has numbers for 65 536 devices that record, and a sweep trains more models.
+#[test]
+fn recordings_do_not_run_out() {
+    for _ in 0..70_000 {
+        let made = record::<_, GraphError>(false, vec![], |_| Ok(()));
+        assert!(made.is_ok());
+    }
+}
+
+/// What data name beyond an array is its last value, not the memory after it.
+#[test]
+fn places_beyond_an_array_are_its_last() {
+    if devices::gpu().is_none() {
+        return;
+    }
+    let (name, recorded) = record::<_, GraphError>(false, vec![], |tape| {
+        let table = tape.float([3, 2], Leaf::Parameter(0));
+        let places = tape.int([1, 2], Leaf::Feed(0));
+        Ok(tape.name(&module::embedding(table, places)))
+    })
+    .unwrap();
+    let shapes = Shapes {
+        parameters: vec![6],
+        ..Shapes::default()
+    };
+    let computation = Computation {
+        outputs: vec![(recorded.node(name).unwrap(), Target::Read)],
+        graph: recorded.graph,
+        feeds: vec![2],
+        sample_bytes: 0,
+    };
+    let program = Program::new(&computation, &shapes, None, 1);
+    let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program], &[]).unwrap();
+    session.write(0, Region::Parameter(0), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let mut feed = vec![0; session.fed(0)];
+    (feed[0], feed[1]) = (1f32.to_bits(), 4e6f32.to_bits());
+    session.run(0, &feed).unwrap();
+    assert_eq!(session.output(0, 0, 0).unwrap(), [2.0, 3.0, 4.0, 5.0]);
+}

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use burn_capture::{CaptureBackend, TensorId};
@@ -15,6 +16,15 @@ use crate::import::Importer;
 thread_local! {
     /// Whether what is being recorded is a model in training.
     static TRAINING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Devices that record nothing now. A process can make 65 536 of them and no more, one of
+/// which records one computation at a time.
+static IDLE: Mutex<Vec<Device>> = Mutex::new(vec![]);
+
+fn idle_device() -> Device {
+    let idle = IDLE.lock().ok().and_then(|mut idle| idle.pop());
+    idle.unwrap_or_else(Device::capture)
 }
 
 /// Whether tensors of `device` belong to a model in training: one that keeps track of
@@ -116,7 +126,7 @@ pub fn record<T, E: From<GraphError>>(
             TRAINING.with(|t| t.set(self.0));
         }
     }
-    let device = Device::capture();
+    let device = idle_device();
     let tape = Tape {
         device: device.clone(),
         leaves: RefCell::new(vec![]),
@@ -128,6 +138,9 @@ pub fn record<T, E: From<GraphError>>(
         scope.complete([], [])
     });
     drop(before);
+    if let Ok(mut idle) = IDLE.lock() {
+        idle.push(device);
+    }
     let captured = captured.map_err(|error| GraphError::Capture(error.to_string()))?;
     let Some(result) = result else {
         return Err(GraphError::Capture("nothing was recorded".into()).into());

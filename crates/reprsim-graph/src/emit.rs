@@ -144,7 +144,7 @@ impl<'a> Block<'a> {
             Op::View(view, a) => self.view(view, *a, index, shape),
             Op::Take(a, places) => {
                 let place = self.value(*places, index);
-                let place = self.index(Index::of(format!("(u32({place}))")));
+                let place = self.named_by(&place, graph.shape(*a).last().copied());
                 let mut inner = index.to_vec();
                 if let Some(last) = inner.last_mut() {
                     *last = place;
@@ -154,7 +154,7 @@ impl<'a> Block<'a> {
             Op::Gather(table, places) => {
                 let (last, outer) = index.split_last().unwrap_or((&Index::Known(0), &[]));
                 let row = self.value(*places, outer);
-                let row = self.index(Index::of(format!("(u32({row}))")));
+                let row = self.named_by(&row, graph.shape(*table).first().copied());
                 self.value(*table, &[row, last.clone()])
             }
             Op::Reduce(..) | Op::Contract { .. } => {
@@ -287,6 +287,12 @@ impl<'a> Block<'a> {
                 format!("select(0.0, {value}, {})", conditions.join(" && "))
             }
         }
+    }
+
+    /// The index that a value names, which no data can bring beyond a dimension of size `n`.
+    fn named_by(&mut self, value: &str, n: Option<usize>) -> Index {
+        let last = n.unwrap_or(1).max(1) - 1;
+        self.index(Index::of(format!("(min(u32({value}), {last}u))")))
     }
 
     /// The index kept below `n`, and the condition under which it was.

@@ -115,7 +115,7 @@ pub(crate) fn fuse(graph: &Graph, outputs: &[Id]) -> Fused {
     for id in (0..live.len()).filter(|&id| live[id]) {
         match graph.op(id) {
             Op::Reduce(_, of, axes) => fuser.reduction(id, *of, axes),
-            Op::Contract { of, .. } => fuser.contraction(id, of),
+            Op::Contract { .. } => fuser.contraction(id),
             _ if keep[id] => fuser.element_wise(id),
             _ => {}
         }
@@ -299,7 +299,7 @@ impl Fuser<'_> {
         self.made_by.insert(id, kernel);
     }
 
-    fn contraction(&mut self, id: Id, _: &[Id; 2]) {
+    fn contraction(&mut self, id: Id) {
         let space = self.graph.shape(id).to_vec();
         self.new_kernel(id, Kind::Contract(id), space);
     }

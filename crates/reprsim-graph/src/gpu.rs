@@ -29,7 +29,7 @@ pub struct Gpu {
 /// is not used.
 const LEAST: u64 = 1 << 26;
 
-/// The same of a processor that plays one.
+/// Workgroups that keep a processor busy which plays a GPU: larger tiles take long to compile.
 const SOFTWARE: usize = 64;
 
 impl Gpu {
@@ -132,12 +132,13 @@ impl Gpu {
             })
     }
 
-    /// What the device has complained of since it was last asked.
+    /// What the device has ever complained of: nothing that it did since is to be trusted, by
+    /// whichever model.
     ///
     /// # Errors
     /// [`GraphError::Gpu`] with its words.
     pub(crate) fn check(&self) -> Result<(), GraphError> {
-        match self.trouble.lock().ok().and_then(|mut t| t.take()) {
+        match self.trouble.lock().ok().and_then(|t| t.clone()) {
             Some(trouble) => Err(GraphError::Gpu(trouble)),
             None => Ok(()),
         }

@@ -42,5 +42,3 @@ pub use profile::{Ceilings, Profile, Timed};
 pub use program::{BUSY, Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
 pub use session::{Region, Session};
-#[cfg(feature = "wgpu")]
-pub use timing::ceilings;

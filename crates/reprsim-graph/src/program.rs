@@ -114,11 +114,6 @@ impl Program {
     pub fn dispatches(&self) -> &[Dispatch] {
         &self.dispatches
     }
-
-    /// Bytes of a model that runs it.
-    pub fn bytes(&self) -> u64 {
-        4 * self.layout.end as u64
-    }
 }
 
 /// What a node shows in another shape.

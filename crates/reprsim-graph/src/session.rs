@@ -24,7 +24,6 @@ pub struct Session {
     stride: usize,
     models: usize,
     programs: Vec<Ready>,
-    data: wgpu::Buffer,
 }
 
 /// A program whose pipelines are compiled.
@@ -47,8 +46,6 @@ pub enum Region {
     Parameters,
     /// A parameter.
     Parameter(usize),
-    /// The gradients of all parameters, laid out as these.
-    Gradients,
     /// All that the optimiser remembers.
     Moments,
     /// All that a model keeps beside parameters.
@@ -134,7 +131,6 @@ impl Session {
             stride,
             models,
             programs,
-            data: resident,
         };
         for model in 0..models {
             for (constant, values) in session.layout.constants.iter().zip(&shapes.constants) {
@@ -224,11 +220,6 @@ impl Session {
         self.programs[program].program.layout.feed(feed)
     }
 
-    /// Bytes of all models and their data.
-    pub fn bytes(&self) -> u64 {
-        self.arena.size() + self.data.size()
-    }
-
     /// Runs a program once for each step of `feed`, which holds the words of every model one
     /// after another; returns before the device has done it.
     ///
@@ -264,7 +255,6 @@ impl Session {
             parameters,
             states,
             count,
-            gradients,
             moments,
             ..
         } = &self.layout;
@@ -275,7 +265,6 @@ impl Session {
         match region {
             Region::Parameters => 0..*count,
             Region::Parameter(i) => parameters[i]..end(parameters, i, *count),
-            Region::Gradients => *gradients..gradients + count,
             Region::Moments => {
                 let first = states.first().or(self.layout.constants.first());
                 *moments..first.copied().unwrap_or(self.layout.free)

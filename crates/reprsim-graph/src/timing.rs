@@ -65,7 +65,7 @@ fn multiplying() -> Dispatch {
 ///
 /// # Errors
 /// [`GraphError::Gpu`].
-pub fn ceilings(gpu: &Gpu) -> Result<Ceilings, GraphError> {
+fn ceilings(gpu: &Gpu) -> Result<Ceilings, GraphError> {
     let found = Session::bare(gpu, COPIED.max(MULTIPLYING), vec![copying(), multiplying()])?;
     let seconds = found.timed(0, 20)?;
     Ok(Ceilings {

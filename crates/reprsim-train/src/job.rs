@@ -60,6 +60,12 @@ impl Job<'_> {
             classes: self.set.classes,
         }
     }
+
+    /// A model of these shapes whose weights mean nothing.
+    pub(crate) fn blank(&self, device: &Device) -> Result<Network, TrainError> {
+        let rng = &mut Stream::new(0).rng();
+        Ok(Network::new(self.model, self.shape(), rng, device)?)
+    }
 }
 
 /// The model as it is before it is trained, ready for inference.

@@ -30,8 +30,6 @@ pub(crate) struct Recorded<'a> {
     device: &'a Device,
     pub batches: Batches<'a>,
     session: Session,
-    /// A network of the same shapes, on the host.
-    initial: Network,
     kinds: Vec<Kind>,
     shapes: Vec<Vec<usize>>,
     metrics: Vec<&'static str>,
@@ -68,6 +66,10 @@ impl<'a> Recorded<'a> {
             return Ok(None);
         };
         let supply = job.set.supply;
+        // Places are not checked on the device; burn says what is wrong.
+        if (job.set.indices.iter()).any(|&place| place as usize >= supply.len()) {
+            return Ok(None);
+        }
         let mut data = vec![];
         if batches.are_images() {
             let held_out = plan.held_out.map(|held_out| held_out.supply);
@@ -84,13 +86,12 @@ impl<'a> Recorded<'a> {
             Err(GraphError::Memory { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let mut learner = Self {
+        let learner = Self {
             job,
             streams,
             device,
             batches,
             session,
-            initial: initial_network(job, &Device::flex())?,
             kinds: plan.kinds,
             shapes: plan.shapes,
             metrics: plan.metrics,
@@ -102,19 +103,19 @@ impl<'a> Recorded<'a> {
             program: 0,
             seen: 0,
         };
-        learner.begin();
+        learner.write(&initial_network(job, &Device::flex())?);
         Ok(Some(learner))
     }
 
-    /// Times the first step, on random data of no meaning: the model is of no use afterwards.
+    /// Times the first step, fed with zeros: the model is of no use afterwards.
     pub fn profile(&self) -> Result<Profile, TrainError> {
         let size = self.batches.sizes(0).iter().sum();
         let program = self.steps.get(&size).map_or(0, |(program, _)| *program);
         Ok(self.session.profile(program)?)
     }
 
-    /// Writes the initial network.
-    fn begin(&mut self) {
+    /// Writes the arrays of a network.
+    fn write(&self, network: &Network) {
         struct Values(Vec<Vec<f32>>);
         impl ModuleVisitor for Values {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -122,7 +123,7 @@ impl<'a> Recorded<'a> {
             }
         }
         let mut values = Values(vec![]);
-        self.initial.visit(&mut values);
+        network.visit(&mut values);
         for (kind, values) in self.kinds.iter().zip(&values.0) {
             self.session.write(0, region(*kind), values);
         }
@@ -286,8 +287,7 @@ impl<'a> Recorded<'a> {
             device: self.device,
         };
         // Copies of a network share their running statistics: each is made anew.
-        let network = initial_network(self.job, self.device)?;
-        Ok(network.map(&mut fill))
+        Ok(self.job.blank(self.device)?.map(&mut fill))
     }
 
     pub fn parts(&mut self) -> Parts {

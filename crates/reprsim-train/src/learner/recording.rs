@@ -81,9 +81,8 @@ pub(super) fn recorded(
     constants: Vec<Vec<f32>>,
 ) -> Result<Recording, TrainError> {
     let training = matches!(purpose, Purpose::Train);
-    // Any weights: they are read from the session.
-    let rng = &mut Stream::new(0).rng();
-    let network = Network::new(job.model, job.shape(), rng, &Device::flex())?;
+    // The weights are read from the session.
+    let network = job.blank(&Device::flex())?;
     let mut feeds = Feeds::default();
     let run = |tape: &Tape| pass(job, supply, size, purpose, network, &mut feeds, tape);
     let (made, recorded) = record(training, constants, run)?;
