@@ -18,8 +18,8 @@ use burn::tensor::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
-    BUSY, Computation, Gpu, GraphError, Inputs, Leaf, Program, Region, Session, Shapes, Target,
-    gradients, interpret, record,
+    BUSY, Binary, Computation, Gpu, Graph, GraphError, Inputs, Leaf, Program, Reduction, Region,
+    Session, Shapes, Target, Unary, gradients, interpret, record,
 };
 
 #[path = "common/devices.rs"]
@@ -125,9 +125,8 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
                 session.write(model, Region::Parameter(i), values);
             }
             session.run(0, &vec![0; session.fed(0) * models]).unwrap();
-            (0..nodes.len())
-                .map(|i| session.output(model, 0, i).unwrap())
-                .collect()
+            let mut outputs = session.fetch(session.stage(0).unwrap()).unwrap();
+            outputs.split_off(model * nodes.len())
         };
         let alone = run(1);
         for (i, (&node, ours)) in nodes.iter().zip(&alone).enumerate() {
@@ -410,6 +409,74 @@ fn functions() {
     );
 }
 
+/// Runs a graph whose leaves are parameters, and returns its outputs.
+fn on_gpu(graph: Graph, outputs: Vec<usize>, values: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let computation = Computation {
+        graph,
+        outputs: outputs.into_iter().map(|id| (id, Target::Read)).collect(),
+        feeds: vec![],
+        sample_bytes: 0,
+    };
+    let shapes = Shapes {
+        states: values.iter().map(Vec::len).collect(),
+        ..Shapes::default()
+    };
+    let program = Program::new(&computation, &shapes, None, 1);
+    let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program], &[]).unwrap();
+    for (i, values) in values.iter().enumerate() {
+        session.write(0, Region::State(i), values);
+    }
+    session.run(0, &vec![0; session.fed(0)]).unwrap();
+    session.fetch(session.stage(0).unwrap()).unwrap()
+}
+
+/// A long sum of which each addition loses something loses next to nothing in blocks.
+#[test]
+fn long_sums_keep_their_digits() {
+    if devices::gpu().is_none() {
+        return;
+    }
+    let n = 40_007;
+    let values = vec![vec![0.1f32; n], (0..n).map(|i| 1.0 + 1e-3 * (i % 7) as f32).collect()];
+    let mut graph = Graph::default();
+    let [a, b] = [0, 1].map(|i| graph.leaf(Leaf::State(i), &[1, n]));
+    let plain = graph.contract([a, b], [b"ik", b"jk", b"ij"]);
+    let careful = graph.contract_in_blocks([a, b], [b"ik", b"jk", b"ij"]);
+    let found = on_gpu(graph, vec![plain, careful], &values);
+    let products = (values[0].iter().zip(&values[1])).map(|(a, b)| f64::from(*a) * f64::from(*b));
+    let exact: f64 = products.sum();
+    let off = |of: &[f32]| (f64::from(of[0]) / exact - 1.0).abs();
+    assert!(off(&found[1]) < 3e-7, "{} is not {exact}", found[1][0]);
+    assert!(off(&found[0]) > 1e-6, "{} would do", found[0][0]);
+}
+
+/// Arrays without values have no results, and their sums are 0.
+#[test]
+fn arrays_may_be_empty() {
+    if devices::gpu().is_none() {
+        return;
+    }
+    let mut graph = Graph::default();
+    let a = graph.leaf(Leaf::State(0), &[3, 0]);
+    let b = graph.leaf(Leaf::State(1), &[0, 2]);
+    let c = graph.leaf(Leaf::State(2), &[3, 2]);
+    // A sum over nothing, a result of nothing, and what goes on beside them.
+    let product = graph.contract([a, b], [b"ik", b"kj", b"ij"]);
+    let sum = graph.binary(Binary::Add, product, c);
+    let none = graph.contract([b, c], [b"kj", b"ij", b"ki"]);
+    let row = graph.reduce(Reduction::Sum, a, &[1]);
+    let flat = graph.reshape(a, &[0, 3]);
+    let sigmoid = graph.unary(Unary::Sigmoid, flat);
+    let padded = graph.pad(a, &[0, 1], &[3, 2]);
+    let values = [vec![], vec![], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]];
+    let outputs = vec![sum, none, row, sigmoid, padded];
+    let found = on_gpu(graph, outputs, &values);
+    assert_eq!(found[0], values[2]);
+    assert_eq!(found[2], [0.0; 3]);
+    assert_eq!((found[1].len(), found[3].len()), (0, 0));
+    assert_eq!(found[4], [0.0; 6]);
+}
+
 /// burn has numbers for 65 536 devices that record, and a sweep trains more models.
 #[test]
 fn recordings_do_not_run_out() {
@@ -447,5 +514,6 @@ fn places_beyond_an_array_are_its_last() {
     let mut feed = vec![0; session.fed(0)];
     (feed[0], feed[1]) = (1f32.to_bits(), 4e6f32.to_bits());
     session.run(0, &feed).unwrap();
-    assert_eq!(session.output(0, 0, 0).unwrap(), [2.0, 3.0, 4.0, 5.0]);
+    let outputs = session.fetch(session.stage(0).unwrap()).unwrap();
+    assert_eq!(outputs, [[2.0, 3.0, 4.0, 5.0]]);
 }

@@ -21,7 +21,7 @@ mod devices;
 
 use devices::{close, cpu, gaussian, npy};
 
-on_every_device!(
+alike_on_every_device!(
     golden_values,
     feature_and_gram_space_agree,
     permuted_scores_are_those_of_permuted_rows,
@@ -29,6 +29,9 @@ on_every_device!(
     all_pairs_at_once_equal_each_pair_alone,
     neighbours_are_the_same_everywhere,
 );
+
+/// How far values may lie apart on any device: what f32 leaves of them.
+const TOLERANCE: f64 = 1e-6;
 
 /// A matrix in f64, so that a transformed one is not rounded before it is
 /// measured.
@@ -188,7 +191,7 @@ fn value(name: &str, a: &Dense, b: &Dense) -> Result<f64, Undefined> {
     scores(a, b, &[measure], &none, &cpu(), Options::default())[0].value
 }
 
-fn golden_values(device: &Device, tolerance: f64) {
+fn golden_values(device: &Device) {
     // A binary that was carried to another machine is told where they are.
     let golden = std::env::var_os("REPRSIM_GOLDEN").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"),
@@ -219,7 +222,7 @@ fn golden_values(device: &Device, tolerance: f64) {
                     .position(|m| m.properties().mode == mode && m.full_name(10) == *want_name)
                     .unwrap_or_else(|| panic!("no measure is called {want_name}"));
                 let what = format!("{name} {want_name}");
-                close(scores[at][0].value.unwrap(), want, tolerance, &what);
+                close(scores[at][0].value.unwrap(), want, TOLERANCE, &what);
                 checked += 1;
             }
         }
@@ -227,7 +230,7 @@ fn golden_values(device: &Device, tolerance: f64) {
     assert_eq!(checked, 4 * (8 + 11));
 }
 
-fn feature_and_gram_space_agree(device: &Device, tolerance: f64) {
+fn feature_and_gram_space_agree(device: &Device) {
     let measures: Vec<&dyn Measure> = ["cka_linear_biased", "cka_linear_debiased", "cka"]
         .into_iter()
         .chain([
@@ -257,15 +260,15 @@ fn feature_and_gram_space_agree(device: &Device, tolerance: f64) {
         let (feature, gram) = (by(Space::Feature), by(Space::Gram));
         for ((f, g), m) in feature.iter().zip(&gram).zip(&measures) {
             let what = m.properties().name;
-            close(f.value.unwrap(), g.value.unwrap(), tolerance, what);
+            close(f.value.unwrap(), g.value.unwrap(), TOLERANCE, what);
             for (f, g) in f.permuted.iter().zip(&g.permuted) {
-                close(*f, *g, tolerance, what);
+                close(*f, *g, TOLERANCE, what);
             }
         }
     }
 }
 
-fn permuted_scores_are_those_of_permuted_rows(device: &Device, tolerance: f64) {
+fn permuted_scores_are_those_of_permuted_rows(device: &Device) {
     let n = 40;
     let a = Dense::layer(n, 6, 11);
     let b = a.relative(5, 12);
@@ -290,7 +293,7 @@ fn permuted_scores_are_those_of_permuted_rows(device: &Device, tolerance: f64) {
                 close(
                     score.permuted[p],
                     direct,
-                    10.0 * tolerance,
+                    10.0 * TOLERANCE,
                     m.properties().name,
                 );
             }
@@ -298,7 +301,7 @@ fn permuted_scores_are_those_of_permuted_rows(device: &Device, tolerance: f64) {
     }
 }
 
-fn reading_again_changes_nothing(device: &Device, tolerance: f64) {
+fn reading_again_changes_nothing(device: &Device) {
     let a = Dense::layer(70, 6, 21);
     let b = a.relative(5, 22);
     let streamed = Options {
@@ -310,14 +313,15 @@ fn reading_again_changes_nothing(device: &Device, tolerance: f64) {
     let read = scores(&a, &b, &REGISTRY, &permutations, device, streamed);
     for ((x, y), m) in kept.iter().zip(&read).zip(REGISTRY) {
         let what = m.properties().name;
-        close(x.value.unwrap(), y.value.unwrap(), tolerance, what);
-        close(x.permuted[0], y.permuted[0], tolerance, what);
+        close(x.value.unwrap(), y.value.unwrap(), TOLERANCE, what);
+        close(x.permuted[0], y.permuted[0], TOLERANCE, what);
     }
 }
 
-fn all_pairs_at_once_equal_each_pair_alone(device: &Device, tolerance: f64) {
-    let a: Vec<Dense> = [3, 8, 5].map(|d| Dense::layer(50, d, d as u64)).to_vec();
-    let b: Vec<Dense> = (a.iter().zip([4, 3, 7]))
+fn all_pairs_at_once_equal_each_pair_alone(device: &Device) {
+    let widths = [3, 8, 5, 4, 6];
+    let a: Vec<Dense> = widths.map(|d| Dense::layer(50, d, d as u64)).to_vec();
+    let b: Vec<Dense> = (a.iter().zip([4, 3, 7, 9, 5]))
         .map(|(m, d)| m.relative(d, 90 + d as u64))
         .collect();
     // The published clamping is over all layers of a model: not of one alone.
@@ -327,12 +331,12 @@ fn all_pairs_at_once_equal_each_pair_alone(device: &Device, tolerance: f64) {
     let all = set(&a, &b, device, Options::default());
     let none = Permutations::none();
     let pairs = all.pairs(0, 1);
-    assert_eq!(pairs.len(), 9);
+    assert_eq!(pairs.len(), 25);
     let together = all.compare(&exact, &pairs, &none, &mut |_| ()).unwrap();
     for (at, (i, j)) in pairs.iter().enumerate() {
         let alone = scores(
             &a[*i],
-            &b[*j - 3],
+            &b[*j - widths.len()],
             &exact,
             &none,
             device,
@@ -343,14 +347,14 @@ fn all_pairs_at_once_equal_each_pair_alone(device: &Device, tolerance: f64) {
             close(
                 row[at].value.unwrap(),
                 alone.value.unwrap(),
-                tolerance,
+                TOLERANCE,
                 what,
             );
         }
     }
 }
 
-fn neighbours_are_the_same_everywhere(device: &Device, tolerance: f64) {
+fn neighbours_are_the_same_everywhere(device: &Device) {
     // Copies of samples tie exactly: the smaller index is the nearer.
     let distinct = Dense::gaussian(30, 5, 31);
     let order: Vec<u32> = (0..60).map(|i| i % 30).collect();
@@ -375,11 +379,12 @@ fn neighbours_are_the_same_everywhere(device: &Device, tolerance: f64) {
     for ((x, y), m) in here.iter().zip(&there).zip(REGISTRY) {
         let name = m.properties().name;
         // Lists are the same to the last sample; what is computed from products that
-        // the device took is the same to its tolerance.
+        // the device took is the same to its TOLERANCE.
         if m.properties().uses_k && !name.contains("cknna") {
             assert_eq!(x.value, y.value, "{name}");
         } else {
-            close(x.value.unwrap(), y.value.unwrap(), tolerance, name);
+            // Copies of samples leave some ratios little to stand on.
+            close(x.value.unwrap(), y.value.unwrap(), 10.0 * TOLERANCE, name);
         }
     }
     // A sample and its copy are each other's nearest neighbour in both layers.

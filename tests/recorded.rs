@@ -12,9 +12,10 @@ use burn::tensor::{Device, Tensor};
 use reprsim_base::Stream;
 use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
+use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
-    CnnSettings, GptSettings, MlpSettings, ModelConfig, Network, OutputKind, ResNetSettings, Stem,
-    VaeSettings, VitSettings,
+    CnnSettings, GptSettings, MlpSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling,
+    ResNetSettings, Stem, VaeSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
@@ -242,6 +243,71 @@ fn agrees(case: &Case) {
     }
     // And the same bits again.
     assert_eq!(ours, case.trained(&gpu).0);
+}
+
+/// What two models make of a probe side by side is what each makes of it alone and on the CPU,
+/// whether or not batches divide it.
+fn extracts(case: &Case, poolings: &[Pooling]) {
+    let Some(gpu) = gpu() else { return };
+    let made = |device: &Device, pooling, batches: &[usize]| {
+        case.with(device, |job| {
+            let supply = job.set.held_out.map_or(job.set.supply, |held_out| held_out.supply);
+            let shape = ModelShape {
+                input: supply.shape(),
+                classes: 8,
+            };
+            let network = |seed| {
+                let rng = &mut Stream::new(seed).rng();
+                Network::new(job.model, shape, rng, device).unwrap()
+            };
+            let networks = [network(1), network(2)];
+            let mut found = vec![];
+            for &batch in batches {
+                let both = [&networks[0], &networks[1]];
+                let both = extract_all(both, supply, "ids", pooling, batch).unwrap();
+                let alone = extract(&networks[1], supply, "ids", pooling, batch).unwrap();
+                let values = |probe: &ProbeActivations| -> Vec<(String, [usize; 2], Vec<f32>)> {
+                    let layer = |layer: &LayerActivation| {
+                        let values = layer.values.clone().into_data().iter::<f32>().collect();
+                        (layer.name.clone(), layer.values.dims(), values)
+                    };
+                    probe.layers.iter().map(layer).collect()
+                };
+                assert_eq!(values(&both[1]), values(&alone));
+                found.push(both.each_ref().map(values));
+            }
+            found
+        })
+    };
+    for &pooling in poolings {
+        let ours = made(&gpu, pooling, &[16, 64]);
+        let theirs = made(&cpu(), pooling, &[16]);
+        for ours in ours.iter().flatten().flatten().zip(theirs[0].iter().flatten().cycle()) {
+            let ((name, shape, ours), (other, expected, theirs)) = ours;
+            assert_eq!((name, shape), (other, expected));
+            let largest = theirs.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+            for (a, b) in ours.iter().zip(theirs) {
+                assert!((a - b).abs() <= 1e-5 * largest, "{name}: {a} is not {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn activations_of_images() {
+    let cnn = ModelConfig::Cnn(CnnSettings { width: 3 });
+    extracts(&images(cnn), &[Pooling::Mean, Pooling::Flatten]);
+}
+
+#[test]
+fn activations_of_text() {
+    let mut case = text();
+    case.config.evaluate = Some(Evaluate {
+        every: Some(2),
+        samples: 40,
+        patience: None,
+    });
+    extracts(&case, &[Pooling::Last, Pooling::Tokens]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use reprsim_graph::GraphError;
 use reprsim_models::ModelError;
 
 /// An error of the extraction crate.
@@ -31,6 +32,9 @@ pub enum ExtractError {
     /// The samples are not what the model takes in.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The recorded pass failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(#[source] Box<dyn Error + Send + Sync>),

@@ -3,7 +3,9 @@
 mod activations;
 mod error;
 mod file;
+#[cfg(feature = "wgpu")]
+mod recorded;
 
-pub use activations::{LayerActivation, ProbeActivations, extract};
+pub use activations::{LayerActivation, ProbeActivations, extract, extract_all, profile_extraction};
 pub use error::ExtractError;
 pub use file::write_activations;

@@ -169,6 +169,8 @@ fn kept(graph: &Graph, outputs: &[Id]) -> Vec<bool> {
             Op::Leaf(_) | Op::Reduce(..) | Op::Contract { .. } => loaded,
             Op::Scalar(_) | Op::Iota(_) => Cost::default(),
             Op::View(..) => cost,
+            // A place names a whole row, and is loaded from the cache for most of it.
+            Op::Gather(table, _) => costs[*table],
             op => {
                 cost.slow |= match op {
                     Op::Hash(..) | Op::Unary(Unary::Relu | Unary::Neg | Unary::Abs, _) => false,

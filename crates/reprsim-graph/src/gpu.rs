@@ -1,7 +1,10 @@
 //! A GPU through wgpu: opened once a process, its pipelines compiled side by side.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use burn::tensor::Device;
 
@@ -28,6 +31,9 @@ pub struct Gpu {
 /// Bytes of the array in which all of a model's data lie, at least; a device that allows less
 /// is not used.
 const LEAST: u64 = 1 << 26;
+
+/// After which it is said what takes so long.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Workgroups that keep a processor busy which plays a GPU: larger tiles take long to compile.
 const SOFTWARE: usize = 64;
@@ -64,27 +70,33 @@ impl Gpu {
         dispatches: &[Dispatch],
         stride: usize,
     ) -> Vec<wgpu::ComputePipeline> {
-        let next = Mutex::new(0);
+        let next = AtomicUsize::new(0);
         let made: Vec<OnceLock<wgpu::ComputePipeline>> =
             dispatches.iter().map(|_| OnceLock::new()).collect();
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (working, all_done) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
             for _ in 0..threads.min(dispatches.len()) {
-                scope.spawn(|| {
+                let working = working.clone();
+                let (next, made) = (&next, &made);
+                scope.spawn(move || {
+                    let _until_done = working;
                     loop {
-                        let i = match next.lock() {
-                            Ok(mut next) => {
-                                *next += 1;
-                                *next - 1
-                            }
-                            Err(_) => return,
-                        };
+                        let i = next.fetch_add(1, Ordering::Relaxed);
                         let Some(dispatch) = dispatches.get(i) else {
                             return;
                         };
                         let _ = made[i].set(self.pipeline(dispatch, stride));
                     }
                 });
+            }
+            drop(working);
+            if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(PATIENCE) {
+                log::info!(
+                    "compiling {} kernels for {} (most drivers keep them for the next time)",
+                    dispatches.len(),
+                    self.name
+                );
             }
         });
         made.into_iter().filter_map(OnceLock::into_inner).collect()

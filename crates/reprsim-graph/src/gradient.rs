@@ -96,7 +96,7 @@ impl Flow<'_> {
                     }
                 }
             }
-            Op::Contract { of, labels } => {
+            Op::Contract { of, labels, .. } => {
                 for side in [0, 1] {
                     if self.active[of[side]] {
                         self.contract(of, &labels, side, d);

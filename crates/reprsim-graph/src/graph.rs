@@ -157,6 +157,9 @@ pub enum Op {
         of: [Id; 2],
         /// Labels of the dimensions of both and of the result.
         labels: [Vec<u8>; 3],
+        /// Whether products are added up in blocks, and these in larger ones, so that long sums
+        /// keep their digits. (What Kahan would carry along drivers optimise away.)
+        in_blocks: bool,
     },
     /// Along the last dimension, the value at the place that the second array, of the result's
     /// shape, holds.
@@ -353,13 +356,16 @@ impl Graph {
 
     /// `of` in the midst of zeros.
     pub fn pad(&mut self, of: Id, before: &[usize], shape: &[usize]) -> Id {
+        if size(self.shape(of)) == 0 {
+            return self.scalar(0.0, shape);
+        }
         self.push(Op::View(View::Pad(before.to_vec()), of), shape.to_vec())
     }
 
     /// Reduces dimensions, which stay with size 1.
     pub fn reduce(&mut self, reduction: Reduction, of: Id, axes: &[usize]) -> Id {
         let mut shape = self.shape(of).to_vec();
-        let mut axes: Vec<usize> = (axes.iter().copied()).filter(|&a| shape[a] > 1).collect();
+        let mut axes: Vec<usize> = (axes.iter().copied()).filter(|&a| shape[a] != 1).collect();
         axes.sort_unstable();
         if axes.is_empty() {
             return of;
@@ -367,6 +373,7 @@ impl Graph {
         let count: usize = axes.iter().map(|&a| shape[a]).product();
         axes.iter().for_each(|&a| shape[a] = 1);
         match (self.value(of), reduction) {
+            (_, Reduction::Sum) if count == 0 => self.scalar(0.0, &shape),
             (Some(value), Reduction::Sum) => self.scalar(value * count as f32, &shape),
             (Some(value), _) => self.scalar(value, &shape),
             _ => self.push(Op::Reduce(reduction, of, axes), shape),
@@ -385,6 +392,15 @@ impl Graph {
 
     /// The sum of products over the labels that the result lacks.
     pub fn contract(&mut self, of: [Id; 2], labels: [&[u8]; 3]) -> Id {
+        self.contraction(of, labels, false)
+    }
+
+    /// The same for long sums: in blocks, so that they keep their digits.
+    pub fn contract_in_blocks(&mut self, of: [Id; 2], labels: [&[u8]; 3]) -> Id {
+        self.contraction(of, labels, true)
+    }
+
+    fn contraction(&mut self, of: [Id; 2], labels: [&[u8]; 3], in_blocks: bool) -> Id {
         let size_of = |label: &u8| {
             let place = |i: usize| labels[i].iter().position(|l| l == label);
             match (place(0), place(1)) {
@@ -394,8 +410,27 @@ impl Graph {
             }
         };
         let shape: Vec<usize> = labels[2].iter().map(size_of).collect();
-        let labels = labels.map(<[u8]>::to_vec);
-        self.push(Op::Contract { of, labels }, shape)
+        if of.iter().any(|&of| size(self.shape(of)) == 0) {
+            return self.scalar(0.0, &shape);
+        }
+        let op = Op::Contract {
+            of,
+            labels: labels.map(<[u8]>::to_vec),
+            in_blocks,
+        };
+        self.push(op, shape)
+    }
+
+    /// Rows of a table `[v, d]` at the places that an array holds.
+    pub fn gather(&mut self, table: Id, places: Id) -> Id {
+        let mut shape = self.shape(places).to_vec();
+        shape.push(self.shape(table)[1]);
+        self.push(Op::Gather(table, places), shape)
+    }
+
+    /// The index along a dimension, everywhere in `shape`.
+    pub fn iota(&mut self, axis: usize, shape: &[usize]) -> Id {
+        self.push(Op::Iota(axis), shape.to_vec())
     }
 
     /// The windows of a convolution, `[n, c, k, k, h', w']`.

@@ -522,7 +522,7 @@ impl<'a> Importer<'a> {
             }
             Module::Embedding(op) => {
                 let (table, index) = (self.get(&op.weights), self.get(&op.indices));
-                let node = self.graph.push(Op::Gather(table, index), shape_of(&op.out));
+                let node = self.graph.gather(table, index);
                 self.put(&op.out, node);
             }
             Module::LayerNorm(op) => {

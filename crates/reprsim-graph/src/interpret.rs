@@ -89,7 +89,7 @@ fn node(graph: &Graph, inputs: &Inputs, values: &[Vec<f64>], id: Id) -> Vec<f64>
             }
             found
         }
-        Op::Contract { of, labels } => {
+        Op::Contract { of, labels, .. } => {
             let [a, b, result] = labels;
             let mut sizes = [1; 256];
             for (labels, of) in [(a, of[0]), (b, of[1])] {

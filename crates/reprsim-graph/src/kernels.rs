@@ -13,6 +13,7 @@ const SIDE: usize = 16;
 const DEPTH: usize = 16;
 
 /// A kernel's function.
+#[derive(Default)]
 pub(crate) struct Code {
     pub text: String,
     /// A function that it calls, if any.
@@ -29,6 +30,8 @@ pub(crate) struct Code {
 pub(crate) fn code(source: Source<'_>, name: &str) -> Code {
     let kernel = &source.fused.kernels[source.kernel];
     let written = match &kernel.kind {
+        // Of nothing there is nothing to do.
+        _ if size(&kernel.space) == 0 => Code::default(),
         Kind::Map => map(source, kernel),
         Kind::Rows(axes) => rows(source, kernel, axes),
         Kind::Contract(id) => contraction(source, kernel, *id, name),
@@ -252,7 +255,11 @@ struct Labels {
 
 fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code {
     let graph = source.graph;
-    let Op::Contract { of, labels } = graph.op(id) else {
+    let Op::Contract {
+        of,
+        labels,
+        in_blocks,
+    } = graph.op(id) else {
         unreachable!("a contraction's kernel")
     };
     let [a, b, result] = labels;
@@ -291,7 +298,9 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
     let batch_shape = sizes(&found.batch);
     let batch = size(&batch_shape);
 
-    let tile = Tile::new(m, n, batch, source.busy);
+    // Sums of blocks take registers, too.
+    let largest = if *in_blocks { 64 } else { 128 };
+    let tile = Tile::new(m, n, batch, source.busy, largest);
     let Tile { tall, wide } = tile;
     let (tiles_m, tiles_n) = (m.div_ceil(tall), n.div_ceil(wide));
     let [per_m, per_n] = [tall / SIDE, wide / SIDE];
@@ -308,11 +317,12 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
     };
     let (mut outer, batch_index) = begin("o");
     outer.line(format!("let tx = t % {SIDE}u;\nlet ty = t / {SIDE}u;"));
-    for i in 0..per_m {
-        for j in 0..per_n {
-            outer.line(format!("var c{i}_{j} = 0.0;"));
+    for_each(per_m, per_n, |i, j| {
+        outer.line(format!("var c{i}_{j} = 0.0;"));
+        if *in_blocks {
+            outer.line(format!("var b{i}_{j} = 0.0;"));
         }
-    }
+    });
     // Both tiles one after another, each row a little longer against conflicts of banks.
     let rows = [tall + 4, wide + 4];
     let starts = [0, rows[0] * DEPTH];
@@ -361,6 +371,11 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
         ));
     }
     outer.line("workgroupBarrier();");
+    // A step's products are added up by themselves, those of some steps by themselves, too.
+    let sum = if *in_blocks { "s" } else { "c" };
+    if *in_blocks {
+        for_each(per_m, per_n, |i, j| outer.line(format!("var s{i}_{j} = 0.0;")));
+    }
     outer.line(format!("for (var kk = 0u; kk < {DEPTH}u; kk++) {{"));
     for i in 0..per_m {
         let place = Tile::place("ty", i, per_m);
@@ -373,12 +388,25 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
             "let b{j} = tile[{first}u + kk * {row}u + {place}];"
         ));
     }
-    for i in 0..per_m {
-        for j in 0..per_n {
-            outer.line(format!("c{i}_{j} = fma(a{i}, b{j}, c{i}_{j});"));
-        }
+    for_each(per_m, per_n, |i, j| {
+        outer.line(format!(
+            "{sum}{i}_{j} = fma(a{i}, b{j}, {sum}{i}_{j});"
+        ));
+    });
+    outer.line("}");
+    if *in_blocks {
+        let block = DEPTH * depth.div_ceil(DEPTH).isqrt();
+        for_each(per_m, per_n, |i, j| outer.line(format!("b{i}_{j} += s{i}_{j};")));
+        outer.line(format!(
+            "if (k0 % {block}u == {}u || k0 + {DEPTH}u >= {depth}u) {{",
+            block - DEPTH
+        ));
+        for_each(per_m, per_n, |i, j| {
+            outer.line(format!("c{i}_{j} += b{i}_{j};\nb{i}_{j} = 0.0;"));
+        });
+        outer.line("}");
     }
-    outer.line("}\nworkgroupBarrier();\n}");
+    outer.line("workgroupBarrier();\n}");
 
     // The results go through shared memory, some of each thread at a time, so that the code
     // after them is written once and neighbouring threads store neighbouring values.
@@ -448,6 +476,13 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
     }
 }
 
+/// Each of a thread's values.
+fn for_each(per_m: usize, per_n: usize, mut line: impl FnMut(usize, usize)) {
+    for i in 0..per_m {
+        (0..per_n).for_each(|j| line(i, j));
+    }
+}
+
 /// The index of a label, if it is among these.
 fn among(labels: &[u8], index: &[Index], label: &u8) -> Option<Index> {
     let at = labels.iter().position(|l| l == label)?;
@@ -466,10 +501,10 @@ struct Tile {
 }
 
 impl Tile {
-    /// As large as the product is and 128 at most, but rather smaller ones than fewer than
-    /// keep the device busy.
-    fn new(m: usize, n: usize, batch: usize, busy: usize) -> Self {
-        let side = |n: usize| n.next_power_of_two().clamp(SIDE, 128);
+    /// As large as the product is and `largest` at most, but rather smaller ones than fewer
+    /// than keep the device busy.
+    fn new(m: usize, n: usize, batch: usize, busy: usize, largest: usize) -> Self {
+        let side = |n: usize| n.next_power_of_two().clamp(SIDE, largest);
         let [mut tall, mut wide] = [side(m), side(n)];
         while tall * wide > 32 * 32 && m.div_ceil(tall) * n.div_ceil(wide) * batch < busy {
             match tall >= wide {

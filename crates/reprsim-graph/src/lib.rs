@@ -41,4 +41,4 @@ pub use layout::{Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
 pub use program::{BUSY, Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
-pub use session::{Region, Session};
+pub use session::{Region, Session, Staged};

@@ -10,6 +10,8 @@ use crate::program::{Dispatch, Program};
 
 /// Bytes of a feed that are sent at once.
 const FEED: u64 = 8 << 20;
+/// Seconds of launches that are timed together.
+const LONG: f64 = 0.1;
 /// Launches that are handed to the driver together.
 const TOGETHER: usize = 2048;
 
@@ -171,8 +173,9 @@ impl Session {
             .map_err(|error| GraphError::Gpu(error.to_string()))
     }
 
-    /// Seconds that the device takes for each launch of a program, from `repeats` in a row.
-    pub(crate) fn timed(&self, program: usize, repeats: usize) -> Result<Vec<f64>, GraphError> {
+    /// Seconds that the device takes for each launch of a program, from `most` in a row, or
+    /// fewer of those that take long.
+    pub(crate) fn timed(&self, program: usize, most: usize) -> Result<Vec<f64>, GraphError> {
         let ready = &self.programs[program];
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
         let mut found = vec![];
@@ -190,7 +193,11 @@ impl Session {
                 self.gpu.queue.submit([encoder.finish()]);
                 self.wait()
             };
-            launch(2)?;
+            launch(1)?;
+            let started = Instant::now();
+            launch(1)?;
+            let once = started.elapsed().as_secs_f64();
+            let repeats = ((LONG / once) as usize).clamp(1, most);
             // What it takes to be told that there is nothing left is the same for any number.
             let mut seconds = [f64::INFINITY; 2];
             for _ in 0..3 {
@@ -309,34 +316,80 @@ impl Session {
         self.read_at(model, range.start, range.len())
     }
 
-    /// Reads the `i`-th of a program's outputs that are read back.
+    /// Sends what a program's last step left of its outputs that are read back on its way to
+    /// the host: later steps do not change it.
     ///
     /// # Errors
     /// [`GraphError::Gpu`].
-    pub fn output(&self, model: usize, program: usize, i: usize) -> Result<Vec<f32>, GraphError> {
-        let (at, count) = self.programs[program].program.read[i];
-        self.read_at(model, at, count)
+    pub fn stage(&self, program: usize) -> Result<Staged, GraphError> {
+        let read = &self.programs[program].program.read;
+        let of_model = |model: usize| {
+            let place = move |&(at, count): &(usize, usize)| (model * self.stride + at, count);
+            read.iter().map(place)
+        };
+        self.copy((0..self.models).flat_map(of_model).collect())
+    }
+
+    /// Those outputs, in order; of each model after another.
+    ///
+    /// # Errors
+    /// [`GraphError::Gpu`].
+    pub fn fetch(&self, staged: Staged) -> Result<Vec<Vec<f32>>, GraphError> {
+        let failed = |error: &dyn std::fmt::Display| GraphError::Gpu(error.to_string());
+        let index = Some(staged.submission);
+        let until = wgpu::PollType::Wait {
+            submission_index: index,
+            timeout: None,
+        };
+        let polled = self.gpu.device.poll(until);
+        self.gpu.check()?;
+        polled.map_err(|error| failed(&error))?;
+        let view = staged.buffer.slice(..).get_mapped_range();
+        let view = view.map_err(|error| failed(&error))?;
+        let mut at = 0;
+        let mut next = |count: usize| {
+            at += 4 * count;
+            bytemuck::cast_slice(&view[at - 4 * count..at]).to_vec()
+        };
+        Ok(staged.counts.into_iter().map(&mut next).collect())
     }
 
     fn read_at(&self, model: usize, at: usize, count: usize) -> Result<Vec<f32>, GraphError> {
-        let size = 4 * count as u64;
-        let staging = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        let staged = self.copy(vec![(model * self.stride + at, count)])?;
+        Ok(self.fetch(staged)?.pop().unwrap_or_default())
+    }
+
+    /// Sends values of the arena on their way to the host: where they begin, and how many.
+    fn copy(&self, places: Vec<(usize, usize)>) -> Result<Staged, GraphError> {
+        let size = 4 * places.iter().map(|(_, count)| *count as u64).sum::<u64>();
+        let buffer = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: size.max(4),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let place = 4 * (model * self.stride + at) as u64;
-        encoder.copy_buffer_to_buffer(&self.arena, place, &staging, 0, size);
-        self.gpu.queue.submit([encoder.finish()]);
-        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
-        let failed = |error: &dyn std::fmt::Display| GraphError::Gpu(error.to_string());
-        self.wait()?;
-        let view = staging
-            .slice(..)
-            .get_mapped_range()
-            .map_err(|error| failed(&error))?;
-        Ok(bytemuck::cast_slice(&view[..size as usize]).to_vec())
+        let mut to = 0;
+        for &(at, count) in &places {
+            let size = 4 * count as u64;
+            encoder.copy_buffer_to_buffer(&self.arena, 4 * at as u64, &buffer, to, size);
+            to += size;
+        }
+        let submission = self.gpu.queue.submit([encoder.finish()]);
+        buffer.slice(..).map_async(wgpu::MapMode::Read, |_| {});
+        self.gpu.check()?;
+        Ok(Staged {
+            buffer,
+            submission,
+            counts: places.into_iter().map(|(_, count)| count).collect(),
+        })
     }
+}
+
+/// Values on their way to the host.
+#[derive(Debug)]
+pub struct Staged {
+    buffer: wgpu::Buffer,
+    submission: wgpu::SubmissionIndex,
+    counts: Vec<usize>,
 }

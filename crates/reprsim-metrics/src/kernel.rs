@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::source::HostValues;
@@ -76,13 +76,47 @@ pub(crate) fn tiles(n: usize, layers: usize) -> Vec<(Range<usize>, Range<usize>)
     all
 }
 
+/// The products of a view's samples, tile by tile, in the host's memory.
+pub(crate) struct GramTiles<'a> {
+    view: &'a View,
+    #[cfg(feature = "wgpu")]
+    replayed: Option<crate::gpu::Gram>,
+}
+
+impl<'a> GramTiles<'a> {
+    /// Of a view that is not degenerate.
+    pub fn new(view: &'a View) -> Result<Self, MetricError> {
+        Ok(Self {
+            view,
+            #[cfg(feature = "wgpu")]
+            replayed: crate::gpu::Gram::new(view, [TILE_ROWS, TILE_ENTRIES / TILE_ROWS])?,
+        })
+    }
+
+    /// The products of some samples with others, row-major. The ranges are those of [`tiles`] of
+    /// one layer.
+    pub fn tile(
+        &self,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<HostValues, MetricError> {
+        #[cfg(feature = "wgpu")]
+        if let Some(replayed) = &self.replayed {
+            return Ok(HostValues::from(replayed.tile(rows, columns)?));
+        }
+        let x = self.view.chunk(rows.clone())?;
+        let y = self.view.chunk(columns.clone())?;
+        HostValues::of(x.matmul(y.transpose()))
+    }
+}
+
 /// A layer's kernel matrix: a rule for its entries, its diagonal and row sums.
 ///
 /// Entries may be shifted by a constant and, for linear kernels, doubly
 /// centred: no measure sees that, and sums keep their digits.
 pub(crate) struct KernelLayer<'a> {
     pub view: &'a View,
-    entry: Entry,
+    pub entry: Entry,
     /// The diagonal of the tiles, which is left out of them: it is known in f64,
     /// and where dimensions are many it would drown the rest in f32.
     pub tile_diagonal: Vec<f64>,
@@ -93,7 +127,7 @@ pub(crate) struct KernelLayer<'a> {
 }
 
 /// How an inner product becomes an entry.
-enum Entry {
+pub(crate) enum Entry {
     /// As it is.
     Product,
     /// `exp((2 xy - |x|^2 - |y|^2) scale) - shift`.
@@ -207,8 +241,9 @@ impl<'a> KernelLayer<'a> {
                             };
                         }
                     });
-                let shape = [rows.len(), columns.len()];
-                Ok(Tensor::from_data(TensorData::new(values, shape), &device))
+                // Here they are, and here they stay: products are taken as the CPU takes them.
+                let values = TensorData::new(values, [rows.len(), columns.len()]);
+                Ok(Tensor::from_data(values, &Device::flex()))
             }
         }
     }
@@ -234,12 +269,11 @@ fn histogram(
     bins: usize,
     bin: impl Fn(f32, usize, usize) -> Option<usize> + Sync,
 ) -> Result<Vec<u64>, MetricError> {
+    let gram = GramTiles::new(view)?;
     let count = |tiles: &[(Range<usize>, Range<usize>)]| {
         let mut counts = vec![0u64; bins];
         for (rows, columns) in tiles {
-            let x = view.chunk(rows.clone())?;
-            let y = view.chunk(columns.clone())?;
-            let values = HostValues::of(x.matmul(y.transpose()))?;
+            let values = gram.tile(rows, columns)?;
             for (row, i) in values.chunks_exact(columns.len()).zip(rows.clone()) {
                 for (v, j) in row.iter().zip(columns.clone()) {
                     if j > i
@@ -312,7 +346,7 @@ fn at_rank(counts: &[u64], rank: u64) -> (usize, u64) {
 
 /// The rank of a dissimilarity among those of all pairs of samples, less the mean
 /// rank, over their number; ties share their mean rank.
-enum Ranks {
+pub(crate) enum Ranks {
     /// `n * n`, from products in f64, where samples are few: there one rank
     /// swapped by rounding would show in the sixth digit.
     Exact(Vec<f32>),

@@ -14,6 +14,8 @@
 //! singular value decompositions are taken in f64 on the host.
 
 mod error;
+#[cfg(feature = "wgpu")]
+mod gpu;
 mod influence;
 mod intervals;
 mod kernel;

@@ -8,9 +8,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::kernel::tiles;
+use crate::kernel::{GramTiles, tiles};
 use crate::permutations::Permutations;
-use crate::source::HostValues;
 use crate::view::{ColumnMap, RowMap, Transform, View, rows_within};
 use crate::{MetricError, Undefined};
 
@@ -66,10 +65,9 @@ impl Neighbors {
         let mut best: Vec<Candidates> = vec![Candidates::new(wanted); n];
         // Similarity is symmetric: a tile above the diagonal is offered to the
         // samples of its rows and, turned, to those of its columns.
+        let gram = GramTiles::new(view)?;
         for (here, there) in tiles(n, 1) {
-            let x = view.chunk(here.clone())?;
-            let y = view.chunk(there.clone())?;
-            let values = HostValues::of(x.matmul(y.transpose()))?;
+            let values = gram.tile(&here, &there)?;
             let width = there.len();
             best[here.clone()]
                 .par_iter_mut()

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
+use reprsim_graph::Profile;
 
 use crate::kernel::{Kernel, KernelLayer, tiles};
 use crate::options::{Options, Space};
@@ -95,10 +96,15 @@ pub(crate) fn compare(
         true => options.space.unwrap_or_else(|| plan(n, &widths, &known)),
         false => Space::Gram,
     };
-    let products = match (known.is_empty(), space) {
-        (true, _) => Square::new(sound.len()),
-        (_, Space::Feature) => feature_products(&sound, &unordered(&known))?,
-        (_, Space::Gram) => gram_products(&mut sound)?,
+    let mut found = match known.is_empty() {
+        true => None,
+        false => replayed(&mut sound, &known, space, permutations)?,
+    };
+    let products = match (&mut found, known.is_empty(), space) {
+        (Some(found), ..) => std::mem::take(&mut found.observed),
+        (_, true, _) => Square::new(sound.len()),
+        (_, _, Space::Feature) => feature_products(&sound, &unordered(&known))?,
+        (_, _, Space::Gram) => gram_products(&mut sound)?,
     };
     let terms: Vec<Terms> = sound.iter().map(|l| Terms::new(l, kernel)).collect();
     // Sums of tiles lack the diagonal.
@@ -120,21 +126,104 @@ pub(crate) fn compare(
             permuted: Vec::with_capacity(permutations.len()),
         })
         .collect();
-    if !permutations.is_empty() && !known.is_empty() {
-        let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
-        let whole = matches!(null.way, Way::Feature);
-        for map in permutations.iter() {
-            let products = null.products(map)?;
-            for (pair, result) in pairs.iter().zip(&mut results) {
-                if let Ok((i, j)) = placed(*pair) {
-                    result
-                        .permuted
-                        .push(assemble(i, j, products.get(i, j), whole, Some(map)));
-                }
+    let mut add = |products: &Square, whole: bool, map: &[u32]| {
+        for (pair, result) in pairs.iter().zip(&mut results) {
+            if let Ok((i, j)) = placed(*pair) {
+                let pair = assemble(i, j, products.get(i, j), whole, Some(map));
+                result.permuted.push(pair);
+            }
+        }
+    };
+    match found {
+        Some(found) => (permutations.iter().zip(&found.permuted))
+            .for_each(|(map, products)| add(products, whole, map)),
+        None if permutations.is_empty() || known.is_empty() => {}
+        None => {
+            let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
+            let whole = matches!(null.way, Way::Feature);
+            for map in permutations.iter() {
+                add(&null.products(map)?, whole, map);
             }
         }
     }
     Ok(results)
+}
+
+/// What a GPU finds by replaying recorded products, if it does: all but how they become sums.
+#[cfg(feature = "wgpu")]
+fn replayed(
+    layers: &mut [KernelLayer<'_>],
+    pairs: &[(usize, usize)],
+    space: Space,
+    permutations: &Permutations,
+) -> Result<Option<Found>, MetricError> {
+    let Some(mut found) = crate::gpu::find(layers, pairs, space, permutations)? else {
+        return Ok(None);
+    };
+    let rows = std::mem::take(&mut found.rows);
+    add_rows(layers, rows);
+    Ok(Some(found))
+}
+
+/// Where the time of such products goes, those of linear kernels; `None` where there are none.
+#[cfg(feature = "wgpu")]
+pub(crate) fn profile(
+    views: &[View],
+    pairs: &[(usize, usize)],
+    permutations: &Permutations,
+) -> Result<Option<Profile>, MetricError> {
+    let mut layers = Vec::with_capacity(views.len());
+    for view in views {
+        match KernelLayer::new(Kernel::Linear, view)? {
+            Ok(layer) => layers.push(layer),
+            Err(_) => return Ok(None),
+        }
+    }
+    let widths: Vec<usize> = views.iter().map(View::width).collect();
+    let space = plan(views.first().map_or(0, View::rows), &widths, pairs);
+    crate::gpu::profile(&layers, pairs, space, permutations)
+}
+
+/// There are none.
+#[cfg(not(feature = "wgpu"))]
+pub(crate) fn profile(
+    _: &[View],
+    _: &[(usize, usize)],
+    _: &Permutations,
+) -> Result<Option<Profile>, MetricError> {
+    Ok(None)
+}
+
+/// There is none.
+#[cfg(not(feature = "wgpu"))]
+fn replayed(
+    _: &mut [KernelLayer<'_>],
+    _: &[(usize, usize)],
+    _: Space,
+    _: &Permutations,
+) -> Result<Option<Found>, MetricError> {
+    Ok(None)
+}
+
+/// Products of all pairs of layers.
+pub(crate) struct Found {
+    /// As they are.
+    pub observed: Square,
+    /// Under each permutation.
+    pub permuted: Vec<Square>,
+    /// Sums along the rows of the tiles, of each layer; empty where they were known.
+    pub rows: Vec<Vec<f64>>,
+}
+
+/// Fills in the row sums of layers that lack them, from those of their tiles.
+fn add_rows(layers: &mut [KernelLayer<'_>], sums: Vec<Vec<f64>>) {
+    for (layer, sums) in layers.iter_mut().zip(sums) {
+        if layer.lacks_rows() {
+            layer.rows = (sums.iter().zip(&layer.diagonal))
+                .map(|(sum, own)| sum + own)
+                .collect();
+        }
+    }
 }
 
 /// What a layer adds to the sums, besides the product of entries.
@@ -200,24 +289,25 @@ impl Terms {
 }
 
 /// A symmetric or rectangular table of products by layer numbers.
+#[derive(Clone, Default)]
 pub(crate) struct Square {
     size: usize,
     values: Vec<f64>,
 }
 
 impl Square {
-    fn new(size: usize) -> Self {
+    pub fn new(size: usize) -> Self {
         Self {
             size,
             values: vec![0.0; size * size],
         }
     }
 
-    fn get(&self, i: usize, j: usize) -> f64 {
+    pub fn get(&self, i: usize, j: usize) -> f64 {
         self.values[i * self.size + j]
     }
 
-    fn add(&mut self, i: usize, j: usize, value: f64) {
+    pub fn add(&mut self, i: usize, j: usize, value: f64) {
         self.values[i * self.size + j] += value;
     }
 }
@@ -373,13 +463,7 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
             }
         }
     }
-    for (layer, sums) in layers.iter_mut().zip(sums) {
-        if layer.lacks_rows() {
-            layer.rows = (sums.iter().zip(&layer.diagonal))
-                .map(|(sum, own)| sum + own)
-                .collect();
-        }
-    }
+    add_rows(layers, sums);
     Ok(out)
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use reprsim_graph::Profile;
 
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
@@ -254,6 +255,23 @@ impl Set {
             }
         }
         Ok(scores)
+    }
+
+    /// Where the time of the products of linear kernels goes, where they are recorded and
+    /// replayed: on a GPU. `None` where burn computes them operation by operation.
+    ///
+    /// # Errors
+    /// Those of [`Set::compare`].
+    pub fn profile(
+        &self,
+        pairs: &[(usize, usize)],
+        permutations: &Permutations,
+    ) -> Result<Option<Profile>, MetricError> {
+        self.check(pairs)?;
+        let room = self.room();
+        let view = |layer| self.centred(layer, &room);
+        let views = (0..self.layers.len()).map(view).collect::<Result<Vec<_>, _>>()?;
+        products::profile(&views, pairs, permutations)
     }
 
     /// The clamping threshold of each layer's model.

@@ -120,6 +120,14 @@ impl HostValues {
     }
 }
 
+#[cfg(feature = "wgpu")]
+impl From<Vec<f32>> for HostValues {
+    fn from(values: Vec<f32>) -> Self {
+        let count = values.len();
+        Self(TensorData::new(values, [count]))
+    }
+}
+
 impl std::ops::Deref for HostValues {
     type Target = [f32];
 

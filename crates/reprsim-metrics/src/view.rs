@@ -6,11 +6,14 @@
 //! device.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
+#[cfg(feature = "wgpu")]
+use crate::source::HostValues;
 use crate::{Layer, MetricError, Undefined};
 
 /// What is done to each row.
@@ -106,7 +109,10 @@ pub(crate) struct View {
     transform: Transform,
     shift: Vec<f64>,
     scale: Vec<f64>,
-    resident: Option<Tensor<2>>,
+    /// The rows in the host's memory, if they are kept.
+    kept: Option<Tensor<2>>,
+    /// The same on the device, once they were asked for.
+    resident: OnceLock<Tensor<2>>,
     device: Device,
     /// Squared length of each transformed row.
     pub squares: Vec<f64>,
@@ -144,7 +150,8 @@ impl View {
             transform,
             shift: vec![],
             scale: vec![],
-            resident: None,
+            kept: None,
+            resident: OnceLock::new(),
             device: device.clone(),
             squares: vec![],
             offsets: vec![],
@@ -237,7 +244,8 @@ impl View {
             moments.1.iter().sum(),
         );
         if keep {
-            view.resident = Some(Tensor::from_data(TensorData::new(kept, [n, d]), device));
+            let values = TensorData::new(kept, [n, d]);
+            view.kept = Some(Tensor::from_data(values, &Device::flex()));
         }
         Ok(view)
     }
@@ -262,9 +270,28 @@ impl View {
         &self.shift
     }
 
+    /// The device that products are taken on.
+    #[cfg(feature = "wgpu")]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// All transformed rows, row-major, if they are kept.
+    #[cfg(feature = "wgpu")]
+    pub fn kept(&self) -> Result<Option<Vec<f32>>, MetricError> {
+        let values = |kept: &Tensor<2>| HostValues::of(kept.clone()).map(|values| values.to_vec());
+        self.kept.as_ref().map(values).transpose()
+    }
+
+    fn resident(&self) -> Option<&Tensor<2>> {
+        let place = |kept: &Tensor<2>| kept.clone().to_device(&self.device);
+        let kept = self.kept.as_ref()?;
+        Some(self.resident.get_or_init(|| place(kept)))
+    }
+
     /// Transformed rows on the device.
     pub fn chunk(&self, rows: Range<usize>) -> Result<Tensor<2>, MetricError> {
-        if let Some(resident) = &self.resident {
+        if let Some(resident) = self.resident() {
             return Ok(if rows.len() == self.rows() {
                 resident.clone()
             } else {
@@ -278,7 +305,7 @@ impl View {
 
     /// Transformed rows on the device, in the order of `indices`.
     pub fn gather(&self, indices: &[u32]) -> Result<Tensor<2>, MetricError> {
-        if let Some(resident) = &self.resident {
+        if let Some(resident) = self.resident() {
             let indices: Vec<i32> = indices.iter().map(|i| *i as i32).collect();
             let count = indices.len();
             let indices =

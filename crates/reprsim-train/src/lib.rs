@@ -17,6 +17,7 @@ mod schedule;
 mod snapshot;
 mod sums;
 mod supply;
+mod taped;
 mod task;
 mod train;
 mod validation;

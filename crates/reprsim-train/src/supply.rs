@@ -284,8 +284,7 @@ impl Supply {
 
     /// All images' bytes, four to a word, each image from a new word on; `None` where they are
     /// not images or more than may be resident.
-    #[cfg(feature = "wgpu")]
-    pub(crate) fn words(&self) -> Option<Vec<u32>> {
+    pub fn words(&self) -> Option<Vec<u32>> {
         let InputShape::Image { .. } = self.shape() else {
             return None;
         };
@@ -305,7 +304,6 @@ impl Supply {
     }
 
     /// Tokens of the windows at `range`, one after another.
-    #[cfg(feature = "wgpu")]
     pub(crate) fn tokens(&self, range: Range<usize>) -> impl Iterator<Item = u16> {
         range.flat_map(|place| {
             let index = self.indices.as_ref().map_or(place, |i| i[place] as usize);

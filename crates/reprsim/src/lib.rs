@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod comparison;
 mod exit;
+mod messages;
 mod progress;
 mod table;
 mod tidy;
@@ -16,6 +17,7 @@ use clap::Parser;
 /// code (see `reprsim --help`).
 pub fn main() -> ExitCode {
     let args = args::Args::parse();
+    messages::show();
     match commands::run(args) {
         Ok(code) => code,
         Err(error) => exit::report(&error),

@@ -11,6 +11,8 @@ use reprsim_data::Skipped;
 use reprsim_run::RunError;
 use reprsim_run::run::{Observer, TrainingConfig};
 
+use crate::messages;
+
 /// Files that were left out, shown one by one.
 const SKIPPED_SHOWN: usize = 10;
 
@@ -39,15 +41,17 @@ impl Progress {
     /// `training` is what each model of a cell goes through.
     pub fn new(training: &TrainingConfig) -> Self {
         let terminal = std::io::stderr().is_terminal();
+        let bars = MultiProgress::with_draw_target(if terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        });
+        messages::beside(&bars);
         Self {
             epochs: training.reports() as u64,
             steps: training.steps,
             terminal,
-            bars: MultiProgress::with_draw_target(if terminal {
-                ProgressDrawTarget::stderr()
-            } else {
-                ProgressDrawTarget::hidden()
-            }),
+            bars,
             state: Mutex::default(),
         }
     }
@@ -80,7 +84,7 @@ fn spell(duration: Duration) -> String {
     clippy::print_stderr,
     reason = "progress goes to the standard error stream"
 )]
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 

@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use reprsim_base::Stream;
-use reprsim_extract::{ProbeActivations, extract};
+use reprsim_extract::{ProbeActivations, extract, profile_extraction};
 use reprsim_graph::Profile;
-use reprsim_metrics::Options;
+use reprsim_metrics::{Layer, MetricError, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
-use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, measures};
+use reprsim_similarity::{
+    Comparison, Mode, ModelActivations, Question, SimilarityError, measures,
+};
 use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, profile_step, train};
 use serde::Serialize;
 
@@ -26,6 +28,9 @@ const SCHEMA: u32 = 1;
 
 /// Samples of a probe.
 const PROBE: usize = 2000;
+
+/// Permutations whose products are profiled.
+const PERMUTATIONS: usize = 7;
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -278,16 +283,31 @@ pub fn bench(
     })
 }
 
-/// Where the time of a training step goes; `None` where burn computes it operation by
-/// operation.
+/// Where the time of a training step, of a batch of a probe or of a batch of permutations goes;
+/// `None` where burn computes it operation by operation.
 ///
 /// # Errors
-/// Those of training.
-pub fn bench_profile(workload: &Workload, chosen: &Chosen) -> Result<Option<Profile>, RunError> {
+/// Those of training, extraction and measuring.
+pub fn bench_profile(
+    bench: Bench,
+    workload: &Workload,
+    chosen: &Chosen,
+) -> Result<Option<Profile>, RunError> {
     let runner = Runner::new(workload, &chosen.device);
-    let batch = workload.training.batch;
-    let profile = |job: &Job<'_>| profile_step(job, &chosen.device);
-    Ok(runner.with_job(0, batch, 1, profile)?)
+    match bench {
+        Bench::Train => {
+            let batch = workload.training.batch;
+            let profile = |job: &Job<'_>| profile_step(job, &chosen.device);
+            Ok(runner.with_job(0, batch, 1, profile)?)
+        }
+        Bench::Extract => Ok(profile_extraction(
+            &runner.network(0)?,
+            &runner.probe,
+            Pooling::Mean,
+            EXTRACT_BATCH,
+        )?),
+        Bench::Measure => runner.profile_measure(),
+    }
 }
 
 /// Trains four models a job, one at a time with all threads, then side by side.
@@ -508,6 +528,22 @@ impl<'a> Runner<'a> {
                 .map_err(RunError::read)?;
         }
         Ok(())
+    }
+
+    fn profile_measure(&self) -> Result<Option<Profile>, RunError> {
+        let layers = |seed| -> Result<Vec<Layer>, RunError> {
+            let probe = self.probe(&self.network(seed)?)?;
+            let layers = probe.layers.into_iter();
+            let layers = layers.map(|layer| Layer::from_tensor(layer.name, layer.values));
+            Ok(layers.collect::<Result<_, _>>().map_err(SimilarityError::from)?)
+        };
+        let find = |models| -> Result<Option<Profile>, MetricError> {
+            let set = Set::new(models, self.device, Options::default())?;
+            let permutations = Permutations::random(set.rows(), PERMUTATIONS, 0);
+            set.profile(&set.pairs(0, 1), &permutations)
+        };
+        let models = vec![layers(0)?, layers(1)?];
+        Ok(find(models).map_err(SimilarityError::from)?)
     }
 
     /// Measures two models for at least `seconds` and returns layer pairs a second.

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use reprsim_base::SettingsError;
 use reprsim_config::{EvaluationSettings, Experiment, Form, ProbeConfig, placeless};
-use reprsim_extract::{ProbeActivations, extract, write_activations};
+use reprsim_extract::{ProbeActivations, extract_all, write_activations};
 use reprsim_models::{InputShape, Pooling};
 use reprsim_similarity::{self as similarity, Comparison, ModelActivations, Question};
 use schemars::Schema;
@@ -119,16 +119,13 @@ fn on_probe(
     probed: &ProbeSamples,
 ) -> Result<Vec<Score>, RunError> {
     let experiment = pair.experiment();
-    let [a, b] = pair.networks.map(|network| {
-        extract(
-            network,
-            &probed.supply,
-            &probed.probe.ids_sha256,
-            experiment.pooling,
-            extract_batch(&probed.supply),
-        )
-    });
-    let (a, b) = (a?, b?);
+    let [a, b] = extract_all(
+        pair.networks,
+        &probed.supply,
+        &probed.probe.ids_sha256,
+        experiment.pooling,
+        extract_batch(&probed.supply),
+    )?;
     if experiment.keep.activations {
         keep(pair, config, [&a, &b])?;
     }

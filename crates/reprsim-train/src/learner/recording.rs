@@ -1,7 +1,7 @@
 //! A model's pass recorded: what it computes, and what each step feeds it.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use reprsim_base::Stream;
 use reprsim_graph::{Binary, Computation, Graph, Leaf, Name, Tape, Target, gradients, record};
 use reprsim_kernels::Dropout;
@@ -146,14 +146,7 @@ pub(super) fn recorded(
             graph,
             outputs,
             feeds: feeds.sizes.clone(),
-            sample_bytes: match supply.shape() {
-                InputShape::Image {
-                    channels,
-                    height,
-                    width,
-                } => (channels * height * width).next_multiple_of(4),
-                InputShape::Tokens { .. } => 0,
-            },
+            sample_bytes: supply.taped_bytes(),
         },
         feeds,
         shapes: made.shapes,
@@ -187,14 +180,10 @@ fn pass(
     let network = network.to_device(device);
     let (before, shapes) = arrays(&network, tape);
     let drawn = match supply.shape() {
-        InputShape::Image {
-            channels,
-            height,
-            width,
-        } => {
+        InputShape::Image { .. } => {
             let (places, labels) = (feeds.add(size), feeds.add(size));
             (feeds.places, feeds.labels) = (Some(places), Some(labels));
-            let mut images = tape.float([size, channels, height, width], Leaf::Samples(places));
+            let mut images = supply.taped_images(tape, size, places);
             if let Purpose::Train = purpose {
                 for step in &job.config.augment {
                     let columns = [0, 1].map(|_| feeds.add(size));
@@ -203,12 +192,8 @@ fn pass(
                     images = change(images, step, &job.config.fill, drawn);
                 }
             }
-            let [scale, offset] = supply.scales().map(|values| {
-                let shape = [1, values.len(), 1, 1];
-                Tensor::<4>::from_data(TensorData::new(values, shape), device)
-            });
             Drawn::Images(
-                images * scale - offset,
+                supply.taped_normalized(tape, images),
                 tape.int([size], Leaf::Feed(labels)),
             )
         }

@@ -93,15 +93,19 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints every launch of a training step.
+/// Prints every launch of a training step, of a batch of a probe or of one of permutations.
 fn profile(args: &BenchArgs, workload: &Workload, chosen: &Chosen) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        args.what == BenchArg::Train,
-        "--profile is of training: reprsim bench train --profile"
-    );
-    let Some(found) = bench_profile(workload, chosen)? else {
+    let (bench, what) = match args.what {
+        BenchArg::Train => (Bench::Train, "step"),
+        BenchArg::Extract => (Bench::Extract, "batch"),
+        BenchArg::Measure => (Bench::Measure, "batch of permutations"),
+        BenchArg::Sweep => anyhow::bail!(
+            "--profile is of one thing: reprsim bench train --profile, or extract, or measure"
+        ),
+    };
+    let Some(found) = bench_profile(bench, workload, chosen)? else {
         anyhow::bail!(
-            "on {} this step is not recorded: burn computes each operation by itself\n  \
+            "on {} this is not recorded: burn computes each operation by itself\n  \
              steps are recorded through wgpu (--device wgpu), where the device allows an array \
              that holds the whole model with its intermediate results",
             chosen.name
@@ -114,9 +118,9 @@ fn profile(args: &BenchArgs, workload: &Workload, chosen: &Chosen) -> anyhow::Re
     });
     if args.format == Format::Table {
         say(&format!(
-            "{} on {}: {} launches a step, {:.1} us on the device, {:.1} MB, {:.1} MFLOP\n\
+            "{} on {}: {} launches a {what}, {:.1} us on the device, {:.1} MB, {:.1} MFLOP\n\
          host: {:.2} us a launch; compiled in {:.2} s\n\
-         ceilings: {:.1} GB/s, {:.1} GFLOP/s; at these a step takes {:.1} us at least",
+         ceilings: {:.1} GB/s, {:.1} GFLOP/s; at these a {what} takes {:.1} us at least",
             workload.name,
             chosen.name,
             found.dispatches.len(),
