@@ -18,7 +18,7 @@ use burn::tensor::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
-    BUSY, Binary, Computation, Gpu, Graph, GraphError, Inputs, Leaf, Program, Reduction, Region,
+    Binary, Computation, Gpu, Graph, GraphError, Hardware, Inputs, Leaf, Precision, Program, Reduction, Region,
     Session, Shapes, Target, Unary, gradients, interpret, record,
 };
 
@@ -75,7 +75,7 @@ fn recorded(compute: Compute, values: &[Vec<f32>]) -> (Computation, Vec<usize>, 
         graph,
         outputs,
         feeds: vec![],
-        sample_bytes: 0,
+        ..Computation::default()
     };
     (computation, nodes, recorded.constants)
 }
@@ -113,8 +113,12 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
         moments: 0,
     };
     // Large tiles, and as many as keep a card busy.
-    for busy in [1, BUSY] {
-        let program = Program::new(&computation, &shapes, None, busy);
+    for busy in [1, Hardware::CARD.busy] {
+        let hardware = Hardware {
+            busy,
+            ..Hardware::CARD
+        };
+        let program = Program::new(&computation, &shapes, None, hardware);
         // Several models side by side: what is alone is the same.
         let run = |models: usize| -> Vec<Vec<f32>> {
             let programs = vec![program.clone()];
@@ -410,18 +414,24 @@ fn functions() {
 }
 
 /// Runs a graph whose leaves are parameters, and returns its outputs.
-fn on_gpu(graph: Graph, outputs: Vec<usize>, values: &[Vec<f32>]) -> Vec<Vec<f32>> {
+fn on_gpu(
+    graph: Graph,
+    outputs: Vec<usize>,
+    values: &[Vec<f32>],
+    precision: Precision,
+) -> Vec<Vec<f32>> {
     let computation = Computation {
         graph,
         outputs: outputs.into_iter().map(|id| (id, Target::Read)).collect(),
         feeds: vec![],
-        sample_bytes: 0,
+        precision,
+        ..Computation::default()
     };
     let shapes = Shapes {
         states: values.iter().map(Vec::len).collect(),
         ..Shapes::default()
     };
-    let program = Program::new(&computation, &shapes, None, 1);
+    let program = Program::new(&computation, &shapes, None, Gpu::get().unwrap().hardware);
     let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program], &[]).unwrap();
     for (i, values) in values.iter().enumerate() {
         session.write(0, Region::State(i), values);
@@ -442,12 +452,63 @@ fn long_sums_keep_their_digits() {
     let [a, b] = [0, 1].map(|i| graph.leaf(Leaf::State(i), &[1, n]));
     let plain = graph.contract([a, b], [b"ik", b"jk", b"ij"]);
     let careful = graph.contract_in_blocks([a, b], [b"ik", b"jk", b"ij"]);
-    let found = on_gpu(graph, vec![plain, careful], &values);
+    let found = on_gpu(graph, vec![plain, careful], &values, Precision::F32);
     let products = (values[0].iter().zip(&values[1])).map(|(a, b)| f64::from(*a) * f64::from(*b));
     let exact: f64 = products.sum();
     let off = |of: &[f32]| (f64::from(of[0]) / exact - 1.0).abs();
     assert!(off(&found[1]) < 3e-7, "{} is not {exact}", found[1][0]);
     assert!(off(&found[0]) > 1e-6, "{} would do", found[0][0]);
+}
+
+/// A number as 16 bits hold it: rounded to 11 bits, to even.
+fn half(value: f32) -> f64 {
+    // Of numbers around 1 that are 13 bits fewer.
+    let bits = value.to_bits();
+    let rounded = bits + 0xfff + (bits >> 13 & 1);
+    f64::from(f32::from_bits(rounded & !0x1fff))
+}
+
+/// Products of factors of 16 bits are what rounded factors give, by matrix units where there
+/// are some: of all sizes, with a batch and what is fused to them.
+#[test]
+fn factors_of_sixteen_bits() {
+    if devices::gpu().is_none() {
+        return;
+    }
+    let gpu = Gpu::get().unwrap();
+    devices::say(&format!("{}: {:?}", gpu.name, gpu.hardware.units));
+    for [batch, m, n, depth] in [[1, 5, 3, 7], [2, 16, 16, 16], [3, 37, 70, 41], [1, 130, 65, 200]] {
+        let random = random(&[batch * m * depth, batch * depth * n]);
+        // Not near 0, where 16 bits have fewer digits.
+        let values: Vec<Vec<f32>> = (random.into_iter())
+            .map(|of| of.into_iter().map(|v| v + v.signum()).collect())
+            .collect();
+        let mut graph = Graph::default();
+        let a = graph.leaf(Leaf::State(0), &[batch, m, depth]);
+        let b = graph.leaf(Leaf::State(1), &[batch, depth, n]);
+        let product = graph.contract([a, b], [b"xik", b"xkj", b"xij"]);
+        let half_of_it = graph.scalar(0.5, &[batch, m, n]);
+        let output = graph.binary(Binary::Mul, product, half_of_it);
+        let found = on_gpu(graph, vec![output], &values, Precision::F16);
+        for x in 0..batch {
+            for i in 0..m {
+                for j in 0..n {
+                    let term = |k: usize| {
+                        let a = half(values[0][(x * m + i) * depth + k]);
+                        a * half(values[1][(x * depth + k) * n + j])
+                    };
+                    let exact: f64 = (0..depth).map(term).sum();
+                    let size: f64 = (0..depth).map(|k| term(k).abs()).sum();
+                    let ours = f64::from(found[0][(x * m + i) * n + j]);
+                    assert!(
+                        (ours - 0.5 * exact).abs() <= 2e-6 * size,
+                        "{batch} {m} {n} {depth} at {x} {i} {j}: {ours} is not {}",
+                        0.5 * exact
+                    );
+                }
+            }
+        }
+    }
 }
 
 /// Arrays without values have no results, and their sums are 0.
@@ -470,7 +531,7 @@ fn arrays_may_be_empty() {
     let padded = graph.pad(a, &[0, 1], &[3, 2]);
     let values = [vec![], vec![], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]];
     let outputs = vec![sum, none, row, sigmoid, padded];
-    let found = on_gpu(graph, outputs, &values);
+    let found = on_gpu(graph, outputs, &values, Precision::F32);
     assert_eq!(found[0], values[2]);
     assert_eq!(found[2], [0.0; 3]);
     assert_eq!((found[1].len(), found[3].len()), (0, 0));
@@ -506,9 +567,9 @@ fn places_beyond_an_array_are_its_last() {
         outputs: vec![(recorded.node(name).unwrap(), Target::Read)],
         graph: recorded.graph,
         feeds: vec![2],
-        sample_bytes: 0,
+        ..Computation::default()
     };
-    let program = Program::new(&computation, &shapes, None, 1);
+    let program = Program::new(&computation, &shapes, None, Gpu::get().unwrap().hardware);
     let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program], &[]).unwrap();
     session.write(0, Region::Parameter(0), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     let mut feed = vec![0; session.fed(0)];

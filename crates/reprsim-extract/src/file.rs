@@ -11,7 +11,7 @@ use reprsim_models::Pooling;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use crate::activations::ProbeActivations;
+use crate::probe::ProbeActivations;
 use crate::error::ExtractError;
 
 const SCHEMA: &str = "1";

@@ -3,9 +3,11 @@
 mod activations;
 mod error;
 mod file;
+mod probe;
 #[cfg(feature = "wgpu")]
 mod recorded;
 
-pub use activations::{LayerActivation, ProbeActivations, extract, extract_all, profile_extraction};
+pub use activations::{extract, extract_all, profile_extraction};
 pub use error::ExtractError;
 pub use file::write_activations;
+pub use probe::{LayerActivation, ProbeActivations};

@@ -4,14 +4,14 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_graph::{
-    Computation, Gpu, GraphError, Leaf, Name, Profile, Program, Region, Session, Shapes, Staged,
+    Computation, Gpu, GraphError, Leaf, Name, Precision, Profile, Program, Region, Session, Shapes, Staged,
     Tape, Target, record,
 };
 use reprsim_models::{Network, Pooling};
 use reprsim_train::Supply;
 
-use crate::activations::LayerActivation;
 use crate::error::ExtractError;
+use crate::probe::LayerActivation;
 
 /// Models of equal shapes, ready to be run over samples.
 pub(crate) struct Recorded<'a> {
@@ -94,13 +94,14 @@ impl<'a> Recorded<'a> {
             outputs,
             feeds: vec![samples.taped_words(batch)],
             sample_bytes: samples.taped_bytes(),
+            precision: Precision::F32,
         };
         let shapes = Shapes {
             states: arrays[0].values.iter().map(Vec::len).collect(),
             constants: recorded.constants,
             ..Shapes::default()
         };
-        let program = Program::new(&computation, &shapes, None, gpu.busy);
+        let program = Program::new(&computation, &shapes, None, gpu.hardware);
         let session = Session::new(gpu, &shapes, arrays.len(), vec![program], data)?;
         for (model, arrays) in arrays.iter().enumerate() {
             for (i, values) in arrays.values.iter().enumerate() {

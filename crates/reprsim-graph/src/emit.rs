@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::fuse::Fused;
+use crate::hardware::{Hardware, Precision};
 use crate::graph::{Binary, Graph, Id, Leaf, Op, Unary, View};
 use crate::index::{Index, linear, reshaped, unravel};
 use crate::layout::Layout;
@@ -13,8 +14,8 @@ pub(crate) struct Source<'a> {
     pub graph: &'a Graph,
     pub fused: &'a Fused,
     pub layout: &'a Layout,
-    /// Workgroups that keep the device busy.
-    pub busy: usize,
+    pub hardware: Hardware,
+    pub precision: Precision,
     /// The kernel whose code is written.
     pub kernel: usize,
 }

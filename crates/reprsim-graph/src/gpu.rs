@@ -9,7 +9,8 @@ use std::time::Duration;
 use burn::tensor::Device;
 
 use crate::error::GraphError;
-use crate::program::{BUSY, Dispatch};
+use crate::hardware::{Hardware, Units};
+use crate::program::Dispatch;
 
 /// A GPU that is open.
 #[derive(Clone, Debug)]
@@ -20,8 +21,8 @@ pub struct Gpu {
     pub(crate) bindings: wgpu::BindGroupLayout,
     /// Its name.
     pub name: String,
-    /// Workgroups that keep it busy.
-    pub busy: usize,
+    /// What programs have to know of it.
+    pub hardware: Hardware,
     /// What was compiled, by its code: models of the same shapes share it.
     compiled: Arc<Mutex<HashMap<String, wgpu::ComputePipeline>>>,
     /// What went wrong since it was opened.
@@ -34,9 +35,6 @@ const LEAST: u64 = 1 << 26;
 
 /// After which it is said what takes so long.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Workgroups that keep a processor busy which plays a GPU: larger tiles take long to compile.
-const SOFTWARE: usize = 64;
 
 impl Gpu {
     /// The GPU of this process: the first real one, else a software one.
@@ -103,7 +101,14 @@ impl Gpu {
     }
 
     fn pipeline(&self, dispatch: &Dispatch, stride: usize) -> wgpu::ComputePipeline {
-        let code = format!("const arena_stride: u32 = {stride}u;\n{}", dispatch.code);
+        let enabled = match dispatch.units {
+            true => "enable f16;\nenable wgpu_cooperative_matrix;\n",
+            false => "",
+        };
+        let code = format!(
+            "{enabled}const arena_stride: u32 = {stride}u;\n{}",
+            dispatch.code
+        );
         let known = self.compiled.lock().ok();
         if let Some(pipeline) = known.and_then(|known| known.get(&code).cloned()) {
             return pipeline;
@@ -176,9 +181,18 @@ async fn open() -> Result<Gpu, String> {
     if limits.max_storage_buffer_binding_size < LEAST {
         return Err(format!("{} allows only small arrays", info.name));
     }
+    let units = units(adapter);
     let (device, queue) = adapter
         .request_device(&wgpu::DeviceDescriptor {
             required_limits: limits,
+            required_features: match units {
+                Some(_) => UNITS,
+                None => wgpu::Features::empty(),
+            },
+            experimental_features: match units {
+                Some(_) => experimental(),
+                None => wgpu::ExperimentalFeatures::disabled(),
+            },
             ..Default::default()
         })
         .await
@@ -224,12 +238,51 @@ async fn open() -> Result<Gpu, String> {
         queue,
         layout,
         bindings,
-        busy: match info.device_type {
-            wgpu::DeviceType::Cpu => SOFTWARE,
-            _ => BUSY,
+        hardware: Hardware {
+            units,
+            ..match info.device_type {
+                wgpu::DeviceType::Cpu => Hardware::SOFTWARE,
+                _ => Hardware::CARD,
+            }
         },
         name: info.name,
         compiled: Arc::default(),
         trouble,
     })
+}
+
+/// What matrix units need.
+const UNITS: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
+
+/// Matrix units whose factors are f16 and whose sums are f32, where all threads of a subgroup
+/// are sure to be there.
+fn units(adapter: &wgpu::Adapter) -> Option<Units> {
+    let info = adapter.get_info();
+    let fixed = info.subgroup_min_size == info.subgroup_max_size;
+    if !fixed || info.subgroup_min_size == 0 || !adapter.features().contains(UNITS) {
+        return None;
+    }
+    let kinds = adapter.cooperative_matrix_properties();
+    let suits = |side: u32| {
+        kinds.iter().any(|kind| {
+            [kind.m_size, kind.n_size, kind.k_size] == [side; 3]
+                && kind.ab_type == wgpu::CooperativeScalarType::F16
+                && kind.cr_type == wgpu::CooperativeScalarType::F32
+        })
+    };
+    let side = [16, 8].into_iter().find(|&side| suits(side))?;
+    Some(Units {
+        side: side as usize,
+        subgroup: info.subgroup_min_size as usize,
+    })
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the tests of products compare what they give with what f64 gives"
+)]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: see the reason above.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }

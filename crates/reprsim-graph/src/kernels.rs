@@ -3,6 +3,7 @@
 use crate::emit::{Block, Source, number};
 use crate::fuse::{Kernel, Kind};
 use crate::graph::{Id, Op, Reduction, View, size};
+use crate::hardware::{Precision, Units};
 use crate::index::Index;
 
 /// Threads of a workgroup.
@@ -22,6 +23,8 @@ pub(crate) struct Code {
     pub groups: usize,
     /// Values of memory that a workgroup shares.
     pub shared: usize,
+    /// Values of 16 bits in it, which matrix units multiply.
+    pub halves: usize,
     /// Multiplications and additions.
     pub work: u64,
 }
@@ -67,6 +70,7 @@ fn map(source: Source<'_>, kernel: &Kernel) -> Code {
         helper: String::new(),
         groups: count.div_ceil(THREADS),
         shared: 0,
+        halves: 0,
         work: (count * kernel.kept.len()) as u64,
     }
 }
@@ -206,6 +210,7 @@ fn rows(source: Source<'_>, kernel: &Kernel, axes: &[usize]) -> Code {
         helper: String::new(),
         groups: count.div_ceil(per_group),
         shared,
+        halves: 0,
         work: (count * length * all.len()) as u64,
     }
 }
@@ -298,10 +303,21 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
     let batch_shape = sizes(&found.batch);
     let batch = size(&batch_shape);
 
-    // Sums of blocks take registers, too.
-    let largest = if *in_blocks { 64 } else { 128 };
-    let tile = Tile::new(m, n, batch, source.busy, largest);
+    let half = source.precision == Precision::F16 && !*in_blocks;
+    let units = (source.hardware.units)
+        .filter(|units| half && [m, n, depth].iter().all(|&size| size >= units.side));
+    // Sums of blocks take registers, too, and results of matrix units shared memory.
+    let largest = match *in_blocks || units.is_some() {
+        true => 64,
+        false => 128,
+    };
+    let tile = Tile::new(m, n, batch, source.hardware.busy, largest);
     let Tile { tall, wide } = tile;
+    // Products of a step.
+    let step = match units {
+        Some(_) => 2 * DEPTH,
+        None => DEPTH,
+    };
     let (tiles_m, tiles_n) = (m.div_ceil(tall), n.div_ceil(wide));
     let [per_m, per_n] = [tall / SIDE, wide / SIDE];
 
@@ -316,18 +332,24 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
         (block, index)
     };
     let (mut outer, batch_index) = begin("o");
-    outer.line(format!("let tx = t % {SIDE}u;\nlet ty = t / {SIDE}u;"));
-    for_each(per_m, per_n, |i, j| {
-        outer.line(format!("var c{i}_{j} = 0.0;"));
-        if *in_blocks {
-            outer.line(format!("var b{i}_{j} = 0.0;"));
+    let held = units.map(|units| Held::new(units, tile));
+    match &held {
+        Some(held) => held.begin(&mut outer),
+        None => {
+            outer.line(format!("let tx = t % {SIDE}u;\nlet ty = t / {SIDE}u;"));
+            for_each(per_m, per_n, |i, j| {
+                outer.line(format!("var c{i}_{j} = 0.0;"));
+                if *in_blocks {
+                    outer.line(format!("var b{i}_{j} = 0.0;"));
+                }
+            });
         }
-    });
+    }
     // Both tiles one after another, each row a little longer against conflicts of banks.
     let rows = [tall + 4, wide + 4];
-    let starts = [0, rows[0] * DEPTH];
+    let starts = [0, rows[0] * step];
     outer.line(format!(
-        "for (var k0 = 0u; k0 < {depth}u; k0 += {DEPTH}u) {{"
+        "for (var k0 = 0u; k0 < {depth}u; k0 += {step}u) {{"
     ));
     for factor in [0, 1] {
         let (names, width) = ([a, b][factor], [tall, wide][factor]);
@@ -337,12 +359,12 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
         let along_depth = last_label(source, of[factor], names)
             .is_some_and(|label| found.summed.contains(&label));
         let (k, place) = match along_depth {
-            true => (format!("(e % {DEPTH}u)"), format!("(e / {DEPTH}u)")),
+            true => (format!("(e % {step}u)"), format!("(e / {step}u)")),
             false => (format!("(e / {width}u)"), format!("(e % {width}u)")),
         };
         outer.line(format!(
             "for (var e = t; e < {}u; e += {THREADS}u) {{",
-            width * DEPTH
+            width * step
         ));
         outer.line(format!("let kk = {k};\nlet ww = {place};"));
         outer.line(format!(
@@ -361,69 +383,54 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
             })
             .collect();
         let value = body.value(of[factor], &index);
-        body.line(format!("value = {value};"));
+        body.line(match half && units.is_none() {
+            true => format!("value = quantizeToF16({value});"),
+            false => format!("value = {value};"),
+        });
         outer.line(format!("if (k < {depth}u && w < {limit}u) {{"));
         outer.lines.append(&mut body.lines);
         outer.line("}");
+        let (array, value) = match units {
+            Some(_) => ("halves", "f16(value)"),
+            None => ("tile", "value"),
+        };
         outer.line(format!(
-            "tile[{}u + kk * {}u + ww] = value;\n}}",
+            "{array}[{}u + kk * {}u + ww] = {value};\n}}",
             starts[factor], rows[factor]
         ));
     }
     outer.line("workgroupBarrier();");
-    // A step's products are added up by themselves, those of some steps by themselves, too.
-    let sum = if *in_blocks { "s" } else { "c" };
-    if *in_blocks {
-        for_each(per_m, per_n, |i, j| outer.line(format!("var s{i}_{j} = 0.0;")));
-    }
-    outer.line(format!("for (var kk = 0u; kk < {DEPTH}u; kk++) {{"));
-    for i in 0..per_m {
-        let place = Tile::place("ty", i, per_m);
-        outer.line(format!("let a{i} = tile[kk * {}u + {place}];", rows[0]));
-    }
-    for j in 0..per_n {
-        let place = Tile::place("tx", j, per_n);
-        let (first, row) = (starts[1], rows[1]);
-        outer.line(format!(
-            "let b{j} = tile[{first}u + kk * {row}u + {place}];"
-        ));
-    }
-    for_each(per_m, per_n, |i, j| {
-        outer.line(format!(
-            "{sum}{i}_{j} = fma(a{i}, b{j}, {sum}{i}_{j});"
-        ));
-    });
-    outer.line("}");
-    if *in_blocks {
-        let block = DEPTH * depth.div_ceil(DEPTH).isqrt();
-        for_each(per_m, per_n, |i, j| outer.line(format!("b{i}_{j} += s{i}_{j};")));
-        outer.line(format!(
-            "if (k0 % {block}u == {}u || k0 + {DEPTH}u >= {depth}u) {{",
-            block - DEPTH
-        ));
-        for_each(per_m, per_n, |i, j| {
-            outer.line(format!("c{i}_{j} += b{i}_{j};\nb{i}_{j} = 0.0;"));
-        });
-        outer.line("}");
+    match &held {
+        Some(held) => held.multiply(&mut outer, step, rows, starts[1]),
+        None => multiply(&mut outer, [per_m, per_n], rows, starts[1], *in_blocks, depth),
     }
     outer.line("workgroupBarrier();\n}");
 
     // The results go through shared memory, some of each thread at a time, so that the code
     // after them is written once and neighbouring threads store neighbouring values.
     let together = (STAGED / (SIDE * wide)).clamp(1, per_m);
-    for first in (0..per_m).step_by(together) {
-        for i in first..first + together {
-            for j in 0..per_n {
-                outer.line(format!(
-                    "tile[(ty * {together}u + {}u) * {wide}u + {}] = c{i}_{j};",
-                    i - first,
-                    Tile::place("tx", j, per_n)
-                ));
+    let call = |first: usize| {
+        format!(
+            "workgroupBarrier();\n{name}_store(group, t, base, fed, {first}u);\nworkgroupBarrier();"
+        )
+    };
+    match &held {
+        Some(held) => {
+            held.end(&mut outer);
+            outer.line(call(0));
+        }
+        None => {
+            for first in (0..per_m).step_by(together) {
+                for_each(together, per_n, |i, j| {
+                    outer.line(format!(
+                        "tile[(ty * {together}u + {i}u) * {wide}u + {}] = c{}_{j};",
+                        Tile::place("tx", j, per_n),
+                        first + i
+                    ));
+                });
+                outer.line(call(first));
             }
         }
-        outer.line(format!(
-            "workgroupBarrier();\n{name}_store(group, t, base, fed, {first}u);\nworkgroupBarrier();"
-        ));
     }
 
     let (mut store, batch_index) = begin("q");
@@ -436,10 +443,15 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
         wide * together
     ));
     let vector = per_m.min(VECTOR);
+    let row = match held {
+        Some(_) => format!("e / {wide}u"),
+        None => format!(
+            "(i / {vector}u) * {}u + ty * {vector}u + i % {vector}u",
+            SIDE * vector
+        ),
+    };
     store.line(format!(
-        "let m = first_m + (i / {vector}u) * {}u + ty * {vector}u + i % {vector}u;\n\
-         let n = first_n + e % {wide}u;",
-        SIDE * vector
+        "let m = first_m + {row};\nlet n = first_n + e % {wide}u;"
     ));
     store.line(format!("if (m < {m}u && n < {n}u) {{\nlet sum = tile[e];"));
     let mut body = store.inner("z");
@@ -471,8 +483,139 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
         ),
         text: outer.lines.join("\n"),
         groups: tiles_m * tiles_n * batch,
-        shared: (starts[1] + rows[1] * DEPTH).max(SIDE * together * wide),
+        shared: match held {
+            Some(_) => tall * wide,
+            None => (starts[1] + rows[1] * step).max(SIDE * together * wide),
+        },
+        halves: held.map_or(0, |_| starts[1] + rows[1] * step),
         work: 2 * (batch * m * n * depth) as u64,
+    }
+}
+
+/// Multiplies the tiles of both factors, whose rows are so long and the second of which begins
+/// there, value by value.
+fn multiply(
+    outer: &mut Block<'_>,
+    [per_m, per_n]: [usize; 2],
+    rows: [usize; 2],
+    first: usize,
+    in_blocks: bool,
+    depth: usize,
+) {
+    // A step's products are added up by themselves, those of some steps by themselves, too.
+    let sum = if in_blocks { "s" } else { "c" };
+    if in_blocks {
+        for_each(per_m, per_n, |i, j| outer.line(format!("var s{i}_{j} = 0.0;")));
+    }
+    outer.line(format!("for (var kk = 0u; kk < {DEPTH}u; kk++) {{"));
+    for i in 0..per_m {
+        let place = Tile::place("ty", i, per_m);
+        outer.line(format!("let a{i} = tile[kk * {}u + {place}];", rows[0]));
+    }
+    for j in 0..per_n {
+        let place = Tile::place("tx", j, per_n);
+        let row = rows[1];
+        outer.line(format!(
+            "let b{j} = tile[{first}u + kk * {row}u + {place}];"
+        ));
+    }
+    for_each(per_m, per_n, |i, j| {
+        outer.line(format!(
+            "{sum}{i}_{j} = fma(a{i}, b{j}, {sum}{i}_{j});"
+        ));
+    });
+    outer.line("}");
+    if in_blocks {
+        let block = DEPTH * depth.div_ceil(DEPTH).isqrt();
+        for_each(per_m, per_n, |i, j| outer.line(format!("b{i}_{j} += s{i}_{j};")));
+        outer.line(format!(
+            "if (k0 % {block}u == {}u || k0 + {DEPTH}u >= {depth}u) {{",
+            block - DEPTH
+        ));
+        for_each(per_m, per_n, |i, j| {
+            outer.line(format!("c{i}_{j} += b{i}_{j};\nb{i}_{j} = 0.0;"));
+        });
+        outer.line("}");
+    }
+}
+
+/// What the subgroups of a workgroup hold of a tile of results: squares, dealt to them in turn.
+struct Held {
+    units: Units,
+    tile: Tile,
+    /// Subgroups of a workgroup.
+    subgroups: usize,
+}
+
+impl Held {
+    fn new(units: Units, tile: Tile) -> Self {
+        Self {
+            units,
+            tile,
+            subgroups: (THREADS / units.subgroup).max(1),
+        }
+    }
+
+    /// Squares along a row of the tile, and in all.
+    fn squares(&self) -> [usize; 2] {
+        let across = self.tile.wide / self.units.side;
+        [across, self.tile.tall / self.units.side * across]
+    }
+
+    /// For each square of a subgroup, its number and the lines that concern it.
+    fn each(&self, outer: &mut Block<'_>, mut lines: impl FnMut(&mut Block<'_>, usize)) {
+        let [across, squares] = self.squares();
+        let side = self.units.side;
+        for number in 0..squares.div_ceil(self.subgroups) {
+            // Where there are fewer squares than subgroups some are computed more than once, to
+            // the same values: all threads have to be there.
+            let square = format!("(subgroup + {}u) % {squares}u", number * self.subgroups);
+            outer.line(format!(
+                "{{\nlet down = {square} / {across}u * {side}u;\n\
+                 let along = {square} % {across}u * {side}u;"
+            ));
+            lines(outer, number);
+            outer.line("}");
+        }
+    }
+
+    fn begin(&self, outer: &mut Block<'_>) {
+        let [_, squares] = self.squares();
+        let side = self.units.side;
+        outer.line(format!("let subgroup = t / {}u;", self.units.subgroup));
+        for number in 0..squares.div_ceil(self.subgroups) {
+            outer.line(format!(
+                "var m{number} = coop_mat{side}x{side}<f32, C>();"
+            ));
+        }
+    }
+
+    fn multiply(&self, outer: &mut Block<'_>, step: usize, rows: [usize; 2], second: usize) {
+        let side = self.units.side;
+        let kind = |role| format!("coop_mat{side}x{side}<f16, {role}>");
+        let (a, b) = (kind("A"), kind("B"));
+        let [tall, wide] = rows;
+        self.each(outer, |outer, number| {
+            for k in (0..step).step_by(side) {
+                // The first factor lies with its columns, the second with its rows in a piece.
+                outer.line(format!(
+                    "m{number} = coopMultiplyAdd(\
+                     coopLoad<{a}>(&halves[{}u + down], {tall}u), \
+                     coopLoadT<{b}>(&halves[{}u + along], {wide}u), m{number});",
+                    k * tall,
+                    second + k * wide
+                ));
+            }
+        });
+    }
+
+    fn end(&self, outer: &mut Block<'_>) {
+        let wide = self.tile.wide;
+        self.each(outer, |outer, number| {
+            outer.line(format!(
+                "coopStoreT(m{number}, &tile[down * {wide}u + along], {wide}u);"
+            ));
+        });
     }
 }
 

@@ -18,6 +18,7 @@ mod fuse;
 mod gpu;
 mod gradient;
 mod graph;
+mod hardware;
 mod import;
 mod index;
 mod interpret;
@@ -39,6 +40,7 @@ pub use graph::{Binary, Graph, Id, Leaf, Op, Reduction, Unary, View};
 pub use interpret::{Inputs, interpret, mixed};
 pub use layout::{Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
-pub use program::{BUSY, Computation, Dispatch, Program, Step, StepRule};
+pub use hardware::{Hardware, Precision, Units};
+pub use program::{Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
 pub use session::{Region, Session, Staged};

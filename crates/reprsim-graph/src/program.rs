@@ -3,6 +3,7 @@
 use crate::emit::{PRELUDE, Source, number};
 use crate::fuse::{Fused, fuse};
 use crate::graph::{Graph, Id, Op, View, size};
+use crate::hardware::{Hardware, Precision};
 use crate::kernels::{THREADS, code};
 use crate::layout::{Layout, Shapes, Target, reads};
 
@@ -17,6 +18,8 @@ pub struct Computation {
     pub feeds: Vec<usize>,
     /// Bytes of a sample of the resident data; 0 without such data.
     pub sample_bytes: usize,
+    /// What factors of products are rounded to.
+    pub precision: Precision,
 }
 
 /// One launch on the device.
@@ -24,6 +27,8 @@ pub struct Computation {
 pub struct Dispatch {
     /// Its code in WGSL, with the entry point `main`.
     pub code: String,
+    /// Whether it needs matrix units.
+    pub units: bool,
     /// Workgroups along x and y.
     pub groups: [u32; 2],
     /// Kernels in it: what each goes over.
@@ -38,6 +43,10 @@ pub struct Dispatch {
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) dispatches: Vec<Dispatch>,
+    #[cfg_attr(
+        not(feature = "wgpu"),
+        allow(dead_code, reason = "no GPU to replay steps")
+    )]
     pub(crate) layout: Layout,
     /// Where outputs to be read begin, and their sizes.
     #[cfg_attr(
@@ -47,26 +56,24 @@ pub struct Program {
     pub(crate) read: Vec<(usize, usize)>,
 }
 
-/// Workgroups that keep a graphics card busy: about as many as a large one has processors.
-pub const BUSY: usize = 128;
-
 /// Workgroups along x; more go along y.
 const ROW: usize = 32768;
 
 impl Program {
     /// Compiles a computation for models whose arrays have these sizes, with the step of an
-    /// optimiser after it, if any, for a device that so many workgroups keep busy.
+    /// optimiser after it, if any, for such a device.
     pub fn new(
         computation: &Computation,
         shapes: &Shapes,
         step: Option<&Step>,
-        busy: usize,
+        hardware: Hardware,
     ) -> Self {
         let Computation {
             graph,
             outputs,
             feeds,
             sample_bytes,
+            precision,
         } = computation;
         // Another shape of the same values is stored as they are.
         let outputs: Vec<(Id, Target)> = (outputs.iter())
@@ -77,7 +84,17 @@ impl Program {
         let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *sample_bytes);
         let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
         let mut dispatches: Vec<Dispatch> = (0..levels)
-            .map(|level| dispatch(graph, &fused, &layout, busy, level))
+            .map(|level| {
+                let source = Source {
+                    graph,
+                    fused: &fused,
+                    layout: &layout,
+                    hardware,
+                    precision: *precision,
+                    kernel: 0,
+                };
+                dispatch(source, level)
+            })
             .collect();
         if let Some(step) = step {
             dispatches.extend(step.dispatches(&layout));
@@ -141,21 +158,21 @@ pub(crate) fn grid(groups: usize) -> [u32; 2] {
     [x as u32, groups.div_ceil(x).max(1) as u32]
 }
 
-fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, busy: usize, level: usize) -> Dispatch {
+fn dispatch(source: Source<'_>, level: usize) -> Dispatch {
+    let Source {
+        graph,
+        fused,
+        layout,
+        ..
+    } = source;
     let numbers: Vec<usize> = (0..fused.kernels.len())
         .filter(|&k| fused.kernels[k].level == level)
         .collect();
     let (mut functions, mut calls) = (String::new(), String::new());
-    let (mut groups, mut shared, mut work, mut bytes) = (0, 0, 0, 0);
+    let (mut groups, mut shared, mut halves, mut work, mut bytes) = (0, 0, 0, 0, 0);
     let mut names = vec![];
     for &kernel in &numbers {
-        let source = Source {
-            graph,
-            fused,
-            layout,
-            busy,
-            kernel,
-        };
+        let source = Source { kernel, ..source };
         let name = format!("kernel{kernel}");
         let written = code(source, &name);
         functions.push_str(&written.text);
@@ -166,16 +183,22 @@ fn dispatch(graph: &Graph, fused: &Fused, layout: &Layout, busy: usize, level: u
         names.push(fused.kernels[kernel].name(graph));
         groups = until;
         shared = shared.max(written.shared);
+        halves = halves.max(written.halves);
         work += written.work;
         bytes += 4 * touched(graph, fused, layout, kernel);
     }
     let code = format!(
-        "{}{functions}{}{calls}\n}}\n",
+        "{}{}{functions}{}{calls}\n}}\n",
         header(shared),
+        match halves {
+            0 => String::new(),
+            _ => format!("var<workgroup> halves: array<f16, {halves}>;\n"),
+        },
         entry(layout)
     );
     Dispatch {
         code,
+        units: halves > 0,
         groups: grid(groups),
         kernels: names,
         bytes,
@@ -297,6 +320,7 @@ impl Step {
             );
             found.push(Dispatch {
                 code,
+                units: false,
                 groups: grid(PARTS),
                 kernels: vec!["squares of gradients".into()],
                 bytes: 4 * count as u64,
@@ -386,6 +410,7 @@ impl Step {
         let arrays = 3 + 2 * self.rule.moments();
         found.push(Dispatch {
             code,
+            units: false,
             groups: grid(count.div_ceil(THREADS)),
             kernels: vec!["optimiser".into()],
             bytes: 4 * (arrays * count) as u64,

@@ -28,6 +28,7 @@ fn copying() -> Dispatch {
     );
     Dispatch {
         code,
+        units: false,
         groups: grid(half / 4 / 256),
         kernels: vec!["copy".into()],
         bytes: 4 * COPIED as u64,
@@ -54,6 +55,7 @@ fn multiplying() -> Dispatch {
     );
     Dispatch {
         code,
+        units: false,
         groups: grid(MULTIPLYING / 256),
         kernels: vec!["multiply".into()],
         bytes: 0,

@@ -31,6 +31,7 @@ mod permutations;
 mod products;
 mod set;
 mod source;
+mod square;
 mod subspace;
 mod view;
 

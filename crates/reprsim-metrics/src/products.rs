@@ -18,6 +18,7 @@ use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
 use crate::source::HostValues;
+use crate::square::{Found, Square};
 use crate::view::{View, rows_within};
 use crate::{MetricError, Undefined, Value};
 
@@ -205,16 +206,6 @@ fn replayed(
     Ok(None)
 }
 
-/// Products of all pairs of layers.
-pub(crate) struct Found {
-    /// As they are.
-    pub observed: Square,
-    /// Under each permutation.
-    pub permuted: Vec<Square>,
-    /// Sums along the rows of the tiles, of each layer; empty where they were known.
-    pub rows: Vec<Vec<f64>>,
-}
-
 /// Fills in the row sums of layers that lack them, from those of their tiles.
 fn add_rows(layers: &mut [KernelLayer<'_>], sums: Vec<Vec<f64>>) {
     for (layer, sums) in layers.iter_mut().zip(sums) {
@@ -285,30 +276,6 @@ impl Terms {
             totals: (self.total, other.total),
             traces: (self.trace, other.trace),
         }
-    }
-}
-
-/// A symmetric or rectangular table of products by layer numbers.
-#[derive(Clone, Default)]
-pub(crate) struct Square {
-    size: usize,
-    values: Vec<f64>,
-}
-
-impl Square {
-    pub fn new(size: usize) -> Self {
-        Self {
-            size,
-            values: vec![0.0; size * size],
-        }
-    }
-
-    pub fn get(&self, i: usize, j: usize) -> f64 {
-        self.values[i * self.size + j]
-    }
-
-    pub fn add(&mut self, i: usize, j: usize, value: f64) {
-        self.values[i * self.size + j] += value;
     }
 }
 

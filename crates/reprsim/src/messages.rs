@@ -5,8 +5,6 @@ use std::sync::Mutex;
 use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::progress::say;
-
 /// Bars that must not be drawn over.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
@@ -45,4 +43,13 @@ pub(crate) fn beside(bars: &MultiProgress) {
     if let Ok(mut place) = BARS.lock() {
         *place = Some(bars.clone());
     }
+}
+
+/// Writes a line.
+#[expect(
+    clippy::print_stderr,
+    reason = "progress goes to the standard error stream"
+)]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }

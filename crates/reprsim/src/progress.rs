@@ -11,7 +11,7 @@ use reprsim_data::Skipped;
 use reprsim_run::RunError;
 use reprsim_run::run::{Observer, TrainingConfig};
 
-use crate::messages;
+use crate::messages::{self, say};
 
 /// Files that were left out, shown one by one.
 const SKIPPED_SHOWN: usize = 10;
@@ -78,14 +78,6 @@ fn spell(duration: Duration) -> String {
         60..3600 => format!("{} min {:02} s", s / 60, s % 60),
         _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
     }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "progress goes to the standard error stream"
-)]
-pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
 }
 
 impl Observer for Progress {

@@ -39,13 +39,13 @@ impl Gram {
             graph,
             outputs: vec![(product, Target::Read)],
             feeds: tile.to_vec(),
-            sample_bytes: 0,
+            ..Computation::default()
         };
         let shapes = Shapes {
             states: vec![n * d],
             ..Shapes::default()
         };
-        let program = Program::new(&computation, &shapes, None, gpu.busy);
+        let program = Program::new(&computation, &shapes, None, gpu.hardware);
         let session = match Session::new(&gpu, &shapes, 1, vec![program], &[]) {
             Ok(session) => session,
             Err(GraphError::Memory { .. }) => return Ok(None),

@@ -19,7 +19,7 @@ use crate::MetricError;
 use crate::kernel::{Entry, KernelLayer};
 use crate::options::Space;
 use crate::permutations::Permutations;
-use crate::products::{Found, Square};
+use crate::square::{Found, Square};
 
 /// Rows and columns of a tile.
 const TILE: usize = 256;
@@ -237,9 +237,9 @@ impl Way {
                 graph,
                 outputs: vec![(sums, Target::Read)],
                 feeds: vec![jobs * n],
-                sample_bytes: 0,
+                ..Computation::default()
             };
-            Program::new(&computation, &shapes, None, gpu.busy)
+            Program::new(&computation, &shapes, None, gpu.hardware)
         };
         room.iter().all(|&room| room > 0).then(|| Self {
             programs: (PROGRAMS.into_iter().zip(all_jobs)).map(program).collect(),
@@ -312,9 +312,9 @@ impl Way {
                 graph,
                 outputs,
                 feeds: vec![jobs * tile; 4],
-                sample_bytes: 0,
+                ..Computation::default()
             };
-            Program::new(&computation, &shapes, None, gpu.busy)
+            Program::new(&computation, &shapes, None, gpu.hardware)
         };
         (room > 0).then(|| Self {
             programs: (PROGRAMS.into_iter().zip(all_jobs)).map(program).collect(),

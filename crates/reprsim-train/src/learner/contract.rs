@@ -1,7 +1,7 @@
 //! A model in training, whoever computes its steps.
 
 use burn::tensor::Device;
-use reprsim_graph::{BUSY, Dispatch, Profile};
+use reprsim_graph::{Dispatch, Hardware, Profile};
 use reprsim_models::Network;
 
 use super::eager::Eager;
@@ -103,7 +103,7 @@ impl<'a> Learner<'a> {
 pub fn recorded_step(job: &Job<'_>) -> Result<Option<Vec<Dispatch>>, TrainError> {
     let (streams, device) = (Streams::of(job.stream), Device::flex());
     let batches = Batches::new(job, &streams, &device);
-    Ok(Plan::new(job, &batches, BUSY)?.and_then(|plan| {
+    Ok(Plan::new(job, &batches, Hardware::CARD)?.and_then(|plan| {
         let size: usize = batches.sizes(0).iter().sum();
         let (program, _) = plan.steps.get(&size)?;
         Some(plan.programs[*program].dispatches().to_vec())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprsim_graph::{GraphError, Program, Shapes, Step, StepRule};
+use reprsim_graph::{GraphError, Hardware, Program, Shapes, Step, StepRule};
 
 use super::recording::{Feeds, Kind, Purpose, Recording, recorded};
 use crate::batches::Batches;
@@ -37,24 +37,24 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// Programs for a device that `busy` workgroups keep busy; `None` where a step is not
+    /// Programs for such a device; `None` where a step is not
     /// recorded: with accumulated gradients, or an architecture with operations that graphs do not know.
     pub fn new(
         job: &Job<'a>,
         batches: &Batches<'_>,
-        busy: usize,
+        hardware: Hardware,
     ) -> Result<Option<Self>, TrainError> {
         if job.config.accumulate > 1 {
             return Ok(None);
         }
-        match Self::of(job, batches, busy) {
+        match Self::of(job, batches, hardware) {
             Ok(found) => Ok(found),
             Err(TrainError::Graph(GraphError::Operation(_))) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn of(job: &Job<'a>, batches: &Batches<'_>, busy: usize) -> Result<Option<Self>, TrainError> {
+    fn of(job: &Job<'a>, batches: &Batches<'_>, hardware: Hardware) -> Result<Option<Self>, TrainError> {
         let held_out = job.set.held_out.filter(|_| job.config.evaluate.is_some());
         let mut constants = vec![];
         let mut recordings: Vec<(bool, usize, Recording)> = vec![];
@@ -118,7 +118,7 @@ impl<'a> Plan<'a> {
                 &made.computation,
                 &arrays,
                 step.as_ref(),
-                busy,
+                hardware,
             ));
         }
         Ok(Some(Self {

@@ -62,7 +62,7 @@ impl<'a> Recorded<'a> {
         let Ok(gpu) = Gpu::get() else {
             return Ok(None);
         };
-        let Some(plan) = Plan::new(job, &batches, gpu.busy)? else {
+        let Some(plan) = Plan::new(job, &batches, gpu.hardware)? else {
             return Ok(None);
         };
         let supply = job.set.supply;

@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use reprsim_base::Stream;
-use reprsim_graph::{Binary, Computation, Graph, Leaf, Name, Tape, Target, gradients, record};
+use reprsim_graph::{Binary, Computation, Graph, Leaf, Name, Precision, Tape, Target, gradients, record};
 use reprsim_kernels::Dropout;
 use reprsim_models::{InputShape, Network, Pass};
 
@@ -147,6 +147,7 @@ pub(super) fn recorded(
             outputs,
             feeds: feeds.sizes.clone(),
             sample_bytes: supply.taped_bytes(),
+            precision: Precision::F32,
         },
         feeds,
         shapes: made.shapes,

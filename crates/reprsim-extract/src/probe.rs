@@ -1,0 +1,42 @@
+//! A model's layers on a probe.
+
+use burn::tensor::Tensor;
+use reprsim_models::Pooling;
+
+use crate::error::ExtractError;
+
+/// One layer of one model on a probe.
+#[derive(Clone, Debug)]
+pub struct LayerActivation {
+    /// The layer's name.
+    pub name: String,
+    /// `[n, d]`, on the device, or in the host's memory where a recorded pass brought it there.
+    pub values: Tensor<2>,
+}
+
+/// All layers of one model on a probe.
+#[derive(Clone, Debug)]
+pub struct ProbeActivations {
+    /// SHA-256 over the ids of the samples, in row order.
+    pub ids_sha256: String,
+    /// How spatial layers were pooled.
+    pub pooling: Pooling,
+    /// The layers, input side first.
+    pub layers: Vec<LayerActivation>,
+}
+
+impl ProbeActivations {
+    /// Checks that row i is the same sample here and there.
+    ///
+    /// # Errors
+    /// [`ExtractError::DifferentSamples`] if the sample-id hashes differ.
+    pub fn check_same_samples(&self, other: &Self) -> Result<(), ExtractError> {
+        if self.ids_sha256 == other.ids_sha256 {
+            return Ok(());
+        }
+        Err(ExtractError::DifferentSamples {
+            a: self.ids_sha256.clone(),
+            b: other.ids_sha256.clone(),
+        })
+    }
+}
