@@ -18,8 +18,8 @@ use burn::tensor::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
-    Binary, Computation, Gpu, Graph, GraphError, Hardware, Inputs, Leaf, Precision, Program, Reduction, Region,
-    Session, Shapes, Target, Unary, gradients, interpret, record,
+    Binary, Computation, Gpu, Graph, GraphError, Hardware, Inputs, Leaf, Precision, Program,
+    Reduction, Region, Session, Shapes, Target, Unary, gradients, interpret, record,
 };
 
 #[path = "common/devices.rs"]
@@ -447,7 +447,10 @@ fn long_sums_keep_their_digits() {
         return;
     }
     let n = 40_007;
-    let values = vec![vec![0.1f32; n], (0..n).map(|i| 1.0 + 1e-3 * (i % 7) as f32).collect()];
+    let values = vec![
+        vec![0.1f32; n],
+        (0..n).map(|i| 1.0 + 1e-3 * (i % 7) as f32).collect(),
+    ];
     let mut graph = Graph::default();
     let [a, b] = [0, 1].map(|i| graph.leaf(Leaf::State(i), &[1, n]));
     let plain = graph.contract([a, b], [b"ik", b"jk", b"ij"]);
@@ -477,7 +480,12 @@ fn factors_of_sixteen_bits() {
     }
     let gpu = Gpu::get().unwrap();
     devices::say(&format!("{}: {:?}", gpu.name, gpu.hardware.units));
-    for [batch, m, n, depth] in [[1, 5, 3, 7], [2, 16, 16, 16], [3, 37, 70, 41], [1, 130, 65, 200]] {
+    for [batch, m, n, depth] in [
+        [1, 5, 3, 7],
+        [2, 16, 16, 16],
+        [3, 37, 70, 41],
+        [1, 130, 65, 200],
+    ] {
         let random = random(&[batch * m * depth, batch * depth * n]);
         // Not near 0, where 16 bits have fewer digits.
         let values: Vec<Vec<f32>> = (random.into_iter())

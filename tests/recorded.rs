@@ -251,7 +251,10 @@ fn extracts(case: &Case, poolings: &[Pooling]) {
     let Some(gpu) = gpu() else { return };
     let made = |device: &Device, pooling, batches: &[usize]| {
         case.with(device, |job| {
-            let supply = job.set.held_out.map_or(job.set.supply, |held_out| held_out.supply);
+            let supply = job
+                .set
+                .held_out
+                .map_or(job.set.supply, |held_out| held_out.supply);
             let shape = ModelShape {
                 input: supply.shape(),
                 classes: 8,
@@ -282,7 +285,12 @@ fn extracts(case: &Case, poolings: &[Pooling]) {
     for &pooling in poolings {
         let ours = made(&gpu, pooling, &[16, 64]);
         let theirs = made(&cpu(), pooling, &[16]);
-        for ours in ours.iter().flatten().flatten().zip(theirs[0].iter().flatten().cycle()) {
+        for ours in ours
+            .iter()
+            .flatten()
+            .flatten()
+            .zip(theirs[0].iter().flatten().cycle())
+        {
             let ((name, shape, ours), (other, expected, theirs)) = ours;
             assert_eq!((name, shape), (other, expected));
             let largest = theirs.iter().fold(1e-3f32, |m, v| m.max(v.abs()));

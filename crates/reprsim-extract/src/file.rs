@@ -11,8 +11,8 @@ use reprsim_models::Pooling;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use crate::probe::ProbeActivations;
 use crate::error::ExtractError;
+use crate::probe::ProbeActivations;
 
 const SCHEMA: &str = "1";
 

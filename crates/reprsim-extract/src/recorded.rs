@@ -4,8 +4,8 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_graph::{
-    Computation, Gpu, GraphError, Leaf, Name, Precision, Profile, Program, Region, Session, Shapes, Staged,
-    Tape, Target, record,
+    Computation, Gpu, GraphError, Leaf, Name, Precision, Profile, Program, Region, Session, Shapes,
+    Staged, Tape, Target, record,
 };
 use reprsim_models::{Network, Pooling};
 use reprsim_train::Supply;

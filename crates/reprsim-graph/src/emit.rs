@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::fuse::Fused;
-use crate::hardware::{Hardware, Precision};
 use crate::graph::{Binary, Graph, Id, Leaf, Op, Unary, View};
+use crate::hardware::{Hardware, Precision};
 use crate::index::{Index, linear, reshaped, unravel};
 use crate::layout::Layout;
 

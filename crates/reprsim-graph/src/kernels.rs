@@ -264,7 +264,8 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
         of,
         labels,
         in_blocks,
-    } = graph.op(id) else {
+    } = graph.op(id)
+    else {
         unreachable!("a contraction's kernel")
     };
     let [a, b, result] = labels;
@@ -402,7 +403,14 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
     outer.line("workgroupBarrier();");
     match &held {
         Some(held) => held.multiply(&mut outer, step, rows, starts[1]),
-        None => multiply(&mut outer, [per_m, per_n], rows, starts[1], *in_blocks, depth),
+        None => multiply(
+            &mut outer,
+            [per_m, per_n],
+            rows,
+            starts[1],
+            *in_blocks,
+            depth,
+        ),
     }
     outer.line("workgroupBarrier();\n}");
 
@@ -505,7 +513,9 @@ fn multiply(
     // A step's products are added up by themselves, those of some steps by themselves, too.
     let sum = if in_blocks { "s" } else { "c" };
     if in_blocks {
-        for_each(per_m, per_n, |i, j| outer.line(format!("var s{i}_{j} = 0.0;")));
+        for_each(per_m, per_n, |i, j| {
+            outer.line(format!("var s{i}_{j} = 0.0;"))
+        });
     }
     outer.line(format!("for (var kk = 0u; kk < {DEPTH}u; kk++) {{"));
     for i in 0..per_m {
@@ -520,14 +530,14 @@ fn multiply(
         ));
     }
     for_each(per_m, per_n, |i, j| {
-        outer.line(format!(
-            "{sum}{i}_{j} = fma(a{i}, b{j}, {sum}{i}_{j});"
-        ));
+        outer.line(format!("{sum}{i}_{j} = fma(a{i}, b{j}, {sum}{i}_{j});"));
     });
     outer.line("}");
     if in_blocks {
         let block = DEPTH * depth.div_ceil(DEPTH).isqrt();
-        for_each(per_m, per_n, |i, j| outer.line(format!("b{i}_{j} += s{i}_{j};")));
+        for_each(per_m, per_n, |i, j| {
+            outer.line(format!("b{i}_{j} += s{i}_{j};"))
+        });
         outer.line(format!(
             "if (k0 % {block}u == {}u || k0 + {DEPTH}u >= {depth}u) {{",
             block - DEPTH
@@ -584,9 +594,7 @@ impl Held {
         let side = self.units.side;
         outer.line(format!("let subgroup = t / {}u;", self.units.subgroup));
         for number in 0..squares.div_ceil(self.subgroups) {
-            outer.line(format!(
-                "var m{number} = coop_mat{side}x{side}<f32, C>();"
-            ));
+            outer.line(format!("var m{number} = coop_mat{side}x{side}<f32, C>();"));
         }
     }
 

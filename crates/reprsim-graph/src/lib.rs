@@ -37,10 +37,10 @@ pub use error::GraphError;
 pub use gpu::Gpu;
 pub use gradient::gradients;
 pub use graph::{Binary, Graph, Id, Leaf, Op, Reduction, Unary, View};
+pub use hardware::{Hardware, Precision, Units};
 pub use interpret::{Inputs, interpret, mixed};
 pub use layout::{Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
-pub use hardware::{Hardware, Precision, Units};
 pub use program::{Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
 pub use session::{Region, Session, Staged};

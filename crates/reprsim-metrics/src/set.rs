@@ -270,7 +270,9 @@ impl Set {
         self.check(pairs)?;
         let room = self.room();
         let view = |layer| self.centred(layer, &room);
-        let views = (0..self.layers.len()).map(view).collect::<Result<Vec<_>, _>>()?;
+        let views = (0..self.layers.len())
+            .map(view)
+            .collect::<Result<Vec<_>, _>>()?;
         products::profile(&views, pairs, permutations)
     }
 

@@ -10,9 +10,7 @@ use reprsim_extract::{ProbeActivations, extract, profile_extraction};
 use reprsim_graph::Profile;
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
-use reprsim_similarity::{
-    Comparison, Mode, ModelActivations, Question, SimilarityError, measures,
-};
+use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, SimilarityError, measures};
 use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, profile_step, train};
 use serde::Serialize;
 
@@ -535,7 +533,9 @@ impl<'a> Runner<'a> {
             let probe = self.probe(&self.network(seed)?)?;
             let layers = probe.layers.into_iter();
             let layers = layers.map(|layer| Layer::from_tensor(layer.name, layer.values));
-            Ok(layers.collect::<Result<_, _>>().map_err(SimilarityError::from)?)
+            Ok(layers
+                .collect::<Result<_, _>>()
+                .map_err(SimilarityError::from)?)
         };
         let find = |models| -> Result<Option<Profile>, MetricError> {
             let set = Set::new(models, self.device, Options::default())?;

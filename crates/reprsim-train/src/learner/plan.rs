@@ -54,7 +54,11 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn of(job: &Job<'a>, batches: &Batches<'_>, hardware: Hardware) -> Result<Option<Self>, TrainError> {
+    fn of(
+        job: &Job<'a>,
+        batches: &Batches<'_>,
+        hardware: Hardware,
+    ) -> Result<Option<Self>, TrainError> {
         let held_out = job.set.held_out.filter(|_| job.config.evaluate.is_some());
         let mut constants = vec![];
         let mut recordings: Vec<(bool, usize, Recording)> = vec![];

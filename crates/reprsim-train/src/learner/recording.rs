@@ -3,7 +3,9 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use reprsim_base::Stream;
-use reprsim_graph::{Binary, Computation, Graph, Leaf, Name, Precision, Tape, Target, gradients, record};
+use reprsim_graph::{
+    Binary, Computation, Graph, Leaf, Name, Precision, Tape, Target, gradients, record,
+};
 use reprsim_kernels::Dropout;
 use reprsim_models::{InputShape, Network, Pass};
 
