@@ -313,7 +313,7 @@ impl Supply {
 
     /// What images on the 0..255 scale are multiplied by and what is then taken away, a value
     /// a channel.
-    pub(crate) fn scales(&self) -> [Vec<f32>; 2] {
+    fn scales(&self) -> [Vec<f32>; 2] {
         let Normalization { mean, std } = &self.normalization;
         let channelwise = |value: &dyn Fn(usize) -> f64| -> Vec<f32> {
             (0..mean.len()).map(|c| value(c) as f32).collect()
@@ -325,14 +325,18 @@ impl Supply {
         ]
     }
 
+    /// The same as `[1, channels, 1, 1]` on a device.
+    pub(crate) fn scales_on(&self, device: &Device) -> [Tensor<4>; 2] {
+        self.scales().map(|values| {
+            let shape = [1, values.len(), 1, 1];
+            Tensor::from_data(TensorData::new(values, shape), device)
+        })
+    }
+
     /// Brings images on the 0..255 scale to the scale that models see.
     pub fn normalize(&self, images: Tensor<4>) -> Tensor<4> {
-        let [scale, offset] = self.scale.get_or_init(|| {
-            self.scales().map(|values| {
-                let shape = [1, values.len(), 1, 1];
-                Tensor::from_data(TensorData::new(values, shape), &self.device)
-            })
-        });
+        let on_device = || self.scales_on(&self.device);
+        let [scale, offset] = self.scale.get_or_init(on_device);
         images * scale.clone() - offset.clone()
     }
 }

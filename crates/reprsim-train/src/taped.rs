@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use reprsim_graph::{Leaf, Tape};
 use reprsim_models::{Input, InputShape};
 
@@ -71,10 +71,7 @@ impl Supply {
 
     /// The same on the scale that models see.
     pub(crate) fn taped_normalized(&self, tape: &Tape, images: Tensor<4>) -> Tensor<4> {
-        let [scale, offset] = self.scales().map(|values| {
-            let shape = [1, values.len(), 1, 1];
-            Tensor::<4>::from_data(TensorData::new(values, shape), tape.device())
-        });
+        let [scale, offset] = self.scales_on(tape.device());
         images * scale - offset
     }
 }
