@@ -213,7 +213,10 @@ const PROGRAMS: [[usize; 2]; 3] = [[0, 1], [0, 0], [1, 1]];
 impl Way {
     fn feature(gpu: &Gpu, n: usize, sides: &[Side; 2], maps: usize) -> Option<Self> {
         let widths = sides.each_ref().map(Side::width);
-        let room = |[a, b]: [usize; 2]| at_once(gpu.largest_array(), widths[a] * widths[b]);
+        let room = |[a, b]: [usize; 2]| {
+            let each = widths[a] * widths[b];
+            at_once(gpu.largest_array(), each, 2.0 * n as f64 * each as f64)
+        };
         let room = PROGRAMS.map(room);
         let all_jobs = [room[0].min(maps), 1, 1];
         let shapes = Shapes {
@@ -261,7 +264,9 @@ impl Way {
         let counts = sides.each_ref().map(|side| side.layers.len());
         let widest = sides.each_ref().map(Side::widest);
         let each = 2 * (counts[0] + counts[1]) * tile * tile;
-        let room = at_once(gpu.largest_array(), each);
+        let depth = widest[0].max(widest[1]) + counts[0] * counts[1];
+        let work = each as f64 * depth as f64;
+        let room = at_once(gpu.largest_array(), each, work);
         let tiles = squares_of(n, tile).len();
         let all_jobs = [tiles * maps, tiles, tiles].map(|jobs| jobs.min(room));
         let lacks_rows = layers.iter().any(KernelLayer::lacks_rows);

@@ -6,6 +6,9 @@ use crate::MetricError;
 
 /// Values that a program makes for all jobs at once, at most.
 const ROOM: usize = 1 << 26;
+/// Operations of all jobs at once, at most, if not of one: systems stop a card that takes seconds
+/// for a launch.
+const WORK: f64 = 1e12;
 /// Jobs at once, at most.
 const JOBS: usize = 32;
 
@@ -15,11 +18,12 @@ impl From<GraphError> for MetricError {
     }
 }
 
-/// How many jobs a program does at once, of which each makes so many values; 0 where there is no
-/// room for one.
-pub(super) fn at_once(largest: u64, each: usize) -> usize {
+/// How many jobs a program does at once, of which each makes so many values by so many
+/// multiplications and additions; 0 where there is no room for one.
+pub(super) fn at_once(largest: u64, each: usize, work: f64) -> usize {
     let room = ROOM.min(largest as usize / 8);
-    (room / each.max(1)).min(JOBS)
+    let soon = (WORK / work.max(1.0)) as usize;
+    (room / each.max(1)).min(soon.max(1)).min(JOBS)
 }
 
 /// A job: the words of each of the program's feeds.
