@@ -408,8 +408,12 @@ fn checkpoints_return_the_same_model(device: &Device, tolerance: f64) {
         let loaded = load_checkpoint(&path, &model, shape, device).unwrap();
         // Every parameter and statistic comes back to the last bit.
         assert_eq!(tensors(&path), weights(&loaded), "{}", model.name());
+        // Also from the device.
+        let again = dir.path().join("again.safetensors");
+        save_checkpoint(&loaded, &again, &[("model", "a")]).unwrap();
+        assert_eq!(tensors(&path), tensors(&again), "{}", model.name());
         let run = |network, samples| {
-            extract(network, samples, "ids", Pooling::Mean, 8)
+            extract(network, samples, "ids", Pooling::Flatten, 64)
                 .unwrap()
                 .layers
                 .into_iter()
@@ -426,7 +430,7 @@ fn checkpoints_return_the_same_model(device: &Device, tolerance: f64) {
                 .zip(&y)
                 .fold(0f32, |m, (a, b)| m.max((a - b).abs()));
             assert!(
-                f64::from(off) <= tolerance * f64::from(largest),
+                f64::from(off) <= 0.1 * tolerance * f64::from(largest),
                 "{}: {off} of {largest}",
                 model.name()
             );

@@ -181,22 +181,30 @@ async fn open() -> Result<Gpu, String> {
     if limits.max_storage_buffer_binding_size < LEAST {
         return Err(format!("{} allows only small arrays", info.name));
     }
-    let units = units(adapter);
-    let (device, queue) = adapter
-        .request_device(&wgpu::DeviceDescriptor {
-            required_limits: limits,
-            required_features: match units {
-                Some(_) => UNITS,
-                None => wgpu::Features::empty(),
-            },
-            experimental_features: match units {
-                Some(_) => experimental(),
-                None => wgpu::ExperimentalFeatures::disabled(),
-            },
-            ..Default::default()
-        })
+    let plain = wgpu::DeviceDescriptor {
+        required_limits: limits,
+        ..Default::default()
+    };
+    let with_units = match units(adapter) {
+        Some(units) => (adapter.request_device(&wgpu::DeviceDescriptor {
+            required_features: UNITS,
+            experimental_features: experimental(),
+            ..plain.clone()
+        }))
         .await
-        .map_err(|error| format!("{}: {error}", info.name))?;
+        .ok()
+        .map(|opened| (opened, Some(units))),
+        None => None,
+    };
+    // A driver that promises more than it opens is used for the rest.
+    let ((device, queue), units) = match with_units {
+        Some(opened) => opened,
+        None => {
+            let opened = adapter.request_device(&plain).await;
+            let opened = opened.map_err(|error| format!("{}: {error}", info.name))?;
+            (opened, None)
+        }
+    };
     let trouble = Arc::new(Mutex::new(None));
     let note = trouble.clone();
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {

@@ -592,6 +592,8 @@ impl Held {
     fn begin(&self, outer: &mut Block<'_>) {
         let [_, squares] = self.squares();
         let side = self.units.side;
+        // Neighbouring threads of a workgroup of one dimension are a subgroup, on all drivers
+        // whose subgroups have one size; the tests of products would tell.
         outer.line(format!("let subgroup = t / {}u;", self.units.subgroup));
         for number in 0..squares.div_ceil(self.subgroups) {
             outer.line(format!("var m{number} = coop_mat{side}x{side}<f32, C>();"));

@@ -166,6 +166,17 @@ fn replayed(
     Ok(Some(found))
 }
 
+/// There is none.
+#[cfg(not(feature = "wgpu"))]
+fn replayed(
+    _: &mut [KernelLayer<'_>],
+    _: &[(usize, usize)],
+    _: Space,
+    _: &Permutations,
+) -> Result<Option<Found>, MetricError> {
+    Ok(None)
+}
+
 /// Where the time of such products goes, those of linear kernels; `None` where there are none.
 #[cfg(feature = "wgpu")]
 pub(crate) fn profile(
@@ -192,17 +203,6 @@ pub(crate) fn profile(
     _: &[(usize, usize)],
     _: &Permutations,
 ) -> Result<Option<Profile>, MetricError> {
-    Ok(None)
-}
-
-/// There is none.
-#[cfg(not(feature = "wgpu"))]
-fn replayed(
-    _: &mut [KernelLayer<'_>],
-    _: &[(usize, usize)],
-    _: Space,
-    _: &Permutations,
-) -> Result<Option<Found>, MetricError> {
     Ok(None)
 }
 

@@ -278,9 +278,9 @@ impl View {
 
     /// All transformed rows, row-major, if they are kept.
     #[cfg(feature = "wgpu")]
-    pub fn kept(&self) -> Result<Option<Vec<f32>>, MetricError> {
-        let values = |kept: &Tensor<2>| HostValues::of(kept.clone()).map(|values| values.to_vec());
-        self.kept.as_ref().map(values).transpose()
+    pub fn kept(&self) -> Result<Option<HostValues>, MetricError> {
+        let kept = self.kept.clone();
+        kept.map(HostValues::of).transpose()
     }
 
     fn resident(&self) -> Option<&Tensor<2>> {

@@ -9,6 +9,7 @@ use reprsim_graph::{
 
 use super::replay::words;
 use crate::MetricError;
+use crate::source::HostValues;
 use crate::view::View;
 
 /// The Gram matrix of a view whose rows are on the device.
@@ -83,7 +84,7 @@ impl Gram {
 }
 
 /// The GPU that replays, and the view's rows; `None` where there is none, or they are not kept.
-pub(super) fn device(view: &View) -> Result<Option<(Gpu, Vec<f32>)>, MetricError> {
+pub(super) fn device(view: &View) -> Result<Option<(Gpu, HostValues)>, MetricError> {
     if !Gpu::computes(view.device()) || !numbered(view.rows()) {
         return Ok(None);
     }

@@ -19,6 +19,7 @@ use crate::MetricError;
 use crate::kernel::{Entry, KernelLayer};
 use crate::options::Space;
 use crate::permutations::Permutations;
+use crate::source::HostValues;
 use crate::square::{Found, Square};
 
 /// Rows and columns of a tile.
@@ -171,9 +172,9 @@ impl Side {
 }
 
 /// Columns of all layers next to each other, `[n, columns]`.
-fn joined(layers: &[Vec<f32>], widths: &[usize], n: usize) -> Vec<f32> {
+fn joined(layers: &[HostValues], widths: &[usize], n: usize) -> Vec<f32> {
     let row = |i: usize| {
-        let part = move |(values, &d): (&Vec<f32>, &usize)| values[i * d..(i + 1) * d].to_vec();
+        let part = move |(values, &d): (&HostValues, &usize)| values[i * d..(i + 1) * d].to_vec();
         layers.iter().zip(widths).flat_map(part)
     };
     (0..n).flat_map(row).collect()
@@ -181,9 +182,9 @@ fn joined(layers: &[Vec<f32>], widths: &[usize], n: usize) -> Vec<f32> {
 
 /// Layers one after another, `[layers, n, d]`, d that of the widest, the others filled up with
 /// zeros, which no product sees.
-fn stacked(layers: &[Vec<f32>], widths: &[usize]) -> Vec<f32> {
+fn stacked(layers: &[HostValues], widths: &[usize]) -> Vec<f32> {
     let d = widths.iter().copied().max().unwrap_or(0);
-    let rows = |(values, &width): (&Vec<f32>, &usize)| -> Vec<f32> {
+    let rows = |(values, &width): (&HostValues, &usize)| -> Vec<f32> {
         let row = |row: &[f32]| {
             let mut row = row.to_vec();
             row.resize(d, 0.0);
