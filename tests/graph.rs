@@ -121,14 +121,13 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
         let program = Program::new(&computation, &shapes, None, hardware);
         // Several models side by side: what is alone is the same.
         let run = |models: usize| -> Vec<Vec<f32>> {
-            let programs = vec![program.clone()];
-            let session =
-                Session::new(&Gpu::get().unwrap(), &shapes, models, programs, &[]).unwrap();
+            let programs = vec![program.clone().into()];
+            let session = Session::new(&Gpu::get().unwrap(), &shapes, models, programs).unwrap();
             let model = models - 1;
             for (i, values) in values.iter().enumerate() {
                 session.write(model, Region::Parameter(i), values);
             }
-            session.run(0, &vec![0; session.fed(0) * models]).unwrap();
+            session.run(0, vec![0; session.fed(0) * models]).unwrap();
             let mut outputs = session.fetch(session.stage(0).unwrap()).unwrap();
             outputs.split_off(model * nodes.len())
         };
@@ -432,11 +431,11 @@ fn on_gpu(
         ..Shapes::default()
     };
     let program = Program::new(&computation, &shapes, None, Gpu::get().unwrap().hardware);
-    let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program], &[]).unwrap();
+    let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program.into()]).unwrap();
     for (i, values) in values.iter().enumerate() {
         session.write(0, Region::State(i), values);
     }
-    session.run(0, &vec![0; session.fed(0)]).unwrap();
+    session.run(0, vec![0; session.fed(0)]).unwrap();
     session.fetch(session.stage(0).unwrap()).unwrap()
 }
 
@@ -578,11 +577,12 @@ fn places_beyond_an_array_are_its_last() {
         ..Computation::default()
     };
     let program = Program::new(&computation, &shapes, None, Gpu::get().unwrap().hardware);
-    let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program], &[]).unwrap();
+    let session = Session::new(&Gpu::get().unwrap(), &shapes, 1, vec![program.into()]).unwrap();
     session.write(0, Region::Parameter(0), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     let mut feed = vec![0; session.fed(0)];
-    (feed[0], feed[1]) = (1f32.to_bits(), 4e6f32.to_bits());
-    session.run(0, &feed).unwrap();
+    let at = session.feed_place(0, 0);
+    (feed[at], feed[at + 1]) = (1f32.to_bits(), 4e6f32.to_bits());
+    session.run(0, feed).unwrap();
     let outputs = session.fetch(session.stage(0).unwrap()).unwrap();
     assert_eq!(outputs, [[2.0, 3.0, 4.0, 5.0]]);
 }

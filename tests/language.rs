@@ -9,6 +9,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use reprsim_base::Stream;
 use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
@@ -17,7 +18,7 @@ use reprsim_kernels::Dropout;
 use reprsim_models::{GptSettings, ModelConfig, ModelShape, Network, Pooling};
 use reprsim_train::{
     Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig, PredictSettings,
-    Resume, ScheduleConfig, Supply, TaskConfig, TrainingConfig, TrainingSet, held_out_loss,
+    Resume, ScheduleConfig, Stacks, Supply, TaskConfig, TrainingConfig, TrainingSet, held_out_loss,
     load_checkpoint, save_checkpoint, train,
 };
 
@@ -83,6 +84,7 @@ impl Text {
         on_epoch: &mut dyn FnMut(&Epoch),
     ) -> Network {
         let (chunks, validation) = (self.supply(&self.train, None, device), self.windows(device));
+        let all: Vec<u32> = (0..validation.len() as u32).collect();
         let job = Job {
             name: "a",
             model: &MODEL,
@@ -96,19 +98,23 @@ impl Text {
                 classes: 0,
                 held_out: Some(HeldOut {
                     supply: &validation,
+                    indices: &all,
                     labels: &[],
                 }),
             },
             stream: &Stream::new(3),
             resume,
+            stacks: &Stacks::alone(),
         };
-        train(&job, device, on_epoch).unwrap()
+        train(&job, device, on_epoch).unwrap().to_device(device)
     }
 
     fn loss(&self, network: &Network, device: &Device) -> f64 {
         let validation = self.windows(device);
+        let all: Vec<u32> = (0..validation.len() as u32).collect();
         let held_out = HeldOut {
             supply: &validation,
+            indices: &all,
             labels: &[],
         };
         held_out_loss(network, &TASK, held_out, 4).unwrap()

@@ -24,7 +24,7 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Foreign, Head, HeldOut, Initial, Job, Normalization,
-    OptimizerConfig, Reference, Resume, ScheduleConfig, Supply, TASKS, TaskConfig, TrainingConfig,
+    OptimizerConfig, Reference, Resume, ScheduleConfig, Stacks, Supply, TASKS, TaskConfig, TrainingConfig,
     TrainingSet, initial_network, load_checkpoint, save_checkpoint, train,
 };
 
@@ -45,6 +45,7 @@ struct ShapeTask {
     dataset: Dataset,
     indices: Vec<u32>,
     labels: Vec<u32>,
+    stacks: Stacks,
 }
 
 impl ShapeTask {
@@ -55,6 +56,7 @@ impl ShapeTask {
             dataset,
             indices: (0..count as u32).collect(),
             labels,
+            stacks: Stacks::alone(),
         }
     }
 
@@ -80,6 +82,7 @@ impl ShapeTask {
             on_epoch,
         )
         .unwrap()
+        .to_device(samples.device())
     }
 
     fn job<'a>(
@@ -102,11 +105,13 @@ impl ShapeTask {
                 classes: 8,
                 held_out: what.config.evaluate.as_ref().map(|_| HeldOut {
                     supply: samples,
+                    indices: &self.indices,
                     labels: &self.labels,
                 }),
             },
             stream: &what.stream,
             resume,
+            stacks: &self.stacks,
         }
     }
 }
@@ -664,6 +669,7 @@ fn images_are_judged_while_they_are_learned() {
     let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
     let held_out = HeldOut {
         supply: &samples,
+        indices: &task.indices,
         labels: &task.labels,
     };
     let of = task_of(&model);

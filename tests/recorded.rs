@@ -19,7 +19,7 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
-    OptimizerConfig, PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Supply,
+    OptimizerConfig, PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Stacks, Supply,
     TaskConfig, TrainingConfig, TrainingSet, recorded_step, train,
 };
 
@@ -37,6 +37,8 @@ struct Case {
     labels: Vec<u32>,
     /// What it is evaluated on, if not on what it learns from.
     held_out: Option<Dataset>,
+    /// Bytes of samples that may stay on the device.
+    budget: u64,
 }
 
 fn config() -> TrainingConfig {
@@ -80,6 +82,7 @@ fn images(model: ModelConfig) -> Case {
         dataset,
         labels,
         held_out: None,
+        budget: u64::MAX,
     }
 }
 
@@ -121,6 +124,7 @@ fn text() -> Case {
         labels: vec![0; dataset.len()],
         dataset,
         held_out: Some(open(&spec, Part::Validation, cache.path()).unwrap()),
+        budget: u64::MAX,
     }
 }
 
@@ -144,14 +148,16 @@ impl Case {
                 None,
                 normalization.clone(),
                 device,
-                u64::MAX,
+                self.budget,
             )
         };
         let evaluated = supply(self.held_out.as_ref().unwrap_or(&self.dataset));
         let supply = supply(&self.dataset);
         let indices: Vec<u32> = (0..self.dataset.len() as u32).collect();
+        let all: Vec<u32> = (0..evaluated.len() as u32).collect();
         let held_out = HeldOut {
             supply: &evaluated,
+            indices: &all,
             labels: &self.labels,
         };
         run(&Job {
@@ -169,6 +175,7 @@ impl Case {
             },
             stream: &Stream::new(3),
             resume: None,
+            stacks: &Stacks::alone(),
         })
     }
 

@@ -7,7 +7,7 @@ mod probe;
 #[cfg(feature = "wgpu")]
 mod recorded;
 
-pub use activations::{extract, extract_all, profile_extraction};
+pub use activations::{extract, extract_all, logits, profile_extraction};
 pub use error::ExtractError;
 pub use file::write_activations;
 pub use probe::{LayerActivation, ProbeActivations};

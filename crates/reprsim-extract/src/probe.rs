@@ -1,9 +1,13 @@
 //! A model's layers on a probe.
 
 use burn::tensor::Tensor;
-use reprsim_models::Pooling;
+use reprsim_models::{Input, Network, Pooling};
 
 use crate::error::ExtractError;
+
+/// What is kept of a batch: named arrays, a row or several for each sample.
+pub(crate) type Keep<'a> =
+    dyn Fn(&Network, Input) -> Result<Vec<(String, Tensor<2>)>, ExtractError> + 'a;
 
 /// One layer of one model on a probe.
 #[derive(Clone, Debug)]

@@ -4,14 +4,14 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_graph::{
-    Computation, Gpu, GraphError, Leaf, Name, Precision, Profile, Program, Region, Session, Shapes,
-    Staged, Tape, Target, record,
+    Computation, Gpu, GraphError, Leaf, Load, Name, Precision, Profile, Program, Region, Resident,
+    Session, Shapes, Staged, Tape, Target, record,
 };
-use reprsim_models::{Network, Pooling};
+use reprsim_models::Network;
 use reprsim_train::Supply;
 
 use crate::error::ExtractError;
-use crate::probe::LayerActivation;
+use crate::probe::{Keep, LayerActivation};
 
 /// Models of equal shapes, ready to be run over samples.
 pub(crate) struct Recorded<'a> {
@@ -23,7 +23,7 @@ pub(crate) struct Recorded<'a> {
     batch: usize,
 }
 
-/// A layer of a batch.
+/// What is kept of a batch.
 struct Layer {
     name: String,
     /// Rows of a sample: more than one where every token is a row.
@@ -32,27 +32,24 @@ struct Layer {
 }
 
 impl<'a> Recorded<'a> {
-    /// `None` where the pass is not recorded: on a device that is not wgpu's, with images that
-    /// are not resident, of models whose shapes differ or whose operations graphs do not know.
+    /// `None` where the pass is not recorded: on a device that is not wgpu's, of models whose
+    /// shapes differ or whose operations graphs do not know.
     pub fn new(
         networks: &[&Network],
         samples: &'a Supply,
-        pooling: Pooling,
         batch: usize,
+        keep: &Keep<'_>,
     ) -> Result<Option<Self>, ExtractError> {
-        if !Gpu::computes(samples.device()) || samples.is_empty() || networks.is_empty() {
+        if samples.is_empty() || networks.is_empty() {
             return Ok(None);
         }
         // What we cannot open burn may, or says better what is wrong.
-        let Ok(gpu) = Gpu::get() else {
+        let Some(gpu) = Gpu::of(samples.device()) else {
             return Ok(None);
         };
-        let data = match samples.taped_bytes() {
-            0 => vec![],
-            _ => match samples.words() {
-                Some(words) => words,
-                None => return Ok(None),
-            },
+        let data = match samples.on_gpu(&gpu) {
+            Err(GraphError::Memory { .. }) => return Ok(None),
+            data => data?,
         };
         let arrays: Vec<Arrays> = networks.iter().map(|network| Arrays::of(network)).collect();
         if arrays.iter().any(|other| other.shapes != arrays[0].shapes) {
@@ -60,7 +57,7 @@ impl<'a> Recorded<'a> {
         }
         let mut batch = batch.clamp(1, samples.len());
         loop {
-            match Self::of(&gpu, networks[0], &arrays, samples, &data, pooling, batch) {
+            match Self::of(&gpu, networks[0], &arrays, samples, data.clone(), batch, keep) {
                 // Fewer samples at once need less; burn does what does not fit even so.
                 Err(ExtractError::Graph(GraphError::Memory { .. })) if batch > 1 => batch /= 2,
                 Err(ExtractError::Graph(GraphError::Memory { .. } | GraphError::Operation(_))) => {
@@ -76,14 +73,14 @@ impl<'a> Recorded<'a> {
         network: &Network,
         arrays: &[Arrays],
         samples: &'a Supply,
-        data: &[u32],
-        pooling: Pooling,
+        data: Option<Resident>,
         batch: usize,
+        keep: &Keep<'_>,
     ) -> Result<Self, ExtractError> {
         // The values are written to the session; those of a copy mean nothing. (Inference has a
         // copy of running statistics, which clones share.)
         let network = network.valid().map(&mut Blank);
-        let run = |tape: &Tape| pass(network, samples, pooling, batch, tape);
+        let run = |tape: &Tape| pass(network, samples, batch, keep, tape);
         let (layers, recorded) = record(false, vec![], run)?;
         let mut outputs = vec![];
         for (_, name) in &layers {
@@ -93,7 +90,7 @@ impl<'a> Recorded<'a> {
             graph: recorded.graph,
             outputs,
             feeds: vec![samples.taped_words(batch)],
-            sample_bytes: samples.taped_bytes(),
+            samples: samples.taped_samples(),
             precision: Precision::F32,
         };
         let shapes = Shapes {
@@ -102,7 +99,8 @@ impl<'a> Recorded<'a> {
             ..Shapes::default()
         };
         let program = Program::new(&computation, &shapes, None, gpu.hardware);
-        let session = Session::new(gpu, &shapes, arrays.len(), vec![program], data)?;
+        let programs = vec![Load { program, data }];
+        let session = Session::new(gpu, &shapes, arrays.len(), programs)?;
         for (model, arrays) in arrays.iter().enumerate() {
             for (i, values) in arrays.values.iter().enumerate() {
                 session.write(model, Region::State(i), values);
@@ -135,11 +133,13 @@ impl<'a> Recorded<'a> {
         let mut before: Option<(Staged, usize)> = None;
         for start in (0..n).step_by(batch) {
             let count = batch.min(n - start);
-            let mut words = self.samples.taped_feed(start..start + count);
+            let fed = self.samples.taped_feed(start..start + count);
             // A batch that is not full is filled up with zeros: any sample, of which nothing is
             // kept.
-            words.resize(self.session.fed(0), 0);
-            self.session.run(0, &words.repeat(self.models))?;
+            let mut words = vec![0; self.session.fed(0)];
+            let at = self.session.feed_place(0, 0);
+            words[at..at + fed.len()].copy_from_slice(&fed);
+            self.session.run(0, words.repeat(self.models))?;
             let staged = (self.session.stage(0)?, count);
             if let Some((staged, count)) = before.replace(staged) {
                 take(staged, count)?;
@@ -166,12 +166,12 @@ impl<'a> Recorded<'a> {
     }
 }
 
-/// A model's layers for a batch, each with the name of its values.
+/// What is kept of a batch, each with the name of its values.
 fn pass(
     network: Network,
     samples: &Supply,
-    pooling: Pooling,
     batch: usize,
+    keep: &Keep<'_>,
     tape: &Tape,
 ) -> Result<Vec<(Layer, Name)>, ExtractError> {
     struct Leaves<'a>(&'a Tape, usize);
@@ -184,14 +184,13 @@ fn pass(
     }
     let network = network.to_device(tape.device());
     network.visit(&mut Leaves(tape, 0));
-    let activations = network.activations(samples.taped(tape, batch, 0))?;
-    let layer = |(name, feature): (String, reprsim_models::Feature)| {
-        let values = feature.pooled(pooling);
+    let kept = keep(&network, samples.taped(tape, batch, 0))?;
+    let layer = |(name, values): (String, Tensor<2>)| {
         let [rows, width] = values.dims();
         let rows = rows / batch;
         (Layer { name, rows, width }, tape.name(&values))
     };
-    Ok(activations.layers.into_iter().map(layer).collect())
+    Ok(kept.into_iter().map(layer).collect())
 }
 
 /// A model's arrays, in the order in which a visitor meets them.

@@ -6,7 +6,7 @@ use crate::fuse::Fused;
 use crate::graph::{Binary, Graph, Id, Leaf, Op, Unary, View};
 use crate::hardware::{Hardware, Precision};
 use crate::index::{Index, linear, reshaped, unravel};
-use crate::layout::Layout;
+use crate::layout::{Layout, Samples};
 
 /// What all expressions of a kernel are made from.
 #[derive(Clone, Copy)]
@@ -179,10 +179,20 @@ impl<'a> Block<'a> {
             Leaf::Samples(feed) => {
                 let inner = linear(&index[1..], &shape[1..]);
                 let at = layout.feed(*feed);
-                let sample = self.index(Index::of(format!("(feed[fed + {at}u + {}])", index[0])));
-                let bytes = layout.sample_bytes;
-                let byte = self.index(sample.times(bytes).plus(&inner));
-                format!("f32((data[{byte} / 4u] >> (({byte} % 4u) * 8u)) & 255u)")
+                let (word, byte) = match layout.samples {
+                    Samples::None => ("0u".into(), Index::Known(0)),
+                    Samples::Resident(bytes) => {
+                        let place = Index::of(format!("(feed[fed + {at}u + {}])", index[0]));
+                        let place = self.index(place);
+                        let byte = self.index(place.times(bytes).plus(&inner));
+                        (format!("data[{byte} / 4u]"), byte)
+                    }
+                    Samples::Fed(bytes) => {
+                        let byte = self.index(index[0].times(bytes).plus(&inner));
+                        (format!("feed[fed + {at}u + {byte} / 4u]"), byte)
+                    }
+                };
+                format!("f32(({word} >> (({byte} % 4u) * 8u)) & 255u)")
             }
         }
     }

@@ -29,6 +29,13 @@ pub struct Gpu {
     trouble: Arc<Mutex<Option<String>>>,
 }
 
+/// Data that lie on a GPU and do not change, such as the samples of a data set; clones are the
+/// same data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resident {
+    pub(crate) buffer: wgpu::Buffer,
+}
+
 /// Bytes of the array in which all of a model's data lie, at least; a device that allows less
 /// is not used.
 const LEAST: u64 = 1 << 26;
@@ -47,10 +54,11 @@ impl Gpu {
         open.clone().map_err(GraphError::Gpu)
     }
 
-    /// Whether tensors of `device` are computed by wgpu.
-    pub fn computes(device: &Device) -> bool {
+    /// The GPU that computes tensors of `device`, if it is one of wgpu's and can be opened.
+    pub fn of(device: &Device) -> Option<Self> {
         // burn's types of devices behind its dispatch are not public; their names are.
-        format!("{:?}", device.as_dispatch()).contains("Wgpu")
+        let is_wgpu = format!("{:?}", device.as_dispatch()).contains("Wgpu");
+        if is_wgpu { Self::get().ok() } else { None }
     }
 
     /// Bytes of the largest array that a kernel can be given.
@@ -59,6 +67,47 @@ impl Gpu {
         limits
             .max_storage_buffer_binding_size
             .min(limits.max_buffer_size)
+    }
+
+    /// An array that kernels use, zero.
+    ///
+    /// # Errors
+    /// [`GraphError::Memory`] if the device does not allow it or has no such memory left.
+    pub(crate) fn array(
+        &self,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, GraphError> {
+        let largest = self.largest_array();
+        let refused = GraphError::Memory {
+            needed: bytes,
+            largest,
+        };
+        if bytes > largest {
+            return Err(refused);
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let array = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: bytes.max(256),
+            usage: wgpu::BufferUsages::STORAGE | usage,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(array),
+            Some(_) => Err(refused),
+        }
+    }
+
+    /// Puts data where programs can read them.
+    ///
+    /// # Errors
+    /// [`GraphError::Memory`] as for any array.
+    pub fn resident(&self, words: &[u32]) -> Result<Resident, GraphError> {
+        let buffer = self.array(4 * words.len() as u64, wgpu::BufferUsages::COPY_DST)?;
+        self.queue
+            .write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+        Ok(Resident { buffer })
     }
 
     /// The pipelines of launches, compiled by as many threads as there are cores; each model

@@ -30,6 +30,18 @@ pub enum Target {
     Read,
 }
 
+/// Samples as bytes, four to a word, each from a new word on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Samples {
+    /// There are none.
+    #[default]
+    None,
+    /// They are resident, of so many bytes each, and the feed names their places.
+    Resident(usize),
+    /// The feed holds those of the step, of so many bytes each.
+    Fed(usize),
+}
+
 /// Where arrays begin, in values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layout {
@@ -48,8 +60,8 @@ pub(crate) struct Layout {
     pub feeds: Vec<usize>,
     /// Words of a step's feed.
     pub fed: usize,
-    /// Bytes of a sample of the resident data.
-    pub sample_bytes: usize,
+    /// Where samples come from.
+    pub samples: Samples,
 }
 
 /// The next border of 4 values.
@@ -93,20 +105,21 @@ impl Layout {
         fused: &Fused,
         outputs: &[(Id, Target)],
         feeds: &[usize],
-        sample_bytes: usize,
+        samples: Samples,
     ) -> Self {
         let mut layout = self.clone();
-        layout.sample_bytes = sample_bytes;
+        layout.samples = samples;
         layout.feeds = feeds
             .iter()
-            .scan(0, |at, &n| {
+            // The first word is the model's number.
+            .scan(1, |at, &n| {
                 let start = *at;
                 *at += n;
                 Some(start)
             })
             .collect();
         // Dynamic offsets of buffers are multiples of 256 bytes.
-        layout.fed = feeds.iter().sum::<usize>().next_multiple_of(64).max(64);
+        layout.fed = (1 + feeds.iter().sum::<usize>()).next_multiple_of(64);
 
         // Until which level each node is read.
         let mut last: BTreeMap<Id, usize> = BTreeMap::new();

@@ -29,18 +29,22 @@ mod program;
 #[cfg(feature = "wgpu")]
 mod session;
 #[cfg(feature = "wgpu")]
+mod stack;
+#[cfg(feature = "wgpu")]
 mod timing;
 
 pub use capture::{Name, Recorded, RecordedTensor, Tape, custom, is_training, record};
 pub use error::GraphError;
 #[cfg(feature = "wgpu")]
-pub use gpu::Gpu;
+pub use gpu::{Gpu, Resident};
 pub use gradient::gradients;
 pub use graph::{Binary, Graph, Id, Leaf, Op, Reduction, Unary, View};
 pub use hardware::{Hardware, Precision, Units};
 pub use interpret::{Inputs, interpret, mixed};
-pub use layout::{Shapes, Target};
+pub use layout::{Samples, Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
 pub use program::{Computation, Dispatch, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
-pub use session::{Region, Session, Staged};
+pub use session::{Load, Region, Session, Staged};
+#[cfg(feature = "wgpu")]
+pub use stack::{Seat, Stacks, Tally};

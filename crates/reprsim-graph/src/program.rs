@@ -5,7 +5,7 @@ use crate::fuse::{Fused, fuse};
 use crate::graph::{Graph, Id, Op, View, size};
 use crate::hardware::{Hardware, Precision};
 use crate::kernels::{THREADS, code};
-use crate::layout::{Layout, Shapes, Target, reads};
+use crate::layout::{Layout, Samples, Shapes, Target, reads};
 
 /// What a graph computes, and from what.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +16,8 @@ pub struct Computation {
     pub outputs: Vec<(Id, Target)>,
     /// Words of each feed.
     pub feeds: Vec<usize>,
-    /// Bytes of a sample of the resident data; 0 without such data.
-    pub sample_bytes: usize,
+    /// Where samples come from.
+    pub samples: Samples,
     /// What factors of products are rounded to.
     pub precision: Precision,
 }
@@ -72,7 +72,7 @@ impl Program {
             graph,
             outputs,
             feeds,
-            sample_bytes,
+            samples,
             precision,
         } = computation;
         // Another shape of the same values is stored as they are.
@@ -81,7 +81,7 @@ impl Program {
             .collect();
         let ids: Vec<Id> = outputs.iter().map(|&(id, _)| id).collect();
         let fused = fuse(graph, &ids);
-        let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *sample_bytes);
+        let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *samples);
         let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
         let mut dispatches: Vec<Dispatch> = (0..levels)
             .map(|level| {
@@ -213,8 +213,8 @@ fn entry(layout: &Layout) -> String {
          fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) all: vec3<u32>, \
          @builtin(local_invocation_index) t: u32) {{\n\
          let group = id.x + id.y * all.x;\n\
-         let base = id.z * arena_stride;\n\
-         let fed = id.z * {}u;\n",
+         let fed = id.z * {}u;\n\
+         let base = feed[fed] * arena_stride;\n",
         layout.fed
     )
 }

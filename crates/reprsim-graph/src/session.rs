@@ -1,10 +1,12 @@
 //! Models in training on a GPU: their arrays, and the programs that run on them.
 
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::GraphError;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Resident};
 use crate::layout::{Layout, Shapes};
 use crate::program::{Dispatch, Program};
 
@@ -14,6 +16,9 @@ const FEED: u64 = 8 << 20;
 const LONG: f64 = 0.1;
 /// Launches that are handed to the driver together.
 const TOGETHER: usize = 2048;
+/// How often something is handed over before the first of it must be done: the host does not run
+/// away from the device, whose feeds would fill its memory.
+const AHEAD: usize = 3;
 
 /// Several models of the same shapes on a GPU, with the programs that run on all of them at
 /// once.
@@ -26,12 +31,33 @@ pub struct Session {
     stride: usize,
     models: usize,
     programs: Vec<Ready>,
+    /// What was handed over and is perhaps not done.
+    ahead: Mutex<VecDeque<wgpu::SubmissionIndex>>,
+}
+
+/// A program, and the samples that it reads.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// The program.
+    pub program: Program,
+    /// Samples, if it reads any that are resident.
+    pub data: Option<Resident>,
+}
+
+impl From<Program> for Load {
+    fn from(program: Program) -> Self {
+        Self {
+            program,
+            data: None,
+        }
+    }
 }
 
 /// A program whose pipelines are compiled.
 #[derive(Debug)]
 struct Ready {
     program: Program,
+    data: Option<Resident>,
     pipelines: Vec<wgpu::ComputePipeline>,
     feed: wgpu::Buffer,
     bindings: wgpu::BindGroup,
@@ -57,89 +83,104 @@ pub enum Region {
 }
 
 impl Session {
-    /// `models` models of these shapes, all zero but for constants, and the data whose samples
-    /// programs read.
+    /// `models` models of these shapes, all zero but for constants.
     ///
     /// # Errors
     /// [`GraphError::Gpu`] if the device refuses, [`GraphError::Memory`] if it does not allow
-    /// arrays of that size.
+    /// arrays of that size or has no such memory left.
     pub fn new(
         gpu: &Gpu,
         shapes: &Shapes,
         models: usize,
-        programs: Vec<Program>,
-        data: &[u32],
+        programs: Vec<Load>,
     ) -> Result<Self, GraphError> {
         let layout = Layout::of(shapes);
-        let ends = programs.iter().map(|p| p.layout.end);
-        let stride = ends.max().unwrap_or(layout.end).max(4);
-        let largest = gpu.largest_array();
-        for needed in [4 * (stride * models) as u64, 4 * data.len() as u64] {
-            if needed > largest {
-                return Err(GraphError::Memory { needed, largest });
-            }
-        }
-        let buffer = |size: u64, usage| {
-            gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size: size.max(256),
-                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | usage,
-                mapped_at_creation: false,
-            })
-        };
-        let arena = buffer(4 * (stride * models) as u64, wgpu::BufferUsages::COPY_SRC);
-        let resident = buffer(4 * data.len() as u64, wgpu::BufferUsages::empty());
-        gpu.queue
-            .write_buffer(&resident, 0, bytemuck::cast_slice(data));
-        let programs = programs
-            .into_iter()
-            .map(|program| {
-                let started = Instant::now();
-                let pipelines = gpu.pipelines(program.dispatches(), stride);
-                let compile_seconds = started.elapsed().as_secs_f64();
-                let step = 4 * (program.layout.fed * models) as u64;
-                let steps = (FEED / step).clamp(1, 1024);
-                let feed = buffer(step * steps, wgpu::BufferUsages::empty());
-                let window = wgpu::BufferBinding {
-                    buffer: &feed,
-                    offset: 0,
-                    size: wgpu::BufferSize::new(step),
-                };
-                let entry = |binding, resource| wgpu::BindGroupEntry { binding, resource };
-                let bindings = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: None,
-                    layout: &gpu.bindings,
-                    entries: &[
-                        entry(0, arena.as_entire_binding()),
-                        entry(1, resident.as_entire_binding()),
-                        entry(2, wgpu::BindingResource::Buffer(window)),
-                    ],
-                });
-                Ready {
-                    program,
-                    pipelines,
-                    feed,
-                    bindings,
-                    steps: steps as usize,
-                    compile_seconds,
-                }
-            })
-            .collect();
-        gpu.check()?;
-        let session = Self {
+        let stride = stride(shapes, programs.iter().map(|load| &load.program));
+        let arena = gpu.array(
+            4 * (stride * models) as u64,
+            wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        )?;
+        let mut session = Self {
             gpu: gpu.clone(),
             layout,
             arena,
             stride,
             models,
-            programs,
+            programs: vec![],
+            ahead: Mutex::default(),
         };
+        for program in programs {
+            session.add(program)?;
+        }
         for model in 0..models {
             for (constant, values) in session.layout.constants.iter().zip(&shapes.constants) {
                 session.write_at(model, *constant, values);
             }
         }
         Ok(session)
+    }
+
+    /// Whether a program finds room for what it makes.
+    pub(crate) fn has_room(&self, program: &Program) -> bool {
+        program.layout.end <= self.stride
+    }
+
+    /// Adds a program, which must find room, and returns its number.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub(crate) fn add(&mut self, load: Load) -> Result<usize, GraphError> {
+        let Load { program, data } = load;
+        let started = Instant::now();
+        let pipelines = self.gpu.pipelines(program.dispatches(), self.stride);
+        let compile_seconds = started.elapsed().as_secs_f64();
+        let step = 4 * (program.layout.fed * self.models) as u64;
+        let steps = (FEED / step).clamp(1, 1024);
+        let feed = (self.gpu).array(step * steps, wgpu::BufferUsages::COPY_DST)?;
+        let samples = match &data {
+            Some(data) => data.clone(),
+            None => self.gpu.resident(&[])?,
+        };
+        let window = wgpu::BufferBinding {
+            buffer: &feed,
+            offset: 0,
+            size: wgpu::BufferSize::new(step),
+        };
+        let entry = |binding, resource| wgpu::BindGroupEntry { binding, resource };
+        let bindings = self
+            .gpu
+            .device
+            .create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &self.gpu.bindings,
+                entries: &[
+                    entry(0, self.arena.as_entire_binding()),
+                    entry(1, samples.buffer.as_entire_binding()),
+                    entry(2, wgpu::BindingResource::Buffer(window)),
+                ],
+            });
+        self.programs.push(Ready {
+            program,
+            data,
+            pipelines,
+            feed,
+            bindings,
+            steps: steps as usize,
+            compile_seconds,
+        });
+        self.gpu.check()?;
+        Ok(self.programs.len() - 1)
+    }
+
+    /// The number of an equal program over the same samples, if there is one.
+    pub(crate) fn find(&self, load: &Load) -> Option<usize> {
+        (self.programs.iter()).position(|ready| {
+            ready.data == load.data
+                && ready.program.layout.fed == load.program.layout.fed
+                && (ready.program.dispatches.iter())
+                    .map(|d| &d.code)
+                    .eq(load.program.dispatches.iter().map(|d| &d.code))
+        })
     }
 
     /// A session without a model: `values` values, and launches of their own.
@@ -149,11 +190,16 @@ impl Session {
         dispatches: Vec<Dispatch>,
     ) -> Result<Self, GraphError> {
         let program = Program::bare(values, dispatches);
-        Self::new(gpu, &Shapes::default(), 1, vec![program], &[])
+        Self::new(gpu, &Shapes::default(), 1, vec![program.into()])
     }
 
     pub(crate) fn gpu(&self) -> &Gpu {
         &self.gpu
+    }
+
+    /// Its models.
+    pub(crate) fn models(&self) -> usize {
+        self.models
     }
 
     /// Seconds of compiling a program's pipelines.
@@ -178,6 +224,12 @@ impl Session {
     pub(crate) fn timed(&self, program: usize, most: usize) -> Result<Vec<f64>, GraphError> {
         let ready = &self.programs[program];
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
+        let fed = ready.program.layout.fed;
+        let mut words = vec![0u32; fed * self.models];
+        (words.chunks_mut(fed).enumerate()).for_each(|(model, words)| words[0] = model as u32);
+        self.gpu
+            .queue
+            .write_buffer(&ready.feed, 0, bytemuck::cast_slice(&words));
         let mut found = vec![];
         for (pipeline, [x, y]) in ready.pipelines.iter().zip(&groups) {
             let launch = |times: usize| {
@@ -227,14 +279,33 @@ impl Session {
         self.programs[program].program.layout.feed(feed)
     }
 
-    /// Runs a program once for each step of `feed`, which holds the words of every model one
-    /// after another; returns before the device has done it.
+    /// Runs a program on all models, once for each step of `feed`, which holds the words of every
+    /// model one after another ([`Session::fed`] each, the first of which is the session's own);
+    /// returns before the device has done it.
     ///
     /// # Errors
     /// [`GraphError::Gpu`] if the device has refused something before.
-    pub fn run(&self, program: usize, feed: &[u32]) -> Result<(), GraphError> {
+    pub fn run(&self, program: usize, feed: Vec<u32>) -> Result<(), GraphError> {
+        let all: Vec<usize> = (0..self.models).collect();
+        self.run_some(program, &all, feed)
+    }
+
+    /// The same on some models, in this order.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub(crate) fn run_some(
+        &self,
+        program: usize,
+        models: &[usize],
+        mut feed: Vec<u32>,
+    ) -> Result<(), GraphError> {
         let ready = &self.programs[program];
-        let step = ready.program.layout.fed * self.models;
+        let fed = ready.program.layout.fed;
+        let step = fed * models.len();
+        for (words, model) in feed.chunks_mut(fed).zip(models.iter().cycle()) {
+            words[0] = *model as u32;
+        }
         let together = (TOGETHER / ready.pipelines.len().max(1)).clamp(1, ready.steps);
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
         for words in feed.chunks(step * together) {
@@ -248,13 +319,39 @@ impl Session {
                     pass.set_bind_group(0, &ready.bindings, &[(4 * i * step) as u32]);
                     for (pipeline, [x, y]) in ready.pipelines.iter().zip(&groups) {
                         pass.set_pipeline(pipeline);
-                        pass.dispatch_workgroups(*x, *y, self.models as u32);
+                        pass.dispatch_workgroups(*x, *y, models.len() as u32);
                     }
                 }
             }
-            self.gpu.queue.submit([encoder.finish()]);
+            let submitted = self.gpu.queue.submit([encoder.finish()]);
+            self.keep_up(submitted)?;
         }
         self.gpu.check()
+    }
+
+    /// Waits until the device is no more than some submissions behind.
+    fn keep_up(&self, submitted: wgpu::SubmissionIndex) -> Result<(), GraphError> {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.push_back(submitted);
+        while ahead.len() > AHEAD {
+            let polled = self.gpu.device.poll(wgpu::PollType::Wait {
+                submission_index: ahead.pop_front(),
+                timeout: None,
+            });
+            self.gpu.check()?;
+            polled.map_err(|error| GraphError::Gpu(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a model what it was at first: zero but for constants.
+    pub(crate) fn clear(&self, model: usize) {
+        let first = self.layout.constants.first();
+        let end = first.copied().unwrap_or(self.layout.free);
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let place = 4 * (model * self.stride) as u64;
+        encoder.clear_buffer(&self.arena, place, Some(4 * end as u64));
+        self.gpu.queue.submit([encoder.finish()]);
     }
 
     fn range(&self, region: Region) -> Range<usize> {
@@ -384,6 +481,12 @@ impl Session {
             counts: places.into_iter().map(|(_, count)| count).collect(),
         })
     }
+}
+
+/// Values of a model of these shapes on which these programs run.
+pub(crate) fn stride<'a>(shapes: &Shapes, programs: impl Iterator<Item = &'a Program>) -> usize {
+    let ends = programs.map(|program| program.layout.end);
+    ends.max().unwrap_or(Layout::of(shapes).end).max(4)
 }
 
 /// Values on their way to the host.

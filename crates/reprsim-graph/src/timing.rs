@@ -89,11 +89,11 @@ impl Session {
         // Few of those that take long: what is timed is the host.
         let device: f64 = seconds.iter().sum();
         let steps = ((HOST / device) as usize).clamp(1, 64);
-        let feed = vec![0; self.fed(program) * steps];
-        self.run(program, &feed)?;
+        let feed = vec![0; self.fed(program) * steps * self.models()];
+        self.run(program, feed.clone())?;
         self.wait()?;
         let started = Instant::now();
-        self.run(program, &feed)?;
+        self.run(program, feed.clone())?;
         let host = started.elapsed().as_secs_f64();
         self.wait()?;
         let dispatches = self.dispatches(program);

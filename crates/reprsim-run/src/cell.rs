@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::RunError;
 use crate::evaluation::{Pair, PairEvaluation};
-use crate::model::ModelJob;
+use crate::model::{Made, ModelJob};
 use crate::results::{ModelResult, PairResult, RESULT_SCHEMA};
 use crate::store::{CellStore, write_json};
 
@@ -52,7 +52,7 @@ pub(crate) fn run_cell(
     cell: &Cell,
     store: &CellStore,
     evaluations: &[&'static dyn PairEvaluation],
-    on_epoch: &mut dyn FnMut(&str, &Epoch),
+    on_epoch: &(dyn Fn(&str, &Epoch) + Sync),
 ) -> Result<(), RunError> {
     let experiment = &context.experiment;
     if store.is_done(experiment) {
@@ -79,14 +79,25 @@ pub(crate) fn run_cell(
         // What was found of a pair is of both its models.
         store.forget()?;
     }
-    let (network_a, epochs_a) = match stored_a {
-        Some(stored) => stored,
-        None => job_a.made(on_epoch)?,
+    let make = |job: &ModelJob<'_>, stored: Option<Made>| match stored {
+        Some(stored) => Ok(stored),
+        None => job.made(on_epoch),
     };
-    let (network_b, epochs_b) = match stored_b {
-        Some(stored) => stored,
-        None => job_b.made(on_epoch)?,
+    let (made_a, made_b) = match context.chosen.cpu {
+        // A thread for each job: both models one after another.
+        true => {
+            let made_a = make(&job_a, stored_a)?;
+            (made_a, make(&job_b, stored_b)?)
+        }
+        // Both wait for the device most of the time, and share its launches.
+        false => std::thread::scope(|scope| {
+            let a = scope.spawn(|| make(&job_a, stored_a));
+            let made_b = make(&job_b, stored_b);
+            let made_a = a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, RunError>((made_a?, made_b?))
+        })?,
     };
+    let ((network_a, epochs_a), (network_b, epochs_b)) = (made_a, made_b);
     let pair = Pair {
         context,
         cell,

@@ -14,11 +14,11 @@ use reprsim_data::{
 };
 use reprsim_device::Chosen;
 use reprsim_models::{InputShape, ModelShape};
-use reprsim_train::{Augmentation, Initial, Normalization, Supply};
+use reprsim_train::{Augmentation, Initial, Normalization, Stacks, Supply};
 
 use crate::error::RunError;
 use crate::once::Once;
-use crate::training_data::TrainingData;
+use crate::training_data::{Judging, TrainingData};
 
 pub(crate) struct Context {
     pub experiment: Experiment,
@@ -29,9 +29,12 @@ pub(crate) struct Context {
     training: Once<TrainingData>,
     normalization: Once<Normalization>,
     train_supply: Once<Supply>,
+    validation_supply: Once<Supply>,
     test: Once<Dataset>,
     test_supply: Once<Supply>,
     fixed_probes: Once<BTreeMap<String, ProbeSamples>>,
+    /// Models of this device that train side by side.
+    pub stacks: Stacks,
 }
 
 /// The samples of a probe.
@@ -61,7 +64,7 @@ impl std::ops::Deref for Prepared<'_> {
 
 impl Context {
     /// Nothing is opened yet. `budget` bytes of each part of a data set may stay on the
-    /// device.
+    /// device, and models train there by themselves.
     pub fn new(experiment: &Experiment, chosen: &Chosen, budget: u64, cache: &Path) -> Self {
         Self {
             experiment: experiment.clone(),
@@ -71,10 +74,18 @@ impl Context {
             training: Once::default(),
             normalization: Once::default(),
             train_supply: Once::default(),
+            validation_supply: Once::default(),
             test: Once::default(),
             test_supply: Once::default(),
             fixed_probes: Once::default(),
+            stacks: Stacks::alone(),
         }
+    }
+
+    /// The same with models that train side by side.
+    #[must_use]
+    pub fn with_stacks(self, stacks: Stacks) -> Self {
+        Self { stacks, ..self }
     }
 
     /// Finds what is impossible with these data, before anything is trained.
@@ -181,19 +192,15 @@ impl Context {
         self.test_supply.get(|| self.supply(self.test()?, None))
     }
 
-    /// Samples on which a model is judged while it is trained, with labels.
-    pub fn held_out(&self, samples: &ModelSamples) -> Result<Option<(Supply, Vec<u32>)>, RunError> {
+    /// Samples among which those are on which a model is judged while it is trained, and which.
+    pub fn held_out(&self, samples: &ModelSamples) -> Result<Option<(&Supply, Judging)>, RunError> {
         let training = self.training()?;
-        match (
-            &training.validation,
-            training.held_out(&self.experiment, samples)?,
-        ) {
-            (Some(dataset), Some(judging)) => {
-                let supply = self.supply(dataset, Some(judging.indices))?;
-                Ok(Some((supply, judging.labels)))
-            }
-            _ => Ok(None),
-        }
+        let judging = training.held_out(&self.experiment, samples)?;
+        let (Some(dataset), Some(judging)) = (&training.validation, judging) else {
+            return Ok(None);
+        };
+        let supply = || self.supply(dataset, None);
+        Ok(Some((self.validation_supply.get(supply)?, judging)))
     }
 
     fn supply(&self, dataset: &Dataset, indices: Option<Vec<u32>>) -> Result<Supply, RunError> {

@@ -5,7 +5,9 @@ use std::path::Path;
 use reprsim_base::Stream;
 use reprsim_config::{Plan, Term};
 use reprsim_device::Chosen;
-use reprsim_train::{Evaluate, HeldOut, Initial, Job, Supply, TrainingConfig, TrainingSet, train};
+use reprsim_train::{
+    Evaluate, HeldOut, Initial, Job, Stacks, Supply, TrainingConfig, TrainingSet, train,
+};
 
 use crate::context::normalization;
 use crate::error::RunError;
@@ -148,8 +150,8 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
     };
     let held_out = match &training.validation {
         Some(dataset) if text => {
-            let few = dataset.len().min(batch) as u32;
-            Some(supply(dataset, (0..few).collect())?)
+            let few: Vec<u32> = (0..dataset.len().min(batch) as u32).collect();
+            Some((supply(dataset, few.clone())?, few))
         }
         _ => None,
     };
@@ -176,13 +178,15 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
             indices: &indices,
             labels: &training.labels[..few.min(training.labels.len())],
             classes: training.classes.len(),
-            held_out: held_out.as_ref().map(|supply| HeldOut {
+            held_out: held_out.as_ref().map(|(supply, indices)| HeldOut {
                 supply,
+                indices,
                 labels: &[],
             }),
         },
         stream: &Stream::new(0),
         resume: None,
+        stacks: &Stacks::alone(),
     };
     train(&job, &chosen.device, &mut |epoch| {
         rate = epoch.samples_per_s

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use reprsim_extract::{extract, write_activations};
 use reprsim_models::ModelShape;
 use reprsim_train::load_checkpoint;
@@ -42,7 +43,7 @@ pub fn extract_probes(
         input: first.supply.shape(),
         classes,
     };
-    let network = load_checkpoint(checkpoint, &experiment.model, shape, &chosen.device)?;
+    let network = load_checkpoint(checkpoint, &experiment.model, shape, &Device::flex())?;
     std::fs::create_dir_all(out).map_err(|e| RunError::store(out, e))?;
     let mut files = Vec::new();
     for (name, probed) in probes {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_config::Cell;
 use reprsim_data::split::ModelSamples;
@@ -30,8 +31,8 @@ pub(crate) struct ModelJob<'a> {
     pub directory: &'a Path,
 }
 
-/// A model with its history, which is empty for an untrained one.
-type Made = (Network, Vec<Epoch>);
+/// A model in the host's memory with its history, which is empty for an untrained one.
+pub(crate) type Made = (Network, Vec<Epoch>);
 
 impl ModelJob<'_> {
     fn file(&self, ending: &str) -> PathBuf {
@@ -42,7 +43,7 @@ impl ModelJob<'_> {
     /// and always the same: it counts as stored.
     pub fn stored(&self) -> Result<Option<Made>, RunError> {
         if self.cell.point().is_none() {
-            return self.made(&mut |_, _| ()).map(Some);
+            return self.made(&|_, _| ()).map(Some);
         }
         let (checkpoint, history) = (self.file("safetensors"), self.file("train.jsonl"));
         if !checkpoint.exists() {
@@ -52,8 +53,7 @@ impl ModelJob<'_> {
             input: self.context.train_supply()?.shape(),
             classes: self.samples.classes,
         };
-        let device = &self.context.chosen.device;
-        let network = load_checkpoint(&checkpoint, self.config, shape, device);
+        let network = load_checkpoint(&checkpoint, self.config, shape, &Device::flex());
         // A damaged checkpoint is trained anew.
         match (network, read_epochs(&history)) {
             (Ok(network), Ok(epochs))
@@ -68,7 +68,7 @@ impl ModelJob<'_> {
     }
 
     /// The model, trained now unless its cell is an untrained pair.
-    pub fn made(&self, on_epoch: &mut dyn FnMut(&str, &Epoch)) -> Result<Made, RunError> {
+    pub fn made(&self, on_epoch: &(dyn Fn(&str, &Epoch) + Sync)) -> Result<Made, RunError> {
         let experiment = &self.context.experiment;
         let device = &self.context.chosen.device;
         let initial = self.cell.initial(experiment);
@@ -87,14 +87,17 @@ impl ModelJob<'_> {
             },
             stream: &self.stream,
             resume: None,
+            stacks: &self.context.stacks,
         };
         if self.cell.point().is_none() {
-            return Ok((initial_network(&job, device)?, vec![]));
+            return Ok((initial_network(&job, &Device::flex())?, vec![]));
         }
         let held_out = self.context.held_out(self.samples)?;
-        job.set.held_out = held_out
-            .as_ref()
-            .map(|(supply, labels)| HeldOut { supply, labels });
+        job.set.held_out = held_out.as_ref().map(|(supply, judging)| HeldOut {
+            supply,
+            indices: &judging.indices,
+            labels: &judging.labels,
+        });
         let (history, snapshot) = (self.file("train.jsonl"), self.file("snapshot"));
         job.resume = Some(Resume {
             path: &snapshot,

@@ -193,7 +193,7 @@ fn attempt(
     // Libraries below may panic where a device runs out of memory; that must not
     // take the other cells along.
     catch_unwind(AssertUnwindSafe(|| {
-        run_cell(context, cell, &files, &evaluations, &mut |model, epoch| {
+        run_cell(context, cell, &files, &evaluations, &|model, epoch| {
             observer.epoch(job, model, epoch);
         })
     }))

@@ -11,6 +11,7 @@ use crate::batches::Streams;
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
 use crate::initial::Initial;
+use crate::stacks::Stacks;
 use crate::supply::Supply;
 use crate::task::TaskConfig;
 use crate::validation::HeldOut;
@@ -51,6 +52,8 @@ pub struct Job<'a> {
     pub stream: &'a Stream,
     /// Where the training leaves snapshots and goes on from, if anywhere.
     pub resume: Option<Resume<'a>>,
+    /// Which models it shares a GPU's launches with; its results are those that it has alone.
+    pub stacks: &'a Stacks,
 }
 
 impl Job<'_> {

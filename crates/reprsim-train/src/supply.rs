@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use reprsim_data::{Dataset, SampleShape};
+use reprsim_graph::Samples;
+#[cfg(feature = "wgpu")]
+use reprsim_graph::{Gpu, GraphError, Resident};
 use reprsim_models::{Input, InputShape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,6 +128,9 @@ pub struct Supply {
     /// Bytes that may be resident.
     budget: u64,
     resident: OnceLock<Option<Tensor<2, Int>>>,
+    /// The same for steps that are replayed.
+    #[cfg(feature = "wgpu")]
+    on_gpu: OnceLock<Resident>,
     scale: OnceLock<[Tensor<4>; 2]>,
 }
 
@@ -145,6 +151,8 @@ impl Supply {
             device: device.clone(),
             budget,
             resident: OnceLock::new(),
+            #[cfg(feature = "wgpu")]
+            on_gpu: OnceLock::new(),
             scale: OnceLock::new(),
         }
     }
@@ -202,11 +210,18 @@ impl Supply {
         }
     }
 
-    /// Samples `range` as they are drawn for a batch, images with their `labels`.
-    pub fn drawn(&self, range: Range<usize>, labels: Tensor<1, Int>) -> Drawn {
+    /// The samples at `places` as they are drawn for a batch, images with their `labels`.
+    pub fn drawn(&self, places: &[u32], labels: Tensor<1, Int>) -> Drawn {
         match self.shape() {
-            InputShape::Image { .. } => Drawn::Images(self.normalize(self.unpacked(range)), labels),
-            InputShape::Tokens { .. } => Drawn::Windows(self.rows(range)),
+            InputShape::Image { .. } => {
+                let values: Vec<i32> = places.iter().map(|&place| place as i32).collect();
+                let on_device = TensorData::new(values, [places.len()]);
+                let on_device = Tensor::from_data(on_device, &self.device);
+                Drawn::Images(self.normalize(self.gather(places, on_device)), labels)
+            }
+            InputShape::Tokens { .. } => {
+                Drawn::Windows(self.sent(places.iter().map(|&place| place as usize)))
+            }
         }
     }
 
@@ -282,33 +297,45 @@ impl Supply {
         Packing { shape }
     }
 
-    /// All images' bytes, four to a word, each image from a new word on; `None` where they are
-    /// not images or more than may be resident.
-    pub fn words(&self) -> Option<Vec<u32>> {
-        let InputShape::Image { .. } = self.shape() else {
-            return None;
-        };
-        if self.bytes() > self.budget {
-            return None;
-        }
-        let mut words = Vec::with_capacity(self.bytes() as usize / 4);
-        for place in 0..self.len() {
-            let index = self.indices.as_ref().map_or(place, |i| i[place] as usize);
-            for bytes in self.dataset.bytes(index).chunks(4) {
-                let mut word = [0; 4];
-                word[..bytes.len()].copy_from_slice(bytes);
-                words.push(u32::from_le_bytes(word));
-            }
-        }
-        Some(words)
+    /// Whether all samples may stay on the device.
+    pub(crate) fn fits(&self) -> bool {
+        self.bytes() <= self.budget
     }
 
-    /// Tokens of the windows at `range`, one after another.
-    pub(crate) fn tokens(&self, range: Range<usize>) -> impl Iterator<Item = u16> {
-        range.flat_map(|place| {
-            let index = self.indices.as_ref().map_or(place, |i| i[place] as usize);
-            self.dataset.tokens(index).iter().copied()
+    /// Samples on a GPU whose programs read them there: images that fit the budget.
+    ///
+    /// # Errors
+    /// [`GraphError::Memory`] if the GPU has no such memory left.
+    #[cfg(feature = "wgpu")]
+    pub fn on_gpu(&self, gpu: &Gpu) -> Result<Option<Resident>, GraphError> {
+        let Samples::Resident(_) = self.taped_samples() else {
+            return Ok(None);
+        };
+        if let Some(there) = self.on_gpu.get() {
+            return Ok(Some(there.clone()));
+        }
+        let all: Vec<u32> = (0..self.len()).flat_map(|place| self.image_words(place)).collect();
+        let sent = gpu.resident(&all)?;
+        Ok(Some(self.on_gpu.get_or_init(|| sent).clone()))
+    }
+
+    /// An image's bytes, four to a word.
+    pub(crate) fn image_words(&self, place: usize) -> impl Iterator<Item = u32> {
+        self.dataset.bytes(self.index(place)).chunks(4).map(|bytes| {
+            let mut word = [0; 4];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u32::from_le_bytes(word)
         })
+    }
+
+    /// The place in the data set of a sample.
+    fn index(&self, place: usize) -> usize {
+        self.indices.as_ref().map_or(place, |i| i[place] as usize)
+    }
+
+    /// Tokens of a window.
+    pub(crate) fn tokens(&self, place: usize) -> &[u16] {
+        self.dataset.tokens(self.index(place))
     }
 
     /// What images on the 0..255 scale are multiplied by and what is then taken away, a value

@@ -1,33 +1,39 @@
 //! Samples in a pass that is being recorded: what it reads of them, and what each replay feeds
 //! it.
 
-use std::ops::Range;
-
 use burn::tensor::Tensor;
-use reprsim_graph::{Leaf, Tape};
+use reprsim_graph::{Leaf, Samples, Tape};
 use reprsim_models::{Input, InputShape};
 
 use crate::supply::Supply;
 
 impl Supply {
-    /// Bytes of a sample of the resident data, of whose images each begins a new word; 0 of
-    /// text, which is fed.
-    pub fn taped_bytes(&self) -> usize {
+    /// Where a pass finds images: resident where they fit the budget, else fed. Text is fed as
+    /// tokens.
+    pub fn taped_samples(&self) -> Samples {
         match self.shape() {
             InputShape::Image {
                 channels,
                 height,
                 width,
-            } => (channels * height * width).next_multiple_of(4),
-            InputShape::Tokens { .. } => 0,
+            } => {
+                let bytes = (channels * height * width).next_multiple_of(4);
+                match self.fits() {
+                    true => Samples::Resident(bytes),
+                    false => Samples::Fed(bytes),
+                }
+            }
+            InputShape::Tokens { .. } => Samples::None,
         }
     }
 
     /// Words of the feed of a pass over `size` samples.
     pub fn taped_words(&self, size: usize) -> usize {
-        match self.shape() {
-            InputShape::Image { .. } => size,
-            InputShape::Tokens { window, .. } => size * window,
+        match (self.taped_samples(), self.shape()) {
+            (Samples::Resident(_), _) => size,
+            (Samples::Fed(bytes), _) => size * bytes / 4,
+            (_, InputShape::Tokens { window, .. }) => size * window,
+            (Samples::None, _) => 0,
         }
     }
 
@@ -45,14 +51,15 @@ impl Supply {
         }
     }
 
-    /// What that feed holds of the samples in `range`.
-    pub fn taped_feed(&self, range: Range<usize>) -> Vec<u32> {
-        match self.shape() {
-            InputShape::Image { .. } => range.map(|place| place as u32).collect(),
-            InputShape::Tokens { window, .. } => range
-                .flat_map(|place| self.tokens(place..place + 1).take(window))
-                .map(|token| f32::from(token).to_bits())
+    /// What that feed holds of the samples at some places.
+    pub fn taped_feed(&self, places: impl Iterator<Item = usize>) -> Vec<u32> {
+        match (self.taped_samples(), self.shape()) {
+            (Samples::Fed(_), _) => places.flat_map(|place| self.image_words(place)).collect(),
+            (_, InputShape::Tokens { window, .. }) => places
+                .flat_map(|place| self.tokens(place).iter().take(window))
+                .map(|&token| f32::from(token).to_bits())
                 .collect(),
+            _ => places.map(|place| place as u32).collect(),
         }
     }
 

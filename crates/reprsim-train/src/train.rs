@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use burn::module::Module;
 use burn::tensor::Device;
 use reprsim_models::{InputShape, Network};
 
@@ -15,8 +16,8 @@ use crate::schedule;
 use crate::snapshot::{Progress, resumed, save};
 
 /// Trains one model, from its initial state or from where it was left, calling `on_epoch` for
-/// each line of its history, and returns it ready for inference: the network of the least
-/// loss on held-out samples where there are evaluations, else the last.
+/// each line of its history, and returns it ready for inference, in the host's memory: the
+/// network of the least loss on held-out samples where there are evaluations, else the last.
 ///
 /// Losses and metrics stay on the device until they are reported: once an epoch, or once an
 /// evaluation where there are no epochs.
@@ -91,7 +92,7 @@ pub fn train(
             if let Some(epoch) = progress.history.last() {
                 on_epoch(epoch);
             }
-            learner.clear_sums();
+            learner.clear_sums()?;
             (reported, seen) = (Instant::now(), 0);
         }
         if let Some(resume) = &job.resume
@@ -102,10 +103,11 @@ pub fn train(
             saved = Instant::now();
         }
     }
-    match progress.best {
-        Some(best) => Ok(best),
-        None => learner.network(),
-    }
+    let network = match progress.best {
+        Some(best) => best,
+        None => learner.network()?,
+    };
+    Ok(network.to_device(&Device::flex()))
 }
 
 /// How long a training is and when it says something.

@@ -11,9 +11,11 @@ use crate::task::TaskConfig;
 /// Samples on whose loss a training is judged; no model learns from them.
 #[derive(Clone, Copy, Debug)]
 pub struct HeldOut<'a> {
-    /// The samples.
+    /// Samples, the same for all models.
     pub supply: &'a Supply,
-    /// The label of each in the model's own numbering; empty where samples have none.
+    /// Which of them.
+    pub indices: &'a [u32],
+    /// The label of each of these in the model's own numbering; empty where samples have none.
     pub labels: &'a [u32],
 }
 
@@ -28,19 +30,23 @@ pub fn held_out_loss(
     held_out: HeldOut<'_>,
     batch: usize,
 ) -> Result<f64, TrainError> {
-    let HeldOut { supply, labels } = held_out;
-    if supply.is_empty() {
+    let HeldOut {
+        supply,
+        indices,
+        labels,
+    } = held_out;
+    if indices.is_empty() {
         return Ok(f64::NAN);
     }
     let mut sums = Sums::from_kept(&Kept::default(), supply.device());
-    for start in (0..supply.len()).step_by(batch.max(1)) {
-        let range = start..(start + batch.max(1)).min(supply.len());
+    for start in (0..indices.len()).step_by(batch.max(1)) {
+        let range = start..(start + batch.max(1)).min(indices.len());
         let count = range.len();
         let of = |place: usize| labels.get(place).copied().unwrap_or(0) as i32;
         let values: Vec<i32> = range.clone().map(of).collect();
         let labels: Tensor<1, Int> =
             Tensor::from_data(TensorData::new(values, [count]), supply.device());
-        let drawn = supply.drawn(range, labels);
+        let drawn = supply.drawn(&indices[range], labels);
         // No task draws anything for a target that is held out but what the batch names.
         let batch = task.batch(drawn, &mut reprsim_base::Stream::new(start as u64).rng())?;
         let output = network.output(batch.input, &mut Pass::inference())?;

@@ -47,7 +47,7 @@ impl Gram {
             ..Shapes::default()
         };
         let program = Program::new(&computation, &shapes, None, gpu.hardware);
-        let session = match Session::new(&gpu, &shapes, 1, vec![program], &[]) {
+        let session = match Session::new(&gpu, &shapes, 1, vec![program.into()]) {
             Ok(session) => session,
             Err(GraphError::Memory { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -73,7 +73,7 @@ impl Gram {
             let places = words(range.start as u32..range.end as u32);
             fed[at..at + places.len()].copy_from_slice(&places);
         }
-        session.run(0, &fed)?;
+        session.run(0, fed)?;
         let whole = session.fetch(session.stage(0)?)?.pop().unwrap_or_default();
         let row = |row: &[f32]| row[..columns.len()].to_vec();
         let [_, width] = self.tile;
@@ -85,11 +85,11 @@ impl Gram {
 
 /// The GPU that replays, and the view's rows; `None` where there is none, or they are not kept.
 pub(super) fn device(view: &View) -> Result<Option<(Gpu, HostValues)>, MetricError> {
-    if !Gpu::computes(view.device()) || !numbered(view.rows()) {
+    if !numbered(view.rows()) {
         return Ok(None);
     }
     // What we cannot open burn may, or says better what is wrong.
-    let Ok(gpu) = Gpu::get() else {
+    let Some(gpu) = Gpu::of(view.device()) else {
         return Ok(None);
     };
     Ok(view.kept()?.map(|values| (gpu, values)))

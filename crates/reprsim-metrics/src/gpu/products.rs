@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use reprsim_graph::{
-    Binary, Computation, Gpu, Graph, GraphError, Id, Leaf, Profile, Program, Reduction, Region,
+    Binary, Computation, Gpu, Graph, GraphError, Id, Leaf, Load, Profile, Program, Reduction, Region,
     Session, Shapes, Target, Unary,
 };
 
@@ -332,7 +332,8 @@ impl Way {
     }
 
     fn session(&self, gpu: &Gpu, sides: &[Side; 2]) -> Result<Session, GraphError> {
-        let session = Session::new(gpu, &self.shapes, 1, self.programs.clone(), &[])?;
+        let programs = self.programs.iter().cloned().map(Load::from).collect();
+        let session = Session::new(gpu, &self.shapes, 1, programs)?;
         for (i, side) in sides.iter().enumerate() {
             session.write(0, Region::State(i), &side.values);
             if let Space::Gram = self.space {

@@ -70,7 +70,7 @@ impl Replay<'_> {
                 }
                 count += 1;
             }
-            session.run(self.program, &fed)?;
+            session.run(self.program, fed)?;
             let now = (session.stage(self.program)?, done, count);
             done += count;
             if let Some(before) = before.replace(now) {

@@ -11,7 +11,7 @@ use reprsim_graph::Profile;
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, SimilarityError, measures};
-use reprsim_train::{Initial, Job, Normalization, Supply, TrainingSet, profile_step, train};
+use reprsim_train::{Initial, Job, Normalization, Stacks, Supply, TrainingSet, profile_step, train};
 use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
@@ -219,7 +219,7 @@ pub fn bench(
     chosen: &Chosen,
     settings: &Settings,
 ) -> Result<BenchResult, RunError> {
-    let runner = Runner::new(workload, &chosen.device);
+    let runner = Runner::new(workload, &chosen.device, settings.jobs);
     let batch = workload.training.batch;
     // A job keeps its thread over all repeats, as in a run: on a GPU each thread has a
     // stream with memory of its own.
@@ -291,7 +291,7 @@ pub fn bench_profile(
     workload: &Workload,
     chosen: &Chosen,
 ) -> Result<Option<Profile>, RunError> {
-    let runner = Runner::new(workload, &chosen.device);
+    let runner = Runner::new(workload, &chosen.device, 1);
     match bench {
         Bench::Train => {
             let batch = workload.training.batch;
@@ -317,7 +317,7 @@ pub fn bench_sweep(
     chosen: &Chosen,
     settings: &Settings,
 ) -> Result<Sweep, RunError> {
-    let runner = Runner::new(workload, &chosen.device);
+    let runner = Runner::new(workload, &chosen.device, settings.jobs);
     let batch = workload.training.batch;
     let alone = Settings {
         jobs: 1,
@@ -357,10 +357,12 @@ struct Runner<'a> {
     samples: Supply,
     labels: Vec<u32>,
     probe: Supply,
+    stacks: Stacks,
 }
 
 impl<'a> Runner<'a> {
-    fn new(workload: &'a Workload, device: &'a Device) -> Self {
+    /// For up to `models` models at once.
+    fn new(workload: &'a Workload, device: &'a Device, models: usize) -> Self {
         let dataset = workload.dataset();
         let normalization = match workload.task.unit_scale() {
             false => Normalization::of(&dataset),
@@ -381,6 +383,7 @@ impl<'a> Runner<'a> {
                 .map(|&v| v.into())
                 .collect(),
             probe: supply(Some(probe)),
+            stacks: Stacks::new(models, u64::MAX),
         }
     }
 
@@ -460,6 +463,7 @@ impl<'a> Runner<'a> {
             },
             stream: &stream,
             resume: None,
+            stacks: &self.stacks,
         })
     }
 

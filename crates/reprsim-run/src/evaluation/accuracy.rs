@@ -1,16 +1,17 @@
 //! How often each model is right on held-out samples.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use reprsim_base::SettingsError;
 use reprsim_config::{EvaluationSettings, Experiment};
 use reprsim_data::split::ModelSamples;
-use reprsim_models::{Network, OutputKind, Pass};
+use reprsim_extract::logits;
+use reprsim_models::{Output, OutputKind};
 use schemars::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::contract::{Pair, PairEvaluation, row, schema_of, settings_of};
-use crate::cell::EXTRACT_BATCH;
+use crate::cell::extract_batch;
 use crate::error::RunError;
 use crate::results::Row;
 
@@ -66,9 +67,15 @@ impl PairEvaluation for Accuracy {
         if !pair.is_trained() {
             return Self::rows_of([None, None]);
         }
-        let [a, b] = pair.networks;
-        let [of_a, of_b] = pair.samples();
-        Self::rows_of([accuracy(pair, a, of_a)?, accuracy(pair, b, of_b)?])
+        let supply = pair.context.test_supply()?;
+        let answers = logits(pair.networks, supply, extract_batch(supply))?;
+        let mut of_models = [None; 2];
+        for ((of_model, answers), samples) in
+            of_models.iter_mut().zip(answers).zip(pair.samples())
+        {
+            *of_model = accuracy(pair, answers, samples)?;
+        }
+        Self::rows_of(of_models)
     }
 }
 
@@ -95,22 +102,15 @@ impl Accuracy {
 /// `None` if there is no sample of a class that it knows.
 fn accuracy(
     pair: &Pair<'_>,
-    network: &Network,
+    logits: Tensor<2>,
     samples: &ModelSamples,
 ) -> Result<Option<f64>, RunError> {
     let supply = pair.context.test_supply()?;
     let labels = samples.labelling.labels(supply.dataset())?;
-    // Predictions stay on the device and are read once.
-    let mut predicted: Vec<Tensor<1, Int>> = Vec::new();
-    for start in (0..labels.len()).step_by(EXTRACT_BATCH) {
-        let end = (start + EXTRACT_BATCH).min(labels.len());
-        let output = network.output(supply.slice(start..end), &mut Pass::inference())?;
-        predicted.extend(pair.experiment().task.answers(&output));
-    }
-    if predicted.is_empty() {
+    let answers = pair.experiment().task.answers(&Output::Logits(logits));
+    let Some(predicted) = answers.filter(|_| !labels.is_empty()) else {
         return Ok(None);
-    }
-    let predicted = Tensor::cat(predicted, 0);
+    };
     let predicted = predicted.try_into_data().map_err(RunError::read)?;
     let (mut known, mut right) = (0usize, 0usize);
     for (label, prediction) in labels.iter().zip(predicted.iter::<i64>()) {

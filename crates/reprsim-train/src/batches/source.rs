@@ -51,12 +51,6 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Whether samples are images.
-    #[cfg(feature = "wgpu")]
-    pub fn are_images(&self) -> bool {
-        matches!(self, Self::Passes(_))
-    }
-
     /// All numbers of samples that steps are of.
     pub fn all_sizes(&self) -> std::collections::BTreeSet<usize> {
         let steps = match self {

@@ -66,8 +66,8 @@ impl<'a> Learner<'a> {
         either!(self, learner => learner.sums())
     }
 
-    pub fn clear_sums(&mut self) {
-        either!(self, learner => learner.clear_sums());
+    pub fn clear_sums(&mut self) -> Result<(), TrainError> {
+        either!(self, learner => learner.clear_sums())
     }
 
     /// The mean loss of a held-out sample.

@@ -82,8 +82,9 @@ impl<'a> Eager<'a> {
         self.sums.keep()
     }
 
-    pub fn clear_sums(&mut self) {
+    pub fn clear_sums(&mut self) -> Result<(), TrainError> {
         self.sums.clear();
+        Ok(())
     }
 
     pub fn held_out_loss(&self, held_out: HeldOut<'_>) -> Result<f64, TrainError> {

@@ -10,7 +10,6 @@ use crate::config::OptimizerConfig;
 use crate::error::TrainError;
 use crate::job::Job;
 use crate::optimizer::{BETA_1, EPSILON};
-use crate::supply::Supply;
 use crate::validation::HeldOut;
 
 /// See the module.
@@ -78,7 +77,7 @@ impl<'a> Plan<'a> {
         let states = kinds.iter().filter(|k| matches!(k, Kind::State(_))).count();
         let sum = states + 1 + metrics.len();
         if let Some(held_out) = held_out {
-            for size in evaluated_sizes(held_out.supply, job.config.batch) {
+            for size in evaluated_sizes(held_out, job.config.batch) {
                 let kinds = &kinds;
                 let purpose = Purpose::Evaluate { sum, kinds };
                 let made = recorded(job, held_out.supply, size, &purpose, constants)?;
@@ -140,8 +139,8 @@ impl<'a> Plan<'a> {
 }
 
 /// Numbers of samples of an evaluation's batches.
-fn evaluated_sizes(supply: &Supply, batch: usize) -> Vec<usize> {
-    let (n, batch) = (supply.len(), batch.max(1));
+fn evaluated_sizes(held_out: HeldOut<'_>, batch: usize) -> Vec<usize> {
+    let (n, batch) = (held_out.indices.len(), batch.max(1));
     let mut sizes = vec![batch.min(n), n % batch];
     sizes.retain(|&size| size > 0);
     sizes.dedup();

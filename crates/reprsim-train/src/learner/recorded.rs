@@ -1,11 +1,12 @@
-//! A model whose step was recorded once and is replayed on a GPU: a handful of dispatches,
-//! with nothing allocated and nothing read between two reports.
+//! A model whose step was recorded once and is replayed on a GPU: a handful of dispatches, shared
+//! with the models that train side by side, with nothing allocated and nothing read between two
+//! reports.
 
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use reprsim_graph::{Gpu, GraphError, Profile, Region, Session};
+use reprsim_graph::{Gpu, GraphError, Load, Profile, Program, Region, Seat};
 use reprsim_models::{InputShape, Network, normal_values};
 
 use super::parts::Parts;
@@ -18,18 +19,19 @@ use crate::error::TrainError;
 use crate::job::{Job, initial_network};
 use crate::optimizer::BETA_1;
 use crate::sums::Kept;
+use crate::supply::Supply;
 use crate::validation::HeldOut;
 
-/// Steps that are handed to the device together.
+/// Steps that are handed over together, and words of their feeds at most.
 const TOGETHER: usize = 32;
+const WORDS: usize = 1 << 20;
 
 /// See the module.
 pub(crate) struct Recorded<'a> {
     job: &'a Job<'a>,
     streams: &'a Streams,
-    device: &'a Device,
     pub batches: Batches<'a>,
-    session: Session,
+    seat: Seat,
     kinds: Vec<Kind>,
     shapes: Vec<Vec<usize>>,
     metrics: Vec<&'static str>,
@@ -38,8 +40,6 @@ pub(crate) struct Recorded<'a> {
     /// Programs of a step, and of an evaluation, by number of samples.
     steps: BTreeMap<usize, (usize, Feeds)>,
     evaluations: BTreeMap<usize, (usize, Feeds)>,
-    /// Where held-out samples begin among the resident ones.
-    held_out: usize,
     /// Words of steps that were not yet handed over, and their program.
     pending: Vec<u32>,
     program: usize,
@@ -48,40 +48,31 @@ pub(crate) struct Recorded<'a> {
 
 impl<'a> Recorded<'a> {
     /// The model as it begins; `None` where its step is not recorded: on a device that is not
-    /// wgpu's, with samples that are not resident, and where there is no [`Plan`].
+    /// wgpu's, where its arrays do not fit, and where there is no [`Plan`].
     pub fn new(
         job: &'a Job<'a>,
         streams: &'a Streams,
         device: &'a Device,
     ) -> Result<Option<Self>, TrainError> {
-        if !Gpu::computes(device) {
-            return Ok(None);
-        }
-        let batches = Batches::new(job, streams, device);
         // What we cannot open burn may, or says better what is wrong.
-        let Ok(gpu) = Gpu::get() else {
+        let Some(gpu) = Gpu::of(device) else {
             return Ok(None);
         };
+        let batches = Batches::new(job, streams, device);
         let Some(plan) = Plan::new(job, &batches, gpu.hardware)? else {
             return Ok(None);
         };
-        let supply = job.set.supply;
         // Places are not checked on the device; burn says what is wrong.
-        if (job.set.indices.iter()).any(|&place| place as usize >= supply.len()) {
+        let inside = |supply: &Supply, places: &[u32]| {
+            (places.iter()).all(|&place| (place as usize) < supply.len())
+        };
+        if !inside(job.set.supply, job.set.indices)
+            || !(plan.held_out).is_none_or(|h| inside(h.supply, h.indices))
+        {
             return Ok(None);
         }
-        let mut data = vec![];
-        if batches.are_images() {
-            let held_out = plan.held_out.map(|held_out| held_out.supply);
-            for supply in std::iter::once(supply).chain(held_out) {
-                match supply.words() {
-                    Some(words) => data.extend(words),
-                    None => return Ok(None),
-                }
-            }
-        }
-        let session = match Session::new(&gpu, &plan.arrays, 1, plan.programs, &data) {
-            Ok(session) => session,
+        let seat = match Self::seat(&gpu, job, &plan) {
+            Ok(seat) => seat,
             // burn does it then, or says better what is wrong.
             Err(GraphError::Memory { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -89,33 +80,50 @@ impl<'a> Recorded<'a> {
         let learner = Self {
             job,
             streams,
-            device,
             batches,
-            session,
+            seat,
             kinds: plan.kinds,
             shapes: plan.shapes,
             metrics: plan.metrics,
             states: plan.states,
             steps: plan.steps,
             evaluations: plan.evaluations,
-            held_out: supply.len(),
             pending: vec![],
             program: 0,
             seen: 0,
         };
-        learner.write(&initial_network(job, &Device::flex())?);
+        learner.write(&initial_network(job, &Device::flex())?)?;
         Ok(Some(learner))
+    }
+
+    /// A place among the models that train side by side.
+    fn seat(gpu: &Gpu, job: &Job<'_>, plan: &Plan<'_>) -> Result<Seat, GraphError> {
+        let learned = job.set.supply.on_gpu(gpu)?;
+        let held_out = match plan.held_out {
+            Some(held_out) => held_out.supply.on_gpu(gpu)?,
+            None => None,
+        };
+        let steps: Vec<usize> = plan.steps.values().map(|(program, _)| *program).collect();
+        let load = |(number, program): (usize, &Program)| Load {
+            program: program.clone(),
+            data: match steps.contains(&number) {
+                true => learned.clone(),
+                false => held_out.clone(),
+            },
+        };
+        let loads = plan.programs.iter().enumerate().map(load).collect();
+        job.stacks.seat(gpu, &plan.arrays, loads)
     }
 
     /// Times the first step, fed with zeros: the model is of no use afterwards.
     pub fn profile(&self) -> Result<Profile, TrainError> {
         let size = self.batches.sizes(0).iter().sum();
         let program = self.steps.get(&size).map_or(0, |(program, _)| *program);
-        Ok(self.session.profile(program)?)
+        Ok(self.seat.profile(program)?)
     }
 
     /// Writes the arrays of a network.
-    fn write(&self, network: &Network) {
+    fn write(&self, network: &Network) -> Result<(), TrainError> {
         struct Values(Vec<Vec<f32>>);
         impl ModuleVisitor for Values {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -125,8 +133,9 @@ impl<'a> Recorded<'a> {
         let mut values = Values(vec![]);
         network.visit(&mut values);
         for (kind, values) in self.kinds.iter().zip(&values.0) {
-            self.session.write(0, region(*kind), values);
+            self.seat.write(region(*kind), values)?;
         }
+        Ok(())
     }
 
     /// Takes a step and returns how many samples it was of.
@@ -136,17 +145,20 @@ impl<'a> Recorded<'a> {
         let Some((program, feeds)) = self.steps.get(&size).cloned() else {
             return Err(TrainError::device(format!("no program for {size} samples")));
         };
-        if program != self.program || self.pending.len() >= TOGETHER * self.session.fed(program) {
-            self.flush()?;
+        let fed = self.seat.fed(program);
+        if program != self.program || self.pending.len() >= (TOGETHER * fed).min(WORDS) {
+            self.hand_over()?;
         }
         self.program = program;
-        let mut words = vec![0u32; self.session.fed(program)];
-        let at = |feed: usize| self.session.feed_place(program, feed);
+        let mut words = vec![0u32; fed];
+        let at = |feed: usize| self.seat.feed_place(program, feed);
         match &mut self.batches {
             Batches::Passes(passes) => {
                 let range = passes.ranges(step)[0].clone();
                 let [places, labels] = passes.host(step, range);
-                put(&mut words, feeds.places.map(at), places.iter().copied());
+                let places = places.iter().map(|&place| place as usize);
+                let samples = self.job.set.supply.taped_feed(places);
+                put(&mut words, feeds.places.map(at), samples);
                 put(
                     &mut words,
                     feeds.labels.map(at),
@@ -172,10 +184,10 @@ impl<'a> Recorded<'a> {
 
     /// What is random in a step, drawn in the order in which burn's step would draw it.
     fn random(&self, words: &mut [u32], feeds: &Feeds, program: usize, draws: &mut Draws) {
-        let at = |feed: usize| self.session.feed_place(program, feed);
+        let at = |feed: usize| self.seat.feed_place(program, feed);
         if let InputShape::Image { height, width, .. } = self.job.set.supply.shape() {
             for (step, columns) in self.job.config.augment.iter().zip(&feeds.changes) {
-                let size = feeds.places.map_or(0, |feed| feeds.sizes[feed]);
+                let size = feeds.labels.map_or(0, |feed| feeds.sizes[feed]);
                 let drawn = draw(step, size, [height, width], &mut draws.augment);
                 for (feed, values) in columns.iter().zip(drawn) {
                     put(words, Some(at(*feed)), values.into_iter().map(bits));
@@ -190,19 +202,19 @@ impl<'a> Recorded<'a> {
         }
     }
 
-    fn flush(&mut self) -> Result<(), TrainError> {
+    fn hand_over(&mut self) -> Result<(), TrainError> {
         if !self.pending.is_empty() {
-            self.session.run(self.program, &self.pending)?;
-            self.pending.clear();
+            let words = std::mem::take(&mut self.pending);
+            self.seat.run(self.program, words)?;
         }
         Ok(())
     }
 
     pub fn sums(&mut self) -> Result<Kept, TrainError> {
-        self.flush()?;
-        let states = self.session.read(0, Region::States)?;
+        self.hand_over()?;
+        let states = self.seat.read(Region::States)?;
         let sum = |i: usize| {
-            let place = self.session.offset(Region::State(self.states + i));
+            let place = self.seat.offset(Region::State(self.states + i));
             f64::from(states[place])
         };
         Ok(Kept {
@@ -214,66 +226,72 @@ impl<'a> Recorded<'a> {
         })
     }
 
-    pub fn clear_sums(&mut self) {
+    pub fn clear_sums(&mut self) -> Result<(), TrainError> {
+        self.hand_over()?;
         self.seen = 0;
         for i in 0..=self.metrics.len() {
-            self.session
-                .write(0, Region::State(self.states + i), &[0.0]);
+            self.seat.write(Region::State(self.states + i), &[0.0])?;
         }
+        Ok(())
     }
 
     pub fn held_out_loss(&mut self, held_out: HeldOut<'_>) -> Result<f64, TrainError> {
-        self.flush()?;
-        let HeldOut { supply, labels } = held_out;
-        if supply.is_empty() {
+        self.hand_over()?;
+        let HeldOut {
+            supply,
+            indices,
+            labels,
+        } = held_out;
+        if indices.is_empty() {
             return Ok(f64::NAN);
         }
         let sum = Region::State(self.states + 1 + self.metrics.len());
-        self.session.write(0, sum, &[0.0]);
+        self.seat.write(sum, &[0.0])?;
         let batch = self.job.config.batch.max(1);
-        for start in (0..supply.len()).step_by(batch) {
-            let range = start..(start + batch).min(supply.len());
+        for start in (0..indices.len()).step_by(batch) {
+            let range = start..(start + batch).min(indices.len());
             let Some((program, feeds)) = self.evaluations.get(&range.len()) else {
                 return Err(TrainError::device("no program for an evaluation"));
             };
-            let mut words = vec![0u32; self.session.fed(*program)];
-            let at = |feed: usize| self.session.feed_place(*program, feed);
-            let places = range.clone().map(|place| (self.held_out + place) as u32);
-            put(&mut words, feeds.places.map(at), places);
+            let mut words = vec![0u32; self.seat.fed(*program)];
+            let at = |feed: usize| self.seat.feed_place(*program, feed);
+            let places = || indices[range.clone()].iter().map(|&place| place as usize);
+            let samples = supply.taped_feed(places());
+            put(&mut words, feeds.places.map(at), samples);
             let label = |place: usize| labels.get(place).copied().unwrap_or(0);
             let labels = range.clone().map(|place| bits(label(place) as f32));
             put(&mut words, feeds.labels.map(at), labels);
             if feeds.tokens.is_some() {
-                let tokens = supply.tokens(range).map(|t| bits(f32::from(t)));
+                let tokens = places().flat_map(|place| supply.tokens(place));
+                let tokens = tokens.map(|&token| bits(f32::from(token)));
                 put(&mut words, feeds.tokens.map(at), tokens);
             }
-            self.session.run(*program, &words)?;
+            self.seat.run(*program, words)?;
         }
-        let total = self.session.read(0, sum)?[0];
-        Ok(f64::from(total) / supply.len() as f64)
+        let total = self.seat.read(sum)?[0];
+        Ok(f64::from(total) / indices.len() as f64)
     }
 
-    /// The model as it is now, on the training's device.
+    /// The model as it is now, in the host's memory.
     pub fn network(&mut self) -> Result<Network, TrainError> {
-        self.flush()?;
-        struct Fill<'a> {
+        self.hand_over()?;
+        struct Fill {
             values: Vec<Vec<f32>>,
             next: usize,
-            device: &'a Device,
         }
-        impl ModuleMapper for Fill<'_> {
+        impl ModuleMapper for Fill {
             fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
                 let values = std::mem::take(&mut self.values[self.next]);
                 self.next += 1;
-                let device = self.device;
-                param.map(|old| Tensor::from_data(TensorData::new(values, old.dims()), device))
+                let host = &Device::flex();
+                param.map(|old| Tensor::from_data(TensorData::new(values, old.dims()), host))
             }
         }
-        let parameters = self.session.read(0, Region::Parameters)?;
-        let states = self.session.read(0, Region::States)?;
+        let parameters = self.seat.read(Region::Parameters)?;
+        let states = self.seat.read(Region::States)?;
         let values = (self.kinds.iter().zip(&self.shapes))
             .map(|(kind, shape)| {
-                let from = self.session.offset(region(*kind));
+                let from = self.seat.offset(region(*kind));
                 let range = from..from + shape.iter().product::<usize>();
                 match kind {
                     Kind::Parameter(_) => parameters[range].to_vec(),
@@ -281,20 +299,16 @@ impl<'a> Recorded<'a> {
                 }
             })
             .collect();
-        let mut fill = Fill {
-            values,
-            next: 0,
-            device: self.device,
-        };
+        let mut fill = Fill { values, next: 0 };
         // Copies of a network share their running statistics: each is made anew.
-        Ok(self.job.blank(self.device)?.map(&mut fill))
+        Ok(self.job.blank(&Device::flex())?.map(&mut fill))
     }
 
     pub fn parts(&mut self) -> Parts {
-        self.flush()?;
+        self.hand_over()?;
         let mut parts = vec![];
         for (name, region) in PARTS {
-            let values = self.session.read(0, region)?;
+            let values = self.seat.read(region)?;
             let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
             parts.push((name, bytes));
         }
@@ -308,13 +322,13 @@ impl<'a> Recorded<'a> {
             let values: Vec<f32> = (bytes.chunks_exact(4))
                 .filter_map(|b| b.try_into().ok().map(f32::from_le_bytes))
                 .collect();
-            if values.len() != self.session.length(region) {
+            if values.len() != self.seat.length(region) {
                 return None;
             }
             found.push((region, values));
         }
         for (region, values) in found {
-            self.session.write(0, region, &values);
+            self.seat.write(region, &values).ok()?;
         }
         self.seen = sums.seen;
         Some(())

@@ -29,7 +29,7 @@ pub(super) enum Kind {
 pub(super) struct Feeds {
     /// Words of each.
     pub sizes: Vec<usize>,
-    /// Places of resident samples.
+    /// Places of resident samples, or the samples themselves.
     pub places: Option<usize>,
     /// Labels.
     pub labels: Option<usize>,
@@ -148,7 +148,7 @@ pub(super) fn recorded(
             graph,
             outputs,
             feeds: feeds.sizes.clone(),
-            sample_bytes: supply.taped_bytes(),
+            samples: supply.taped_samples(),
             precision: Precision::F32,
         },
         feeds,
@@ -184,7 +184,7 @@ fn pass(
     let (before, shapes) = arrays(&network, tape);
     let drawn = match supply.shape() {
         InputShape::Image { .. } => {
-            let (places, labels) = (feeds.add(size), feeds.add(size));
+            let (places, labels) = (feeds.add(supply.taped_words(size)), feeds.add(size));
             (feeds.places, feeds.labels) = (Some(places), Some(labels));
             let mut images = supply.taped_images(tape, size, places);
             if let Purpose::Train = purpose {
