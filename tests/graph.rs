@@ -463,11 +463,12 @@ fn long_sums_keep_their_digits() {
 }
 
 /// A number as 16 bits hold it: rounded to 11 bits, to even.
-fn half(value: f32) -> f64 {
-    // Of numbers around 1 that are 13 bits fewer.
+fn rounded(value: f32, fewer: u32) -> f64 {
+    // Of numbers around 1, to the nearest with so many bits fewer; of two the even one.
     let bits = value.to_bits();
-    let rounded = bits + 0xfff + (bits >> 13 & 1);
-    f64::from(f32::from_bits(rounded & !0x1fff))
+    let half = (1 << (fewer - 1)) - 1;
+    let rounded = bits + half + (bits >> fewer & 1);
+    f64::from(f32::from_bits(rounded >> fewer << fewer))
 }
 
 /// Products of factors of 16 bits are what rounded factors give, by matrix units where there
@@ -496,22 +497,24 @@ fn factors_of_sixteen_bits() {
         let product = graph.contract([a, b], [b"xik", b"xkj", b"xij"]);
         let half_of_it = graph.scalar(0.5, &[batch, m, n]);
         let output = graph.binary(Binary::Mul, product, half_of_it);
-        let found = on_gpu(graph, vec![output], &values, Precision::F16);
-        for x in 0..batch {
-            for i in 0..m {
-                for j in 0..n {
-                    let term = |k: usize| {
-                        let a = half(values[0][(x * m + i) * depth + k]);
-                        a * half(values[1][(x * depth + k) * n + j])
-                    };
-                    let exact: f64 = (0..depth).map(term).sum();
-                    let size: f64 = (0..depth).map(|k| term(k).abs()).sum();
-                    let ours = f64::from(found[0][(x * m + i) * n + j]);
-                    assert!(
-                        (ours - 0.5 * exact).abs() <= 2e-6 * size,
-                        "{batch} {m} {n} {depth} at {x} {i} {j}: {ours} is not {}",
-                        0.5 * exact
-                    );
+        for (precision, bits) in [(Precision::F16, 13), (Precision::Bf16, 16)] {
+            let found = on_gpu(graph.clone(), vec![output], &values, precision);
+            for x in 0..batch {
+                for i in 0..m {
+                    for j in 0..n {
+                        let term = |k: usize| {
+                            let a = rounded(values[0][(x * m + i) * depth + k], bits);
+                            a * rounded(values[1][(x * depth + k) * n + j], bits)
+                        };
+                        let exact: f64 = (0..depth).map(term).sum();
+                        let size: f64 = (0..depth).map(|k| term(k).abs()).sum();
+                        let ours = f64::from(found[0][(x * m + i) * n + j]);
+                        assert!(
+                            (ours - 0.5 * exact).abs() <= 2e-6 * size,
+                            "{precision:?}, {batch} {m} {n} {depth} at {x} {i} {j}: {ours} is not {}",
+                            0.5 * exact
+                        );
+                    }
                 }
             }
         }

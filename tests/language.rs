@@ -17,9 +17,9 @@ use reprsim_extract::extract;
 use reprsim_kernels::Dropout;
 use reprsim_models::{GptSettings, ModelConfig, ModelShape, Network, Pooling};
 use reprsim_train::{
-    Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig, PredictSettings,
-    Resume, ScheduleConfig, Stacks, Supply, TaskConfig, TrainingConfig, TrainingSet, held_out_loss,
-    load_checkpoint, save_checkpoint, train,
+    Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig, Precision,
+    PredictSettings, Resume, ScheduleConfig, Stacks, Supply, TaskConfig, TrainingConfig,
+    TrainingSet, held_out_loss, load_checkpoint, save_checkpoint, train,
 };
 
 #[macro_use]
@@ -145,6 +145,7 @@ fn language(steps: usize) -> TrainingConfig {
             samples: 9,
             patience: None,
         }),
+        precision: Precision::F32,
         augment: vec![],
         fill: vec![],
     }

@@ -24,8 +24,9 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Foreign, Head, HeldOut, Initial, Job, Normalization,
-    OptimizerConfig, Reference, Resume, ScheduleConfig, Stacks, Supply, TASKS, TaskConfig, TrainingConfig,
-    TrainingSet, initial_network, load_checkpoint, save_checkpoint, train,
+    OptimizerConfig, Precision, Reference, Resume, ScheduleConfig, Stacks, Supply, TASKS,
+    TaskConfig, TrainingConfig, TrainingSet, initial_network, load_checkpoint, save_checkpoint,
+    train,
 };
 
 #[macro_use]
@@ -170,6 +171,7 @@ fn training() -> TrainingConfig {
         schedule: ScheduleConfig::Triangular { peak: 0.5 },
         dropout: 0.0,
         evaluate: None,
+        precision: Precision::F32,
         augment: vec![
             Augmentation::Flip { p: 0.5 },
             Augmentation::Saturation {

@@ -730,7 +730,16 @@ fn wrong_use_is_exit_code_2_and_says_what_is_right() {
         (&["run", "nothing.toml"], 2, "no such experiment file"),
         (&["run", file, "--shard", "3/2"], 2, "i from 1 to N"),
         (&["run", file, "--cell", "99"], 2, "cells 0 to 7"),
-        (&["run", file, "--device", "gpu"], 2, "possible values"),
+        (
+            &["run", file, "--device", "gpu"],
+            2,
+            "known: auto, cpu, all",
+        ),
+        (
+            &["run", file, "--device", "cpu:1"],
+            2,
+            "unknown device 'cpu:1'",
+        ),
         (&["report", nowhere], 2, "is not a run directory"),
         (&["data", "fetch", "mnits"], 2, "did you mean 'mnist'"),
         (&preview, 2, "reprsim data fetch mnist"),

@@ -19,8 +19,8 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
-    OptimizerConfig, PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Stacks, Supply,
-    TaskConfig, TrainingConfig, TrainingSet, recorded_step, train,
+    OptimizerConfig, Precision, PredictSettings, ReconstructSettings, Resume, ScheduleConfig,
+    Stacks, Supply, TaskConfig, TrainingConfig, TrainingSet, recorded_step, train,
 };
 
 #[path = "common/devices.rs"]
@@ -57,6 +57,7 @@ fn config() -> TrainingConfig {
         schedule: ScheduleConfig::Triangular { peak: 0.5 },
         dropout: 0.0,
         evaluate: None,
+        precision: Precision::F32,
         augment: vec![],
         fill: vec![],
     }
@@ -418,6 +419,120 @@ fn random_changes_of_images() {
     ];
     case.config.fill = vec![120.0, 30.0, 200.0];
     agrees(&case);
+}
+
+/// Images that do not fit the device's budget are sent with each step: the same bits.
+#[test]
+fn images_that_do_not_fit_are_fed() {
+    let Some(gpu) = gpu() else { return };
+    let mut case = images(ModelConfig::Cnn(CnnSettings { width: 2 }));
+    case.config.augment = vec![Augmentation::Translate { pixels: 3, p: 0.9 }];
+    case.config.evaluate = Some(Evaluate {
+        every: Some(1),
+        samples: 40,
+        patience: None,
+    });
+    let lines = |history: Vec<Epoch>| -> Vec<_> {
+        let line = |epoch: Epoch| (epoch.loss.to_bits(), epoch.validation_loss);
+        history.into_iter().map(line).collect()
+    };
+    let (resident, expected) = case.trained(&gpu);
+    case.budget = 1000;
+    let (fed, history) = case.trained(&gpu);
+    assert_eq!(fed, resident);
+    assert_eq!(lines(history), lines(expected));
+    extracts(&case, &[Pooling::Mean]);
+}
+
+/// Products of 16 bits train nearly as well; a loss whose scaled gradients overflow is scaled less
+/// until they do not.
+#[test]
+fn sixteen_bits() {
+    let Some(gpu) = gpu() else { return };
+    let cnn = ModelConfig::Cnn(CnnSettings { width: 3 });
+    let vae = ModelConfig::Vae(VaeSettings {
+        width: 2,
+        latent: 3,
+    });
+    for (model, epochs) in [(cnn, 4), (vae, 8)] {
+        let mut case = images(model);
+        case.config.epochs = Some(epochs);
+        let last = |history: &[Epoch]| history.last().unwrap().loss;
+        let (whole, history) = case.trained(&gpu);
+        let loss = last(&history);
+        for precision in [Precision::Bf16, Precision::F16] {
+            case.config.precision = precision;
+            let (rounded, history) = case.trained(&gpu);
+            println!(
+                "{} {precision:?}: {} {loss}",
+                case.model.name(),
+                last(&history)
+            );
+            assert!(rounded != whole, "they are rounded");
+            assert!(rounded.iter().flatten().all(|value| value.is_finite()));
+            assert!(last(&history) < history[0].loss, "it learns");
+            // An autoencoder's loss is a sum over pixels: its first steps overflow, see below.
+            let lost = (case.model.gives(), precision);
+            if lost != (OutputKind::Reconstruction, Precision::F16) {
+                assert!((last(&history) - loss).abs() < 0.01 * loss);
+            }
+        }
+    }
+}
+
+/// Of a loss that is far too large for 16 bits when it is scaled, steps are left out, and the scale
+/// falls; a snapshot keeps it.
+#[test]
+fn an_overflow_is_recovered_from() {
+    let Some(gpu) = gpu() else { return };
+    let mut case = images(ModelConfig::Vae(VaeSettings {
+        width: 2,
+        latent: 3,
+    }));
+    case.config.precision = Precision::F16;
+    case.config.epochs = Some(8);
+    case.config.schedule = ScheduleConfig::Constant;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot");
+    let scales = case.with(&gpu, |job| {
+        let job = Job {
+            resume: Some(Resume {
+                path: &path,
+                key: "a",
+                every: std::time::Duration::ZERO,
+            }),
+            ..*job
+        };
+        let mut scales = vec![];
+        train(&job, &gpu, &mut |_| {
+            let bytes = std::fs::read(&path).unwrap();
+            let parts = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+            let states = parts.tensor("states").unwrap().data().to_vec();
+            // The scale and its count are the last two states, each on a border of four values.
+            let values: Vec<f32> = (states.chunks_exact(4))
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+                .collect();
+            scales.push(values[values.len() - 8]);
+        })
+        .unwrap();
+        scales
+    });
+    println!("scales: {scales:?}");
+    assert!(scales.last().unwrap() < &65536.0, "it overflowed at first");
+    assert!(scales.windows(2).all(|pair| pair[1] <= pair[0]));
+    let [.., before, last] = scales[..] else {
+        return;
+    };
+    assert!(before == last && last > 1.0, "and then no longer");
+}
+
+/// Where nothing is replayed nothing is rounded: that is said instead.
+#[test]
+fn the_processor_does_not_round() {
+    let mut case = images(ModelConfig::Mlp(MlpSettings { hidden: vec![4] }));
+    case.config.precision = Precision::F16;
+    let error = case.with(&cpu(), |job| train(job, &cpu(), &mut |_| ()).unwrap_err());
+    assert!(error.to_string().contains("--device wgpu"), "{error}");
 }
 
 /// What is not recorded is left to burn.

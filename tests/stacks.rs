@@ -7,27 +7,30 @@
     reason = "a test fails by panicking"
 )]
 
-use std::path::Path;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
-use reprsim_graph::Tally;
 use reprsim_models::{
     CnnSettings, GptSettings, MlpSettings, ModelConfig, OutputKind, ResNetSettings, Stem,
     VaeSettings,
 };
 use reprsim_train::{
     ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization, OptimizerConfig,
-    PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Stacks, Supply, TaskConfig,
-    TrainError, TrainingConfig, TrainingSet, save_checkpoint, train,
+    Precision, PredictSettings, ReconstructSettings, Resume, ScheduleConfig, Stacks, Supply,
+    TaskConfig, TrainError, TrainingConfig, TrainingSet, save_checkpoint, train,
 };
 
+mod common;
 #[path = "common/devices.rs"]
 mod devices;
 
+use common::{experiment, reprsim, stderr};
 use devices::gpu;
 
 /// Models that differ in what they learn from, in what order, and from where they begin.
@@ -94,6 +97,7 @@ impl Models {
                 schedule: ScheduleConfig::Triangular { peak: 0.5 },
                 dropout: 0.0,
                 evaluate: None,
+                precision: Precision::F32,
                 augment: vec![],
                 fill: vec![],
             },
@@ -147,12 +151,7 @@ impl Models {
     }
 
     /// Trains model `number`.
-    fn train(
-        &self,
-        number: usize,
-        stacks: &Stacks,
-        how: How<'_>,
-    ) -> Result<Trained, TrainError> {
+    fn train(&self, number: usize, stacks: &Stacks, how: How<'_>) -> Result<Trained, TrainError> {
         // Each learns from half of the samples, and is judged by as many as its number allows.
         let indices: Vec<u32> = (0..24).map(|i| (2 * i + number as u32 % 2) % 48).collect();
         let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i as usize]).collect();
@@ -212,16 +211,24 @@ impl Models {
     }
 
     /// Trains some of them at once, at most `size` side by side.
-    fn together(&self, count: usize, size: usize, how: impl Fn(usize) -> How<'static> + Sync) -> (Vec<Result<Trained, TrainError>>, Tally) {
+    fn together(
+        &self,
+        count: usize,
+        size: usize,
+        how: impl Fn(usize) -> How<'static> + Sync,
+    ) -> (Vec<Result<Trained, TrainError>>, f64) {
         let stacks = Stacks::new(size, u64::MAX);
         let found = std::thread::scope(|scope| {
             let (stacks, how) = (&stacks, &how);
             let threads: Vec<_> = (0..count)
                 .map(|number| scope.spawn(move || self.train(number, stacks, how(number))))
                 .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
-        (found, stacks.tally())
+        (found, stacks.launches_a_step().unwrap())
     }
 
     /// Stacks of all sizes give what each model gives alone.
@@ -231,20 +238,16 @@ impl Models {
         let alone: Vec<Trained> = alone.into_iter().map(Result::unwrap).collect();
         assert!(alone[0] != alone[1], "models differ");
         for &size in sizes {
-            let (found, tally) = self.together(size, size, |_| How::default());
+            let (found, launches) = self.together(size, size, |_| How::default());
             for (number, found) in found.into_iter().enumerate() {
                 assert!(found.unwrap() == alone[number], "model {number} of {size}");
             }
-            let launches = |tally: Tally| tally.launches as f64 / tally.steps as f64;
             println!(
-                "{} of {}: {:.1} launches a step instead of {:.1}",
-                size,
+                "{size} of {}: {launches:.1} launches a step instead of {one:.1}",
                 self.model.name(),
-                launches(tally),
-                launches(one)
             );
             if size >= 7 {
-                assert!(launches(tally) < 0.7 * launches(one), "they share launches");
+                assert!(launches < 0.7 * one, "they share launches");
             }
         }
     }
@@ -370,7 +373,10 @@ fn a_stopped_model_goes_on_in_another_stack() {
                     scope.spawn(move || models.train(number, stacks, how).unwrap())
                 })
                 .collect();
-            threads.into_iter().map(|thread| thread.join().ok()).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().ok())
+                .collect()
         })
     };
     let stopped = at_once(3, true);
@@ -384,4 +390,130 @@ fn a_stopped_model_goes_on_in_another_stack() {
     let bytes = std::fs::read(&paths[0]).unwrap();
     let parts = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert!(parts.names().contains(&"moments"), "they were replayed");
+}
+
+/// Cells whose models are judged while they are trained, by as many samples as they know classes of.
+const SWEEP: &str = r#"
+name = "sweep"
+seeds = 1
+
+[dataset]
+name = "color-shape-digit"
+factor_classes = 4
+label = ["digit"]
+train_samples = 200
+train_per_model = 64
+
+[model]
+name = "mlp"
+hidden = [9]
+
+[training]
+epochs = 30
+batch = 16
+optimizer = { name = "adam", lr = 0.003 }
+schedule = { name = "triangular", peak = 0.5 }
+evaluate = { samples = 16, patience = 5 }
+
+[[axis]]
+kind = "data"
+levels = [0, 0.5, 1]
+
+[[axis]]
+kind = "class"
+levels = [0, 1]
+
+[[probe]]
+name = "test"
+samples = 40
+
+[analysis]
+measures = ["cka_linear_debiased", "mutual_knn"]
+permutations = 19
+primary = { measure = "cka_linear_debiased", probe = "test", layer = "penultimate" }
+"#;
+
+/// All files of a run's cells but locks and histories, whose speeds differ, by name.
+fn cells(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for cell in std::fs::read_dir(run.join("cells")).unwrap().flatten() {
+        for file in std::fs::read_dir(cell.path()).unwrap().flatten() {
+            let path = file.path();
+            let name = path.strip_prefix(run).unwrap().to_path_buf();
+            if !name.ends_with("cell.lock") && !name.ends_with("snapshot") {
+                // One that is written right now may be gone.
+                found.insert(name, std::fs::read(&path).unwrap_or_default());
+            }
+        }
+    }
+    found.retain(|name, _| name.extension().is_none_or(|end| end != "jsonl"));
+    found
+}
+
+/// A sweep ends with the same bytes in stacks of any size, on one device or two, killed and gone
+/// on with or not.
+#[test]
+fn a_sweep_is_the_same_in_any_stack() {
+    if gpu().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), SWEEP);
+    let command = |out: &Path, more: &[&str]| {
+        let mut command = reprsim();
+        command
+            .arg("run")
+            .arg(&file)
+            .arg("--out")
+            .arg(out)
+            .args(more);
+        command.stdout(Stdio::null());
+        command
+    };
+    let whole = |name: &str, more: &[&str]| {
+        let out = dir.path().join(name);
+        let output = command(&out, more).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    whole(
+        "alone",
+        &["--device", "wgpu", "--stack", "1", "--jobs", "1"],
+    );
+    let expected = cells(&dir.path().join("alone"));
+    assert!(expected.keys().any(|name| name.ends_with("b.safetensors")));
+
+    let killed = dir.path().join("killed");
+    for most in [1, 5] {
+        let stack = ["--device", "wgpu", "--stack", "6"];
+        let mut child = command(&killed, &stack)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        let ended = |name: &PathBuf| name.extension().is_some_and(|end| end == "safetensors");
+        let count = || match killed.join("cells").exists() {
+            true => cells(&killed).keys().filter(|name| ended(name)).count(),
+            false => 0,
+        };
+        while count() < most && begin.elapsed() < Duration::from_secs(120) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        assert!((most..10).contains(&count()), "killed in the middle");
+    }
+    whole(
+        "killed",
+        &["--device", "wgpu", "--stack", "3", "--jobs", "5"],
+    );
+    whole("two", &["--device", "wgpu:0,wgpu:0", "--stack", "2"]);
+    for name in ["killed", "two"] {
+        let found = cells(&dir.path().join(name));
+        assert!(found.keys().eq(expected.keys()), "{name}");
+        for (file, bytes) in &expected {
+            assert!(found[file] == *bytes, "{name}: {}", file.display());
+        }
+        let results = |run: &str| std::fs::read(dir.path().join(run).join("results.csv")).unwrap();
+        assert_eq!(results(name), results("alone"));
+    }
 }

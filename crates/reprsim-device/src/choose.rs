@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use crate::error::DeviceError;
 use crate::list::{Listed, cores, gpu_adapters};
 use crate::memory::host_memory;
+use crate::names::NAMES;
 
 /// A device that was chosen.
 #[derive(Clone, Debug)]
@@ -19,27 +20,67 @@ pub struct Chosen {
     /// where one single-threaded model a core is fastest.
     pub cpu: bool,
     /// Bytes of memory that it works in, where the system says: of a processor, a software
-    /// GPU and a GPU that shares the host's memory what this process may use of it. A GPU
-    /// with memory of its own does not say.
+    /// GPU and a GPU that shares the host's memory what this process may use of it.
     pub memory: Option<u64>,
-    /// Bytes of the largest single buffer that a GPU allows, by which nothing larger can
-    /// lie there in one piece; it says nothing of how many such buffers fit.
-    pub largest_buffer: Option<u64>,
+    /// Bytes of the largest array that a GPU allows, by which nothing larger can
+    /// lie there in one piece; it says nothing of how many such arrays fit.
+    pub largest_array: Option<u64>,
 }
 
-/// Chooses a device by name.
+/// Chooses one device by name.
 ///
-/// `auto` takes the first real GPU that wgpu finds, never a software one, else
-/// the CPU; a machine without any Vulkan library has no GPU.
+/// `auto` takes the first real GPU that wgpu finds, never a software one, else the CPU; a machine
+/// without any Vulkan library has no GPU. `wgpu:1` is GPU 1 of the list, `wgpu:RTX` the first whose
+/// name holds that.
 ///
 /// # Errors
-/// [`DeviceError`] if the name is unknown, this build lacks the
-/// backend, or no such device exists.
+/// [`DeviceError`] if the name is unknown, this build lacks the backend, no such device exists or
+/// several are named.
 pub fn choose(name: &str) -> Result<Chosen, DeviceError> {
-    match name {
-        "auto" => {
+    let mut chosen = choose_all(name)?;
+    match (chosen.pop(), chosen.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (_, false) => Err(DeviceError::Several(name.into())),
+        (None, _) => Err(DeviceError::NoGpu),
+    }
+}
+
+/// Chooses devices by names with commas between them; `all` are all real GPUs. One that is named
+/// twice is taken twice.
+///
+/// # Errors
+/// As [`choose`], and [`DeviceError::Mixed`] if they are not all GPUs.
+pub fn choose_all(names: &str) -> Result<Vec<Chosen>, DeviceError> {
+    let mut chosen = vec![];
+    for name in names.split(',').map(str::trim) {
+        chosen.extend(named(name)?);
+    }
+    match chosen.len() > 1 && chosen.iter().any(|one| one.cpu) {
+        true => Err(DeviceError::Mixed(names.into())),
+        false => Ok(chosen),
+    }
+}
+
+/// Checks that devices are named as devices are, whether or not this machine has them.
+///
+/// # Errors
+/// [`DeviceError::Unknown`] for the first that is not.
+pub fn check_names(names: &str) -> Result<(), DeviceError> {
+    for name in names.split(',').map(str::trim) {
+        let (backend, which) = name.split_once(':').unwrap_or((name, ""));
+        let may_be_numbered = ["wgpu", "vulkan"].contains(&backend);
+        if !NAMES.contains(&backend) || !(which.is_empty() || may_be_numbered) {
+            return Err(DeviceError::Unknown(name.into()));
+        }
+    }
+    Ok(())
+}
+
+fn named(name: &str) -> Result<Vec<Chosen>, DeviceError> {
+    let one = match name.split_once(':').unwrap_or((name, "")) {
+        ("auto", "") => {
             let adapters = gpu_adapters();
-            Ok(match adapters.iter().find(|a| a.auto) {
+            match adapters.iter().find(|a| a.auto) {
                 Some(adapter) => gpu(adapter, "the first real GPU that wgpu found"),
                 None => cpu(&match adapters.first() {
                     None if cfg!(feature = "wgpu") => "no GPU was found".into(),
@@ -50,21 +91,52 @@ pub fn choose(name: &str) -> Result<Chosen, DeviceError> {
                         software.name
                     ),
                 }),
-            })
+            }
         }
-        "cpu" => Ok(cpu("asked for")),
-        "wgpu" | "vulkan" => {
-            require(cfg!(feature = "wgpu"), name)?;
-            require(name == "wgpu" || cfg!(feature = "vulkan"), name)?;
-            // Prefer a real GPU; take what there is.
+        ("cpu", "") => cpu("asked for"),
+        ("all", "") => {
+            require(cfg!(feature = "wgpu"), "wgpu")?;
             let adapters = gpu_adapters();
-            let adapter = (adapters.iter().find(|a| a.auto)).or(adapters.first());
-            Ok(gpu(adapter.ok_or(DeviceError::NoGpu)?, "asked for"))
+            let real = adapters.iter().filter(|a| a.auto);
+            let all: Vec<Chosen> = real.map(|a| gpu(a, "all GPUs were asked for")).collect();
+            return match all.is_empty() {
+                true => Err(DeviceError::NoGpu),
+                false => Ok(all),
+            };
         }
-        "cuda" => cuda(),
-        "ndarray" => ndarray(),
-        other => Err(DeviceError::Unknown(other.into())),
-    }
+        ("wgpu" | "vulkan", which) => {
+            let backend = name.split(':').next().unwrap_or(name);
+            require(cfg!(feature = "wgpu"), backend)?;
+            require(backend == "wgpu" || cfg!(feature = "vulkan"), backend)?;
+            let adapters = gpu_adapters();
+            let is_meant = |adapter: &&Listed| {
+                adapter.option == format!("wgpu:{which}")
+                    || (which.parse::<usize>().is_err()
+                        && adapter.name.to_lowercase().contains(&which.to_lowercase()))
+            };
+            // Prefer a real GPU; take what there is.
+            let adapter = match which {
+                "" => (adapters.iter().find(|a| a.auto)).or(adapters.first()),
+                _ => adapters.iter().find(is_meant),
+            };
+            match adapter {
+                Some(adapter) => gpu(adapter, "asked for"),
+                None if adapters.is_empty() => return Err(DeviceError::NoGpu),
+                None => {
+                    let there = |a: &Listed| format!("{} ({})", a.option, a.name);
+                    let there: Vec<String> = adapters.iter().map(there).collect();
+                    return Err(DeviceError::NoSuchGpu {
+                        name: name.into(),
+                        there: there.join(", "),
+                    });
+                }
+            }
+        }
+        ("cuda", "") => cuda()?,
+        ("ndarray", "") => ndarray()?,
+        _ => return Err(DeviceError::Unknown(name.into())),
+    };
+    Ok(vec![one])
 }
 
 fn cpu(why: &str) -> Chosen {
@@ -74,21 +146,18 @@ fn cpu(why: &str) -> Chosen {
         why: why.into(),
         cpu: true,
         memory: host_memory(),
-        largest_buffer: None,
+        largest_array: None,
     }
 }
 
 fn gpu(adapter: &Listed, why: &str) -> Chosen {
     Chosen {
-        device: gpu_device(adapter),
+        device: adapter.device.clone(),
         name: format!("{} ({}, {})", adapter.name, adapter.kind, adapter.interface),
         why: why.into(),
         cpu: false,
-        memory: match adapter.shares_memory() {
-            true => host_memory(),
-            false => None,
-        },
-        largest_buffer: adapter.largest_buffer,
+        memory: adapter.memory,
+        largest_array: adapter.largest_array,
     }
 }
 
@@ -99,24 +168,6 @@ fn require(built: bool, name: &str) -> Result<(), DeviceError> {
     }
 }
 
-#[cfg(feature = "wgpu")]
-fn gpu_device(adapter: &Listed) -> Device {
-    use crate::list::kind;
-    use burn::tensor::DeviceKind;
-    Device::wgpu(match adapter.kind.as_str() {
-        kind::DISCRETE => DeviceKind::DiscreteGpu(0),
-        kind::INTEGRATED => DeviceKind::IntegratedGpu(0),
-        kind::VIRTUAL => DeviceKind::VirtualGpu(0),
-        kind::SOFTWARE => DeviceKind::Cpu,
-        _ => DeviceKind::DefaultDevice,
-    })
-}
-
-#[cfg(not(feature = "wgpu"))]
-fn gpu_device(_: &Listed) -> Device {
-    Device::flex()
-}
-
 #[cfg(feature = "cuda")]
 fn cuda() -> Result<Chosen, DeviceError> {
     Ok(Chosen {
@@ -125,7 +176,7 @@ fn cuda() -> Result<Chosen, DeviceError> {
         why: "asked for".into(),
         cpu: false,
         memory: None,
-        largest_buffer: None,
+        largest_array: None,
     })
 }
 
@@ -146,7 +197,7 @@ fn ndarray() -> Result<Chosen, DeviceError> {
         why: "asked for".into(),
         cpu: true,
         memory: host_memory(),
-        largest_buffer: None,
+        largest_array: None,
     })
 }
 
@@ -163,6 +214,32 @@ mod tests {
     fn the_processor_says_how_much_memory_it_has() {
         let chosen = choose("cpu");
         assert!(chosen.is_ok_and(|c| c.cpu && c.memory > Some(1 << 20)));
+    }
+
+    #[test]
+    fn several_devices_are_named_with_commas() {
+        if choose("wgpu").is_err() {
+            return;
+        }
+        let twice = choose_all("wgpu:0, wgpu:0").map(|chosen| chosen.len());
+        assert_eq!(twice, Ok(2));
+        assert_eq!(
+            choose("wgpu:0,wgpu:0").err(),
+            Some(DeviceError::Several("wgpu:0,wgpu:0".into()))
+        );
+        assert!(matches!(
+            choose_all("wgpu:0,cpu").err(),
+            Some(DeviceError::Mixed(_))
+        ));
+        let name = choose("wgpu:0")
+            .map(|chosen| chosen.name)
+            .unwrap_or_default();
+        let word = name.split([' ', '(']).next().unwrap_or_default();
+        assert!(choose(&format!("wgpu:{}", word.to_uppercase())).is_ok());
+        for none in ["wgpu:99", "wgpu:no such card"] {
+            let message = choose(none).err().map(|e| e.to_string());
+            assert!(message.is_some_and(|m| m.contains("wgpu:0 (")));
+        }
     }
 
     #[test]
@@ -188,7 +265,7 @@ mod tests {
     fn a_gpu_says_how_large_a_buffer_may_be() {
         // Where the machine has one, a software one included.
         if let Ok(gpu) = choose("wgpu") {
-            assert!(gpu.largest_buffer > Some(1 << 20), "{gpu:?}");
+            assert!(gpu.largest_array > Some(1 << 20), "{gpu:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ mod list;
 mod memory;
 mod names;
 
-pub use choose::{Chosen, choose};
+pub use choose::{Chosen, check_names, choose, choose_all};
 pub use error::DeviceError;
 pub use list::{Listed, cores, list};
 pub use memory::host_memory;

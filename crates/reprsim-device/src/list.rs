@@ -1,5 +1,9 @@
 //! The devices of this machine.
 
+use burn::tensor::Device;
+
+use crate::memory::host_memory;
+
 /// What kinds of GPU are called.
 #[cfg_attr(not(feature = "wgpu"), allow(dead_code, reason = "no GPU to name"))]
 pub(crate) mod kind {
@@ -25,15 +29,14 @@ pub struct Listed {
     pub driver: String,
     /// Whether it is a real GPU, which `auto` would take.
     pub auto: bool,
-    /// Bytes of the largest single buffer that a GPU allows.
-    pub largest_buffer: Option<u64>,
-}
-
-impl Listed {
-    /// Whether it works in the host's memory, as far as is known.
-    pub(crate) fn shares_memory(&self) -> bool {
-        [kind::INTEGRATED, kind::SOFTWARE].contains(&self.kind.as_str())
-    }
+    /// Bytes of the largest array that a GPU allows.
+    pub largest_array: Option<u64>,
+    /// Bytes of memory that it works in, where the system says: of a processor, a software
+    /// GPU and a GPU that shares the host's memory what this process may use of it.
+    pub memory: Option<u64>,
+    /// The device itself.
+    #[serde(skip)]
+    pub(crate) device: Device,
 }
 
 /// The CPU and all GPUs that wgpu finds on this machine.
@@ -45,7 +48,9 @@ pub fn list() -> Vec<Listed> {
         interface: "flex".into(),
         driver: String::new(),
         auto: false,
-        largest_buffer: None,
+        largest_array: None,
+        memory: host_memory(),
+        device: Device::flex(),
     }];
     devices.extend(gpu_adapters());
     devices
@@ -58,38 +63,32 @@ pub fn cores() -> usize {
 
 #[cfg(feature = "wgpu")]
 pub(crate) fn gpu_adapters() -> Vec<Listed> {
-    // OpenGL is left out: burn does not use it, and probing it starts a display.
-    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = backends;
-    let instance = wgpu::Instance::new(descriptor);
-    let adapters = pollster::block_on(instance.enumerate_adapters(backends));
-    adapters
-        .iter()
-        .map(|adapter| {
-            let info = adapter.get_info();
+    let adapters = reprsim_graph::adapters();
+    (adapters.into_iter().enumerate())
+        .map(|(number, adapter)| {
+            let kind = match adapter.info.device_type {
+                wgpu::DeviceType::DiscreteGpu => kind::DISCRETE,
+                wgpu::DeviceType::IntegratedGpu => kind::INTEGRATED,
+                wgpu::DeviceType::VirtualGpu => kind::VIRTUAL,
+                wgpu::DeviceType::Cpu => kind::SOFTWARE,
+                wgpu::DeviceType::Other => kind::OTHER,
+            };
+            let shares_memory = [kind::INTEGRATED, kind::SOFTWARE].contains(&kind);
             Listed {
-                option: "wgpu".into(),
-                kind: match info.device_type {
-                    wgpu::DeviceType::DiscreteGpu => kind::DISCRETE,
-                    wgpu::DeviceType::IntegratedGpu => kind::INTEGRATED,
-                    wgpu::DeviceType::VirtualGpu => kind::VIRTUAL,
-                    wgpu::DeviceType::Cpu => kind::SOFTWARE,
-                    wgpu::DeviceType::Other => kind::OTHER,
-                }
-                .into(),
-                interface: format!("{:?}", info.backend),
-                driver: format!("{} {}", info.driver, info.driver_info)
+                option: format!("wgpu:{number}"),
+                kind: kind.into(),
+                interface: format!("{:?}", adapter.info.backend),
+                driver: format!("{} {}", adapter.info.driver, adapter.info.driver_info)
                     .trim()
                     .to_string(),
-                auto: matches!(
-                    info.device_type,
-                    wgpu::DeviceType::DiscreteGpu
-                        | wgpu::DeviceType::IntegratedGpu
-                        | wgpu::DeviceType::VirtualGpu
-                ),
-                name: info.name,
-                largest_buffer: Some(adapter.limits().max_buffer_size),
+                auto: adapter.is_real(),
+                largest_array: Some(adapter.largest_array()),
+                memory: match shares_memory {
+                    true => host_memory(),
+                    false => adapter.memory,
+                },
+                device: Device::wgpu(adapter.kind),
+                name: adapter.info.name,
             }
         })
         .collect()

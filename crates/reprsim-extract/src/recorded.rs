@@ -57,7 +57,15 @@ impl<'a> Recorded<'a> {
         }
         let mut batch = batch.clamp(1, samples.len());
         loop {
-            match Self::of(&gpu, networks[0], &arrays, samples, data.clone(), batch, keep) {
+            match Self::of(
+                &gpu,
+                networks[0],
+                &arrays,
+                samples,
+                data.clone(),
+                batch,
+                keep,
+            ) {
                 // Fewer samples at once need less; burn does what does not fit even so.
                 Err(ExtractError::Graph(GraphError::Memory { .. })) if batch > 1 => batch /= 2,
                 Err(ExtractError::Graph(GraphError::Memory { .. } | GraphError::Operation(_))) => {

@@ -401,6 +401,15 @@ fn erf(x: f32) -> f32 {
     let y = 1.0 - p * exp(-a * a);
     return select(y, -y, x < 0.0);
 }
+fn to_bf16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let nearest = (bits + 0x7FFFu + ((bits >> 16u) & 1u)) & 0xFFFF0000u;
+    return bitcast<f32>(select(nearest, bits, is_endless(x)));
+}
+fn is_endless(x: f32) -> bool {
+    // Compilers may take it for granted that nothing is.
+    return (bitcast<u32>(x) & 0x7F800000u) == 0x7F800000u;
+}
 fn mixed(value: u32) -> u32 {
     var x = value;
     x ^= x >> 16u;

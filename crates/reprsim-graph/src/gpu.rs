@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use burn::tensor::Device;
 
+use crate::adapters::{Adapter, adapters};
 use crate::error::GraphError;
 use crate::hardware::{Hardware, Units};
 use crate::program::Dispatch;
@@ -23,7 +24,7 @@ pub struct Gpu {
     pub name: String,
     /// What programs have to know of it.
     pub hardware: Hardware,
-    /// What was compiled, by its code: models of the same shapes share it.
+    /// What was compiled, by its code: models with layers of the same shapes share it.
     compiled: Arc<Mutex<HashMap<String, wgpu::ComputePipeline>>>,
     /// What went wrong since it was opened.
     trouble: Arc<Mutex<Option<String>>>,
@@ -44,21 +45,46 @@ const LEAST: u64 = 1 << 26;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Gpu {
-    /// The GPU of this process: the first real one, else a software one.
+    /// The GPU that is taken where none is named: the first real one, else a software one.
     ///
     /// # Errors
     /// [`GraphError::Gpu`] if there is none or it cannot be opened.
     pub fn get() -> Result<Self, GraphError> {
-        static OPEN: OnceLock<Result<Gpu, String>> = OnceLock::new();
-        let open = OPEN.get_or_init(|| pollster::block_on(open()));
-        open.clone().map_err(GraphError::Gpu)
+        Self::opened(None)
     }
 
     /// The GPU that computes tensors of `device`, if it is one of wgpu's and can be opened.
     pub fn of(device: &Device) -> Option<Self> {
         // burn's types of devices behind its dispatch are not public; their names are.
-        let is_wgpu = format!("{:?}", device.as_dispatch()).contains("Wgpu");
-        if is_wgpu { Self::get().ok() } else { None }
+        let name = format!("{:?}", device.as_dispatch());
+        if !name.contains("Wgpu") {
+            return None;
+        }
+        Self::opened(Some(&name)).ok()
+    }
+
+    /// Opens the GPU of a device's name, once a process.
+    fn opened(name: Option<&str>) -> Result<Self, GraphError> {
+        /// By what burn calls them.
+        static OPEN: Mutex<Vec<(String, Result<Gpu, String>)>> = Mutex::new(vec![]);
+        let named = |adapter: &Adapter| {
+            let kind = format!("{:?}", adapter.kind);
+            name.is_some_and(|name| kind.contains('(') && name.contains(&kind))
+        };
+        static ADAPTERS: OnceLock<Vec<Adapter>> = OnceLock::new();
+        let found = ADAPTERS.get_or_init(adapters);
+        let adapter = (found.iter().find(|adapter| named(adapter)))
+            .or(found.iter().find(|adapter| adapter.is_real()))
+            .or(found.first());
+        let adapter = adapter.ok_or_else(|| GraphError::Gpu("no GPU was found".into()))?;
+        let kind = format!("{:?}", adapter.kind);
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, there)) = open.iter().find(|(known, _)| *known == kind) {
+            return there.clone().map_err(GraphError::Gpu);
+        }
+        let made = pollster::block_on(self::open(&adapter.adapter));
+        open.push((kind, made.clone()));
+        made.map_err(GraphError::Gpu)
     }
 
     /// Bytes of the largest array that a kernel can be given.
@@ -110,13 +136,8 @@ impl Gpu {
         Ok(Resident { buffer })
     }
 
-    /// The pipelines of launches, compiled by as many threads as there are cores; each model
-    /// has `stride` values.
-    pub(crate) fn pipelines(
-        &self,
-        dispatches: &[Dispatch],
-        stride: usize,
-    ) -> Vec<wgpu::ComputePipeline> {
+    /// The pipelines of launches, compiled by as many threads as there are cores.
+    pub(crate) fn pipelines(&self, dispatches: &[Dispatch]) -> Vec<wgpu::ComputePipeline> {
         let next = AtomicUsize::new(0);
         let made: Vec<OnceLock<wgpu::ComputePipeline>> =
             dispatches.iter().map(|_| OnceLock::new()).collect();
@@ -133,7 +154,7 @@ impl Gpu {
                         let Some(dispatch) = dispatches.get(i) else {
                             return;
                         };
-                        let _ = made[i].set(self.pipeline(dispatch, stride));
+                        let _ = made[i].set(self.pipeline(dispatch));
                     }
                 });
             }
@@ -149,15 +170,12 @@ impl Gpu {
         made.into_iter().filter_map(OnceLock::into_inner).collect()
     }
 
-    fn pipeline(&self, dispatch: &Dispatch, stride: usize) -> wgpu::ComputePipeline {
+    fn pipeline(&self, dispatch: &Dispatch) -> wgpu::ComputePipeline {
         let enabled = match dispatch.units {
             true => "enable f16;\nenable wgpu_cooperative_matrix;\n",
             false => "",
         };
-        let code = format!(
-            "{enabled}const arena_stride: u32 = {stride}u;\n{}",
-            dispatch.code
-        );
+        let code = format!("{enabled}{}", dispatch.code);
         let known = self.compiled.lock().ok();
         if let Some(pipeline) = known.and_then(|known| known.get(&code).cloned()) {
             return pipeline;
@@ -211,20 +229,7 @@ impl Gpu {
     }
 }
 
-async fn open() -> Result<Gpu, String> {
-    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = backends;
-    let instance = wgpu::Instance::new(descriptor);
-    let adapters = instance.enumerate_adapters(backends).await;
-    let real = |adapter: &&wgpu::Adapter| {
-        use wgpu::DeviceType::{DiscreteGpu, IntegratedGpu, VirtualGpu};
-        let kind = adapter.get_info().device_type;
-        matches!(kind, DiscreteGpu | IntegratedGpu | VirtualGpu)
-    };
-    let adapter = (adapters.iter().find(real))
-        .or(adapters.first())
-        .ok_or("no GPU was found")?;
+async fn open(adapter: &wgpu::Adapter) -> Result<Gpu, String> {
     let info = adapter.get_info();
     let limits = adapter.limits();
     if limits.max_storage_buffer_binding_size < LEAST {

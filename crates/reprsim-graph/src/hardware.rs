@@ -28,6 +28,9 @@ pub enum Precision {
     /// 16-bit floats (11 bits of mantissa, up to 65 504): for matrix units where a device has
     /// them, rounded in the same way where it has none.
     F16,
+    /// The upper half of an f32 (8 bits of mantissa, f32's range), to the nearest; multiplied in
+    /// f32, since matrix units of that kind are not to be had through wgpu.
+    Bf16,
 }
 
 impl Hardware {

@@ -384,9 +384,12 @@ fn contraction(source: Source<'_>, kernel: &Kernel, id: Id, name: &str) -> Code 
             })
             .collect();
         let value = body.value(of[factor], &index);
-        body.line(match half && units.is_none() {
-            true => format!("value = quantizeToF16({value});"),
-            false => format!("value = {value};"),
+        body.line(match source.precision {
+            Precision::F16 if half && units.is_none() => {
+                format!("value = quantizeToF16({value});")
+            }
+            Precision::Bf16 if !*in_blocks => format!("value = to_bf16({value});"),
+            _ => format!("value = {value};"),
         });
         outer.line(format!("if (k < {depth}u && w < {limit}u) {{"));
         outer.lines.append(&mut body.lines);

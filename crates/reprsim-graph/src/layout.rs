@@ -111,7 +111,7 @@ impl Layout {
         layout.samples = samples;
         layout.feeds = feeds
             .iter()
-            // The first word is the model's number.
+            // The first word says where the model's values begin.
             .scan(1, |at, &n| {
                 let start = *at;
                 *at += n;

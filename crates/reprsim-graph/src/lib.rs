@@ -10,6 +10,8 @@
 //! All reductions have a fixed order, which depends on shapes alone: the same step gives the
 //! same bits each time, however many models run side by side.
 
+#[cfg(feature = "wgpu")]
+mod adapters;
 mod capture;
 mod emit;
 mod error;
@@ -33,6 +35,8 @@ mod stack;
 #[cfg(feature = "wgpu")]
 mod timing;
 
+#[cfg(feature = "wgpu")]
+pub use adapters::{Adapter, adapters};
 pub use capture::{Name, Recorded, RecordedTensor, Tape, custom, is_training, record};
 pub use error::GraphError;
 #[cfg(feature = "wgpu")]
@@ -43,7 +47,7 @@ pub use hardware::{Hardware, Precision, Units};
 pub use interpret::{Inputs, interpret, mixed};
 pub use layout::{Samples, Shapes, Target};
 pub use profile::{Ceilings, Profile, Timed};
-pub use program::{Computation, Dispatch, Program, Step, StepRule};
+pub use program::{Computation, Dispatch, FIRST_SCALE, Program, Step, StepRule};
 #[cfg(feature = "wgpu")]
 pub use session::{Load, Region, Session, Staged};
 #[cfg(feature = "wgpu")]

@@ -214,7 +214,7 @@ fn entry(layout: &Layout) -> String {
          @builtin(local_invocation_index) t: u32) {{\n\
          let group = id.x + id.y * all.x;\n\
          let fed = id.z * {}u;\n\
-         let base = feed[fed] * arena_stride;\n",
+         let base = feed[fed];\n",
         layout.fed
     )
 }
@@ -257,7 +257,19 @@ pub struct Step {
     pub decays: Vec<bool>,
     /// Largest joint norm of the gradients.
     pub clip: Option<f32>,
+    /// The states that hold what the loss, and so every gradient, was multiplied by, and how many
+    /// steps have gone well since it was last changed. As PyTorch's `GradScaler` does it, a step
+    /// whose gradients are not finite is not taken and halves it (not below 1), and 2000 good ones
+    /// double it.
+    pub scaling: Option<[usize; 2]>,
 }
+
+/// What a loss is first multiplied by where it is scaled.
+pub const FIRST_SCALE: f32 = 65536.0;
+/// And at most.
+const MOST_SCALED: f32 = 16_777_216.0;
+/// Good steps after which more is tried.
+const GROWS_AFTER: f32 = 2000.0;
 
 /// How parameters follow gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -302,15 +314,21 @@ impl Step {
     fn dispatches(&self, layout: &Layout) -> Vec<Dispatch> {
         let count = layout.count;
         let mut found = vec![];
-        if self.clip.is_some() {
+        // What gradients were multiplied by, with the loss.
+        let unscaled = match self.scaling {
+            Some([scale, _]) => format!("1.0 / arena[base + {}u]", layout.states[scale]),
+            None => "1.0".into(),
+        };
+        let is_summed = self.clip.is_some() || self.scaling.is_some();
+        if is_summed {
             // The squares of the gradients in a fixed number of parts.
             let chunk = count.div_ceil(PARTS);
             let code = format!(
-                "{}{}var sum = 0.0;\n\
+                "{}{}var sum = 0.0;\nlet unscaled = {unscaled};\n\
                  let first = group * {chunk}u;\n\
                  let end = min(first + {chunk}u, {count}u);\n\
                  for (var i = first + t; i < end; i += {THREADS}u) {{\n\
-                 let g = arena[base + {}u + i];\nsum = fma(g, g, sum);\n}}\n\
+                 let g = arena[base + {}u + i] * unscaled;\nsum = fma(g, g, sum);\n}}\n\
                  {}if (t == 0u) {{ arena[base + {}u + group] = tile[0]; }}\n}}\n",
                 header(THREADS),
                 entry(layout),
@@ -327,15 +345,23 @@ impl Step {
                 work: 2 * count as u64,
             });
         }
-        let clipped = match self.clip {
-            Some(norm) => format!(
-                "var sum = arena[base + {}u + t];\n{}\
-                 let scale = min({} / (sqrt(tile[0]) + 1e-6), 1.0);\n",
-                layout.end,
-                tree(),
+        let sum_of_parts = format!(
+            "var sum = arena[base + {}u + t];\n{}let is_lost = is_endless(tile[0]);\n",
+            layout.end,
+            tree()
+        );
+        let clipped = match (is_summed, self.clip) {
+            (true, Some(norm)) => format!(
+                "{sum_of_parts}let scale = min({} / (sqrt(tile[0]) + 1e-6), 1.0) * {unscaled};\n",
                 number(norm)
             ),
-            None => "let scale = 1.0;\n".into(),
+            (true, None) => format!("{sum_of_parts}let scale = {unscaled};\n"),
+            (false, _) => "let scale = 1.0;\n".into(),
+        };
+        // A step whose gradients have overflowed is not taken.
+        let is_taken = match self.scaling {
+            Some(_) => " && !is_lost",
+            None => "",
         };
         let places: Vec<String> = (layout.parameters.iter().zip(&self.decays))
             .enumerate()
@@ -402,7 +428,7 @@ impl Step {
             }
         };
         let code = format!(
-            "{}{}{clipped}let i = group * {THREADS}u + t;\nif (i < {count}u) {{\n\
+            "{}{}{clipped}let i = group * {THREADS}u + t;\nif (i < {count}u{is_taken}) {{\n\
              let decays = {decays};\nlet p = {p};\nvar g = {g} * scale;\n{update}}}\n}}\n",
             header(THREADS),
             entry(layout)
@@ -416,6 +442,29 @@ impl Step {
             bytes: 4 * (arrays * count) as u64,
             work: 10 * count as u64,
         });
+        if let Some(states) = self.scaling {
+            let [scale, good] =
+                states.map(|state| format!("arena[base + {}u]", layout.states[state]));
+            let code = format!(
+                "{}{}{sum_of_parts}if (t == 0u) {{\n\
+                 if (is_lost) {{\n{scale} = max({scale} * 0.5, 1.0);\n{good} = 0.0;\n\
+                 }} else if ({good} >= {}) {{\n\
+                 {scale} = min({scale} * 2.0, {});\n{good} = 0.0;\n\
+                 }} else {{\n{good} = {good} + 1.0;\n}}\n}}\n}}\n",
+                header(THREADS),
+                entry(layout),
+                number(GROWS_AFTER - 1.0),
+                number(MOST_SCALED),
+            );
+            found.push(Dispatch {
+                code,
+                units: false,
+                groups: [1, 1],
+                kernels: vec!["loss scale".into()],
+                bytes: 4 * (PARTS + 4) as u64,
+                work: PARTS as u64,
+            });
+        }
         found
     }
 }

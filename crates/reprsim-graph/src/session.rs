@@ -132,7 +132,7 @@ impl Session {
     pub(crate) fn add(&mut self, load: Load) -> Result<usize, GraphError> {
         let Load { program, data } = load;
         let started = Instant::now();
-        let pipelines = self.gpu.pipelines(program.dispatches(), self.stride);
+        let pipelines = self.gpu.pipelines(program.dispatches());
         let compile_seconds = started.elapsed().as_secs_f64();
         let step = 4 * (program.layout.fed * self.models) as u64;
         let steps = (FEED / step).clamp(1, 1024);
@@ -177,9 +177,11 @@ impl Session {
         (self.programs.iter()).position(|ready| {
             ready.data == load.data
                 && ready.program.layout.fed == load.program.layout.fed
-                && (ready.program.dispatches.iter())
-                    .map(|d| &d.code)
-                    .eq(load.program.dispatches.iter().map(|d| &d.code))
+                && (ready.program.dispatches.iter()).map(|d| &d.code).eq(load
+                    .program
+                    .dispatches
+                    .iter()
+                    .map(|d| &d.code))
         })
     }
 
@@ -195,6 +197,11 @@ impl Session {
 
     pub(crate) fn gpu(&self) -> &Gpu {
         &self.gpu
+    }
+
+    /// Bytes of all models.
+    pub fn bytes(&self) -> u64 {
+        4 * (self.stride * self.models) as u64
     }
 
     /// Its models.
@@ -226,7 +233,8 @@ impl Session {
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
         let fed = ready.program.layout.fed;
         let mut words = vec![0u32; fed * self.models];
-        (words.chunks_mut(fed).enumerate()).for_each(|(model, words)| words[0] = model as u32);
+        (words.chunks_mut(fed).enumerate())
+            .for_each(|(model, words)| words[0] = (model * self.stride) as u32);
         self.gpu
             .queue
             .write_buffer(&ready.feed, 0, bytemuck::cast_slice(&words));
@@ -304,7 +312,7 @@ impl Session {
         let fed = ready.program.layout.fed;
         let step = fed * models.len();
         for (words, model) in feed.chunks_mut(fed).zip(models.iter().cycle()) {
-            words[0] = *model as u32;
+            words[0] = (*model * self.stride) as u32;
         }
         let together = (TOGETHER / ready.pipelines.len().max(1)).clamp(1, ready.steps);
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();

@@ -211,7 +211,7 @@ impl Stack {
         // Compiled before the others are kept from going on.
         for load in programs {
             if self.session().find(load).is_none() {
-                gpu.pipelines(load.program.dispatches(), self.stride);
+                gpu.pipelines(load.program.dispatches());
             }
         }
         let mut seats = self.seats();
@@ -280,11 +280,15 @@ impl Stack {
         let of = |place: &Option<Place>| Some(place.as_ref()?.steps.as_ref()?.program);
         let programs: Vec<Option<usize>> = seats.taken.iter().map(of).collect();
         let count = |program: usize| programs.iter().filter(|p| **p == Some(program)).count();
-        let Some(program) = (programs.iter().flatten()).copied().max_by_key(|&p| count(p)) else {
+        let Some(program) = (programs.iter().flatten())
+            .copied()
+            .max_by_key(|&p| count(p))
+        else {
             return Ok(());
         };
-        let models: Vec<usize> =
-            (0..programs.len()).filter(|&model| programs[model] == Some(program)).collect();
+        let models: Vec<usize> = (0..programs.len())
+            .filter(|&model| programs[model] == Some(program))
+            .collect();
         let mut steps: Vec<&mut Steps> = (seats.taken.iter_mut().flatten())
             .filter_map(|place| place.steps.as_mut())
             .filter(|steps| steps.program == program)
@@ -349,7 +353,9 @@ impl Seat {
     /// # Errors
     /// As [`Seat::run`].
     pub fn settle(&self) -> Result<(), GraphError> {
-        self.stack.settle(self.stack.seats(), self.model).map(|_| ())
+        self.stack
+            .settle(self.stack.seats(), self.model)
+            .map(|_| ())
     }
 
     /// Values of a region.
@@ -402,7 +408,11 @@ impl Drop for Seat {
         seats.taken[self.model] = None;
         let done = std::mem::take(&mut seats.done);
         drop(seats);
-        let mut tally = self.open.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = self
+            .open
+            .tally
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         tally.steps += done.steps;
         tally.launches += done.launches;
         drop(tally);

@@ -93,7 +93,9 @@ pub(crate) fn run_cell(
         false => std::thread::scope(|scope| {
             let a = scope.spawn(|| make(&job_a, stored_a));
             let made_b = make(&job_b, stored_b);
-            let made_a = a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let made_a = a
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok::<_, RunError>((made_a?, made_b?))
         })?,
     };

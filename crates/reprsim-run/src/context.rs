@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use rand::seq::SliceRandom;
 use reprsim_base::Stream;
 use reprsim_config::{Cell, Experiment, ProbeConfig, ProbeKind};
@@ -13,8 +14,8 @@ use reprsim_data::{
     open,
 };
 use reprsim_device::Chosen;
-use reprsim_models::{InputShape, ModelShape};
-use reprsim_train::{Augmentation, Initial, Normalization, Stacks, Supply};
+use reprsim_models::{InputShape, ModelConfig, ModelShape, Network};
+use reprsim_train::{Augmentation, Initial, Normalization, Stacks, Supply, TrainError};
 
 use crate::error::RunError;
 use crate::once::Once;
@@ -165,6 +166,17 @@ impl Context {
                 .map_err(|e| RunError::Usage(e.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Numbers that training moves in a model of the experiment.
+    pub fn parameters(&self, model: &ModelConfig) -> Result<usize, RunError> {
+        let shape = ModelShape {
+            input: self.train_supply()?.shape(),
+            classes: self.classes()?,
+        };
+        let rng = &mut Stream::new(0).rng();
+        let network = Network::new(model, shape, rng, &Device::flex());
+        Ok(network.map_err(TrainError::from)?.parameters())
     }
 
     /// Classes of the experiment's label, known without opening anything.

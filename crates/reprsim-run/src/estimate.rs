@@ -6,13 +6,15 @@ use reprsim_base::Stream;
 use reprsim_config::{Plan, Term};
 use reprsim_device::Chosen;
 use reprsim_train::{
-    Evaluate, HeldOut, Initial, Job, Stacks, Supply, TrainingConfig, TrainingSet, train,
+    Epoch, Evaluate, HeldOut, Initial, Job, Occupancy, Stacks, Supply, TrainingConfig, TrainingSet,
+    occupancy, suits, train,
 };
+use serde::Serialize;
 
 use crate::context::normalization;
 use crate::error::RunError;
-use crate::run::threads_per_job;
 use crate::training_data::TrainingData;
+use crate::way::{MOST_SIDE_BY_SIDE, default_jobs, stack_bytes, threads_per_job};
 
 /// Windows in a step of a model of text that a CPU is timed on, at most.
 const CPU_WINDOWS: usize = 8;
@@ -63,55 +65,131 @@ pub fn training_sizes(plan: &Plan, cache: &Path) -> Result<Vec<TrainingSize>, Ru
     Ok(sizes)
 }
 
-/// Seconds of the training of the whole plan with `jobs` at once, measured on
-/// a few batches of one model.
+/// How long the training of a plan takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Estimate {
+    /// Seconds of the training of the whole plan on all devices.
+    pub seconds: f64,
+    /// Samples a second of a device, of all its models together.
+    pub samples_per_s: f64,
+    /// Models side by side on each device.
+    pub models: usize,
+    /// Bytes that they take there, without the samples, where steps are replayed.
+    pub bytes: Option<u64>,
+    /// What was timed: samples a second by number of models.
+    pub timed: Vec<(usize, f64)>,
+}
+
+/// Measures on a few batches how long the training of the whole plan takes, on as many devices
+/// like the first as there are, with `jobs` cells at once or `stack` models side by side where
+/// they are given.
 ///
 /// # Errors
 /// Those of opening the data set and of training.
-pub fn training_seconds(
+pub fn estimate(
     plan: &Plan,
-    chosen: &Chosen,
-    jobs: usize,
+    devices: &[Chosen],
+    jobs: Option<usize>,
+    stack: Option<usize>,
     cache: &Path,
-) -> Result<f64, RunError> {
-    let threads = threads_per_job(chosen, jobs);
-    let measure = || seconds_a_model(plan, chosen, cache);
-    let seconds = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-        Ok(pool) => pool.install(measure)?,
-        Err(_) => measure()?,
+) -> Result<Estimate, RunError> {
+    let Some(chosen) = devices.first() else {
+        return Err(RunError::Usage("no device is named".into()));
     };
-    Ok(seconds * plan.models_to_train() as f64 / jobs.max(1) as f64)
+    let samples = samples_to_train(plan, cache)?;
+    let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
+    let found = side_by_side(plan, chosen, most, cache)?;
+    let (models, rate, bytes) = match suits(&found) {
+        Some(suits) => {
+            // The one that is asked for, if it was reached.
+            let asked = stack.and_then(|stack| found.iter().rev().find(|o| o.models <= stack));
+            let taken = asked.unwrap_or(suits);
+            (taken.models, taken.samples_per_s, Some(taken.bytes))
+        }
+        None => {
+            let jobs = jobs.unwrap_or_else(|| default_jobs(chosen, 1));
+            let threads = threads_per_job(chosen, jobs);
+            let measure = || samples_per_second(plan, chosen, cache);
+            let rate = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+                Ok(pool) => pool.install(measure)?,
+                Err(_) => measure()?,
+            };
+            (jobs, rate * jobs as f64, None)
+        }
+    };
+    Ok(Estimate {
+        seconds: samples / (rate * devices.len() as f64).max(1e-9),
+        samples_per_s: rate,
+        models,
+        bytes,
+        timed: found.iter().map(|o| (o.models, o.samples_per_s)).collect(),
+    })
 }
 
-/// The mean over all models that are trained, whether or not they will stop early.
-fn seconds_a_model(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64, RunError> {
+/// Times models of a plan side by side on a GPU, up to `most` of them; empty elsewhere.
+///
+/// # Errors
+/// Those of opening the data set and of training.
+pub(crate) fn side_by_side(
+    plan: &Plan,
+    chosen: &Chosen,
+    most: usize,
+    cache: &Path,
+) -> Result<Vec<Occupancy>, RunError> {
+    if chosen.cpu {
+        return Ok(vec![]);
+    }
+    let most = most.min(plan.models_to_train().max(1));
+    with_job(plan, chosen, cache, |job| {
+        Ok(occupancy(job, &chosen.device, most, stack_bytes(chosen))?)
+    })
+}
+
+/// Samples that all models of a plan are trained on, whether or not they will stop early, each
+/// time that they are; a sample that one is judged by is a third of one.
+fn samples_to_train(plan: &Plan, cache: &Path) -> Result<f64, RunError> {
     let e = &plan.experiment;
-    let rate = samples_per_second(plan, chosen, cache)?;
+    let models = plan.models_to_train();
     let evaluated = match &e.training.evaluate {
         // A forward pass is about a third of a step.
-        Some(evaluate) => e.training.reports() * evaluate.samples / 3,
+        Some(evaluate) => models * e.training.reports() * evaluate.samples / 3,
         None => 0,
     };
     let trained = match (e.training.steps, e.training.epochs) {
-        (Some(steps), _) => steps * e.training.accumulate * e.training.batch,
+        (Some(steps), _) => models * steps * e.training.accumulate * e.training.batch,
         (None, epochs) => {
             let epochs = epochs.unwrap_or(0);
-            let all = training_sizes(plan, cache)?.iter().fold(0, |all, size| {
+            training_sizes(plan, cache)?.iter().fold(0, |all, size| {
                 let of_sweep = |sweep: &Term| *sweep == size.sweep;
                 let cells = plan
                     .cells
                     .iter()
                     .filter(|cell| cell.sweep(e).is_some_and(|sweep| of_sweep(&sweep.term())));
                 all + 2 * cells.count() * size.samples * epochs
-            });
-            all / plan.models_to_train().max(1)
+            })
         }
     };
-    Ok((trained + evaluated) as f64 / rate.max(1e-9))
+    Ok((trained + evaluated) as f64)
 }
 
 /// The rate of one model at work, on a few of its samples.
 fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64, RunError> {
+    let mut rate = 0.0;
+    with_job(plan, chosen, cache, |job| {
+        let keep_rate = &mut |epoch: &Epoch| rate = epoch.samples_per_s;
+        train(job, &chosen.device, keep_rate)?;
+        Ok(())
+    })?;
+    Ok(rate)
+}
+
+/// Does something with a model of the plan that is to be trained on a few of its samples.
+fn with_job<T>(
+    plan: &Plan,
+    chosen: &Chosen,
+    cache: &Path,
+    work: impl FnOnce(&Job<'_>) -> Result<T, RunError>,
+) -> Result<T, RunError> {
     let e = &plan.experiment;
     let training = TrainingData::open(e, cache)?;
     let text = e.dataset.text.is_some();
@@ -166,7 +244,6 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
         }),
         ..e.training.clone()
     };
-    let mut rate = 0.0;
     let job = Job {
         name: "a",
         model: &e.model,
@@ -188,8 +265,5 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
         resume: None,
         stacks: &Stacks::alone(),
     };
-    train(&job, &chosen.device, &mut |epoch| {
-        rate = epoch.samples_per_s
-    })?;
-    Ok(rate)
+    work(&job)
 }

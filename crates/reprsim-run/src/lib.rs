@@ -15,6 +15,7 @@ pub mod results;
 pub mod run;
 pub mod store;
 mod training_data;
+mod way;
 
 pub use error::RunError;
 pub use extraction::extract_probes;

@@ -7,19 +7,25 @@ use std::sync::{Mutex, PoisonError};
 
 use reprsim_data::Skipped;
 pub use reprsim_train::{Epoch, TrainingConfig};
+use reprsim_train::{Precision, Stacks, TrainError, suits};
 
 use crate::cell::run_cell;
 use crate::context::Context;
 use crate::error::RunError;
+use crate::estimate::side_by_side;
 use crate::evaluation::asked;
-use crate::store::{Share, Store, cell_stores, lock};
+use crate::store::{Store, cell_stores, lock};
+use crate::way::{MOST_SIDE_BY_SIDE, stack_bytes};
+pub use crate::way::{Way, default_device_budget, default_jobs, threads_per_job};
 use reprsim_config::{Cell, Plan};
-use reprsim_device::{Chosen, cores};
+use reprsim_device::Chosen;
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
     /// Files of the data set were left out, and why.
     fn skipped(&self, files: &[Skipped]);
+    /// So many models will train side by side on a device, and so many cells be worked on at once.
+    fn device(&self, chosen: &Chosen, stack: usize, jobs: usize);
     /// The run begins; `done` of `total` cells were finished before.
     fn begin(&self, total: usize, done: usize);
     /// A job takes up a cell.
@@ -41,45 +47,6 @@ pub struct Outcome {
     pub failed: Vec<(String, String)>,
 }
 
-/// How many cells are worked on at once when the user does not say: one
-/// single-threaded model a core on the CPU, one at a time on a GPU.
-pub fn default_jobs(chosen: &Chosen) -> usize {
-    if chosen.cpu { cores() } else { 1 }
-}
-
-/// Bytes of samples of each part of a data set that may stay on a device: a quarter of the
-/// memory that it says it has, in one buffer.
-pub fn default_device_budget(chosen: &Chosen) -> u64 {
-    /// Where a device does not say.
-    const UNKNOWN: u64 = 2 << 30;
-    let share = chosen.memory.map_or(UNKNOWN, |memory| memory / 4);
-    share.min(chosen.largest_buffer.unwrap_or(u64::MAX))
-}
-
-/// Threads that each of `jobs` jobs computes with.
-pub fn threads_per_job(chosen: &Chosen, jobs: usize) -> usize {
-    if chosen.cpu {
-        (cores() / jobs.max(1)).max(1)
-    } else {
-        cores()
-    }
-}
-
-/// How a run is to be worked through.
-#[derive(Clone, Copy, Debug)]
-pub struct Way<'a> {
-    /// Which cells.
-    pub share: Share,
-    /// Where to compute.
-    pub chosen: &'a Chosen,
-    /// Cells at once.
-    pub jobs: usize,
-    /// Bytes of each part of a data set that may stay on the device.
-    pub device_budget: u64,
-    /// Where data sets are kept.
-    pub cache: &'a Path,
-}
-
 /// Runs the cells of a share that are not done yet. Where all are done, no data are opened.
 ///
 /// A cell that fails is recorded and the others go on. Each job computes in a
@@ -96,28 +63,34 @@ pub fn run(
 ) -> Result<Outcome, RunError> {
     let Way {
         share,
-        chosen,
-        jobs,
-        device_budget,
+        devices,
         cache,
+        ..
     } = way;
     Store::check(root, plan)?;
-    let context = Context::new(&plan.experiment, chosen, device_budget, cache);
+    let Some(first) = devices.first() else {
+        return Err(RunError::Usage("no device is named".into()));
+    };
+    let budget =
+        |chosen: &Chosen| (way.device_budget).unwrap_or_else(|| default_device_budget(chosen));
+    let context = |chosen: &Chosen| Context::new(&plan.experiment, chosen, budget(chosen), cache);
+    let checked = context(first);
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
     if !all_done(root, plan, &mine) {
         // What is impossible with these data is found before the run directory is
         // touched: a mistyped file must not replace the plan of a finished run.
-        context.check()?;
-        let skipped = context.skipped()?;
+        check_precision(plan, devices)?;
+        checked.check()?;
+        let skipped = checked.skipped()?;
         if !skipped.is_empty() {
             observer.skipped(&skipped);
         }
         for cell in &mine {
-            context.check_split(cell)?;
+            checked.check_split(cell)?;
         }
     }
     let store = Store::open(root, plan, share)?;
-    let todo: Vec<&Cell> = mine
+    let mut todo: Vec<&Cell> = mine
         .iter()
         .copied()
         .filter(|cell| !store.is_done(cell, &plan.experiment))
@@ -130,33 +103,44 @@ pub fn run(
     if todo.is_empty() {
         return Ok(outcome);
     }
-    let threads = threads_per_job(chosen, jobs);
-    let jobs = jobs.clamp(1, todo.len());
+    largest_first(&checked, &mut todo)?;
+    let workers = workers(plan, &way, checked, &context, todo.len(), observer)?;
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for job in 0..jobs {
-            let (context, store, todo, next, failed) = (&context, &store, &todo, &next, &failed);
-            scope.spawn(move || {
-                let work = || {
-                    while let Some(cell) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        observer.cell_started(job, cell);
-                        let ended = attempt(context, store, cell, job, observer);
-                        observer.cell_finished(job, cell, ended.as_ref().err());
-                        if let Err(error) = ended {
-                            let entry = (cell.index, cell.label(), error.in_full());
-                            failed
-                                .lock()
-                                .unwrap_or_else(PoisonError::into_inner)
-                                .push(entry);
+        let mut number = 0;
+        for worker in &workers {
+            for _ in 0..worker.jobs {
+                let job = number;
+                number += 1;
+                let (store, todo, next, failed) = (&store, &todo, &next, &failed);
+                scope.spawn(move || {
+                    let context = &worker.context;
+                    let work = || {
+                        while let Some(cell) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            observer.cell_started(job, cell);
+                            let ended = attempt(context, store, cell, job, observer);
+                            observer.cell_finished(job, cell, ended.as_ref().err());
+                            if let Err(error) = ended {
+                                let entry = (cell.index, cell.label(), error.in_full());
+                                failed
+                                    .lock()
+                                    .unwrap_or_else(PoisonError::into_inner)
+                                    .push(entry);
+                            }
                         }
+                    };
+                    // Jobs of a GPU wait for it most of the time, and share all cores.
+                    let pool = context.chosen.cpu.then(|| {
+                        let threads = threads_per_job(&context.chosen, worker.jobs);
+                        rayon::ThreadPoolBuilder::new().num_threads(threads).build()
+                    });
+                    match pool {
+                        Some(Ok(pool)) => pool.install(work),
+                        _ => work(),
                     }
-                };
-                match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
-                    Ok(pool) => pool.install(work),
-                    Err(_) => work(),
-                }
-            });
+                });
+            }
         }
     });
     let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -167,6 +151,79 @@ pub fn run(
         .map(|(_, label, reason)| (label, reason))
         .collect();
     Ok(outcome)
+}
+
+/// Refuses what only replayed steps can do where there are none.
+fn check_precision(plan: &Plan, devices: &[Chosen]) -> Result<(), RunError> {
+    let precision = plan.experiment.training.precision;
+    let replayed = devices.iter().all(|chosen| !chosen.cpu);
+    match precision == Precision::F32 || replayed {
+        true => Ok(()),
+        false => Err(RunError::Usage(
+            TrainError::Precision(precision.name()).to_string(),
+        )),
+    }
+}
+
+/// A device and what works on it.
+struct Worker {
+    context: Context,
+    /// Cells at once.
+    jobs: usize,
+}
+
+/// One for each device, for `cells` cells in all; the first has what was opened already.
+fn workers(
+    plan: &Plan,
+    way: &Way<'_>,
+    checked: Context,
+    context: &dyn Fn(&Chosen) -> Context,
+    cells: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<Worker>, RunError> {
+    let mut checked = Some(checked);
+    let share = cells.div_ceil(way.devices.len());
+    let mut workers = vec![];
+    for chosen in way.devices {
+        // Neither more models nor more cells than there are.
+        let most = way.jobs.map_or(2 * share, |jobs| 2 * jobs.min(share));
+        let stack = match way.stack {
+            Some(stack) => stack,
+            None if chosen.cpu || most == 0 => 1,
+            None => {
+                let most = most.min(MOST_SIDE_BY_SIDE);
+                let found = side_by_side(plan, chosen, most, way.cache)?;
+                suits(&found).map_or(1, |suits| suits.models)
+            }
+        };
+        let jobs = way.jobs.unwrap_or_else(|| default_jobs(chosen, stack));
+        let jobs = jobs.clamp(1, share.max(1));
+        observer.device(chosen, stack, jobs);
+        let opened = checked.take().unwrap_or_else(|| context(chosen));
+        workers.push(Worker {
+            context: opened.with_stacks(Stacks::new(stack, stack_bytes(chosen))),
+            jobs,
+        });
+    }
+    Ok(workers)
+}
+
+/// Cells of large models before those of smaller ones, so that devices and jobs end together.
+fn largest_first(context: &Context, cells: &mut [&Cell]) -> Result<(), RunError> {
+    let models = context.experiment.models();
+    if models.len() < 2 {
+        return Ok(());
+    }
+    let mut sizes = vec![];
+    for model in &models {
+        sizes.push(context.parameters(model)?);
+    }
+    cells.sort_by_key(|cell| {
+        let model = cell.model(&context.experiment);
+        let size = models.iter().position(|known| *known == model);
+        std::cmp::Reverse(size.map_or(0, |i| sizes[i]))
+    });
+    Ok(())
 }
 
 /// Whether a run directory of this plan has everything of some cells.

@@ -39,6 +39,10 @@ pub struct TrainingConfig {
     /// always evaluated.
     #[serde(default)]
     pub evaluate: Option<Evaluate>,
+    /// What factors of matrix products and convolutions are rounded to, in training steps that
+    /// are replayed on a GPU. Weights, sums, norms and losses stay in f32.
+    #[serde(default)]
+    pub precision: Precision,
     /// Random changes of the training images, in the order in which they are made.
     #[serde(default)]
     pub augment: Vec<Augmentation>,
@@ -46,6 +50,34 @@ pub struct TrainingConfig {
     /// channel, or one for all; black if absent.
     #[serde(default)]
     pub fill: Vec<f32>,
+}
+
+/// What factors of products are rounded to before they are multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats: not rounded.
+    #[default]
+    F32,
+    /// bfloat16, with f32's range.
+    Bf16,
+    /// 16-bit floats, on a GPU's matrix units where it has them. The loss is scaled, so that
+    /// small gradients do not vanish; a step whose gradients overflow is left out.
+    F16,
+}
+
+impl Precision {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::F16];
+
+    /// The name in experiment files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
 }
 
 /// Evaluations on held-out samples while a model is trained: the network of the least loss is

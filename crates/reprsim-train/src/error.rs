@@ -39,6 +39,12 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(#[source] Box<dyn Error + Send + Sync>),
+    /// Steps of a precision other than f32 are only replayed.
+    #[error(
+        "precision \"{0}\" needs steps that are replayed on a GPU\n  \
+         use --device wgpu and no accumulation, or precision = \"f32\""
+    )]
+    Precision(&'static str),
     /// A step could not be recorded, or its device failed.
     #[error(transparent)]
     Graph(#[from] GraphError),

@@ -25,12 +25,12 @@ mod validation;
 
 pub use augment::{Augmentation, augment};
 pub use checkpoint::{load_checkpoint, save_checkpoint};
-pub use config::{Evaluate, OptimizerConfig, ScheduleConfig, TrainingConfig};
+pub use config::{Evaluate, OptimizerConfig, Precision, ScheduleConfig, TrainingConfig};
 pub use error::TrainError;
 pub use history::{Epoch, best, read_epochs, write_epochs};
 pub use initial::{Foreign, Head, Initial, Reference};
 pub use job::{Job, Resume, TrainingSet, initial_network};
-pub use learner::{profile_step, recorded_step};
+pub use learner::{Occupancy, occupancy, profile_step, recorded_step, suits};
 pub use stacks::Stacks;
 pub use supply::{Drawn, Normalization, Supply};
 pub use task::*;

@@ -1,7 +1,7 @@
 //! Models that train side by side.
 
 #[cfg(feature = "wgpu")]
-use reprsim_graph::{Gpu, GraphError, Load, Seat, Shapes, Tally};
+use reprsim_graph::{Gpu, GraphError, Load, Seat, Shapes};
 
 /// Models that train side by side on one GPU, each in a thread of its own: those of equal shapes
 /// share its launches. A processor trains each by itself.
@@ -30,10 +30,16 @@ impl Stacks {
         Self::new(1, 0)
     }
 
-    /// Steps of all models that have ended, and launches that it took.
-    #[cfg(feature = "wgpu")]
-    pub fn tally(&self) -> Tally {
-        self.of_gpu.tally()
+    /// Launches for each step of a model, of all that have ended; `None` where nothing was
+    /// replayed.
+    pub fn launches_a_step(&self) -> Option<f64> {
+        #[cfg(feature = "wgpu")]
+        {
+            let tally = self.of_gpu.tally();
+            (tally.steps > 0).then(|| tally.launches as f64 / tally.steps as f64)
+        }
+        #[cfg(not(feature = "wgpu"))]
+        None
     }
 
     /// A place for a model.

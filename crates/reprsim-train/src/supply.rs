@@ -314,18 +314,23 @@ impl Supply {
         if let Some(there) = self.on_gpu.get() {
             return Ok(Some(there.clone()));
         }
-        let all: Vec<u32> = (0..self.len()).flat_map(|place| self.image_words(place)).collect();
+        let all: Vec<u32> = (0..self.len())
+            .flat_map(|place| self.image_words(place))
+            .collect();
         let sent = gpu.resident(&all)?;
         Ok(Some(self.on_gpu.get_or_init(|| sent).clone()))
     }
 
     /// An image's bytes, four to a word.
     pub(crate) fn image_words(&self, place: usize) -> impl Iterator<Item = u32> {
-        self.dataset.bytes(self.index(place)).chunks(4).map(|bytes| {
-            let mut word = [0; 4];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u32::from_le_bytes(word)
-        })
+        self.dataset
+            .bytes(self.index(place))
+            .chunks(4)
+            .map(|bytes| {
+                let mut word = [0; 4];
+                word[..bytes.len()].copy_from_slice(bytes);
+                u32::from_le_bytes(word)
+            })
     }
 
     /// The place in the data set of a sample.

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
 use reprsim_analysis::Published;
-use reprsim_device::NAMES;
+use reprsim_device::{DeviceError, check_names};
 use reprsim_run::bench::WORKLOADS;
 
 /// Trains pairs of models whose data or tasks overlap by a known amount, probes
@@ -244,6 +244,11 @@ fn image_shape(text: &str) -> Result<[usize; 3], String> {
         .ok_or_else(|| format!("'{text}' is not CxHxW, such as 3x32x32"))
 }
 
+/// Names of devices, whether or not they are there.
+fn device(text: &str) -> Result<String, DeviceError> {
+    check_names(text).map(|()| text.to_string())
+}
+
 /// Reads `COL=VALUE`.
 fn condition(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -270,7 +275,7 @@ pub(crate) struct ExtractArgs {
     #[arg(long, value_name = "SIZE")]
     pub device_budget: Option<ByteSize>,
     /// Where to compute; overrides the file's `device`.
-    #[arg(long, value_parser = NAMES)]
+    #[arg(long, value_parser = device)]
     pub device: Option<String>,
     /// Where data sets are kept [default: $REPRSIM_DATA or the user's cache].
     #[arg(long)]
@@ -301,15 +306,21 @@ pub(crate) struct ReportArgs {
 pub(crate) struct RunArgs {
     /// The experiment file.
     pub experiment: PathBuf,
-    /// Where to compute; overrides the file's `device`.
-    #[arg(long, value_parser = NAMES)]
+    /// Where to compute, such as `cpu`, `wgpu`, `wgpu:0,wgpu:1`, `wgpu:RTX` or `all` (GPUs);
+    /// overrides the file's `device`.
+    #[arg(long, value_parser = device, value_name = "DEVICES")]
     pub device: Option<String>,
     /// The run directory [default: runs/NAME].
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Cells worked on at once [default: one a core on the CPU, 1 on a GPU].
+    /// Cells worked on at once, on each device [default: one a core on the CPU; on a GPU as many
+    /// as keep its stack full].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Models that train side by side on each GPU, sharing its launches [default: as many as make
+    /// it faster, by a measurement of a few seconds].
+    #[arg(long, value_name = "MODELS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub stack: Option<u16>,
     /// Run only cell I (numbers as in `reprsim plan`).
     #[arg(long, value_name = "I", conflicts_with = "shard")]
     pub cell: Option<usize>,
@@ -363,7 +374,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_parser = Pool::NAMES)]
     pub pool: Option<String>,
     /// Where to compute.
-    #[arg(long, value_parser = NAMES, default_value = "auto")]
+    #[arg(long, value_parser = device, default_value = "auto")]
     pub device: String,
     /// Seed of permutations and half-samples.
     #[arg(long, default_value_t = 0)]
@@ -411,9 +422,13 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_parser = WORKLOADS, default_value = "cnn")]
     pub model: String,
     /// Where to compute.
-    #[arg(long, value_parser = NAMES, default_value = "auto")]
+    #[arg(long, value_parser = device, default_value = "auto")]
     pub device: String,
-    /// Models at once [default: as `reprsim run` would].
+    /// What factors of products are rounded to in training steps on a GPU.
+    #[arg(long, value_parser = ["f32", "bf16", "f16"], default_value = "f32")]
+    pub precision: String,
+    /// Models at once, which on a GPU share its launches [default: one a core on the CPU, 1 on a
+    /// GPU].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Threads of each [default: as `reprsim run` would].
@@ -439,11 +454,15 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
-    /// The experiment file.
-    pub experiment: PathBuf,
-    /// The device to estimate the time on; overrides the file's `device`.
-    #[arg(long, value_parser = NAMES)]
+    /// The experiment file, or several: then a line for each, and the time of all.
+    #[arg(required = true, num_args = 1..)]
+    pub experiments: Vec<PathBuf>,
+    /// The devices to estimate the time on; overrides the file's `device`.
+    #[arg(long, value_parser = device, value_name = "DEVICES")]
     pub device: Option<String>,
+    /// Models side by side on each GPU, for the estimate [default: as many as make it faster].
+    #[arg(long, value_name = "MODELS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub stack: Option<u16>,
     /// Cells worked on at once, for the estimate.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reprsim_config::Cell;
 use reprsim_data::Skipped;
+use reprsim_device::Chosen;
 use reprsim_run::RunError;
 use reprsim_run::run::{Observer, TrainingConfig};
 
@@ -94,6 +95,17 @@ impl Observer for Progress {
         }
     }
 
+    fn device(&self, chosen: &Chosen, stack: usize, jobs: usize) {
+        let stacked = match chosen.cpu {
+            true => String::new(),
+            false => format!(", up to {stack} models side by side"),
+        };
+        say(&format!(
+            "at once: {jobs} cells on {}{stacked}",
+            chosen.name
+        ));
+    }
+
     fn begin(&self, total: usize, done: usize) {
         self.with(|state| {
             state.total = total;
@@ -131,8 +143,8 @@ impl Observer for Progress {
     fn epoch(&self, job: usize, model: &str, epoch: &reprsim_run::run::Epoch) {
         self.with(|state| {
             if let Some(bar) = state.jobs.get(&job) {
-                let offset = if model == "a" { 0 } else { self.epochs };
-                bar.set_position(offset + epoch.epoch as u64);
+                // On a GPU both models of a cell are trained at once.
+                bar.inc(1);
                 let held_out = match (epoch.metrics.get("accuracy"), epoch.validation_loss) {
                     (Some(accuracy), _) => format!("acc {accuracy:.2}  "),
                     (None, Some(loss)) => format!("held out {loss:.3}  "),

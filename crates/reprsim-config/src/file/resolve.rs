@@ -56,8 +56,8 @@ impl Reader<'_> {
     ) -> Result<Experiment, ConfigError> {
         self.file_name("name", &file.name)?;
         let device = file.device.as_deref().unwrap_or("auto");
-        let known = reprsim_device::NAMES.map(|name| (name, ()));
-        self.pick("device", "device", device, &known)?;
+        reprsim_device::check_names(device)
+            .map_err(|error| self.at("device", error.to_string()))?;
         let dataset = self.dataset(&file.dataset)?;
         let (model, task) = self.model(&file, &dataset)?;
         let training = self.training(&file, &model, dataset.text.is_some())?;

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use reprsim_graph::{
-    Binary, Computation, Gpu, Graph, GraphError, Id, Leaf, Load, Profile, Program, Reduction, Region,
-    Session, Shapes, Target, Unary,
+    Binary, Computation, Gpu, Graph, GraphError, Id, Leaf, Load, Profile, Program, Reduction,
+    Region, Session, Shapes, Target, Unary,
 };
 
 use super::gram::{device, numbered};

@@ -11,7 +11,9 @@ use reprsim_graph::Profile;
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, SimilarityError, measures};
-use reprsim_train::{Initial, Job, Normalization, Stacks, Supply, TrainingSet, profile_step, train};
+use reprsim_train::{
+    Initial, Job, Normalization, Stacks, Supply, TrainingSet, profile_step, train,
+};
 use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
@@ -184,6 +186,8 @@ pub struct BenchResult {
     /// None for other benchmarks, for a single repeat, and where a step takes so long that
     /// the share is next to none.
     pub fixed_share: Option<f64>,
+    /// Launches for each step of a model, where steps are replayed on a GPU.
+    pub launches_a_step: Option<f64>,
     /// The most memory the process had, in MiB.
     pub host_peak_mb: Option<f64>,
     /// What the device's allocator holds at the end, in MiB; none for the CPU.
@@ -255,6 +259,8 @@ pub fn bench(
         .collect();
     let memory = (host_peak_mib(), device_mib(&chosen.device));
     let seconds_a_step = batch as f64 * settings.jobs as f64 / mean(&values);
+    // Those of the models that were timed, not of what comes after.
+    let launches_a_step = runner.stacks.launches_a_step();
     let fixed_share = match bench {
         Bench::Train if settings.repeats > 1 && seconds_a_step < 0.5 => {
             Some(runner.fixed_share(settings)?)
@@ -276,6 +282,7 @@ pub fn bench(
         quartiles: Quartiles::of(&values),
         values,
         fixed_share,
+        launches_a_step,
         host_peak_mb: memory.0,
         device_peak_mb: memory.1,
     })

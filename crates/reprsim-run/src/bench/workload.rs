@@ -6,7 +6,9 @@ use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::{
     CnnSettings, MlpSettings, ModelConfig, ResNetSettings, VaeSettings, VitSettings,
 };
-use reprsim_train::{OptimizerConfig, ScheduleConfig, TASKS, TaskConfig, TrainingConfig};
+use reprsim_train::{
+    OptimizerConfig, Precision, ScheduleConfig, TASKS, TaskConfig, TrainingConfig,
+};
 
 /// Samples on the device; an epoch of more goes over them again.
 pub(super) const SAMPLES: usize = 2048;
@@ -33,8 +35,9 @@ pub struct Workload {
 pub const WORKLOADS: [&str; 5] = ["mlp", "cnn", "resnet18", "vae", "vit"];
 
 impl Workload {
-    /// The workload of that name.
-    pub fn named(name: &str) -> Option<Self> {
+    /// The workload of that name, trained in a precision of that name.
+    pub fn named(name: &str, precision: &str) -> Option<Self> {
+        let precision = Precision::ALL.into_iter().find(|p| p.name() == precision)?;
         let sgd = OptimizerConfig::Sgd {
             lr: 0.01, // random labels at a higher rate may diverge
             momentum: 0.9,
@@ -51,6 +54,7 @@ impl Workload {
             schedule: ScheduleConfig::Constant,
             dropout: 0.0,
             evaluate: None,
+            precision,
             augment: Vec::new(),
             fill: Vec::new(),
         };

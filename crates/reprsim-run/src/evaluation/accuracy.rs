@@ -70,8 +70,7 @@ impl PairEvaluation for Accuracy {
         let supply = pair.context.test_supply()?;
         let answers = logits(pair.networks, supply, extract_batch(supply))?;
         let mut of_models = [None; 2];
-        for ((of_model, answers), samples) in
-            of_models.iter_mut().zip(answers).zip(pair.samples())
+        for ((of_model, answers), samples) in of_models.iter_mut().zip(answers).zip(pair.samples())
         {
             *of_model = accuracy(pair, answers, samples)?;
         }

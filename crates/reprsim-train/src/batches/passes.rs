@@ -147,7 +147,7 @@ mod tests {
     use reprsim_data::color_shape_digit::{Settings, generate};
 
     use super::*;
-    use crate::config::{OptimizerConfig, ScheduleConfig};
+    use crate::config::{OptimizerConfig, Precision, ScheduleConfig};
     use crate::supply::Normalization;
 
     fn config(batch: usize, accumulate: usize, drop_last: bool) -> TrainingConfig {
@@ -165,6 +165,7 @@ mod tests {
             schedule: ScheduleConfig::Constant,
             dropout: 0.0,
             evaluate: None,
+            precision: Precision::F32,
             augment: vec![],
             fill: vec![],
         }

@@ -10,6 +10,7 @@ use super::plan::Plan;
 #[cfg(feature = "wgpu")]
 use super::recorded::Recorded;
 use crate::batches::{Batches, Streams};
+use crate::config::Precision;
 use crate::error::TrainError;
 use crate::job::Job;
 use crate::sums::Kept;
@@ -49,7 +50,10 @@ impl<'a> Learner<'a> {
         if let Some(recorded) = Recorded::new(job, streams, device)? {
             return Ok(Self::Recorded(recorded));
         }
-        Ok(Self::Eager(Eager::new(job, streams, device)?))
+        match job.config.precision {
+            Precision::F32 => Ok(Self::Eager(Eager::new(job, streams, device)?)),
+            other => Err(TrainError::Precision(other.name())),
+        }
     }
 
     pub fn batches(&self) -> &Batches<'a> {

@@ -2,6 +2,7 @@
 
 mod contract;
 mod eager;
+mod occupancy;
 mod parts;
 mod plan;
 #[cfg(feature = "wgpu")]
@@ -10,3 +11,4 @@ mod recording;
 
 pub(crate) use contract::Learner;
 pub use contract::{profile_step, recorded_step};
+pub use occupancy::{Occupancy, occupancy, suits};

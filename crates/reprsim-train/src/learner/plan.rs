@@ -31,6 +31,8 @@ pub(super) struct Plan<'a> {
     /// Programs of a step, and of an evaluation, by number of samples.
     pub steps: BTreeMap<usize, (usize, Feeds)>,
     pub evaluations: BTreeMap<usize, (usize, Feeds)>,
+    /// The state that holds what the loss is multiplied by.
+    pub scale: Option<usize>,
     /// What the model is evaluated on.
     pub held_out: Option<HeldOut<'a>>,
 }
@@ -69,6 +71,7 @@ impl<'a> Plan<'a> {
         let Some((.., first)) = recordings.first() else {
             return Ok(None);
         };
+        let scaling = first.scaling;
         let (kinds, shapes, metrics) = (
             first.kinds.clone(),
             first.shapes.clone(),
@@ -92,7 +95,7 @@ impl<'a> Plan<'a> {
             wanted.map(|(_, shape)| shape.iter().product()).collect()
         };
         let mut state_sizes = sizes(|kind| matches!(kind, Kind::State(_)));
-        state_sizes.resize(sum + 1, 1);
+        state_sizes.resize(scaling.map_or(sum, |[_, last]| last) + 1, 1);
         let arrays = Shapes {
             parameters: sizes(|kind| matches!(kind, Kind::Parameter(_))),
             states: state_sizes,
@@ -110,6 +113,7 @@ impl<'a> Plan<'a> {
                 rates,
                 decays: decays.clone(),
                 clip: job.config.clip.map(|norm| norm as f32),
+                scaling,
             });
             let of = if training {
                 &mut steps
@@ -133,6 +137,7 @@ impl<'a> Plan<'a> {
             states,
             steps,
             evaluations,
+            scale: scaling.map(|[scale, _]| scale),
             held_out,
         }))
     }

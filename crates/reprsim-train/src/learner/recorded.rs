@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use reprsim_graph::{Gpu, GraphError, Load, Profile, Program, Region, Seat};
+use reprsim_graph::{FIRST_SCALE, Gpu, GraphError, Load, Profile, Program, Region, Seat};
 use reprsim_models::{InputShape, Network, normal_values};
 
 use super::parts::Parts;
@@ -93,6 +93,10 @@ impl<'a> Recorded<'a> {
             seen: 0,
         };
         learner.write(&initial_network(job, &Device::flex())?)?;
+        if let Some(scale) = plan.scale {
+            let scale = Region::State(scale);
+            learner.seat.write(scale, &[FIRST_SCALE])?;
+        }
         Ok(Some(learner))
     }
 

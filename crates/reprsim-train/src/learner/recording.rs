@@ -10,6 +10,7 @@ use reprsim_kernels::Dropout;
 use reprsim_models::{InputShape, Network, Pass};
 
 use crate::augment::change;
+use crate::config;
 use crate::error::TrainError;
 use crate::job::Job;
 use crate::supply::{Drawn, Supply};
@@ -64,6 +65,8 @@ pub(super) struct Recording {
     pub metrics: Vec<&'static str>,
     /// Constants of this recording and those before.
     pub constants: Vec<Vec<f32>>,
+    /// The states of a scaled loss.
+    pub scaling: Option<[usize; 2]>,
 }
 
 /// What a pass is recorded for.
@@ -72,6 +75,15 @@ pub(super) enum Purpose<'a> {
     Train,
     /// The loss on held-out samples, whose sum is this state; arrays are of these kinds.
     Evaluate { sum: usize, kinds: &'a [Kind] },
+}
+
+/// What a graph calls a precision.
+fn rounding(precision: config::Precision) -> Precision {
+    match precision {
+        config::Precision::F32 => Precision::F32,
+        config::Precision::Bf16 => Precision::Bf16,
+        config::Precision::F16 => Precision::F16,
+    }
 }
 
 /// Records a pass over `size` samples of `supply`.
@@ -106,6 +118,10 @@ pub(super) fn recorded(
             .count(),
         Purpose::Evaluate { sum, .. } => *sum,
     };
+    // Behind the sums of a step, and the one of an evaluation.
+    let is_scaled = training && job.config.precision == config::Precision::F16;
+    let first = sums + 1 + metrics.len() + 1;
+    let scaling = is_scaled.then_some([first, first + 1]);
     let mut sum = |graph: &mut Graph, value: usize| {
         let value = graph.reshape(value, &[1]);
         let old = graph.leaf(Leaf::State(sums), &[1]);
@@ -130,7 +146,16 @@ pub(super) fn recorded(
             .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
             .filter_map(|(_, node)| *node)
             .collect();
-        let found = gradients(&mut graph, loss, &parameters);
+        let scaled = match scaling {
+            Some([scale, _]) => {
+                let scale = graph.leaf(Leaf::State(scale), &[1]);
+                let shape = graph.shape(loss).to_vec();
+                let scale = graph.reshape(scale, &shape);
+                graph.binary(Binary::Mul, loss, scale)
+            }
+            None => loss,
+        };
+        let found = gradients(&mut graph, scaled, &parameters);
         for (i, gradient) in found.into_iter().enumerate() {
             let shape = graph.shape(parameters[i]).to_vec();
             let gradient = gradient.unwrap_or_else(|| graph.scalar(0.0, &shape));
@@ -149,13 +174,18 @@ pub(super) fn recorded(
             outputs,
             feeds: feeds.sizes.clone(),
             samples: supply.taped_samples(),
-            precision: Precision::F32,
+            precision: match purpose {
+                Purpose::Train => rounding(job.config.precision),
+                // What a model is worth does not depend on how it was trained.
+                Purpose::Evaluate { .. } => Precision::F32,
+            },
         },
         feeds,
         shapes: made.shapes,
         kinds: made.kinds,
         metrics: metrics.into_iter().map(|(name, _)| name).collect(),
         constants: recorded.constants,
+        scaling,
     })
 }
 

@@ -16,8 +16,11 @@ use crate::table::Table;
 
 pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let chosen = choose(&args.device)?;
-    let workload = Workload::named(&args.model).context("the parser knows the names")?;
-    let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
+    let workload = Workload::named(&args.model, &args.precision);
+    let workload = workload.context("the parser knows the names")?;
+    let jobs = args
+        .jobs
+        .map_or_else(|| default_jobs(&chosen, 1), usize::from);
     let threads = (args.threads).map_or_else(|| threads_per_job(&chosen, jobs), usize::from);
     let settings = Settings {
         jobs,
@@ -71,6 +74,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         "q1",
         "q3",
         "fixed_share",
+        "launches",
         "host_peak_mb",
         "device_peak_mb",
     ]);
@@ -86,6 +90,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         json!(result.quartiles.q1),
         json!(result.quartiles.q3),
         json!(result.fixed_share),
+        json!(result.launches_a_step),
         json!(result.host_peak_mb),
         json!(result.device_peak_mb),
     ]);

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use bytesize::ByteSize;
 use serde_json::json;
 
 use crate::args::Format;
@@ -9,7 +10,7 @@ use crate::table::Table;
 
 pub(crate) fn devices(format: Format) -> anyhow::Result<ExitCode> {
     let chosen = reprsim_device::choose("auto")?;
-    let mut table = Table::new(&["device", "name", "kind", "interface", "driver"]);
+    let mut table = Table::new(&["device", "name", "kind", "interface", "driver", "memory"]);
     for listed in reprsim_device::list() {
         table.push(vec![
             json!(listed.option),
@@ -17,6 +18,7 @@ pub(crate) fn devices(format: Format) -> anyhow::Result<ExitCode> {
             json!(listed.kind),
             json!(listed.interface),
             json!(listed.driver),
+            json!(listed.memory.map(|bytes| ByteSize::b(bytes).to_string())),
         ]);
     }
     table.print(format)?;

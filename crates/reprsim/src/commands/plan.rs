@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use reprsim_analysis::power;
 use reprsim_base::default_cache;
 use reprsim_config::{CellRole, Experiment, Pairing, Plan};
-use reprsim_device::{Chosen, choose};
-use reprsim_run::estimate::{training_seconds, training_sizes};
+use reprsim_device::{Chosen, choose_all};
+use reprsim_run::estimate::{Estimate, estimate, training_sizes};
 use reprsim_run::read_experiment;
-use reprsim_run::run::default_jobs;
 use reprsim_run::store::finished;
 use serde_json::json;
 
@@ -21,17 +21,79 @@ use crate::table::Table;
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
-    let experiment = read_experiment(&args.experiment)?;
+    let at_once = [args.jobs.map(usize::from), args.stack.map(usize::from)];
+    let [file] = args.experiments.as_slice() else {
+        return many(args, at_once, &cache);
+    };
+    let experiment = read_experiment(file)?;
     if let Some(slope) = args.power {
         let pilot = args.pilot.clone();
         let pilot = pilot.unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
         show_power(&experiment, &pilot, slope, args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen = choose(args.device.as_deref().unwrap_or(&experiment.device))?;
+    let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
     let plan = Plan::new(&experiment);
-    let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
-    show(&plan, &chosen, jobs, &cache, args.format)?;
+    show(&plan, &devices, at_once, &cache, args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a line for each of several experiments, and how long all of them take. One whose data
+/// are not here has no time.
+fn many(args: &PlanArgs, at_once: [Option<usize>; 2], cache: &Path) -> anyhow::Result<ExitCode> {
+    let mut table = Table::new(&[
+        "experiment",
+        "cells",
+        "models",
+        "side_by_side",
+        "samples_per_s",
+        "memory",
+        "seconds",
+        "without",
+    ]);
+    let (mut all, mut without) = (0.0, 0);
+    for file in &args.experiments {
+        let experiment = read_experiment(file)?;
+        let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
+        let plan = Plan::new(&experiment);
+        let [jobs, stack] = at_once;
+        let found = estimate(&plan, &devices, jobs, stack, cache);
+        let mut row = vec![
+            json!(experiment.name),
+            json!(plan.cells.len()),
+            json!(plan.models_to_train()),
+        ];
+        match found {
+            Ok(found) => {
+                all += found.seconds;
+                row.extend([
+                    json!(found.models),
+                    json!(found.samples_per_s),
+                    json!(found.bytes),
+                    json!(found.seconds),
+                    json!(null),
+                ]);
+            }
+            Err(error) => {
+                without += 1;
+                let reason = error.to_string();
+                row.extend(vec![json!(null); 4]);
+                row.push(json!(reason.lines().next()));
+            }
+        }
+        table.push(row);
+    }
+    table.print(args.format)?;
+    if args.format == Format::Table {
+        let left_out = match without {
+            0 => String::new(),
+            some => format!(" ({some} left out: see the last column)"),
+        };
+        say(&format!(
+            "\nestimated training time of all: {}{left_out}",
+            duration(all)
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,11 +153,12 @@ fn show_power(
     Ok(())
 }
 
-/// Prints the cells and, for people, the totals and a measured estimate.
+/// Prints the cells and, for people, the totals and a measured estimate; `at_once` are cells and
+/// models, where they were given.
 pub(crate) fn show(
     plan: &Plan,
-    chosen: &Chosen,
-    jobs: usize,
+    devices: &[Chosen],
+    at_once: [Option<usize>; 2],
     cache: &Path,
     format: Format,
 ) -> anyhow::Result<()> {
@@ -142,9 +205,11 @@ pub(crate) fn show(
     }
     table.print(format)?;
     if format == Format::Table {
-        let seconds = training_seconds(plan, chosen, jobs, cache)?;
+        let [jobs, stack] = at_once;
+        let found = estimate(plan, devices, jobs, stack, cache)?;
+        let names: Vec<&str> = devices.iter().map(|chosen| chosen.name.as_str()).collect();
         say(&format!(
-            "\n{} cells, {} models to train, {} each\ndevice: {} ({}), {jobs} at once\n\
+            "\n{} cells, {} models to train, {} each\ndevice: {}\n{}\n\
              estimated training time: {}",
             plan.cells.len(),
             plan.models_to_train(),
@@ -155,12 +220,31 @@ pub(crate) fn show(
                     plan.experiment.training.steps.unwrap_or(0)
                 ),
             },
-            chosen.name,
-            chosen.why,
-            duration(seconds)
+            names.join(", "),
+            basis(&found),
+            duration(found.seconds)
         ));
     }
     Ok(())
+}
+
+/// What an estimate rests on.
+fn basis(found: &Estimate) -> String {
+    let rate = |&(models, rate): &(usize, f64)| format!("{models}: {rate:.0}");
+    let memory = found.bytes.map_or(String::new(), |bytes| {
+        format!(" in {} of its memory", ByteSize::b(bytes))
+    });
+    let timed = match found.timed.is_empty() {
+        true => String::new(),
+        false => {
+            let timed: Vec<String> = found.timed.iter().map(rate).collect();
+            format!(" (by number of models: {})", timed.join(", "))
+        }
+    };
+    format!(
+        "{} models side by side on a device{memory}; {:.0} samples/s together, measured{timed}",
+        found.models, found.samples_per_s
+    )
 }
 
 fn duration(seconds: f64) -> String {

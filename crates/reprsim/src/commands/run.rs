@@ -9,9 +9,9 @@ use bytesize::ByteSize;
 use reprsim_analysis::{merge, write_events};
 use reprsim_base::{default_cache, write_whole};
 use reprsim_config::Plan;
-use reprsim_device::{Chosen, choose};
+use reprsim_device::{Chosen, choose_all};
 use reprsim_run::read_experiment;
-use reprsim_run::run::{Way, default_device_budget, default_jobs, run as run_plan};
+use reprsim_run::run::{Way, default_device_budget, run as run_plan};
 use reprsim_run::store::Share;
 
 use crate::args::{Format, RunArgs};
@@ -35,28 +35,28 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         (None, Some((i, of))) => Share::Shard { i, of },
         (None, None) => Share::All,
     };
-    let chosen = choose(args.device.as_deref().unwrap_or(&experiment.device))?;
-    let jobs = args.jobs.map_or_else(|| default_jobs(&chosen), usize::from);
+    let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
+    let (jobs, stack) = (args.jobs.map(usize::from), args.stack.map(usize::from));
     if args.dry_run {
-        plan::show(&plan, &chosen, jobs, &cache, args.format)?;
+        plan::show(&plan, &devices, [jobs, stack], &cache, args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
     let root = args
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
-    note(&format!("device: {} ({})", chosen.name, chosen.why));
-    note(&format!(
-        "run:    {} ({jobs} cells at once)",
-        root.display()
-    ));
+    for chosen in &devices {
+        note(&format!("device: {} ({})", chosen.name, chosen.why));
+    }
+    note(&format!("run:    {}", root.display()));
     let start = Instant::now();
     let progress = Progress::new(&experiment.training);
     let way = Way {
         share,
-        chosen: &chosen,
+        devices: &devices,
         jobs,
-        device_budget: budget(args.device_budget, &chosen),
+        stack,
+        device_budget: args.device_budget.map(|size| size.as_u64()),
         cache: &cache,
     };
     let outcome = run_plan(&plan, &root, way, &progress)?;
