@@ -112,13 +112,19 @@ fn check(name: &str, compute: Compute, sizes: &[usize]) {
         constants,
         moments: 0,
     };
-    // Large tiles, and as many as keep a card busy.
-    for busy in [1, Hardware::CARD.busy] {
+    // Large tiles, as many as keep a card busy, and a device that binds only small arrays.
+    let whole = Program::new(&computation, &shapes, None, Hardware::CARD).bytes() as usize / 4;
+    let all = Hardware::CARD.bank;
+    for (busy, bank) in [(1, all), (Hardware::CARD.busy, all), (1, 3 * whole / 4)] {
         let hardware = Hardware {
             busy,
+            bank,
             ..Hardware::CARD
         };
         let program = Program::new(&computation, &shapes, None, hardware);
+        let is_second = |d: &reprsim_graph::Dispatch| d.code.contains("arena1[feed");
+        let has_two = program.dispatches().iter().any(is_second);
+        assert_eq!(has_two, bank < all, "{name}: values in a second bank");
         // Several models side by side: what is alone is the same.
         let run = |models: usize| -> Vec<Vec<f32>> {
             let programs = vec![program.clone().into()];

@@ -192,7 +192,7 @@ impl Case {
     fn dispatches(&self) -> usize {
         self.with(&cpu(), |job| {
             let step = recorded_step(job).unwrap();
-            let step = step.expect("it is recorded");
+            let step = step.expect("it is recorded").dispatches;
             step.len()
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::bank::cell;
 use crate::fuse::Fused;
 use crate::graph::{Binary, Graph, Id, Leaf, Op, Unary, View};
 use crate::hardware::{Hardware, Precision};
@@ -318,7 +319,7 @@ impl<'a> Block<'a> {
         let layout = self.source.layout;
         let place = self.index(linear(index, self.source.graph.shape(id)));
         for at in layout.stores(id) {
-            self.line(format!("arena[base + {at}u + {place}] = {value};"));
+            self.line(format!("{} = {value};", cell(*at, &place)));
         }
     }
 
@@ -341,7 +342,7 @@ impl<'a> Block<'a> {
 }
 
 fn load(at: usize, place: &Index) -> String {
-    format!("arena[base + {at}u + {place}]")
+    cell(at, place)
 }
 
 /// A number as WGSL writes it; infinities are the largest numbers there are.

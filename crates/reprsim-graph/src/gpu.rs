@@ -9,9 +9,10 @@ use std::time::Duration;
 use burn::tensor::Device;
 
 use crate::adapters::{Adapter, adapters};
+use crate::bank::BANKS;
 use crate::error::GraphError;
 use crate::hardware::{Hardware, Units};
-use crate::program::Dispatch;
+use crate::program::{DATA, Dispatch, FED};
 
 /// A GPU that is open.
 #[derive(Clone, Debug)]
@@ -89,10 +90,7 @@ impl Gpu {
 
     /// Bytes of the largest array that a kernel can be given.
     pub fn largest_array(&self) -> u64 {
-        let limits = self.device.limits();
-        limits
-            .max_storage_buffer_binding_size
-            .min(limits.max_buffer_size)
+        largest_array(&self.device.limits())
     }
 
     /// An array that kernels use, zero.
@@ -229,10 +227,16 @@ impl Gpu {
     }
 }
 
+/// Bytes of the largest array that can be made and bound.
+fn largest_array(limits: &wgpu::Limits) -> u64 {
+    (limits.max_storage_buffer_binding_size).min(limits.max_buffer_size)
+}
+
 async fn open(adapter: &wgpu::Adapter) -> Result<Gpu, String> {
     let info = adapter.get_info();
     let limits = adapter.limits();
-    if limits.max_storage_buffer_binding_size < LEAST {
+    let largest = largest_array(&limits);
+    if largest < LEAST {
         return Err(format!("{} allows only small arrays", info.name));
     }
     let plain = wgpu::DeviceDescriptor {
@@ -282,13 +286,13 @@ async fn open(adapter: &wgpu::Adapter) -> Result<Gpu, String> {
         },
         count: None,
     };
+    // Of a model's banks, the samples and the feed.
+    let mut entries: Vec<_> = (0..BANKS as u32).map(|i| entry(i, false, false)).collect();
+    entries.push(entry(DATA, true, false));
+    entries.push(entry(FED, true, true));
     let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
         label: None,
-        entries: &[
-            entry(0, false, false),
-            entry(1, true, false),
-            entry(2, true, true),
-        ],
+        entries: &entries,
     });
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: None,
@@ -302,6 +306,8 @@ async fn open(adapter: &wgpu::Adapter) -> Result<Gpu, String> {
         bindings,
         hardware: Hardware {
             units,
+            // But for what the optimiser adds at the end.
+            bank: (largest / 4) as usize - 1024,
             ..match info.device_type {
                 wgpu::DeviceType::Cpu => Hardware::SOFTWARE,
                 _ => Hardware::CARD,

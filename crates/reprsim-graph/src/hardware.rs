@@ -7,6 +7,8 @@ pub struct Hardware {
     pub busy: usize,
     /// Its matrix units, if it has some.
     pub units: Option<Units>,
+    /// Values of the largest array that it binds.
+    pub bank: usize,
 }
 
 /// Units that multiply square matrices of 16-bit floats and add up in 32 bits.
@@ -33,15 +35,20 @@ pub enum Precision {
     Bf16,
 }
 
+/// What wgpu allows at most, in values, but for what the optimiser adds at the end.
+const TWO_GIB: usize = (1 << 29) - 1024;
+
 impl Hardware {
     /// A large graphics card: about as many workgroups as it has processors.
     pub const CARD: Self = Self {
         busy: 128,
         units: None,
+        bank: TWO_GIB,
     };
     /// A processor that plays a GPU: larger tiles take long to compile.
     pub const SOFTWARE: Self = Self {
         busy: 64,
         units: None,
+        bank: TWO_GIB,
     };
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bank::{BANKS, bank, fitting};
 use crate::fuse::Fused;
 use crate::graph::{Graph, Id, Leaf, Op, size};
 
@@ -54,8 +55,8 @@ pub(crate) struct Layout {
     pub moments: usize,
     /// The region of intermediate results.
     pub free: usize,
-    /// The end of what this program needs.
-    pub end: usize,
+    /// The end of what this program needs in each bank.
+    pub ends: Vec<usize>,
     pub made: BTreeMap<Id, Vec<usize>>,
     pub feeds: Vec<usize>,
     /// Words of a step's feed.
@@ -93,12 +94,12 @@ impl Layout {
             gradients,
             moments,
             free,
-            end: free,
+            ends: vec![free],
             ..Self::default()
         }
     }
 
-    /// The same with places for what a program makes.
+    /// The same with places for what a program makes, in banks of `bank_size` values.
     pub fn program(
         &self,
         graph: &Graph,
@@ -106,20 +107,21 @@ impl Layout {
         outputs: &[(Id, Target)],
         feeds: &[usize],
         samples: Samples,
+        bank_size: usize,
     ) -> Self {
         let mut layout = self.clone();
         layout.samples = samples;
         layout.feeds = feeds
             .iter()
-            // The first word says where the model's values begin.
-            .scan(1, |at, &n| {
+            // The first words say where the model's banks begin.
+            .scan(BANKS, |at, &n| {
                 let start = *at;
                 *at += n;
                 Some(start)
             })
             .collect();
         // Dynamic offsets of buffers are multiples of 256 bytes.
-        layout.fed = (1 + feeds.iter().sum::<usize>()).next_multiple_of(64);
+        layout.fed = (BANKS + feeds.iter().sum::<usize>()).next_multiple_of(64);
 
         // Until which level each node is read.
         let mut last: BTreeMap<Id, usize> = BTreeMap::new();
@@ -153,18 +155,27 @@ impl Layout {
             taken.retain(|&(.., until)| until >= level);
             taken.sort_unstable();
             let length = aligned(size(graph.shape(id)));
-            let mut at = layout.free;
+            let mut at = fitting(layout.free, length, bank_size);
             for &(start, end, _) in &taken {
                 if at + length <= start {
                     break;
                 }
-                at = at.max(end);
+                at = fitting(at.max(end), length, bank_size);
             }
             taken.push((at, at + length, until));
-            layout.end = layout.end.max(at + length);
+            layout.reach(at + length);
             layout.made.entry(id).or_default().push(at);
         }
         layout
+    }
+
+    /// Extends the end of a bank to a place.
+    pub fn reach(&mut self, place: usize) {
+        let (number, end) = bank(place);
+        if self.ends.len() <= number {
+            self.ends.resize(number + 1, 0);
+        }
+        self.ends[number] = self.ends[number].max(end);
     }
 
     /// Where a node that another kernel made is read.

@@ -12,6 +12,7 @@
 
 #[cfg(feature = "wgpu")]
 mod adapters;
+mod bank;
 mod capture;
 mod emit;
 mod error;

@@ -1,5 +1,6 @@
 //! A graph as the dispatches that compute it.
 
+use crate::bank::BANKS;
 use crate::emit::{PRELUDE, Source, number};
 use crate::fuse::{Fused, fuse};
 use crate::graph::{Graph, Id, Op, View, size};
@@ -56,6 +57,10 @@ pub struct Program {
     pub(crate) read: Vec<(usize, usize)>,
 }
 
+/// The bindings of resident samples and of the feed, behind those of a model's banks.
+pub(crate) const DATA: u32 = BANKS as u32;
+pub(crate) const FED: u32 = DATA + 1;
+
 /// Workgroups along x; more go along y.
 const ROW: usize = 32768;
 
@@ -81,7 +86,7 @@ impl Program {
             .collect();
         let ids: Vec<Id> = outputs.iter().map(|&(id, _)| id).collect();
         let fused = fuse(graph, &ids);
-        let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *samples);
+        let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *samples, hardware.bank);
         let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
         let mut dispatches: Vec<Dispatch> = (0..levels)
             .map(|level| {
@@ -99,7 +104,7 @@ impl Program {
         if let Some(step) = step {
             dispatches.extend(step.dispatches(&layout));
             // The partial sums of the gradients' norm lie at the end.
-            layout.end += PARTS;
+            layout.ends[0] += PARTS;
         }
         let read = (outputs.iter())
             .filter(|(_, target)| *target == Target::Read)
@@ -116,7 +121,7 @@ impl Program {
     #[cfg(feature = "wgpu")]
     pub(crate) fn bare(values: usize, dispatches: Vec<Dispatch>) -> Self {
         let layout = Layout {
-            end: values,
+            ends: vec![values],
             fed: 64,
             ..Layout::default()
         };
@@ -125,6 +130,11 @@ impl Program {
             layout,
             read: vec![],
         }
+    }
+
+    /// Bytes that a model takes on the device.
+    pub fn bytes(&self) -> u64 {
+        4 * self.layout.ends.iter().sum::<usize>() as u64
     }
 
     /// Its launches.
@@ -144,12 +154,21 @@ fn unshaped(graph: &Graph, id: Id) -> Id {
 /// What precedes the functions of a module.
 pub(crate) fn header(shared: usize) -> String {
     format!(
-        "@group(0) @binding(0) var<storage, read_write> arena: array<f32>;\n\
-         @group(0) @binding(1) var<storage, read> data: array<u32>;\n\
-         @group(0) @binding(2) var<storage, read> feed: array<u32>;\n\
+        "{}@group(0) @binding({DATA}) var<storage, read> data: array<u32>;\n\
+         @group(0) @binding({FED}) var<storage, read> feed: array<u32>;\n\
          var<workgroup> tile: array<f32, {}>;\n{PRELUDE}",
+        (0..BANKS).map(arena).collect::<String>(),
         shared.max(THREADS)
     )
+}
+
+/// The declaration of a bank.
+fn arena(bank: usize) -> String {
+    let number = match bank {
+        0 => String::new(),
+        _ => bank.to_string(),
+    };
+    format!("@group(0) @binding({bank}) var<storage, read_write> arena{number}: array<f32>;\n")
 }
 
 /// How many workgroups along x and y.
@@ -334,7 +353,7 @@ impl Step {
                 entry(layout),
                 layout.gradients,
                 tree(),
-                layout.end,
+                layout.ends[0],
             );
             found.push(Dispatch {
                 code,
@@ -347,7 +366,7 @@ impl Step {
         }
         let sum_of_parts = format!(
             "var sum = arena[base + {}u + t];\n{}let is_lost = is_endless(tile[0]);\n",
-            layout.end,
+            layout.ends[0],
             tree()
         );
         let clipped = match (is_summed, self.clip) {

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::bank::{BANKS, bank};
 use crate::error::GraphError;
 use crate::gpu::{Gpu, Resident};
 use crate::layout::{Layout, Shapes};
-use crate::program::{Dispatch, Program};
+use crate::program::{DATA, Dispatch, FED, Program};
 
 /// Bytes of a feed that are sent at once.
 const FEED: u64 = 8 << 20;
@@ -26,9 +27,10 @@ const AHEAD: usize = 3;
 pub struct Session {
     gpu: Gpu,
     layout: Layout,
-    arena: wgpu::Buffer,
-    /// Values of a model.
-    stride: usize,
+    /// A bank of all models each.
+    arenas: Vec<wgpu::Buffer>,
+    /// Values of a model in each bank.
+    strides: Vec<usize>,
     models: usize,
     programs: Vec<Ready>,
     /// What was handed over and is perhaps not done.
@@ -95,16 +97,24 @@ impl Session {
         programs: Vec<Load>,
     ) -> Result<Self, GraphError> {
         let layout = Layout::of(shapes);
-        let stride = stride(shapes, programs.iter().map(|load| &load.program));
-        let arena = gpu.array(
-            4 * (stride * models) as u64,
-            wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-        )?;
+        let strides = strides(shapes, programs.iter().map(|load| &load.program));
+        if strides.len() > BANKS {
+            return Err(GraphError::Memory {
+                needed: 4 * strides.iter().sum::<usize>() as u64,
+                largest: BANKS as u64 * gpu.largest_array(),
+            });
+        }
+        let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let bank = |i: usize| {
+            let stride = strides.get(i).copied().unwrap_or(0);
+            gpu.array(4 * (stride * models) as u64, usage)
+        };
+        let arenas = (0..BANKS).map(bank).collect::<Result<_, _>>()?;
         let mut session = Self {
             gpu: gpu.clone(),
             layout,
-            arena,
-            stride,
+            arenas,
+            strides,
             models,
             programs: vec![],
             ahead: Mutex::default(),
@@ -122,7 +132,9 @@ impl Session {
 
     /// Whether a program finds room for what it makes.
     pub(crate) fn has_room(&self, program: &Program) -> bool {
-        program.layout.end <= self.stride
+        let ends = &program.layout.ends;
+        let room = |(bank, end): (usize, &usize)| self.strides.get(bank).is_some_and(|s| end <= s);
+        ends.iter().enumerate().all(room)
     }
 
     /// Adds a program, which must find room, and returns its number.
@@ -147,18 +159,18 @@ impl Session {
             size: wgpu::BufferSize::new(step),
         };
         let entry = |binding, resource| wgpu::BindGroupEntry { binding, resource };
-        let bindings = self
-            .gpu
-            .device
-            .create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &self.gpu.bindings,
-                entries: &[
-                    entry(0, self.arena.as_entire_binding()),
-                    entry(1, samples.buffer.as_entire_binding()),
-                    entry(2, wgpu::BindingResource::Buffer(window)),
-                ],
-            });
+        let banks = (0u32..).zip(&self.arenas);
+        let mut entries: Vec<_> = banks
+            .map(|(i, bank)| entry(i, bank.as_entire_binding()))
+            .collect();
+        entries.push(entry(DATA, samples.buffer.as_entire_binding()));
+        entries.push(entry(FED, wgpu::BindingResource::Buffer(window)));
+        let descriptor = wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.gpu.bindings,
+            entries: &entries,
+        };
+        let bindings = self.gpu.device.create_bind_group(&descriptor);
         self.programs.push(Ready {
             program,
             data,
@@ -201,7 +213,14 @@ impl Session {
 
     /// Bytes of all models.
     pub fn bytes(&self) -> u64 {
-        4 * (self.stride * self.models) as u64
+        4 * (self.strides.iter().sum::<usize>() * self.models) as u64
+    }
+
+    /// Writes into the words of a model's step where its banks begin.
+    fn address(&self, words: &mut [u32], model: usize) {
+        for (word, stride) in words.iter_mut().zip(&self.strides) {
+            *word = (model * stride) as u32;
+        }
     }
 
     /// Its models.
@@ -233,8 +252,7 @@ impl Session {
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
         let fed = ready.program.layout.fed;
         let mut words = vec![0u32; fed * self.models];
-        (words.chunks_mut(fed).enumerate())
-            .for_each(|(model, words)| words[0] = (model * self.stride) as u32);
+        (words.chunks_mut(fed).enumerate()).for_each(|(model, words)| self.address(words, model));
         self.gpu
             .queue
             .write_buffer(&ready.feed, 0, bytemuck::cast_slice(&words));
@@ -288,7 +306,7 @@ impl Session {
     }
 
     /// Runs a program on all models, once for each step of `feed`, which holds the words of every
-    /// model one after another ([`Session::fed`] each, the first of which is the session's own);
+    /// model one after another ([`Session::fed`] each, the first of which are the session's own);
     /// returns before the device has done it.
     ///
     /// # Errors
@@ -312,7 +330,7 @@ impl Session {
         let fed = ready.program.layout.fed;
         let step = fed * models.len();
         for (words, model) in feed.chunks_mut(fed).zip(models.iter().cycle()) {
-            words[0] = (*model * self.stride) as u32;
+            self.address(words, *model);
         }
         let together = (TOGETHER / ready.pipelines.len().max(1)).clamp(1, ready.steps);
         let groups: Vec<[u32; 2]> = ready.program.dispatches.iter().map(|d| d.groups).collect();
@@ -357,8 +375,8 @@ impl Session {
         let first = self.layout.constants.first();
         let end = first.copied().unwrap_or(self.layout.free);
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let place = 4 * (model * self.stride) as u64;
-        encoder.clear_buffer(&self.arena, place, Some(4 * end as u64));
+        let place = 4 * (model * self.strides[0]) as u64;
+        encoder.clear_buffer(&self.arenas[0], place, Some(4 * end as u64));
         self.gpu.queue.submit([encoder.finish()]);
     }
 
@@ -401,10 +419,10 @@ impl Session {
     }
 
     fn write_at(&self, model: usize, at: usize, values: &[f32]) {
-        let place = 4 * (model * self.stride + at) as u64;
+        let place = 4 * (model * self.strides[0] + at) as u64;
         self.gpu
             .queue
-            .write_buffer(&self.arena, place, bytemuck::cast_slice(values));
+            .write_buffer(&self.arenas[0], place, bytemuck::cast_slice(values));
     }
 
     /// Writes values of a model.
@@ -429,8 +447,7 @@ impl Session {
     pub fn stage(&self, program: usize) -> Result<Staged, GraphError> {
         let read = &self.programs[program].program.read;
         let of_model = |model: usize| {
-            let place = move |&(at, count): &(usize, usize)| (model * self.stride + at, count);
-            read.iter().map(place)
+            read.iter().map(move |&(at, count)| (model, at, count))
         };
         self.copy((0..self.models).flat_map(of_model).collect())
     }
@@ -460,13 +477,13 @@ impl Session {
     }
 
     fn read_at(&self, model: usize, at: usize, count: usize) -> Result<Vec<f32>, GraphError> {
-        let staged = self.copy(vec![(model * self.stride + at, count)])?;
+        let staged = self.copy(vec![(model, at, count)])?;
         Ok(self.fetch(staged)?.pop().unwrap_or_default())
     }
 
-    /// Sends values of the arena on their way to the host: where they begin, and how many.
-    fn copy(&self, places: Vec<(usize, usize)>) -> Result<Staged, GraphError> {
-        let size = 4 * places.iter().map(|(_, count)| *count as u64).sum::<u64>();
+    /// Sends values on their way to the host: of which model, where they begin, and how many.
+    fn copy(&self, places: Vec<(usize, usize, usize)>) -> Result<Staged, GraphError> {
+        let size = 4 * places.iter().map(|(.., count)| *count as u64).sum::<u64>();
         let buffer = self.gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: size.max(4),
@@ -475,9 +492,11 @@ impl Session {
         });
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         let mut to = 0;
-        for &(at, count) in &places {
+        for &(model, at, count) in &places {
             let size = 4 * count as u64;
-            encoder.copy_buffer_to_buffer(&self.arena, 4 * at as u64, &buffer, to, size);
+            let (bank, at) = bank(at);
+            let from = 4 * (model * self.strides[bank] + at) as u64;
+            encoder.copy_buffer_to_buffer(&self.arenas[bank], from, &buffer, to, size);
             to += size;
         }
         let submission = self.gpu.queue.submit([encoder.finish()]);
@@ -486,15 +505,26 @@ impl Session {
         Ok(Staged {
             buffer,
             submission,
-            counts: places.into_iter().map(|(_, count)| count).collect(),
+            counts: places.into_iter().map(|(.., count)| count).collect(),
         })
     }
 }
 
-/// Values of a model of these shapes on which these programs run.
-pub(crate) fn stride<'a>(shapes: &Shapes, programs: impl Iterator<Item = &'a Program>) -> usize {
-    let ends = programs.map(|program| program.layout.end);
-    ends.max().unwrap_or(Layout::of(shapes).end).max(4)
+/// Values in each bank of a model of these shapes on which these programs run.
+pub(crate) fn strides<'a>(
+    shapes: &Shapes,
+    programs: impl Iterator<Item = &'a Program>,
+) -> Vec<usize> {
+    let mut strides = Layout::of(shapes).ends;
+    for program in programs {
+        let ends = &program.layout.ends;
+        strides.resize(strides.len().max(ends.len()), 0);
+        for (stride, end) in strides.iter_mut().zip(ends) {
+            *stride = (*stride).max(*end);
+        }
+    }
+    strides[0] = strides[0].max(4);
+    strides
 }
 
 /// Values on their way to the host.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::GraphError;
 use crate::gpu::Gpu;
 use crate::layout::Shapes;
-use crate::session::{Load, Region, Session, stride};
+use crate::session::{Load, Region, Session, strides};
 
 /// How long the others wait for a model whose thread is not yet back with its next steps.
 const PATIENCE: Duration = Duration::from_millis(4);
@@ -43,8 +43,8 @@ pub struct Tally {
 #[derive(Debug)]
 struct Stack {
     shapes: Shapes,
-    /// Values of a model.
-    stride: usize,
+    /// Bytes of all its models.
+    bytes: u64,
     session: RwLock<Session>,
     seats: Mutex<Seats>,
     /// Steps were handed over, or a seat was taken or left.
@@ -118,7 +118,9 @@ impl Stacks {
         shapes: &Shapes,
         programs: Vec<Load>,
     ) -> Result<Seat, GraphError> {
-        let bytes = 4 * stride(shapes, programs.iter().map(|load| &load.program)) as u64;
+        let strides = strides(shapes, programs.iter().map(|load| &load.program));
+        let bytes = 4 * strides.iter().sum::<usize>() as u64;
+        let largest = 4 * strides.iter().max().copied().unwrap_or(1).max(1) as u64;
         let open = &*self.0;
         // Locked while kernels are compiled: whoever comes next finds them compiled.
         let mut stacks = open.stacks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,8 +132,9 @@ impl Stacks {
                         return Ok(self.seated(stack.clone(), model, numbers));
                     }
                 }
-                let used: u64 = stacks.iter().map(|stack| stack.bytes()).sum();
-                let fitting = open.bytes.saturating_sub(used).min(gpu.largest_array()) / bytes;
+                let used: u64 = stacks.iter().map(|stack| stack.bytes).sum();
+                let left = open.bytes.saturating_sub(used);
+                let fitting = (left / bytes).min(gpu.largest_array() / largest);
                 if fitting > 0 || stacks.is_empty() {
                     let models = (open.models - taken).min(fitting.max(1) as usize);
                     let stack = Arc::new(Stack::new(gpu, shapes, models, &programs)?);
@@ -176,7 +179,7 @@ impl Stack {
         };
         Ok(Self {
             shapes: shapes.clone(),
-            stride: stride(shapes, programs.iter().map(|load| &load.program)),
+            bytes: session.bytes(),
             session: RwLock::new(session),
             seats: Mutex::new(Seats {
                 taken: vec![None; models],
@@ -185,11 +188,6 @@ impl Stack {
             }),
             moved: Condvar::new(),
         })
-    }
-
-    /// Bytes of all its models.
-    fn bytes(&self) -> u64 {
-        4 * (self.stride * self.seats().taken.len()) as u64
     }
 
     /// Models that sit here.
@@ -317,7 +315,7 @@ impl Stack {
 }
 
 impl Seat {
-    /// Words of a step's feed, of which the first is not for the caller. Programs are numbered as
+    /// Words of a step's feed, of which the first are not for the caller. Programs are numbered as
     /// they were given.
     pub fn fed(&self, program: usize) -> usize {
         self.stack.session().fed(self.programs[program])

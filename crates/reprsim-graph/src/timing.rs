@@ -22,8 +22,6 @@ fn copying() -> Dispatch {
     let half = COPIED / 2;
     let code = format!(
         "@group(0) @binding(0) var<storage, read_write> arena: array<vec4<f32>>;\n\
-         @group(0) @binding(1) var<storage, read> data: array<u32>;\n\
-         @group(0) @binding(2) var<storage, read> feed: array<u32>;\n\
          @compute @workgroup_size(256)\n\
          fn main(@builtin(global_invocation_id) id: vec3<u32>) {{\n\
          arena[id.x + {}u] = arena[id.x];\n}}\n",
@@ -45,8 +43,6 @@ fn multiplying() -> Dispatch {
     let each = |line: &dyn Fn(usize) -> String| chains.clone().map(line).collect::<String>();
     let code = format!(
         "@group(0) @binding(0) var<storage, read_write> arena: array<f32>;\n\
-         @group(0) @binding(1) var<storage, read> data: array<u32>;\n\
-         @group(0) @binding(2) var<storage, read> feed: array<u32>;\n\
          @compute @workgroup_size(256)\n\
          fn main(@builtin(global_invocation_id) id: vec3<u32>) {{\n\
          let a = arena[id.x % 64u] + 0.5;\n{}\

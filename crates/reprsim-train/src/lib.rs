@@ -30,7 +30,7 @@ pub use error::TrainError;
 pub use history::{Epoch, best, read_epochs, write_epochs};
 pub use initial::{Foreign, Head, Initial, Reference};
 pub use job::{Job, Resume, TrainingSet, initial_network};
-pub use learner::{Occupancy, occupancy, profile_step, recorded_step, suits};
+pub use learner::{Occupancy, RecordedStep, occupancy, profile_step, recorded_step, suits};
 pub use stacks::Stacks;
 pub use supply::{Drawn, Normalization, Supply};
 pub use task::*;

@@ -99,18 +99,31 @@ impl<'a> Learner<'a> {
     }
 }
 
-/// The launches of a training's first step where it is recorded and replayed, which needs no
+/// A training's step as it is replayed.
+#[derive(Clone, Debug)]
+pub struct RecordedStep {
+    /// Its launches.
+    pub dispatches: Vec<Dispatch>,
+    /// Bytes that the model takes on the device, without samples.
+    pub bytes: u64,
+}
+
+/// A training's first step where it is recorded and replayed, which needs no
 /// device; `None` where burn computes it operation by operation.
 ///
 /// # Errors
 /// Those of building the model.
-pub fn recorded_step(job: &Job<'_>) -> Result<Option<Vec<Dispatch>>, TrainError> {
+pub fn recorded_step(job: &Job<'_>) -> Result<Option<RecordedStep>, TrainError> {
     let (streams, device) = (Streams::of(job.stream), Device::flex());
     let batches = Batches::new(job, &streams, &device);
     Ok(Plan::new(job, &batches, Hardware::CARD)?.and_then(|plan| {
         let size: usize = batches.sizes(0).iter().sum();
         let (program, _) = plan.steps.get(&size)?;
-        Some(plan.programs[*program].dispatches().to_vec())
+        let program = &plan.programs[*program];
+        Some(RecordedStep {
+            dispatches: program.dispatches().to_vec(),
+            bytes: program.bytes(),
+        })
     }))
 }
 

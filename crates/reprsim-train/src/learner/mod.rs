@@ -10,5 +10,5 @@ mod recorded;
 mod recording;
 
 pub(crate) use contract::Learner;
-pub use contract::{profile_step, recorded_step};
+pub use contract::{RecordedStep, profile_step, recorded_step};
 pub use occupancy::{Occupancy, occupancy, suits};
