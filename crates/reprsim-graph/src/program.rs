@@ -86,7 +86,8 @@ impl Program {
             .collect();
         let ids: Vec<Id> = outputs.iter().map(|&(id, _)| id).collect();
         let fused = fuse(graph, &ids);
-        let mut layout = Layout::of(shapes).program(graph, &fused, &outputs, feeds, *samples, hardware.bank);
+        let mut layout =
+            Layout::of(shapes).program(graph, &fused, &outputs, feeds, *samples, hardware.bank);
         let levels = fused.kernels.iter().map(|k| k.level + 1).max().unwrap_or(0);
         let mut dispatches: Vec<Dispatch> = (0..levels)
             .map(|level| {

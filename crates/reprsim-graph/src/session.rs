@@ -446,9 +446,7 @@ impl Session {
     /// [`GraphError::Gpu`].
     pub fn stage(&self, program: usize) -> Result<Staged, GraphError> {
         let read = &self.programs[program].program.read;
-        let of_model = |model: usize| {
-            read.iter().map(move |&(at, count)| (model, at, count))
-        };
+        let of_model = |model: usize| read.iter().map(move |&(at, count)| (model, at, count));
         self.copy((0..self.models).flat_map(of_model).collect())
     }
 

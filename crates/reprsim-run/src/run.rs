@@ -104,7 +104,13 @@ pub fn run(
         return Ok(outcome);
     }
     largest_first(&checked, &mut todo)?;
-    let workers = workers(plan, &way, checked, &context, todo.len(), observer)?;
+    let mut to_train = 0;
+    for cell in &todo {
+        let is_trained = cell.point().is_none() || store.cell(cell)?.pair().is_some();
+        to_train += usize::from(!is_trained);
+    }
+    let cells = [todo.len(), to_train];
+    let workers = workers(plan, &way, checked, &context, cells, observer)?;
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -172,21 +178,22 @@ struct Worker {
     jobs: usize,
 }
 
-/// One for each device, for `cells` cells in all; the first has what was opened already.
+/// One for each device, for so many cells in all, and so many that are to be trained; the first has
+/// what was opened already.
 fn workers(
     plan: &Plan,
     way: &Way<'_>,
     checked: Context,
     context: &dyn Fn(&Chosen) -> Context,
-    cells: usize,
+    cells: [usize; 2],
     observer: &dyn Observer,
 ) -> Result<Vec<Worker>, RunError> {
     let mut checked = Some(checked);
-    let share = cells.div_ceil(way.devices.len());
+    let [share, to_train] = cells.map(|count| count.div_ceil(way.devices.len()));
     let mut workers = vec![];
     for chosen in way.devices {
         // Neither more models nor more cells than there are.
-        let most = way.jobs.map_or(2 * share, |jobs| 2 * jobs.min(share));
+        let most = 2 * way.jobs.map_or(to_train, |jobs| jobs.min(to_train));
         let stack = match way.stack {
             Some(stack) => stack,
             None if chosen.cpu || most == 0 => 1,
