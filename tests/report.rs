@@ -389,7 +389,7 @@ fn a_pilot_says_how_many_seeds_are_needed() {
 /// Writes new values into every finished result of a run.
 fn change(run: &Path, mut to: impl FnMut(&mut CellResult)) {
     let plan = Plan::read(run).unwrap();
-    for (cell, mut result) in finished(run, &plan) {
+    for (cell, mut result) in finished(run, &plan).unwrap() {
         to(&mut result);
         write_result(run, &plan, &cell, &result).unwrap();
     }

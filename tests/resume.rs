@@ -129,6 +129,191 @@ fn a_damaged_checkpoint_is_trained_again() {
     }
 }
 
+/// A bit that flipped, a file of another model or cell, an edited result: nothing is used that is not
+/// what was written there, it is kept and said, and the results are those of a run left alone.
+#[test]
+fn nothing_stored_is_believed_unread() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &[]).status.success());
+    let cells: Vec<PathBuf> = {
+        let mut cells: Vec<_> = fs::read_dir(out.join("cells"))
+            .unwrap()
+            .flatten()
+            .map(|e| e.path())
+            .filter(|cell| cell.join("a.safetensors").exists())
+            .collect();
+        cells.sort();
+        cells
+    };
+    let [one, other] = [&cells[0], &cells[1]];
+    let results = || fs::read(out.join("results.csv")).unwrap();
+    let (expected, tensors_before) = (results(), tensors(&out));
+    let forget = |cell: &Path| {
+        FOUND
+            .iter()
+            .for_each(|f| fs::remove_file(cell.join(f)).unwrap())
+    };
+    let flip = |path: PathBuf, at: usize| {
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.len() * at / 100;
+        bytes[at] ^= 4;
+        fs::write(path, bytes).unwrap();
+    };
+    let swap = |a: PathBuf, b: PathBuf| {
+        let (of_a, of_b) = (fs::read(&a).unwrap(), fs::read(&b).unwrap());
+        fs::write(a, of_b).unwrap();
+        fs::write(b, of_a).unwrap();
+    };
+    type Fault<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let faults: Vec<Fault<'_>> = vec![
+        (
+            "a.safetensors",
+            Box::new(|| {
+                forget(one);
+                flip(one.join("a.safetensors"), 90);
+            }),
+        ),
+        (
+            "b.train.jsonl",
+            Box::new(|| {
+                forget(one);
+                flip(one.join("b.train.jsonl"), 50);
+            }),
+        ),
+        (
+            "a.safetensors",
+            Box::new(|| {
+                // The two models of a cell, with their histories.
+                forget(one);
+                swap(one.join("a.safetensors"), one.join("b.safetensors"));
+                swap(one.join("a.train.jsonl"), one.join("b.train.jsonl"));
+            }),
+        ),
+        (
+            "b.safetensors",
+            Box::new(|| {
+                // The same model of two cells.
+                forget(one);
+                forget(other);
+                swap(one.join("b.safetensors"), other.join("b.safetensors"));
+                swap(one.join("b.train.jsonl"), other.join("b.train.jsonl"));
+            }),
+        ),
+        (
+            "result.json",
+            Box::new(|| flip(one.join("result.json"), 60)),
+        ),
+        (
+            "similarity.json",
+            Box::new(|| {
+                let path = one.join("similarity.json");
+                let text = fs::read_to_string(&path).unwrap();
+                fs::write(path, text.replacen("\"value\": 0.", "\"value\": 1.", 1)).unwrap();
+            }),
+        ),
+        (
+            "accuracy.json",
+            Box::new(|| {
+                let path = one.join("accuracy.json");
+                let bytes = fs::read(&path).unwrap();
+                fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+            }),
+        ),
+        (
+            "similarity.json",
+            Box::new(|| fs::write(one.join("similarity.json"), "").unwrap()),
+        ),
+    ];
+    for (i, (name, fault)) in faults.iter().enumerate() {
+        fault();
+        let output = run(&file, &out, &[]);
+        assert!(output.status.success(), "fault {i}: {}", stderr(&output));
+        let said = stderr(&output);
+        let aside = format!("{name}.damaged");
+        assert!(said.contains(&aside), "fault {i}: {said}");
+        assert!(one.join(&aside).exists(), "fault {i}");
+        assert!(results() == expected, "fault {i}: the results are others");
+        fs::remove_file(one.join(aside)).unwrap();
+    }
+    assert!(tensors(&out) == tensors_before, "and all models");
+
+    // A foreign cell's result is not this cell's.
+    fs::copy(other.join("result.json"), one.join("result.json")).unwrap();
+    fs::copy(other.join("similarity.json"), one.join("similarity.json")).unwrap();
+    assert!(run(&file, &out, &[]).status.success());
+    assert!(results() == expected);
+
+    // A copy of a cell beside it is not in the way.
+    let copy = out.join("cells").join(format!("9999-{}", hash(one)));
+    fs::create_dir(&copy).unwrap();
+    fs::write(copy.join("result.json"), "{}").unwrap();
+    let output = run(&file, &out, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("9999-"), "{}", stderr(&output));
+    assert!(results() == expected);
+    fs::remove_dir_all(copy).unwrap();
+
+    // A plan that was damaged is not read.
+    flip(out.join("plan.json"), 50);
+    let output = common::reprsim().arg("report").arg(&out).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("plan.json"), "{}", stderr(&output));
+}
+
+/// A cell's key, from the name of its folder.
+fn hash(cell: &Path) -> String {
+    let name = cell.file_name().unwrap().to_string_lossy().into_owned();
+    name.split_once('-').unwrap().1.to_string()
+}
+
+/// The file is read once: what happens to it later does not matter, and a pipe will do.
+#[test]
+fn an_experiment_is_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    let mut child = start(&file, &out);
+    let begin = Instant::now();
+    while !out.join("plan.json").exists() && begin.elapsed() < Duration::from_secs(30) {
+        sleep(Duration::from_millis(2));
+    }
+    fs::write(&file, "name = \"another\"").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(
+        fs::read_to_string(out.join("experiment.toml")).unwrap(),
+        TINY
+    );
+}
+
+/// What cannot be read is an error, not something to be done again.
+#[test]
+#[cfg(unix)]
+fn what_cannot_be_read_is_not_done_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &[]).status.success());
+    let cell = fs::read_dir(out.join("cells"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
+    // A folder in a file's place cannot be read, by an administrator either.
+    let path = cell.join("result.json");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let output = run(&file, &out, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("result.json"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// Halves the checkpoint of every cell's model a, and removes some files.
 fn damage(cells: &[PathBuf], removed: &[&str]) {
     for cell in cells {

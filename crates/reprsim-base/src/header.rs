@@ -30,16 +30,25 @@ pub fn sorted_header(header: &[u8]) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`io::ErrorKind::InvalidData`] of bytes that are no such file.
 pub fn sorted_safetensors(file: &[u8]) -> io::Result<Vec<u8>> {
+    let (header, data) = split(file)?;
+    Ok(join(&sorted_header(header)?, data))
+}
+
+/// The header of a safetensors file, and what follows it.
+pub(crate) fn split(file: &[u8]) -> io::Result<(&[u8], &[u8])> {
     let cut = || io::Error::new(io::ErrorKind::InvalidData, "no safetensors file");
     let (length, rest) = file.split_first_chunk::<LENGTH>().ok_or_else(cut)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| cut())?;
-    let (header, data) = rest.split_at_checked(length).ok_or_else(cut)?;
-    let header = sorted_header(header)?;
-    let mut sorted = Vec::with_capacity(LENGTH + header.len() + data.len());
-    sorted.extend((header.len() as u64).to_le_bytes());
-    sorted.extend(header);
-    sorted.extend(data);
-    Ok(sorted)
+    rest.split_at_checked(length).ok_or_else(cut)
+}
+
+/// A safetensors file of a header and what follows it.
+pub(crate) fn join(header: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut file = Vec::with_capacity(LENGTH + header.len() + data.len());
+    file.extend((header.len() as u64).to_le_bytes());
+    file.extend(header);
+    file.extend(data);
+    file
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod digest;
 mod header;
 mod names;
 mod paths;
+mod sealed;
 mod settings;
 mod stream;
 mod whole;
@@ -15,6 +16,9 @@ pub use digest::{Digest, sha256, sum_while_copying};
 pub use header::{sorted_header, sorted_safetensors};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
+pub use sealed::{
+    SealError, check_lines, check_safetensors, check_seal, seal, seal_lines, seal_safetensors,
+};
 pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;
-pub use whole::{temporary_beside, write_whole};
+pub use whole::{set_aside, sync_folder, temporary_beside, write_whole};

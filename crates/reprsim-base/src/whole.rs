@@ -1,7 +1,8 @@
 //! Files that are there whole or not at all.
 
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -16,6 +17,39 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.persist(path)?;
     Ok(())
+}
+
+/// Brings all files of a folder and of those in it, and their names, to the disk, so that a power cut
+/// leaves none of them empty.
+///
+/// # Errors
+/// The operating system's.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => sync_folder(&entry.path())?,
+            kind if kind.is_file() => File::open(entry.path())?.sync_all()?,
+            _ => {}
+        }
+    }
+    // Other systems sync names with their files, and open no folders.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// Renames what cannot be used to `NAME.damaged`, in place of an earlier one, so that it can be
+/// looked at, and returns the new name.
+///
+/// # Errors
+/// The operating system's.
+pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".damaged");
+    let aside = path.with_file_name(name);
+    fs::rename(path, &aside)?;
+    Ok(aside)
 }
 
 /// A temporary file in the folder of `path`, to be filled and then renamed to it.
@@ -37,7 +71,6 @@ pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
     use std::io::Read;
 
     use super::*;
@@ -90,6 +123,20 @@ mod tests {
         drop(begun);
         assert_eq!(names(dir.path()), ["a", "b"]);
         assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn what_is_set_aside_keeps_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        for content in ["first", "second"] {
+            write_whole(&path, content.as_bytes()).unwrap();
+            let aside = set_aside(&path).unwrap();
+            assert_eq!(fs::read_to_string(aside).unwrap(), content);
+        }
+        assert_eq!(names(dir.path()), ["a.json.damaged"]);
+        assert!(set_aside(&path).is_err());
+        sync_folder(dir.path()).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use reprsim_base::Stream;
+use reprsim_base::{Stream, check_seal};
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
 use reprsim_train::{Foreign, Initial, Reference};
@@ -15,7 +15,7 @@ use crate::key::Form;
 use crate::sweep::{Point, Sweep};
 
 /// Version of the layout of `plan.json`.
-const PLAN_SCHEMA: u32 = 3;
+const PLAN_SCHEMA: u32 = 4;
 
 /// Why a cell is in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -206,6 +206,10 @@ impl Plan {
         })?;
         let layout: Layout =
             serde_json::from_str(&text).map_err(|e| fail(e.to_string(), Some(e.into())))?;
+        // An older layout carried no digest; that it is old says more.
+        if layout.schema == PLAN_SCHEMA {
+            check_seal(&text).map_err(|e| fail(e.to_string(), Some(e.into())))?;
+        }
         if layout.schema != PLAN_SCHEMA {
             return Err(fail(
                 format!(

@@ -109,15 +109,15 @@ fn named(name: &str) -> Result<Vec<Chosen>, DeviceError> {
             require(cfg!(feature = "wgpu"), backend)?;
             require(backend == "wgpu" || cfg!(feature = "vulkan"), backend)?;
             let adapters = gpu_adapters();
-            let is_meant = |adapter: &&Listed| {
-                adapter.option == format!("wgpu:{which}")
-                    || (which.parse::<usize>().is_err()
-                        && adapter.name.to_lowercase().contains(&which.to_lowercase()))
+            let is_numbered = |adapter: &&Listed| adapter.option == format!("wgpu:{which}");
+            let is_named = |adapter: &&Listed| {
+                let name = adapter.name.to_lowercase();
+                name.contains(&which.to_lowercase())
             };
             // Prefer a real GPU; take what there is.
             let adapter = match which {
                 "" => (adapters.iter().find(|a| a.auto)).or(adapters.first()),
-                _ => adapters.iter().find(is_meant),
+                _ => (adapters.iter().find(is_numbered)).or(adapters.iter().find(is_named)),
             };
             match adapter {
                 Some(adapter) => gpu(adapter, "asked for"),
@@ -236,7 +236,7 @@ mod tests {
             .unwrap_or_default();
         let word = name.split([' ', '(']).next().unwrap_or_default();
         assert!(choose(&format!("wgpu:{}", word.to_uppercase())).is_ok());
-        for none in ["wgpu:99", "wgpu:no such card"] {
+        for none in ["wgpu:99999", "wgpu:no such card"] {
             let message = choose(none).err().map(|e| e.to_string());
             assert!(message.is_some_and(|m| m.contains("wgpu:0 (")));
         }

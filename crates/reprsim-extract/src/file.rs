@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 
-use reprsim_base::{sorted_safetensors, write_whole};
+use reprsim_base::{seal_safetensors, write_whole};
 use reprsim_models::Pooling;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -58,7 +58,7 @@ pub fn write_activations(
     info.insert("pooling".into(), pooling_name(activations.pooling).into());
     info.insert("layers".into(), order.join(","));
     let bytes = safetensors::serialize(views, Some(info)).map_err(|e| error(e.into()))?;
-    let bytes = sorted_safetensors(&bytes).map_err(|e| error(e.into()))?;
+    let bytes = seal_safetensors(&bytes).map_err(|e| error(e.into()))?;
     write_whole(path, &bytes).map_err(|e| error(e.into()))
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, DeviceKind};
 
 use crate::adapters::{Adapter, adapters};
 use crate::bank::BANKS;
@@ -70,7 +70,9 @@ impl Gpu {
         static OPEN: Mutex<Vec<(String, Result<Gpu, String>)>> = Mutex::new(vec![]);
         let named = |adapter: &Adapter| {
             let kind = format!("{:?}", adapter.kind);
-            name.is_some_and(|name| kind.contains('(') && name.contains(&kind))
+            // One that has no name of its own is the one that is taken by default.
+            let is_named = adapter.kind != DeviceKind::DefaultDevice;
+            name.is_some_and(|name| is_named && name.contains(&kind))
         };
         static ADAPTERS: OnceLock<Vec<Adapter>> = OnceLock::new();
         let found = ADAPTERS.get_or_init(adapters);

@@ -33,6 +33,9 @@ pub struct Session {
     strides: Vec<usize>,
     models: usize,
     programs: Vec<Ready>,
+    /// The feed that programs share, and all bytes of feeds.
+    feed: Option<wgpu::Buffer>,
+    feed_bytes: u64,
     /// What was handed over and is perhaps not done.
     ahead: Mutex<VecDeque<wgpu::SubmissionIndex>>,
 }
@@ -117,6 +120,8 @@ impl Session {
             strides,
             models,
             programs: vec![],
+            feed: None,
+            feed_bytes: 0,
             ahead: Mutex::default(),
         };
         for program in programs {
@@ -147,8 +152,18 @@ impl Session {
         let pipelines = self.gpu.pipelines(program.dispatches());
         let compile_seconds = started.elapsed().as_secs_f64();
         let step = 4 * (program.layout.fed * self.models) as u64;
-        let steps = (FEED / step).clamp(1, 1024);
-        let feed = (self.gpu).array(step * steps, wgpu::BufferUsages::COPY_DST)?;
+        // Steps follow each other, so that one feed is enough for all programs.
+        let size = step * (FEED / step).clamp(1, 64);
+        let feed = match self.feed.take().filter(|feed| feed.size() >= size) {
+            Some(feed) => feed,
+            None => {
+                let feed = self.gpu.array(size, wgpu::BufferUsages::COPY_DST)?;
+                self.feed_bytes += feed.size();
+                feed
+            }
+        };
+        self.feed = Some(feed.clone());
+        let steps = feed.size() / step;
         let samples = match &data {
             Some(data) => data.clone(),
             None => self.gpu.resident(&[])?,
@@ -211,9 +226,9 @@ impl Session {
         &self.gpu
     }
 
-    /// Bytes of all models.
+    /// Bytes of all models, and of what they are fed.
     pub fn bytes(&self) -> u64 {
-        4 * (self.strides.iter().sum::<usize>() * self.models) as u64
+        4 * (self.strides.iter().sum::<usize>() * self.models) as u64 + self.feed_bytes
     }
 
     /// Writes into the words of a model's step where its banks begin.

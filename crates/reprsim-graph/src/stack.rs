@@ -84,7 +84,8 @@ struct Steps {
 #[derive(Debug)]
 pub struct Seat {
     open: Arc<Open>,
-    stack: Arc<Stack>,
+    /// There until the seat is left, and its memory free before others look for room.
+    stack: Option<Arc<Stack>>,
     model: usize,
     programs: Vec<usize>,
 }
@@ -127,17 +128,32 @@ impl Stacks {
         loop {
             let taken: usize = stacks.iter().map(|stack| stack.taken()).sum();
             if taken < open.models {
+                let mut full = false;
                 for stack in stacks.iter() {
-                    if let Some((model, numbers)) = stack.place(gpu, shapes, &programs)? {
-                        return Ok(self.seated(stack.clone(), model, numbers));
+                    match stack.place(gpu, shapes, &programs) {
+                        Ok(None) => {}
+                        Ok(Some((model, numbers))) => {
+                            return Ok(self.seated(stack.clone(), model, numbers));
+                        }
+                        Err(GraphError::Memory { .. }) => full = true,
+                        Err(error) => return Err(error),
                     }
                 }
                 let used: u64 = stacks.iter().map(|stack| stack.bytes).sum();
                 let left = open.bytes.saturating_sub(used);
                 let fitting = (left / bytes).min(gpu.largest_array() / largest);
-                if fitting > 0 || stacks.is_empty() {
-                    let models = (open.models - taken).min(fitting.max(1) as usize);
-                    let stack = Arc::new(Stack::new(gpu, shapes, models, &programs)?);
+                let models = (open.models - taken).min(fitting.max(1) as usize);
+                let made = match (fitting > 0 && !full) || stacks.is_empty() {
+                    true => Stack::new(gpu, shapes, models, &programs).map(Some),
+                    false => Ok(None),
+                };
+                let made = match made {
+                    // There is room when others have ended.
+                    Err(GraphError::Memory { .. }) if !stacks.is_empty() => None,
+                    made => made?,
+                };
+                if let Some(stack) = made {
+                    let stack = Arc::new(stack);
                     let place = stack.place(gpu, shapes, &programs)?;
                     let none = || GraphError::Gpu("a new stack has no place".into());
                     let (model, numbers) = place.ok_or_else(none)?;
@@ -152,7 +168,7 @@ impl Stacks {
     fn seated(&self, stack: Arc<Stack>, model: usize, programs: Vec<usize>) -> Seat {
         Seat {
             open: self.0.clone(),
-            stack,
+            stack: Some(stack),
             model,
             programs,
         }
@@ -315,16 +331,24 @@ impl Stack {
 }
 
 impl Seat {
+    fn stack(&self) -> Result<&Stack, GraphError> {
+        let left = || GraphError::Gpu("the seat was left".into());
+        self.stack.as_deref().ok_or_else(left)
+    }
+
     /// Words of a step's feed, of which the first are not for the caller. Programs are numbered as
     /// they were given.
     pub fn fed(&self, program: usize) -> usize {
-        self.stack.session().fed(self.programs[program])
+        let stack = self.stack.as_ref();
+        stack.map_or(0, |stack| stack.session().fed(self.programs[program]))
     }
 
     /// Where a feed lies in them.
     pub fn feed_place(&self, program: usize, feed: usize) -> usize {
-        let session = self.stack.session();
-        session.feed_place(self.programs[program], feed)
+        let stack = self.stack.as_ref();
+        stack.map_or(0, |stack| {
+            stack.session().feed_place(self.programs[program], feed)
+        })
     }
 
     /// Has the model take steps of a program, one for each [`Seat::fed`] of `words`, after all
@@ -333,7 +357,8 @@ impl Seat {
     /// # Errors
     /// [`GraphError::Gpu`] if the device has refused something before.
     pub fn run(&self, program: usize, words: Vec<u32>) -> Result<(), GraphError> {
-        let mut seats = self.stack.settle(self.stack.seats(), self.model)?;
+        let stack = self.stack()?;
+        let mut seats = stack.settle(stack.seats(), self.model)?;
         if let Some(place) = &mut seats.taken[self.model] {
             place.awaited = true;
             place.steps = (!words.is_empty()).then_some(Steps {
@@ -342,28 +367,27 @@ impl Seat {
                 done: 0,
             });
         }
-        self.stack.moved.notify_all();
+        stack.moved.notify_all();
         Ok(())
     }
 
-    /// Waits until all that it was given has been handed to the device.
-    ///
-    /// # Errors
-    /// As [`Seat::run`].
-    pub fn settle(&self) -> Result<(), GraphError> {
-        self.stack
-            .settle(self.stack.seats(), self.model)
-            .map(|_| ())
+    /// The stack's session, when all that the model was given has been handed to the device.
+    fn settled(&self) -> Result<RwLockReadGuard<'_, Session>, GraphError> {
+        let stack = self.stack()?;
+        drop(stack.settle(stack.seats(), self.model)?);
+        Ok(stack.session())
     }
 
     /// Values of a region.
     pub fn length(&self, region: Region) -> usize {
-        self.stack.session().length(region)
+        let stack = self.stack.as_ref();
+        stack.map_or(0, |stack| stack.session().length(region))
     }
 
     /// Where an array of a region begins in what is read of the whole region.
     pub fn offset(&self, array: Region) -> usize {
-        self.stack.session().offset(array)
+        let stack = self.stack.as_ref();
+        stack.map_or(0, |stack| stack.session().offset(array))
     }
 
     /// Writes values, after all that the model was given to do.
@@ -371,8 +395,7 @@ impl Seat {
     /// # Errors
     /// As [`Seat::run`].
     pub fn write(&self, region: Region, values: &[f32]) -> Result<(), GraphError> {
-        self.settle()?;
-        self.stack.session().write(self.model, region, values);
+        self.settled()?.write(self.model, region, values);
         Ok(())
     }
 
@@ -381,13 +404,7 @@ impl Seat {
     /// # Errors
     /// As [`Seat::run`].
     pub fn read(&self, region: Region) -> Result<Vec<f32>, GraphError> {
-        self.settle()?;
-        self.stack.session().read(self.model, region)
-    }
-
-    /// How many models the stack has room for.
-    pub fn models(&self) -> usize {
-        self.stack.seats().taken.len()
+        self.settled()?.read(self.model, region)
     }
 
     /// Times a program.
@@ -395,14 +412,17 @@ impl Seat {
     /// # Errors
     /// [`GraphError::Gpu`].
     pub fn profile(&self, program: usize) -> Result<crate::Profile, GraphError> {
-        self.stack.session().profile(self.programs[program])
+        self.settled()?.profile(self.programs[program])
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        let Some(stack) = self.stack.take() else {
+            return;
+        };
         let mut stacks = (self.open.stacks.lock()).unwrap_or_else(PoisonError::into_inner);
-        let mut seats = self.stack.seats();
+        let mut seats = stack.seats();
         seats.taken[self.model] = None;
         let done = std::mem::take(&mut seats.done);
         drop(seats);
@@ -414,8 +434,9 @@ impl Drop for Seat {
         tally.steps += done.steps;
         tally.launches += done.launches;
         drop(tally);
-        self.stack.moved.notify_all();
+        stack.moved.notify_all();
         stacks.retain(|stack| stack.taken() > 0);
+        drop(stack);
         self.open.left.notify_all();
     }
 }

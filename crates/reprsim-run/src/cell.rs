@@ -55,7 +55,7 @@ pub(crate) fn run_cell(
     on_epoch: &(dyn Fn(&str, &Epoch) + Sync),
 ) -> Result<(), RunError> {
     let experiment = &context.experiment;
-    if store.is_done(experiment) {
+    if store.is_done(experiment)? {
         return Ok(());
     }
     let stream = cell.stream(experiment);
@@ -110,12 +110,12 @@ pub(crate) fn run_cell(
         directory: &store.directory,
     };
     for evaluation in evaluations {
-        if !store.has(*evaluation, experiment) {
+        if !store.has(*evaluation, experiment)? {
             let rows = evaluation.rows(&pair)?;
             store.write_rows(*evaluation, experiment, &context.chosen.name, rows)?;
         }
     }
-    if store.pair().is_some() {
+    if store.pair()?.is_some() {
         return Ok(());
     }
     store.write_pair(&PairResult {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
@@ -36,6 +37,9 @@ pub(crate) struct Context {
     fixed_probes: Once<BTreeMap<String, ProbeSamples>>,
     /// Models of this device that train side by side.
     pub stacks: Stacks,
+    /// Held by whoever runs models over samples on a GPU, which one does as fast as several, and
+    /// in less memory.
+    passes: Mutex<()>,
 }
 
 /// The samples of a probe.
@@ -80,7 +84,15 @@ impl Context {
             test_supply: Once::default(),
             fixed_probes: Once::default(),
             stacks: Stacks::alone(),
+            passes: Mutex::default(),
         }
+    }
+
+    /// The turn of one cell to run models over samples on a GPU, until it is dropped; on a CPU all
+    /// may at once.
+    pub fn pass(&self) -> Option<MutexGuard<'_, ()>> {
+        let wait = || self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        (!self.chosen.cpu).then(wait)
     }
 
     /// The same with models that train side by side.

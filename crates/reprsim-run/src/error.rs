@@ -31,6 +31,14 @@ pub enum RunError {
         #[source]
         reason: Box<dyn Error + Send + Sync>,
     },
+    /// A file of the run store is not what was written.
+    #[error("{}: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How that is known.
+        reason: String,
+    },
     /// Data.
     #[error(transparent)]
     Data(#[from] reprsim_data::DataError),

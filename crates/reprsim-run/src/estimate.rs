@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::context::normalization;
 use crate::error::RunError;
 use crate::training_data::TrainingData;
-use crate::way::{MOST_SIDE_BY_SIDE, default_jobs, stack_bytes, threads_per_job};
+use crate::way::{MOST_SIDE_BY_SIDE, default_jobs, replays, stack_bytes, threads_per_job};
 
 /// Windows in a step of a model of text that a CPU is timed on, at most.
 const CPU_WINDOWS: usize = 8;
@@ -98,6 +98,7 @@ pub fn estimate(
     };
     let samples = samples_to_train(plan, cache)?;
     let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
+    let most = jobs.map_or(most, |jobs| most.min(2 * jobs));
     let found = side_by_side(plan, chosen, most, cache)?;
     let (models, rate, bytes) = match suits(&found) {
         Some(suits) => {
@@ -136,7 +137,8 @@ pub(crate) fn side_by_side(
     most: usize,
     cache: &Path,
 ) -> Result<Vec<Occupancy>, RunError> {
-    if chosen.cpu {
+    // What is not replayed has no stack.
+    if !replays(plan, chosen) {
         return Ok(vec![]);
     }
     let most = most.min(plan.models_to_train().max(1));

@@ -19,4 +19,4 @@ mod way;
 
 pub use error::RunError;
 pub use extraction::extract_probes;
-pub use read::{read_experiment, schema};
+pub use read::{read_experiment, read_experiment_and_text, schema};

@@ -1,5 +1,6 @@
 //! One model of a cell: from its checkpoint, or trained now.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use reprsim_config::Cell;
 use reprsim_data::split::ModelSamples;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 use reprsim_train::{
-    Epoch, HeldOut, Job, Resume, TrainingSet, initial_network, load_checkpoint, read_epochs,
+    Epoch, HeldOut, Job, Resume, TrainingSet, initial_network, load_own_checkpoint, read_epochs,
     save_checkpoint, train, write_epochs,
 };
 
 use crate::context::Context;
 use crate::error::RunError;
+use crate::store::{owner, put_aside};
 
 /// Least time between two snapshots of a training.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
@@ -46,25 +48,48 @@ impl ModelJob<'_> {
             return self.made(&|_, _| ()).map(Some);
         }
         let (checkpoint, history) = (self.file("safetensors"), self.file("train.jsonl"));
-        if !checkpoint.exists() {
+        let is_there = checkpoint.try_exists();
+        if !is_there.map_err(|e| RunError::store(&checkpoint, e))? {
             return Ok(None);
         }
         let shape = ModelShape {
             input: self.context.train_supply()?.shape(),
             classes: self.samples.classes,
         };
-        let network = load_checkpoint(&checkpoint, self.config, shape, &Device::flex());
-        // A damaged checkpoint is trained anew.
-        match (network, read_epochs(&history)) {
-            (Ok(network), Ok(epochs))
-                if self.context.experiment.training.is_whole(epochs.len()) =>
-            {
-                // Left by a process that was killed just before it took it away.
-                let _ = std::fs::remove_file(self.file("snapshot"));
-                Ok(Some((network, epochs)))
+        // What is damaged or another's is set aside, and the model trained anew.
+        let network = load_own_checkpoint(&checkpoint, self.config, shape, &self.identity());
+        let network = match network {
+            Ok(network) => network,
+            Err(error) if error.is_of_system() => return Err(error.into()),
+            Err(error) => {
+                put_aside(&checkpoint, &error)?;
+                return Ok(None);
             }
-            _ => Ok(None),
+        };
+        let epochs = match read_epochs(&history, &owner(&self.cell.hash, self.name)) {
+            Ok(epochs) => epochs,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                put_aside(&history, &format!("{}: {e}", history.display()))?;
+                return Ok(None);
+            }
+            Err(e) => return Err(RunError::store(&history, e)),
+        };
+        if !self.context.experiment.training.is_whole(epochs.len()) {
+            return Ok(None);
         }
+        // Left by a process that was killed just before it took it away.
+        let _ = std::fs::remove_file(self.file("snapshot"));
+        Ok(Some((network, epochs)))
+    }
+
+    /// What its checkpoint says of itself.
+    fn identity(&self) -> [(&'static str, &str); 3] {
+        [
+            ("cell", self.cell.hash.as_str()),
+            ("model", self.name),
+            ("architecture", self.config.name()),
+        ]
     }
 
     /// The model, trained now unless its cell is an untrained pair.
@@ -99,9 +124,10 @@ impl ModelJob<'_> {
             labels: &judging.labels,
         });
         let (history, snapshot) = (self.file("train.jsonl"), self.file("snapshot"));
+        let owner = owner(&self.cell.hash, self.name);
         job.resume = Some(Resume {
             path: &snapshot,
-            key: &self.cell.hash,
+            key: &owner,
             every: SNAPSHOT_EVERY,
         });
         let mut epochs = Vec::new();
@@ -111,15 +137,10 @@ impl ModelJob<'_> {
         });
         // The history first: a checkpoint without one is trained anew, and
         // one that diverged can be looked at.
-        write_epochs(&history, &epochs).map_err(|e| RunError::store(&history, e))?;
+        write_epochs(&history, &epochs, &owner).map_err(|e| RunError::store(&history, e))?;
         let network = trained?;
         if experiment.keep.checkpoints {
-            let info = [
-                ("cell", self.cell.hash.as_str()),
-                ("model", self.name),
-                ("architecture", self.config.name()),
-            ];
-            save_checkpoint(&network, &self.file("safetensors"), &info)?;
+            save_checkpoint(&network, &self.file("safetensors"), &self.identity())?;
         }
         // Whoever goes on from here has the checkpoint, or trains anew.
         let _ = std::fs::remove_file(snapshot);

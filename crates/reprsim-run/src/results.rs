@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Version of the layout of `result.json`.
-pub const RESULT_SCHEMA: u32 = 4;
+pub const RESULT_SCHEMA: u32 = 5;
 
 /// One row of what an evaluation found of a pair: names and JSON scalars.
 pub type Row = Map<String, Value>;

@@ -15,7 +15,7 @@ use crate::error::RunError;
 use crate::estimate::side_by_side;
 use crate::evaluation::asked;
 use crate::store::{Store, cell_stores, lock};
-use crate::way::{MOST_SIDE_BY_SIDE, stack_bytes};
+use crate::way::{MOST_SIDE_BY_SIDE, replays, stack_bytes};
 pub use crate::way::{Way, default_device_budget, default_jobs, threads_per_job};
 use reprsim_config::{Cell, Plan};
 use reprsim_device::Chosen;
@@ -76,7 +76,7 @@ pub fn run(
     let context = |chosen: &Chosen| Context::new(&plan.experiment, chosen, budget(chosen), cache);
     let checked = context(first);
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
-    if !all_done(root, plan, &mine) {
+    if !all_done(root, plan, &mine)? {
         // What is impossible with these data is found before the run directory is
         // touched: a mistyped file must not replace the plan of a finished run.
         check_precision(plan, devices)?;
@@ -90,11 +90,12 @@ pub fn run(
         }
     }
     let store = Store::open(root, plan, share)?;
-    let mut todo: Vec<&Cell> = mine
-        .iter()
-        .copied()
-        .filter(|cell| !store.is_done(cell, &plan.experiment))
-        .collect();
+    let mut todo: Vec<&Cell> = vec![];
+    for cell in &mine {
+        if !store.is_done(cell, &plan.experiment)? {
+            todo.push(*cell);
+        }
+    }
     observer.begin(mine.len(), mine.len() - todo.len());
     let mut outcome = Outcome {
         resumed: mine.len() - todo.len(),
@@ -106,7 +107,7 @@ pub fn run(
     largest_first(&checked, &mut todo)?;
     let mut to_train = 0;
     for cell in &todo {
-        let is_trained = cell.point().is_none() || store.cell(cell)?.pair().is_some();
+        let is_trained = cell.point().is_none() || store.cell(cell)?.pair()?.is_some();
         to_train += usize::from(!is_trained);
     }
     let cells = [todo.len(), to_train];
@@ -162,7 +163,7 @@ pub fn run(
 /// Refuses what only replayed steps can do where there are none.
 fn check_precision(plan: &Plan, devices: &[Chosen]) -> Result<(), RunError> {
     let precision = plan.experiment.training.precision;
-    let replayed = devices.iter().all(|chosen| !chosen.cpu);
+    let replayed = devices.iter().all(|chosen| replays(plan, chosen));
     match precision == Precision::F32 || replayed {
         true => Ok(()),
         false => Err(RunError::Usage(
@@ -195,7 +196,7 @@ fn workers(
         // Neither more models nor more cells than there are.
         let most = 2 * way.jobs.map_or(to_train, |jobs| jobs.min(to_train));
         let stack = match way.stack {
-            Some(stack) => stack,
+            Some(stack) => stack.min(most).max(1),
             None if chosen.cpu || most == 0 => 1,
             None => {
                 let most = most.min(MOST_SIDE_BY_SIDE);
@@ -208,7 +209,10 @@ fn workers(
         observer.device(chosen, stack, jobs);
         let opened = checked.take().unwrap_or_else(|| context(chosen));
         workers.push(Worker {
-            context: opened.with_stacks(Stacks::new(stack, stack_bytes(chosen))),
+            context: match chosen.cpu {
+                true => opened,
+                false => opened.with_stacks(Stacks::new(stack, stack_bytes(chosen))),
+            },
             jobs,
         });
     }
@@ -234,13 +238,19 @@ fn largest_first(context: &Context, cells: &mut [&Cell]) -> Result<(), RunError>
 }
 
 /// Whether a run directory of this plan has everything of some cells.
-fn all_done(root: &Path, plan: &Plan, cells: &[&Cell]) -> bool {
-    let files = cell_stores(root, plan);
-    let done = |cell: &Cell| {
-        let there = files.get(&cell.hash);
-        there.is_some_and(|files| files.is_done(&plan.experiment))
-    };
-    cells.iter().all(|cell| done(cell))
+fn all_done(root: &Path, plan: &Plan, cells: &[&Cell]) -> Result<bool, RunError> {
+    let files = cell_stores(root, plan)?;
+    for cell in cells {
+        let done = match files.get(&cell.hash).map(|f| f.is_done(&plan.experiment)) {
+            // Set aside when the run has begun.
+            Some(Err(RunError::Damaged { .. })) | None => false,
+            Some(done) => done?,
+        };
+        if !done {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Runs one cell, whose result is written last.

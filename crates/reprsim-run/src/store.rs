@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::write_whole;
+use reprsim_base::{check_seal, seal, set_aside, sync_folder, write_whole};
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,7 @@ impl Store {
         let lock = lock(root, "run.lock", share == Share::All)?;
         // A cell keeps its directory by hash; its number may have changed with
         // the plan.
-        let mut directories = directories(root, plan);
+        let mut directories = directories(root, plan)?;
         directories.retain(|hash, _| {
             plan.cells
                 .iter()
@@ -140,13 +141,20 @@ impl Store {
         })
     }
 
-    /// Whether everything of `cell` is there.
-    pub fn is_done(&self, cell: &Cell, experiment: &Experiment) -> bool {
-        let there = self.directories.get(&cell.hash).map(|directory| CellStore {
+    /// Whether everything of `cell` is there. What is damaged is set aside, and said.
+    ///
+    /// # Errors
+    /// [`RunError::Store`] if it cannot be read.
+    pub fn is_done(&self, cell: &Cell, experiment: &Experiment) -> Result<bool, RunError> {
+        let Some(directory) = self.directories.get(&cell.hash) else {
+            return Ok(false);
+        };
+        let files = CellStore {
             directory: directory.clone(),
             hash: cell.hash.clone(),
-        });
-        there.is_some_and(|files| files.is_done(experiment))
+        };
+        files.set_damaged_aside()?;
+        files.is_done(experiment)
     }
 
     /// Writes a file of the run, whole or not at all.
@@ -207,7 +215,7 @@ struct RowsHead {
 }
 
 /// Version of the layout of a file of rows.
-const ROWS_SCHEMA: u32 = 1;
+const ROWS_SCHEMA: u32 = 2;
 
 impl CellStore {
     fn path(&self, evaluation: &dyn PairEvaluation) -> PathBuf {
@@ -215,30 +223,65 @@ impl CellStore {
     }
 
     /// How the pair came about, if it is there.
-    pub fn pair(&self) -> Option<PairResult> {
-        let result: PairResult = read_json(&self.directory.join("result.json"))?;
-        (result.schema == RESULT_SCHEMA && result.cell == self.hash).then_some(result)
+    ///
+    /// # Errors
+    /// [`RunError::Store`] if it is damaged or cannot be read.
+    pub fn pair(&self) -> Result<Option<PairResult>, RunError> {
+        let result: Option<PairResult> = read_json(&self.directory.join("result.json"))?;
+        Ok(result.filter(|result| result.schema == RESULT_SCHEMA && result.cell == self.hash))
     }
 
     pub fn write_pair(&self, result: &PairResult) -> Result<(), RunError> {
-        write_json(&self.directory.join("result.json"), result)
+        let synced = || sync_folder(&self.directory);
+        synced().map_err(|e| RunError::store(&self.directory, e))?;
+        write_json(&self.directory.join("result.json"), result)?;
+        synced().map_err(|e| RunError::store(&self.directory, e))
     }
 
     /// Whether the rows of an evaluation are there and those of this experiment.
-    pub fn has(&self, evaluation: &dyn PairEvaluation, experiment: &Experiment) -> bool {
-        let head: Option<RowsHead> = read_json(&self.path(evaluation));
-        head.is_some_and(|head| {
+    ///
+    /// # Errors
+    /// [`RunError::Store`] if they are damaged or cannot be read.
+    pub fn has(
+        &self,
+        evaluation: &dyn PairEvaluation,
+        experiment: &Experiment,
+    ) -> Result<bool, RunError> {
+        let head: Option<RowsHead> = read_json(&self.path(evaluation))?;
+        Ok(head.is_some_and(|head| {
             head.schema == ROWS_SCHEMA
                 && head.cell == self.hash
                 && head.evaluation == evaluation.name()
                 && head.key == evaluation.key(experiment)
-        })
+        }))
     }
 
     /// Whether everything is there.
-    pub fn is_done(&self, experiment: &Experiment) -> bool {
-        let mut asked = asked(experiment).into_iter();
-        self.pair().is_some() && asked.all(|evaluation| self.has(evaluation, experiment))
+    ///
+    /// # Errors
+    /// [`RunError::Store`] if something is damaged or cannot be read.
+    pub fn is_done(&self, experiment: &Experiment) -> Result<bool, RunError> {
+        if self.pair()?.is_none() {
+            return Ok(false);
+        }
+        for evaluation in asked(experiment) {
+            if !self.has(evaluation, experiment)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sets results and rows aside that are not what was written: they are made again.
+    fn set_damaged_aside(&self) -> Result<(), RunError> {
+        let rows = EVALUATIONS.iter().map(|evaluation| self.path(*evaluation));
+        for path in rows.chain([self.directory.join("result.json")]) {
+            if let Err(error @ RunError::Damaged { .. }) = read_json::<serde::de::IgnoredAny>(&path)
+            {
+                put_aside(&path, &error)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes away what was found of a pair that is trained again: another training may end
@@ -257,17 +300,22 @@ impl CellStore {
     }
 
     /// The rows of an evaluation, if they are there and those of this experiment.
+    ///
+    /// # Errors
+    /// [`RunError::Store`] if they are damaged or cannot be read.
     pub fn rows(
         &self,
         evaluation: &dyn PairEvaluation,
         experiment: &Experiment,
-    ) -> Option<(Vec<Row>, String)> {
-        let file: RowsFile = read_json(&self.path(evaluation))?;
+    ) -> Result<Option<(Vec<Row>, String)>, RunError> {
+        let Some(file) = read_json::<RowsFile>(&self.path(evaluation))? else {
+            return Ok(None);
+        };
         let same = file.schema == ROWS_SCHEMA
             && file.cell == self.hash
             && file.evaluation == evaluation.name()
             && file.key == evaluation.key(experiment);
-        same.then_some((file.rows, file.device))
+        Ok(same.then_some((file.rows, file.device)))
     }
 
     pub fn write_rows(
@@ -289,42 +337,72 @@ impl CellStore {
     }
 
     /// Everything that the cell found, if all of it is there.
-    fn result(&self, experiment: &Experiment) -> Option<CellResult> {
-        let pair = self.pair()?;
+    fn result(&self, experiment: &Experiment) -> Result<Option<CellResult>, RunError> {
+        let Some(pair) = self.pair()? else {
+            return Ok(None);
+        };
         let mut devices = BTreeSet::from([pair.device.clone()]);
         let mut all = BTreeMap::new();
         for evaluation in asked(experiment) {
-            let (rows, device) = self.rows(evaluation, experiment)?;
+            let Some((rows, device)) = self.rows(evaluation, experiment)? else {
+                return Ok(None);
+            };
             devices.insert(device);
             all.insert(evaluation.name().to_string(), rows);
         }
         let mut take = |evaluation: &dyn PairEvaluation| all.remove(evaluation.name());
-        Some(CellResult {
+        let scores = take(&Similarity).unwrap_or_default();
+        let path = self.path(&Similarity);
+        Ok(Some(CellResult {
             pair,
             devices,
-            scores: Similarity::of(take(&Similarity).unwrap_or_default()).ok()?,
+            scores: Similarity::of(scores).map_err(|e| RunError::store(&path, e))?,
             accuracy: Accuracy::of(&take(&Accuracy).unwrap_or_default()),
             others: all,
-        })
+        }))
     }
 }
 
 /// The files of the plan's cells in a run directory, by the cells' keys.
-pub(crate) fn cell_stores(root: &Path, plan: &Plan) -> BTreeMap<String, CellStore> {
-    let directories = directories(root, plan).into_iter();
-    directories
+///
+/// # Errors
+/// [`RunError::Store`] if the directory cannot be read.
+pub(crate) fn cell_stores(
+    root: &Path,
+    plan: &Plan,
+) -> Result<BTreeMap<String, CellStore>, RunError> {
+    let directories = directories(root, plan)?.into_iter();
+    Ok(directories
         .map(|(hash, directory)| (hash.clone(), CellStore { directory, hash }))
-        .collect()
+        .collect())
 }
 
 /// All finished results of a plan in a run directory, in cell order, whoever
-/// wrote them.
-pub fn finished(root: &Path, plan: &Plan) -> Vec<(Cell, CellResult)> {
-    let files = cell_stores(root, plan);
-    let result = |cell: &Cell| files.get(&cell.hash)?.result(&plan.experiment);
-    (plan.cells.iter())
-        .filter_map(|cell| Some((cell.clone(), result(cell)?)))
-        .collect()
+/// wrote them. A cell with a damaged file is not finished, and that is said.
+///
+/// # Errors
+/// [`RunError::Store`] if something cannot be read.
+pub fn finished(root: &Path, plan: &Plan) -> Result<Vec<(Cell, CellResult)>, RunError> {
+    let files = cell_stores(root, plan)?;
+    let mut found = vec![];
+    for cell in &plan.cells {
+        let Some(files) = files.get(&cell.hash) else {
+            continue;
+        };
+        match files.result(&plan.experiment) {
+            Ok(Some(result)) => found.push((cell.clone(), result)),
+            Ok(None) => {}
+            Err(error @ RunError::Damaged { .. }) => {
+                log::warn!(
+                    "cell {} ({}) is left out: {error}",
+                    cell.index,
+                    cell.label()
+                );
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 /// Writes everything that a cell found into its directory, as a run does.
@@ -355,7 +433,10 @@ pub fn write_result(
 
 /// The label factors of each model's task, sorted and joined, by the number of the cell:
 /// of cells of sweeps of tasks alone, in which models of one point learn different ones.
-pub fn tasks(root: &Path, plan: &Plan) -> BTreeMap<usize, [String; 2]> {
+///
+/// # Errors
+/// [`RunError::Store`] if something cannot be read.
+pub fn tasks(root: &Path, plan: &Plan) -> Result<BTreeMap<usize, [String; 2]>, RunError> {
     #[derive(Deserialize)]
     struct Split {
         a: Model,
@@ -376,66 +457,142 @@ pub fn tasks(root: &Path, plan: &Plan) -> BTreeMap<usize, [String; 2]> {
         let sweep = cell.sweep(&plan.experiment);
         sweep.is_some_and(|sweep| sweep.draws_tasks())
     };
-    let directories = directories(root, plan);
-    plan.cells
-        .iter()
-        .filter(of_tasks)
-        .filter_map(|cell| {
-            let path = directories.get(&cell.hash)?.join("split.json");
-            let split: Split = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
-            Some((cell.index, [task(split.a), task(split.b)]))
-        })
-        .collect()
+    let directories = directories(root, plan)?;
+    let mut found = BTreeMap::new();
+    for cell in plan.cells.iter().filter(of_tasks) {
+        let Some(directory) = directories.get(&cell.hash) else {
+            continue;
+        };
+        if let Some(split) = believed::<Split>(&directory.join("split.json"))? {
+            found.insert(cell.index, [task(split.a), task(split.b)]);
+        }
+    }
+    Ok(found)
 }
 
 /// The training history of each model, `a` then `b`, by the number of the cell; empty of
 /// models that were not trained.
-pub fn histories(root: &Path, plan: &Plan) -> BTreeMap<usize, [Vec<Epoch>; 2]> {
-    let directories = directories(root, plan);
-    plan.cells
-        .iter()
-        .filter_map(|cell| {
-            let directory = directories.get(&cell.hash)?;
-            let history = |name: &str| read_epochs(&directory.join(name)).unwrap_or_default();
-            let both = [history("a.train.jsonl"), history("b.train.jsonl")];
-            both.iter()
-                .any(|h| !h.is_empty())
-                .then_some((cell.index, both))
-        })
-        .collect()
+///
+/// # Errors
+/// [`RunError::Store`] if something cannot be read.
+pub fn histories(root: &Path, plan: &Plan) -> Result<BTreeMap<usize, [Vec<Epoch>; 2]>, RunError> {
+    let directories = directories(root, plan)?;
+    let mut found = BTreeMap::new();
+    for cell in &plan.cells {
+        let Some(directory) = directories.get(&cell.hash) else {
+            continue;
+        };
+        let mut both = [vec![], vec![]];
+        for (history, model) in both.iter_mut().zip(["a", "b"]) {
+            let path = directory.join(format!("{model}.train.jsonl"));
+            match read_epochs(&path, &owner(&cell.hash, model)) {
+                Ok(epochs) => *history = epochs,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                    log::warn!("{}: {e}; this history is left out", path.display());
+                }
+                Err(e) => return Err(RunError::store(&path, e)),
+            }
+        }
+        if both.iter().any(|history| !history.is_empty()) {
+            found.insert(cell.index, both);
+        }
+    }
+    Ok(found)
 }
 
-/// The directories that the plan's cells have in `root`, by the cell's hash.
-pub fn directories(root: &Path, plan: &Plan) -> BTreeMap<String, PathBuf> {
-    let Ok(entries) = fs::read_dir(root.join("cells")) else {
-        return BTreeMap::new();
+/// Whom the files of a model belong to.
+pub(crate) fn owner(cell: &str, model: &str) -> String {
+    format!("{cell} {model}")
+}
+
+/// The directories that the plan's cells have in `root`, by the cell's hash. Of several of one cell
+/// (a copy that was left beside it) that is taken whose number is the cell's, else the first by
+/// name, and it is said which.
+///
+/// # Errors
+/// [`RunError::Store`] if the directory cannot be read.
+pub fn directories(root: &Path, plan: &Plan) -> Result<BTreeMap<String, PathBuf>, RunError> {
+    let cells = root.join("cells");
+    let entries = match fs::read_dir(&cells) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries.map_err(|e| RunError::store(&cells, e))?,
     };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let (_, hash) = name.split_once('-')?;
-            plan.cells
-                .iter()
-                .any(|c| c.hash == hash)
-                .then(|| (hash.to_string(), entry.path()))
-        })
-        .collect()
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| RunError::store(&cells, e))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some((_, hash)) = name.split_once('-') {
+            found.entry(hash.to_string()).or_default().push(name);
+        }
+    }
+    let mut taken = BTreeMap::new();
+    for cell in &plan.cells {
+        let Some(mut names) = found.remove(&cell.hash) else {
+            continue;
+        };
+        names.sort();
+        let right = names.iter().position(|name| *name == cell.directory());
+        let name = names.remove(right.unwrap_or(0));
+        if !names.is_empty() {
+            let (cell, others) = (cell.index, names.join(", "));
+            log::warn!(
+                "{}: of cell {cell} {name} is used, not {others}",
+                cells.display()
+            );
+        }
+        taken.insert(cell.hash.clone(), cells.join(name));
+    }
+    Ok(taken)
 }
 
-/// What a file of JSON holds; nothing if it is not there or something else.
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+/// What a sealed file of JSON holds; nothing if it is not there or of another layout.
+///
+/// # Errors
+/// [`RunError::Damaged`] if it is not what was written, [`RunError::Store`] if it cannot be read.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
+    let text = match fs::read(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|e| RunError::store(path, e))?,
+    };
+    let damaged = |reason: String| RunError::Damaged {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let text = String::from_utf8(text).map_err(|e| damaged(e.to_string()))?;
+    check_seal(&text).map_err(|e| damaged(e.to_string()))?;
+    Ok(serde_json::from_str(&text).ok())
 }
 
-/// Writes `value` as JSON to `path`, whole or not at all.
+/// The same of a file that is only looked at: one that is damaged is said and left out.
+fn believed<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
+    match read_json(path) {
+        Err(error @ RunError::Damaged { .. }) => {
+            log::warn!("{error}; it is left out");
+            Ok(None)
+        }
+        found => found,
+    }
+}
+
+/// Sets a file aside that cannot be used, and says so.
+///
+/// # Errors
+/// [`RunError::Store`] if it cannot be renamed.
+pub(crate) fn put_aside(path: &Path, why: &dyn std::fmt::Display) -> Result<(), RunError> {
+    let aside = set_aside(path).map_err(|e| RunError::store(path, e))?;
+    log::warn!("{why}; it is kept as {} and made again", aside.display());
+    Ok(())
+}
+
+/// Writes `value` as JSON to `path`, whole or not at all, with its digest.
 ///
 /// # Errors
 /// [`RunError::Store`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| RunError::store(path, e))?;
     text.push('\n');
-    write_text(path, &text)
+    write_text(path, &seal(&text))
 }
 
 /// Writes `text` to `path`, whole or not at all.
@@ -515,29 +672,34 @@ primary = {{ measure = "mutual_knn", probe = "test", layer = "penultimate" }}
         let row: Row = [("value".to_string(), json!(0.5))].into_iter().collect();
         mine.write_rows(&Similarity, &five, "cpu", vec![row.clone()])
             .unwrap();
-        assert!(mine.has(&Similarity, &five));
+        assert!(mine.has(&Similarity, &five).unwrap());
         assert_eq!(
-            mine.rows(&Similarity, &five).unwrap(),
+            mine.rows(&Similarity, &five).unwrap().unwrap(),
             (vec![row], "cpu".into())
         );
-        assert!(!mine.has(&Similarity, &ten), "other settings");
-        assert!(!mine.has(&Accuracy, &five), "another evaluation");
+        assert!(!mine.has(&Similarity, &ten).unwrap(), "other settings");
+        assert!(!mine.has(&Accuracy, &five).unwrap(), "another evaluation");
         let other = files(folder.path(), "bb");
-        assert!(!other.has(&Similarity, &five), "another cell");
-        assert!(other.rows(&Similarity, &five).is_none());
+        assert!(!other.has(&Similarity, &five).unwrap(), "another cell");
+        assert!(other.rows(&Similarity, &five).unwrap().is_none());
 
         let path = folder.path().join("similarity.json");
         let text = fs::read_to_string(&path).unwrap();
         fs::copy(&path, folder.path().join("accuracy.json")).unwrap();
-        assert!(!mine.has(&Accuracy, &five), "rows of another evaluation");
-        for (from, to) in [
-            ("\"schema\": 1", "\"schema\": 2"),
-            ("\"rows\"", "\"raws\""),
-            ("}", ""),
-        ] {
+        assert!(
+            !mine.has(&Accuracy, &five).unwrap(),
+            "rows of another evaluation"
+        );
+        // What is not what was written is not believed, ...
+        for (from, to) in [("0.5", "0.7"), ("\"rows\"", "\"raws\""), ("}", "")] {
             fs::write(&path, text.replace(from, to)).unwrap();
-            assert!(mine.rows(&Similarity, &five).is_none(), "{to}");
+            let error = mine.rows(&Similarity, &five).unwrap_err();
+            assert!(matches!(error, RunError::Damaged { .. }), "{to}: {error}");
         }
+        // and set aside before it is made again.
+        mine.set_damaged_aside().unwrap();
+        assert!(mine.rows(&Similarity, &five).unwrap().is_none());
+        assert!(folder.path().join("similarity.json.damaged").exists());
     }
 
     #[test]
@@ -571,18 +733,25 @@ primary = {{ measure = "mutual_knn", probe = "test", layer = "penultimate" }}
             b: Default::default(),
         };
         cell.write_pair(&pair).unwrap();
-        assert!(!cell.is_done(&experiment), "rows are missing");
+        assert!(!cell.is_done(&experiment).unwrap(), "rows are missing");
         for evaluation in EVALUATIONS {
             cell.write_rows(*evaluation, &experiment, "cpu", vec![])
                 .unwrap();
         }
-        assert!(cell.is_done(&experiment));
-        assert!(files(folder.path(), "bb").pair().is_none(), "another cell");
+        assert!(cell.is_done(&experiment).unwrap());
+        assert!(
+            files(folder.path(), "bb").pair().unwrap().is_none(),
+            "another cell"
+        );
         fs::write(folder.path().join("a.safetensors"), "kept").unwrap();
         cell.forget().unwrap();
         cell.forget().unwrap();
-        assert!(cell.pair().is_none());
-        assert!(EVALUATIONS.iter().all(|e| !cell.has(*e, &experiment)));
+        assert!(cell.pair().unwrap().is_none());
+        assert!(
+            EVALUATIONS
+                .iter()
+                .all(|e| !cell.has(*e, &experiment).unwrap())
+        );
         assert!(folder.path().join("a.safetensors").exists());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use reprsim_config::Plan;
 use reprsim_device::{Chosen, cores};
 
 use crate::store::Share;
@@ -48,6 +49,14 @@ pub fn default_device_budget(chosen: &Chosen) -> u64 {
 /// Bytes of models that train side by side on a device: half of the memory that it says it has.
 pub(crate) fn stack_bytes(chosen: &Chosen) -> u64 {
     chosen.memory.map_or(UNKNOWN, |memory| memory / 2)
+}
+
+/// Whether the training steps of a plan are replayed on a device, if it has room and knows all
+/// operations.
+pub(crate) fn replays(plan: &Plan, chosen: &Chosen) -> bool {
+    // Only GPUs of wgpu say how large an array may be.
+    let is_wgpu = !chosen.cpu && chosen.largest_array.is_some();
+    is_wgpu && plan.experiment.training.accumulate == 1
 }
 
 /// Bytes where a device does not say.

@@ -9,7 +9,7 @@ use burn_store::{
     ApplyResult, BurnToPyTorchAdapter, BurnpackStore, KeyRemapper, ModuleSnapshot, ModuleStore,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
-use reprsim_base::{Stream, sorted_safetensors, write_whole};
+use reprsim_base::{SealError, Stream, check_safetensors, seal_safetensors, write_whole};
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;
@@ -28,7 +28,7 @@ fn failed(path: &Path) -> impl Fn(Reason) -> TrainError + '_ {
     }
 }
 
-/// Writes `network` to `path`, whole or not at all, with `metadata` pairs.
+/// Writes `network` to `path`, whole or not at all, with `metadata` pairs and a digest.
 ///
 /// # Errors
 /// [`TrainError::Checkpoint`] with the file and the reason.
@@ -47,10 +47,7 @@ pub fn save_checkpoint(
             store = store.metadata(*key, *value);
         }
         store.collect_from(network)?;
-        Ok(write_whole(
-            path,
-            &sorted_safetensors(&store.get_bytes()?)?,
-        )?)
+        Ok(write_whole(path, &seal_safetensors(&store.get_bytes()?)?)?)
     };
     write().map_err(failed(path))
 }
@@ -71,6 +68,36 @@ pub fn load_checkpoint(
     // The initial weights are all replaced; any stream will do.
     let network = Network::new(model, shape, &mut Stream::new(0).rng(), device)?;
     load_into(network, path, model, &[], false)
+}
+
+/// Reads a checkpoint that was written with these `metadata` pairs, which say whose it is.
+///
+/// # Errors
+/// As [`load_checkpoint`]; also if it carries no digest or is another's.
+pub fn load_own_checkpoint(
+    path: &Path,
+    model: &ModelConfig,
+    shape: ModelShape,
+    metadata: &[(&str, &str)],
+) -> Result<Network, TrainError> {
+    let fail = failed(path);
+    let bytes = std::fs::read(path).map_err(|e| fail(e.into()))?;
+    let found = check_safetensors(&bytes).map_err(|e| fail(e.into()))?;
+    for (name, value) in metadata {
+        let there = found.get(*name).map_or("nothing", String::as_str);
+        if there != *value {
+            return Err(fail(format!("its {name} is {there}, not {value}").into()));
+        }
+    }
+    load_checkpoint(path, model, shape, &Device::flex())
+}
+
+/// Refuses a checkpoint that carries a digest and is not what it says. Other tools' have none.
+fn check(path: &Path) -> Result<(), Reason> {
+    match check_safetensors(&std::fs::read(path)?) {
+        Err(SealError::Broken) => Err(SealError::Broken.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The network with the weights of a file, whose tensors are first renamed as `names` says
@@ -140,6 +167,7 @@ fn read(
             .allow_partial(partial);
         return Ok(network.load_from(&mut store)?);
     }
+    check(path)?;
     let mut store = SafetensorsStore::from_file(path)
         .with_from_adapter(PyTorchToBurnAdapter)
         .skip_enum_variants(true)

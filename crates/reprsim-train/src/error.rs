@@ -60,6 +60,14 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Whether a checkpoint could not be read at all, as opposed to not being what it should be.
+    pub fn is_of_system(&self) -> bool {
+        let Self::Checkpoint { reason, .. } = self else {
+            return false;
+        };
+        reason.downcast_ref::<std::io::Error>().is_some()
+    }
+
     /// The device's own error.
     pub(crate) fn device(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Device(error.into())

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::{fs, io};
 
-use reprsim_base::write_whole;
+use reprsim_base::{check_lines, seal_lines, write_whole};
 use serde::{Deserialize, Serialize};
 
 /// Version of the layout of a line.
@@ -51,26 +52,31 @@ pub fn best(history: &[Epoch]) -> Option<&Epoch> {
     least.or(history.last())
 }
 
-/// Writes the history to `path`, whole or not at all.
+/// Writes the history of `owner` to `path`, whole or not at all, with its digest.
 ///
 /// # Errors
 /// The operating system's.
-pub fn write_epochs(path: &Path, epochs: &[Epoch]) -> std::io::Result<()> {
-    let mut lines = Vec::new();
+pub fn write_epochs(path: &Path, epochs: &[Epoch], owner: &str) -> io::Result<()> {
+    let mut lines = String::new();
     for epoch in epochs {
-        serde_json::to_writer(&mut lines, epoch)?;
-        lines.push(b'\n');
+        lines += &serde_json::to_string(epoch)?;
+        lines.push('\n');
     }
-    write_whole(path, &lines)
+    write_whole(path, seal_lines(&lines, owner).as_bytes())
 }
 
-/// Reads a history.
+/// Reads the history of `owner`.
 ///
 /// # Errors
-/// The operating system's, or that of a line that is no epoch.
-pub fn read_epochs(path: &Path) -> std::io::Result<Vec<Epoch>> {
-    std::fs::read_to_string(path)?
-        .lines()
+/// The operating system's, or [`io::ErrorKind::InvalidData`] if it is not what was written for that
+/// owner.
+pub fn read_epochs(path: &Path, owner: &str) -> io::Result<Vec<Epoch>> {
+    let lines = fs::read_to_string(path)?;
+    if lines.is_empty() {
+        return Ok(vec![]);
+    }
+    check_lines(&lines, owner).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+    (lines.lines())
         .map(|line| serde_json::from_str(line).map_err(Into::into))
         .collect()
 }

@@ -24,7 +24,7 @@ mod train;
 mod validation;
 
 pub use augment::{Augmentation, augment};
-pub use checkpoint::{load_checkpoint, save_checkpoint};
+pub use checkpoint::{load_checkpoint, load_own_checkpoint, save_checkpoint};
 pub use config::{Evaluate, OptimizerConfig, Precision, ScheduleConfig, TrainingConfig};
 pub use error::TrainError;
 pub use history::{Epoch, best, read_epochs, write_epochs};

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use reprsim_base::write_whole;
+use reprsim_base::{check_safetensors, seal_safetensors, set_aside, write_whole};
 use reprsim_models::Network;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -17,7 +17,7 @@ use crate::learner::Learner;
 use crate::sums::Kept;
 
 /// Version of the layout of a snapshot.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// How far a training is.
 #[derive(Default)]
@@ -95,13 +95,20 @@ pub(crate) fn save(
         views.push((*name, view.map_err(|e| failed(resume, e))?));
     }
     let bytes = safetensors::serialize(views, None).map_err(|e| failed(resume, e))?;
+    let bytes = seal_safetensors(&bytes).map_err(|e| failed(resume, e))?;
     write_whole(resume.path, &bytes).map_err(|e| failed(resume, e))
 }
 
 /// Brings `learner` to where the snapshot left off; `None`, and it is as it was, if there
-/// is none, or one of another training or that cannot be read: it only saves time.
+/// is none, or one of another training: it only saves time. One that is damaged is set aside.
 pub(crate) fn resumed(resume: &Resume<'_>, learner: &mut Learner<'_>) -> Option<Progress> {
     let bytes = std::fs::read(resume.path).ok()?;
+    if let Err(error) = check_safetensors(&bytes) {
+        let path = resume.path.display();
+        log::warn!("{path}: {error}; the training begins again");
+        let _ = set_aside(resume.path);
+        return None;
+    }
     let file = SafeTensors::deserialize(&bytes).ok()?;
     let part = |name: &str| file.tensor(name).ok().map(|part| part.data().to_vec());
     let head: Head = serde_json::from_slice(&part("head")?).ok()?;

@@ -1,5 +1,7 @@
 //! Models that train side by side.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 #[cfg(feature = "wgpu")]
 use reprsim_graph::{Gpu, GraphError, Load, Seat, Shapes};
 
@@ -7,6 +9,9 @@ use reprsim_graph::{Gpu, GraphError, Load, Seat, Shapes};
 /// share its launches. A processor trains each by itself.
 #[derive(Debug)]
 pub struct Stacks {
+    /// What burn computes on a device that models share is computed one model after another: their
+    /// memory is nobody's to count.
+    turn: Option<Mutex<()>>,
     #[cfg(feature = "wgpu")]
     of_gpu: reprsim_graph::Stacks,
 }
@@ -20,14 +25,24 @@ impl Stacks {
     )]
     pub fn new(models: usize, bytes: u64) -> Self {
         Self {
+            turn: Some(Mutex::default()),
             #[cfg(feature = "wgpu")]
             of_gpu: reprsim_graph::Stacks::new(models, bytes),
         }
     }
 
-    /// A model by itself.
+    /// Models each by itself.
     pub fn alone() -> Self {
-        Self::new(1, 0)
+        Self {
+            turn: None,
+            ..Self::new(1, 0)
+        }
+    }
+
+    /// The turn of a model that burn trains, until it is dropped.
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let turn = self.turn.as_ref()?;
+        Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Launches for each step of a model, of all that have ended; `None` where nothing was

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+#[cfg(feature = "wgpu")]
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use reprsim_data::{Dataset, SampleShape};
@@ -130,7 +132,7 @@ pub struct Supply {
     resident: OnceLock<Option<Tensor<2, Int>>>,
     /// The same for steps that are replayed.
     #[cfg(feature = "wgpu")]
-    on_gpu: OnceLock<Resident>,
+    on_gpu: Mutex<Option<Resident>>,
     scale: OnceLock<[Tensor<4>; 2]>,
 }
 
@@ -152,7 +154,7 @@ impl Supply {
             budget,
             resident: OnceLock::new(),
             #[cfg(feature = "wgpu")]
-            on_gpu: OnceLock::new(),
+            on_gpu: Mutex::default(),
             scale: OnceLock::new(),
         }
     }
@@ -311,14 +313,17 @@ impl Supply {
         let Samples::Resident(_) = self.taped_samples() else {
             return Ok(None);
         };
-        if let Some(there) = self.on_gpu.get() {
+        // Models that begin together send it once.
+        let mut on_gpu = self.on_gpu.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = &*on_gpu {
             return Ok(Some(there.clone()));
         }
         let all: Vec<u32> = (0..self.len())
             .flat_map(|place| self.image_words(place))
             .collect();
         let sent = gpu.resident(&all)?;
-        Ok(Some(self.on_gpu.get_or_init(|| sent).clone()))
+        *on_gpu = Some(sent.clone());
+        Ok(Some(sent))
     }
 
     /// An image's bytes, four to a word.

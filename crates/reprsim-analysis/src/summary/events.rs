@@ -18,8 +18,8 @@ use reprsim_run::store::{directories, histories};
 /// [`AnalysisError::Write`] for file errors.
 pub fn write_events(root: &Path, plan: &Plan) -> Result<PathBuf, AnalysisError> {
     let folder = root.join("tensorboard");
-    let directories = directories(root, plan);
-    for (index, models) in histories(root, plan) {
+    let directories = directories(root, plan)?;
+    for (index, models) in histories(root, plan)? {
         let Some(cell) = plan.cells.iter().find(|cell| cell.index == index) else {
             continue;
         };

@@ -53,7 +53,7 @@ pub struct Merged {
 /// [`AnalysisError::Usage`] if no cell is finished or a published table cannot be read;
 /// [`AnalysisError::Write`] for file errors.
 pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged, AnalysisError> {
-    let results = finished(root, plan);
+    let results = finished(root, plan)?;
     if results.is_empty() {
         return Err(AnalysisError::Usage(format!(
             "no cell of {} is finished yet",
@@ -100,7 +100,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         &path,
         &parquet(&all).map_err(|e| AnalysisError::store(&path, e))?,
     )?;
-    let analysis = analyze(plan, &results, &tasks(root, plan));
+    let analysis = analyze(plan, &results, &tasks(root, plan)?);
     write_json(&root.join("analysis.json"), &analysis)?;
     write_others(root, plan, &results)?;
 
@@ -122,7 +122,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
                 .into(),
         ));
     }
-    content.curves = curves(experiment, &results, &histories(root, plan));
+    content.curves = curves(experiment, &results, &histories(root, plan)?);
     for Behind { axis, label, means } in behind {
         for section in content.axes.iter_mut().filter(|s| s.name == axis.name()) {
             section.published = means.clone();

@@ -14,7 +14,7 @@ mod sweeps;
 mod training;
 
 pub use analysis::DEFAULT_MEASURES;
-pub use resolve::read_experiment;
+pub use resolve::{read_experiment, read_experiment_and_text};
 pub use sections::{
     AnalysisSection, AxisSection, DatasetSection, ExperimentFile, GridSection, PrimarySection,
     ProbeSection,

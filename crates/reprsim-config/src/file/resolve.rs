@@ -21,6 +21,17 @@ pub fn read_experiment(
     path: &Path,
     evaluations: &[&dyn EvaluationSettings],
 ) -> Result<Experiment, ConfigError> {
+    Ok(read_experiment_and_text(path, evaluations)?.0)
+}
+
+/// The same with the text of the file, which is read once: it may be gone, or another, later.
+///
+/// # Errors
+/// As [`read_experiment`].
+pub fn read_experiment_and_text(
+    path: &Path,
+    evaluations: &[&dyn EvaluationSettings],
+) -> Result<(Experiment, String), ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|e| ConfigError::File {
         path: path.to_path_buf(),
         line: None,
@@ -32,7 +43,8 @@ pub fn read_experiment(
     })?;
     let reader = Reader::new(path, &text)?;
     let file = reader.file()?;
-    reader.resolve(file, evaluations)
+    let experiment = reader.resolve(file, evaluations)?;
+    Ok((experiment, text))
 }
 
 impl Reader<'_> {

@@ -223,7 +223,7 @@ pub fn bench(
     chosen: &Chosen,
     settings: &Settings,
 ) -> Result<BenchResult, RunError> {
-    let runner = Runner::new(workload, &chosen.device, settings.jobs);
+    let runner = Runner::new(workload, &chosen.device, shared(chosen, settings.jobs));
     let batch = workload.training.batch;
     // A job keeps its thread over all repeats, as in a run: on a GPU each thread has a
     // stream with memory of its own.
@@ -298,7 +298,7 @@ pub fn bench_profile(
     workload: &Workload,
     chosen: &Chosen,
 ) -> Result<Option<Profile>, RunError> {
-    let runner = Runner::new(workload, &chosen.device, 1);
+    let runner = Runner::new(workload, &chosen.device, shared(chosen, 1));
     match bench {
         Bench::Train => {
             let batch = workload.training.batch;
@@ -324,7 +324,7 @@ pub fn bench_sweep(
     chosen: &Chosen,
     settings: &Settings,
 ) -> Result<Sweep, RunError> {
-    let runner = Runner::new(workload, &chosen.device, settings.jobs);
+    let runner = Runner::new(workload, &chosen.device, shared(chosen, settings.jobs));
     let batch = workload.training.batch;
     let alone = Settings {
         jobs: 1,
@@ -355,6 +355,14 @@ pub fn bench_sweep(
     })
 }
 
+/// Models that share a device.
+fn shared(chosen: &Chosen, jobs: usize) -> usize {
+    match chosen.cpu {
+        true => 0,
+        false => jobs,
+    }
+}
+
 /// One job's work: from its number, kept in step with the others, to its figures.
 type Work<'a> = dyn Fn(usize, &Together) -> Result<Vec<f64>, RunError> + Sync + 'a;
 
@@ -368,7 +376,7 @@ struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// For up to `models` models at once.
+    /// For up to `models` models at once that share a GPU; 0 where each is by itself.
     fn new(workload: &'a Workload, device: &'a Device, models: usize) -> Self {
         let dataset = workload.dataset();
         let normalization = match workload.task.unit_scale() {
@@ -390,7 +398,10 @@ impl<'a> Runner<'a> {
                 .map(|&v| v.into())
                 .collect(),
             probe: supply(Some(probe)),
-            stacks: Stacks::new(models, u64::MAX),
+            stacks: match models {
+                0 => Stacks::alone(),
+                _ => Stacks::new(models, u64::MAX),
+            },
         }
     }
 

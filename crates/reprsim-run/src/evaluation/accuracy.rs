@@ -68,7 +68,9 @@ impl PairEvaluation for Accuracy {
             return Self::rows_of([None, None]);
         }
         let supply = pair.context.test_supply()?;
+        let turn = pair.context.pass();
         let answers = logits(pair.networks, supply, extract_batch(supply))?;
+        drop(turn);
         let mut of_models = [None; 2];
         for ((of_model, answers), samples) in of_models.iter_mut().zip(answers).zip(pair.samples())
         {

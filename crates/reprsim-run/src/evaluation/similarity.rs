@@ -119,6 +119,7 @@ fn on_probe(
     probed: &ProbeSamples,
 ) -> Result<Vec<Score>, RunError> {
     let experiment = pair.experiment();
+    let turn = pair.context.pass();
     let [a, b] = extract_all(
         pair.networks,
         &probed.supply,
@@ -126,6 +127,7 @@ fn on_probe(
         experiment.pooling,
         extract_batch(&probed.supply),
     )?;
+    drop(turn);
     if experiment.keep.activations {
         keep(pair, config, [&a, &b])?;
     }

@@ -1,5 +1,7 @@
 //! A model whose steps burn computes, operation by operation.
 
+use std::sync::MutexGuard;
+
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Bytes, Device};
@@ -22,6 +24,7 @@ pub(crate) struct Eager<'a> {
     network: Network,
     optimizer: ModuleOptimizer,
     sums: Sums,
+    _turn: Option<MutexGuard<'a, ()>>,
 }
 
 impl<'a> Eager<'a> {
@@ -31,6 +34,7 @@ impl<'a> Eager<'a> {
         streams: &'a Streams,
         device: &'a Device,
     ) -> Result<Self, TrainError> {
+        let turn = job.stacks.turn();
         Ok(Self {
             job,
             streams,
@@ -38,6 +42,7 @@ impl<'a> Eager<'a> {
             network: initial_network(job, &device.clone().autodiff())?,
             optimizer: job.config.optimizer.build(),
             sums: Sums::from_kept(&Kept::default(), device),
+            _turn: turn,
         })
     }
 

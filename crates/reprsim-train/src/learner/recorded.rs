@@ -14,7 +14,7 @@ use super::plan::Plan;
 use super::recording::{Feeds, Kind};
 use crate::augment::draw;
 use crate::batches::{Batches, Draws, Streams};
-use crate::config::OptimizerConfig;
+use crate::config::{OptimizerConfig, Precision};
 use crate::error::TrainError;
 use crate::job::{Job, initial_network};
 use crate::optimizer::BETA_1;
@@ -73,8 +73,10 @@ impl<'a> Recorded<'a> {
         }
         let seat = match Self::seat(&gpu, job, &plan) {
             Ok(seat) => seat,
-            // burn does it then, or says better what is wrong.
-            Err(GraphError::Memory { .. }) => return Ok(None),
+            // burn does it then, or says better what is wrong, but in f32 alone.
+            Err(GraphError::Memory { .. }) if job.config.precision == Precision::F32 => {
+                return Ok(None);
+            }
             Err(error) => return Err(error.into()),
         };
         let learner = Self {

@@ -41,6 +41,10 @@ pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 /// Prints a line for each of several experiments, and how long all of them take. One whose data
 /// are not here has no time.
 fn many(args: &PlanArgs, at_once: [Option<usize>; 2], cache: &Path) -> anyhow::Result<ExitCode> {
+    if args.power.is_some() {
+        let reason = "--power is of one experiment: name one file".to_string();
+        return Err(UsageError(reason).into());
+    }
     let mut table = Table::new(&[
         "experiment",
         "cells",
@@ -120,7 +124,7 @@ fn show_power(
         "seeds",
         "detectable",
     ]);
-    for row in power(experiment, &plan, &finished(pilot, &plan), slope)? {
+    for row in power(experiment, &plan, &finished(pilot, &plan)?, slope)? {
         table.push(vec![
             json!(row.sweep),
             json!(row.axis),

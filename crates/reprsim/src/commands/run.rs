@@ -10,7 +10,7 @@ use reprsim_analysis::{merge, write_events};
 use reprsim_base::{default_cache, write_whole};
 use reprsim_config::Plan;
 use reprsim_device::{Chosen, choose_all};
-use reprsim_run::read_experiment;
+use reprsim_run::read_experiment_and_text;
 use reprsim_run::run::{Way, default_device_budget, run as run_plan};
 use reprsim_run::store::Share;
 
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
-    let experiment = read_experiment(&args.experiment)?;
+    let (experiment, text) = read_experiment_and_text(&args.experiment)?;
     let plan = Plan::new(&experiment);
     let share = match (args.cell, args.shard) {
         (Some(cell), _) if cell >= plan.cells.len() => {
@@ -63,8 +63,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     drop(progress);
     // The file as it was written, beside its resolved form in plan.json.
     let kept = root.join("experiment.toml");
-    let text = std::fs::read(&args.experiment).context("the experiment file is gone")?;
-    write_whole(&kept, &text).with_context(|| format!("could not write {}", kept.display()))?;
+    write_whole(&kept, text.as_bytes())
+        .with_context(|| format!("could not write {}", kept.display()))?;
     for (cell, reason) in &outcome.failed {
         note(&format!("failed: {cell}: {reason}"));
     }
