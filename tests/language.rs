@@ -105,6 +105,7 @@ impl Text {
             stream: &Stream::new(3),
             resume,
             stacks: &Stacks::alone(),
+            stop: None,
         };
         train(&job, device, on_epoch).unwrap().to_device(device)
     }

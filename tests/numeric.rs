@@ -113,6 +113,7 @@ impl ShapeTask {
             stream: &what.stream,
             resume,
             stacks: &self.stacks,
+            stop: None,
         }
     }
 }

@@ -177,6 +177,7 @@ impl Case {
             stream: &Stream::new(3),
             resume: None,
             stacks: &Stacks::alone(),
+            stop: None,
         })
     }
 

@@ -190,6 +190,7 @@ impl Models {
                     every: Duration::ZERO,
                 }),
                 stacks,
+                stop: None,
             },
             self.samples.device(),
             &mut |epoch| {

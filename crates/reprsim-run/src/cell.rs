@@ -110,6 +110,7 @@ pub(crate) fn run_cell(
         directory: &store.directory,
     };
     for evaluation in evaluations {
+        context.go_on()?;
         if !store.has(*evaluation, experiment)? {
             let rows = evaluation.rows(&pair)?;
             store.write_rows(*evaluation, experiment, &context.chosen.name, rows)?;

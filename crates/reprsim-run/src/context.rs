@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
@@ -40,6 +41,8 @@ pub(crate) struct Context {
     /// Held by whoever runs models over samples on a GPU, which one does as fast as several, and
     /// in less memory.
     passes: Mutex<()>,
+    /// Set where all that is under way is to stop.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// The samples of a probe.
@@ -85,6 +88,18 @@ impl Context {
             fixed_probes: Once::default(),
             stacks: Stacks::alone(),
             passes: Mutex::default(),
+            stop: Arc::default(),
+        }
+    }
+
+    /// Ends what is being computed where all is to stop.
+    ///
+    /// # Errors
+    /// [`TrainError::Stopped`] if it is.
+    pub fn go_on(&self) -> Result<(), RunError> {
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(TrainError::Stopped.into()),
+            false => Ok(()),
         }
     }
 
@@ -99,6 +114,12 @@ impl Context {
     #[must_use]
     pub fn with_stacks(self, stacks: Stacks) -> Self {
         Self { stacks, ..self }
+    }
+
+    /// The same that stops when `stop` is set.
+    #[must_use]
+    pub fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// Finds what is impossible with these data, before anything is trained.

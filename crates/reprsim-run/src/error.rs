@@ -22,6 +22,17 @@ pub enum RunError {
         /// The directory.
         path: PathBuf,
     },
+    /// The file system has no locks.
+    #[error(
+        "{} is on a file system without locks ({reason})\n  \
+         make sure that no other run uses it, and say --no-lock", path.display()
+    )]
+    NoLocks {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
     /// A file of the run store cannot be read or written.
     #[error("{}: {reason}", path.display())]
     Store {
@@ -94,12 +105,17 @@ impl RunError {
         text
     }
 
+    /// Whether it was asked to stop.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Train(reprsim_train::TrainError::Stopped))
+    }
+
     /// Whether the user asked for something impossible, as opposed to a failure
     /// on the way.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(error) => error.is_usage(),
-            Self::Usage(_) | Self::Locked { .. } => true,
+            Self::Usage(_) | Self::Locked { .. } | Self::NoLocks { .. } => true,
             Self::Data(error) => error.is_usage(),
             Self::Similarity(error) => error.is_usage(),
             _ => false,

@@ -266,6 +266,7 @@ fn with_job<T>(
         stream: &Stream::new(0),
         resume: None,
         stacks: &Stacks::alone(),
+        stop: None,
     };
     work(&job)
 }

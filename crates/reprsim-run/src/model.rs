@@ -10,8 +10,8 @@ use reprsim_config::Cell;
 use reprsim_data::split::ModelSamples;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 use reprsim_train::{
-    Epoch, HeldOut, Job, Resume, TrainingSet, initial_network, load_own_checkpoint, read_epochs,
-    save_checkpoint, train, write_epochs,
+    Epoch, HeldOut, Job, Resume, TrainError, TrainingSet, initial_network, load_own_checkpoint,
+    read_epochs, save_checkpoint, train, write_epochs,
 };
 
 use crate::context::Context;
@@ -113,6 +113,7 @@ impl ModelJob<'_> {
             stream: &self.stream,
             resume: None,
             stacks: &self.context.stacks,
+            stop: Some(&self.context.stop),
         };
         if self.cell.point().is_none() {
             return Ok((initial_network(&job, &Device::flex())?, vec![]));
@@ -135,6 +136,10 @@ impl ModelJob<'_> {
             on_epoch(self.name, epoch);
             epochs.push(epoch.clone());
         });
+        if let Err(TrainError::Stopped) = trained {
+            // The snapshot has the history.
+            return Err(TrainError::Stopped.into());
+        }
         // The history first: a checkpoint without one is trained anew, and
         // one that diverged can be looked at.
         write_epochs(&history, &epochs, &owner).map_err(|e| RunError::store(&history, e))?;

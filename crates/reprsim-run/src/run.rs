@@ -43,6 +43,8 @@ pub struct Outcome {
     pub resumed: usize,
     /// Cells that were done now.
     pub finished: usize,
+    /// Whether it was stopped before all was done.
+    pub stopped: bool,
     /// Labels and messages of the cells that failed.
     pub failed: Vec<(String, String)>,
 }
@@ -65,6 +67,8 @@ pub fn run(
         share,
         devices,
         cache,
+        ref stop,
+        unlocked,
         ..
     } = way;
     Store::check(root, plan)?;
@@ -73,7 +77,10 @@ pub fn run(
     };
     let budget =
         |chosen: &Chosen| (way.device_budget).unwrap_or_else(|| default_device_budget(chosen));
-    let context = |chosen: &Chosen| Context::new(&plan.experiment, chosen, budget(chosen), cache);
+    let context = |chosen: &Chosen| {
+        let context = Context::new(&plan.experiment, chosen, budget(chosen), cache);
+        context.stopped_by(stop.clone())
+    };
     let checked = context(first);
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
     if !all_done(root, plan, &mine)? {
@@ -89,7 +96,7 @@ pub fn run(
             checked.check_split(cell)?;
         }
     }
-    let store = Store::open(root, plan, share)?;
+    let store = Store::open(root, plan, share, unlocked)?;
     let mut todo: Vec<&Cell> = vec![];
     for cell in &mine {
         if !store.is_done(cell, &plan.experiment)? {
@@ -113,7 +120,7 @@ pub fn run(
     let cells = [todo.len(), to_train];
     let workers = workers(plan, &way, checked, &context, cells, observer)?;
     let next = AtomicUsize::new(0);
-    let failed = Mutex::new(Vec::new());
+    let (failed, done) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let mut number = 0;
         for worker in &workers {
@@ -121,12 +128,19 @@ pub fn run(
                 let job = number;
                 number += 1;
                 let (store, todo, next, failed) = (&store, &todo, &next, &failed);
+                let done = &done;
                 scope.spawn(move || {
                     let context = &worker.context;
                     let work = || {
-                        while let Some(cell) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let more = || context.go_on().is_ok();
+                        let take = || todo.get(next.fetch_add(1, Ordering::Relaxed));
+                        while let Some(cell) = more().then(take).flatten() {
                             observer.cell_started(job, cell);
                             let ended = attempt(context, store, cell, job, observer);
+                            if ended.as_ref().is_err_and(RunError::is_stop) {
+                                return;
+                            }
+                            done.fetch_add(1, Ordering::Relaxed);
                             observer.cell_finished(job, cell, ended.as_ref().err());
                             if let Err(error) = ended {
                                 let entry = (cell.index, cell.label(), error.in_full());
@@ -152,7 +166,9 @@ pub fn run(
     });
     let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.sort();
-    outcome.finished = todo.len() - failed.len();
+    let ended = done.into_inner();
+    outcome.finished = ended - failed.len();
+    outcome.stopped = ended < todo.len();
     outcome.failed = failed
         .into_iter()
         .map(|(_, label, reason)| (label, reason))
@@ -262,7 +278,10 @@ fn attempt(
     observer: &dyn Observer,
 ) -> Result<(), RunError> {
     let files = store.cell(cell)?;
-    let _lock = lock(&files.directory, "cell.lock", true)?;
+    let _lock = match store.is_locked() {
+        true => Some(lock(&files.directory, "cell.lock", true)?),
+        false => None,
+    };
     let evaluations = asked(&context.experiment);
     // Libraries below may panic where a device runs out of memory; that must not
     // take the other cells along.

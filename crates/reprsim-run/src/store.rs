@@ -47,24 +47,28 @@ impl Share {
 pub struct Store {
     root: PathBuf,
     directories: BTreeMap<String, PathBuf>,
-    _lock: File,
+    lock: Option<File>,
 }
 
 impl Store {
     /// Opens or creates `root` for working on `share` of `plan`.
     ///
     /// A whole run excludes every other process; shards and single cells share
-    /// the directory, as a job array does, and lock each cell they work on.
+    /// the directory, as a job array does, and lock each cell they work on; nobody is kept out
+    /// where it is to be `unlocked`.
     ///
     /// # Errors
     /// [`RunError::Locked`] if another process holds it;
     /// [`RunError::Usage`] if it holds a run of another name;
     /// [`RunError::Store`] for file errors.
-    pub fn open(root: &Path, plan: &Plan, share: Share) -> Result<Self, RunError> {
+    pub fn open(root: &Path, plan: &Plan, share: Share, unlocked: bool) -> Result<Self, RunError> {
         Self::check(root, plan)?;
         let cells = root.join("cells");
         fs::create_dir_all(&cells).map_err(|e| RunError::store(&cells, e))?;
-        let lock = lock(root, "run.lock", share == Share::All)?;
+        let lock = match unlocked {
+            true => None,
+            false => Some(lock(root, "run.lock", share == Share::All)?),
+        };
         // A cell keeps its directory by hash; its number may have changed with
         // the plan.
         let mut directories = directories(root, plan)?;
@@ -86,7 +90,7 @@ impl Store {
         let store = Self {
             root: root.to_path_buf(),
             directories,
-            _lock: lock,
+            lock,
         };
         if share == Share::All {
             store.clear_leftovers();
@@ -114,6 +118,11 @@ impl Store {
             old.experiment.name,
             plan.experiment.name
         )))
+    }
+
+    /// Whether others are kept out.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The directory of `cell`, created on demand.
@@ -625,7 +634,10 @@ pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, Run
         Err(TryLockError::WouldBlock) => Err(RunError::Locked {
             path: root.to_path_buf(),
         }),
-        Err(TryLockError::Error(e)) => Err(RunError::store(&path, e)),
+        Err(TryLockError::Error(reason)) => Err(RunError::NoLocks {
+            path: root.to_path_buf(),
+            reason,
+        }),
     }
 }
 

@@ -1,6 +1,8 @@
 //! How a run is to be worked through, and what is done where the user does not say.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use reprsim_config::Plan;
 use reprsim_device::{Chosen, cores};
@@ -11,7 +13,7 @@ use crate::store::Share;
 pub(crate) const MOST_SIDE_BY_SIDE: usize = 64;
 
 /// How a run is to be worked through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Way<'a> {
     /// Which cells.
     pub share: Share,
@@ -26,6 +28,10 @@ pub struct Way<'a> {
     pub device_budget: Option<u64>,
     /// Where data sets are kept.
     pub cache: &'a Path,
+    /// Set where the run is to stop: models leave snapshots.
+    pub stop: Arc<AtomicBool>,
+    /// Whether the run directory is used without locks, on file systems that have none.
+    pub unlocked: bool,
 }
 
 /// How many cells are worked on at once when the user does not say: one single-threaded model a

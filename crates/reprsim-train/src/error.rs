@@ -23,6 +23,9 @@ pub enum TrainError {
         /// NaN or infinity.
         loss: f64,
     },
+    /// It was asked to stop; a snapshot holds how far it came.
+    #[error("stopped")]
+    Stopped,
     /// The model cannot be built, or is given what it cannot take.
     #[error(transparent)]
     Model(#[from] ModelError),

@@ -1,6 +1,7 @@
 //! One model to train.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use burn::tensor::Device;
@@ -54,9 +55,16 @@ pub struct Job<'a> {
     pub resume: Option<Resume<'a>>,
     /// Which models it shares a GPU's launches with; its results are those that it has alone.
     pub stacks: &'a Stacks,
+    /// Set where it is to stop after the step that it is in, leaving a snapshot.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 impl Job<'_> {
+    /// Whether it is to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn shape(&self) -> ModelShape {
         ModelShape {
             input: self.set.supply.shape(),

@@ -23,7 +23,8 @@ use crate::snapshot::{Progress, resumed, save};
 /// evaluation where there are no epochs.
 ///
 /// # Errors
-/// [`TrainError::NonFiniteLoss`] at the report after it happens; those of building the model,
+/// [`TrainError::NonFiniteLoss`] at the report after it happens; [`TrainError::Stopped`] if it was
+/// stopped; those of building the model,
 /// of its task, of the device, and of writing a snapshot.
 pub fn train(
     job: &Job<'_>,
@@ -95,12 +96,16 @@ pub fn train(
             learner.clear_sums()?;
             (reported, seen) = (Instant::now(), 0);
         }
+        let stops = job.is_stopped() && progress.step < course.steps;
         if let Some(resume) = &job.resume
             && progress.step < course.steps
-            && saved.elapsed() >= resume.every
+            && (stops || saved.elapsed() >= resume.every)
         {
             save(resume, &progress, &mut learner)?;
             saved = Instant::now();
+        }
+        if stops {
+            return Err(TrainError::Stopped);
         }
     }
     let network = match progress.best {

@@ -24,7 +24,8 @@ Examples:
   reprsim compare a.npz b.npz              how alike are activations from elsewhere
 
 Exit codes: 0 done, 1 failed, 2 wrong use (arguments, experiment or
-activation file, run in use), 3 finished with failed cells."
+activation file, run in use), 3 finished with failed cells, 75 stopped by a
+signal (run again to go on)."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -332,6 +333,10 @@ pub(crate) struct RunArgs {
     /// 2 GiB if it says nothing].
     #[arg(long, value_name = "SIZE")]
     pub device_budget: Option<ByteSize>,
+    /// Lock nothing, on a file system that has no locks: nothing else may then use the run
+    /// directory.
+    #[arg(long)]
+    pub no_lock: bool,
     /// Show the plan and stop.
     #[arg(long)]
     pub dry_run: bool,

@@ -146,14 +146,14 @@ impl Answer<'_> {
                 question.permutations, question.seed
             );
         }
-        say(&note);
+        say(&note)?;
         if many {
             let pairs = |pair: &PairResult| pair.measures.first().map_or(0, |m| m.pairs.len());
             say(&format!(
                 "{} pairs of layers in all: --format csv or --out FILE.parquet for each, --heatmap \
                  FILE.png for a picture",
                 self.results.iter().map(pairs).sum::<usize>()
-            ));
+            ))?;
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use reprsim_device::DeviceError;
 use reprsim_run::RunError;
 use reprsim_similarity::SimilarityError;
 
+use crate::output::note;
+
 /// All went well.
 pub(crate) const DONE: u8 = 0;
 /// Something failed on the way.
@@ -19,6 +21,8 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// The run ended, but some cells failed.
 pub(crate) const CELLS_FAILED: u8 = 3;
+/// A signal stopped the run; running again goes on (`EX_TEMPFAIL` of sysexits.h).
+pub(crate) const STOPPED: u8 = 75;
 
 /// The program was used wrongly; the message says how, and what to do.
 #[derive(Debug)]
@@ -34,14 +38,6 @@ impl std::error::Error for UsageError {}
 
 /// Prints an error with its causes and picks the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    // A closed pipe (`reprsim ... | head`) is no error.
-    let broken_pipe = error.chain().any(|e| {
-        e.downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-    });
-    if broken_pipe {
-        return ExitCode::from(DONE);
-    }
     eprint_error(error);
     let usage = error.chain().any(|e| {
         e.downcast_ref::<ConfigError>()
@@ -60,9 +56,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if usage { USAGE } else { FAILED })
 }
 
-#[expect(clippy::print_stderr, reason = "the one place where errors are shown")]
 fn eprint_error(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    note(&format!("error: {error}"));
     // What a library said of an experiment file has been said with its place.
     let told = |e: &(dyn std::error::Error + 'static)| e.is::<ConfigError>();
     let causes = error.chain().skip(1);
@@ -72,7 +67,7 @@ fn eprint_error(error: &anyhow::Error) {
     }) {
         let text = cause.to_string();
         if !error.to_string().contains(&text) {
-            eprintln!("  cause: {text}");
+            note(&format!("  cause: {text}"));
         }
     }
 }

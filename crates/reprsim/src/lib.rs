@@ -5,7 +5,9 @@ mod commands;
 mod comparison;
 mod exit;
 mod messages;
+mod output;
 mod progress;
+mod signals;
 mod table;
 mod tidy;
 

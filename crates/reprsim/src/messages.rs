@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use indicatif::MultiProgress;
 use log::{LevelFilter, Log, Metadata, Record};
 
+use crate::output::note;
+
 /// Bars that must not be drawn over.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
@@ -22,8 +24,8 @@ impl Log for Messages {
         let text = record.args().to_string();
         let bars = BARS.lock().ok().and_then(|bars| bars.clone());
         match bars {
-            Some(bars) => bars.suspend(|| say(&text)),
-            None => say(&text),
+            Some(bars) => bars.suspend(|| note(&text)),
+            None => note(&text),
         }
     }
 
@@ -43,13 +45,4 @@ pub(crate) fn beside(bars: &MultiProgress) {
     if let Ok(mut place) = BARS.lock() {
         *place = Some(bars.clone());
     }
-}
-
-/// Writes a line.
-#[expect(
-    clippy::print_stderr,
-    reason = "progress goes to the standard error stream"
-)]
-pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
 }

@@ -12,7 +12,8 @@ use reprsim_device::Chosen;
 use reprsim_run::RunError;
 use reprsim_run::run::{Observer, TrainingConfig};
 
-use crate::messages::{self, say};
+use crate::messages;
+use crate::output::note;
 
 /// Files that were left out, shown one by one.
 const SKIPPED_SHOWN: usize = 10;
@@ -84,14 +85,14 @@ fn spell(duration: Duration) -> String {
 impl Observer for Progress {
     fn skipped(&self, files: &[Skipped]) {
         for file in files.iter().take(SKIPPED_SHOWN) {
-            say(&format!(
+            note(&format!(
                 "left out: {}: {}",
                 file.path.display(),
                 file.reason
             ));
         }
         if files.len() > SKIPPED_SHOWN {
-            say(&format!("left out: {} files in all", files.len()));
+            note(&format!("left out: {} files in all", files.len()));
         }
     }
 
@@ -100,7 +101,7 @@ impl Observer for Progress {
             true => String::new(),
             false => format!(", up to {stack} models side by side"),
         };
-        say(&format!(
+        note(&format!(
             "at once: {jobs} cells on {}{stacked}",
             chosen.name
         ));
@@ -122,7 +123,7 @@ impl Observer for Progress {
             state.cells = Some(bar);
         });
         if !self.terminal && done > 0 {
-            say(&format!("{done} of {total} cells were done before"));
+            note(&format!("{done} of {total} cells were done before"));
         }
     }
 
@@ -208,7 +209,7 @@ impl Observer for Progress {
                     .println(format!("{} failed: {}", cell.label(), error.in_full()));
             }
         } else {
-            say(&line);
+            note(&line);
         }
     }
 }

@@ -41,7 +41,7 @@ impl Table {
 
     /// Prints the table to standard output.
     pub fn print(&self, format: Format) -> io::Result<()> {
-        self.write(format, &mut io::stdout().lock())
+        crate::output::write(|out| self.write(format, out))
     }
 
     /// The table in a file's bytes.
@@ -69,7 +69,7 @@ impl Table {
             .collect()
     }
 
-    fn write(&self, format: Format, mut out: &mut impl Write) -> io::Result<()> {
+    fn write(&self, format: Format, mut out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Json => {
                 let objects: Vec<Value> = self

@@ -482,6 +482,7 @@ impl<'a> Runner<'a> {
             stream: &stream,
             resume: None,
             stacks: &self.stacks,
+            stop: None,
         })
     }
 

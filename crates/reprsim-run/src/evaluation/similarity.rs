@@ -82,6 +82,7 @@ impl PairEvaluation for Similarity {
         let split = sweep.filter(|s| s.divides_classes()).map(|_| pair.split);
         let mut rows = Vec::new();
         for config in &experiment.probes {
+            pair.context.go_on()?;
             let Some(probed) = pair.context.probe_for(config, split, pair.stream)? else {
                 continue;
             };

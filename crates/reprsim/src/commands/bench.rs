@@ -137,7 +137,7 @@ fn profile(args: &BenchArgs, workload: &Workload, chosen: &Chosen) -> anyhow::Re
             found.ceilings.bytes / 1e9,
             found.ceilings.work / 1e9,
             1e6 * (bytes as f64 / found.ceilings.bytes).max(work as f64 / found.ceilings.work),
-        ));
+        ))?;
     }
     let columns = [
         "launch", "us", "share", "mb", "gb_s", "mflop", "gflop_s", "groups", "kernels",

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::args::{DataCommand, Format};
 use crate::commands::say;
+use crate::output::note;
 use crate::table::Table;
 
 /// Files of a folder that could not be used are named up to so many.
@@ -116,7 +117,7 @@ fn write_preview(
         spec.path = Some(name.into());
     }
     let dataset = open_to_show(spec, cache)?;
-    say_skipped(&dataset);
+    say_skipped(&dataset)?;
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
@@ -127,7 +128,7 @@ fn write_preview(
         "{} samples of {name} in {}",
         indices.len(),
         out.display()
-    ));
+    ))?;
     Ok(())
 }
 
@@ -155,7 +156,7 @@ fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> any
         "{} windows of {name} in {}",
         windows.len(),
         out.display()
-    ));
+    ))?;
     Ok(())
 }
 
@@ -171,23 +172,24 @@ fn open_to_show(mut spec: DatasetSpec, cache: &Path) -> Result<Dataset, DataErro
 }
 
 /// Names the files of a folder that were left out.
-fn say_skipped(dataset: &Dataset) {
+fn say_skipped(dataset: &Dataset) -> std::io::Result<()> {
     let skipped = &dataset.skipped;
     if skipped.is_empty() {
-        return;
+        return Ok(());
     }
-    say(&format!("{} files are left out:", skipped.len()));
+    say(&format!("{} files are left out:", skipped.len()))?;
     for file in skipped.iter().take(SKIPPED_SHOWN) {
-        say(&format!("  {}: {}", file.path.display(), file.reason));
+        say(&format!("  {}: {}", file.path.display(), file.reason))?;
     }
     if skipped.len() > SKIPPED_SHOWN {
-        say(&format!("  and {} more", skipped.len() - SKIPPED_SHOWN));
+        say(&format!("  and {} more", skipped.len() - SKIPPED_SHOWN))?;
     }
+    Ok(())
 }
 
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
     if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
-        say(&format!("{name} is built in: there is nothing to fetch"));
+        say(&format!("{name} is built in: there is nothing to fetch"))?;
         return Ok(());
     }
     let card = find_card(name)?;
@@ -197,21 +199,21 @@ fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     fetch(card, cache, &mut |event| match event {
-        FetchEvent::Present(file) => say(&format!("{file}: here already")),
+        FetchEvent::Present(file) => note(&format!("{file}: here already")),
         FetchEvent::Trying(file, source) => {
             bar.set_message(file.to_string());
-            say(&format!("{file}: trying {source}"));
+            note(&format!("{file}: trying {source}"));
         }
         FetchEvent::Bytes(here, total) => {
             bar.set_length(total.unwrap_or(here));
             bar.set_position(here);
         }
-        FetchEvent::Done(file) => say(&format!("{file}: checksum right")),
-        FetchEvent::Recorded(file, sum) => say(&format!(
+        FetchEvent::Done(file) => note(&format!("{file}: checksum right")),
+        FetchEvent::Recorded(file, sum) => note(&format!(
             "{file}: no checksum of it is published; this one is kept and held to from now on: {sum}"
         )),
     })?;
     bar.finish_and_clear();
-    say(&format!("{name} is in {}", cache.join(name).display()));
+    say(&format!("{name} is in {}", cache.join(name).display()))?;
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(crate) fn devices(format: Format) -> anyhow::Result<ExitCode> {
     }
     table.print(format)?;
     if format == Format::Table {
-        crate::commands::say(&format!("\nauto takes {}: {}", chosen.name, chosen.why));
+        crate::commands::say(&format!("\nauto takes {}: {}", chosen.name, chosen.why))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -24,7 +24,7 @@ pub(crate) fn extract(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
         &args.out,
     )?;
     for file in files {
-        say(&file.display().to_string());
+        say(&file.display().to_string())?;
     }
     Ok(ExitCode::SUCCESS)
 }

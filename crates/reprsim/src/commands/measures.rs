@@ -90,13 +90,13 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
     if format == Format::Table {
         say(
             "\nLarger is more alike, always. In results, names of exact measures with neighbours end in _kK.",
-        );
-        say("Formulas, and when to use which: docs/measures.md. References:");
+        )?;
+        say("Formulas, and when to use which: docs/measures.md. References:")?;
         let mut seen = Vec::new();
         for reference in (REGISTRY.iter()).flat_map(|m| m.properties().reference.split("; ")) {
             if !seen.contains(&reference) {
                 seen.push(reference);
-                say(&format!("  {reference}"));
+                say(&format!("  {reference}"))?;
             }
         }
     }

@@ -17,6 +17,7 @@ mod schema;
 use std::process::ExitCode;
 
 use crate::args::{Args, Command};
+pub(crate) use crate::output::say;
 
 /// Runs the command and gives its exit code.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -35,10 +36,4 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
-}
-
-/// A line on standard output; a closed pipe is no reason to panic.
-pub(crate) fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -72,7 +72,7 @@ pub(crate) fn models(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
             "\nWith their default settings, images of {channels}x{height}x{width}, windows of {} \
              tokens of {}, and {} classes. All settings: docs/experiment.md.",
             args.window, args.vocabulary, args.classes
-        ));
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -96,7 +96,7 @@ fn many(args: &PlanArgs, at_once: [Option<usize>; 2], cache: &Path) -> anyhow::R
         say(&format!(
             "\nestimated training time of all: {}{left_out}",
             duration(all)
-        ));
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -152,7 +152,7 @@ fn show_power(
             experiment.analysis.primary.measure,
             experiment.analysis.primary.layer,
             experiment.analysis.primary.probe,
-        ));
+        ))?;
     }
     Ok(())
 }
@@ -227,7 +227,7 @@ pub(crate) fn show(
             names.join(", "),
             basis(&found),
             duration(found.seconds)
-        ));
+        ))?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     }
     print_effects(&analyses, args.format)?;
     if args.format == Format::Table {
-        say(&format!("\n{}", remarks.join("\n")));
+        say(&format!("\n{}", remarks.join("\n")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

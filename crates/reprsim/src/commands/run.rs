@@ -16,8 +16,10 @@ use reprsim_run::store::Share;
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};
-use crate::exit::{CELLS_FAILED, DONE, UsageError};
+use crate::exit::{CELLS_FAILED, DONE, STOPPED, UsageError};
+use crate::output::note;
 use crate::progress::Progress;
+use crate::signals;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
@@ -58,6 +60,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         stack,
         device_budget: args.device_budget.map(|size| size.as_u64()),
         cache: &cache,
+        stop: signals::stop(STOPPED)?,
+        unlocked: args.no_lock,
     };
     let outcome = run_plan(&plan, &root, way, &progress)?;
     drop(progress);
@@ -65,6 +69,17 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let kept = root.join("experiment.toml");
     write_whole(&kept, text.as_bytes())
         .with_context(|| format!("could not write {}", kept.display()))?;
+    if outcome.stopped {
+        note(&format!(
+            "stopped: {} of {} cells are done; run again to go on",
+            outcome.finished + outcome.resumed,
+            plan.cells
+                .iter()
+                .filter(|cell| share.holds(cell.index))
+                .count()
+        ));
+        return Ok(ExitCode::from(STOPPED));
+    }
     for (cell, reason) in &outcome.failed {
         note(&format!("failed: {cell}: {reason}"));
     }
@@ -75,7 +90,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
                 write_events(&root, &plan)?;
             }
             if args.format == Format::Table {
-                say("");
+                say("")?;
             }
             let name = root.display().to_string();
             report::print_effects(&[(name, merged.analysis)], args.format)?;
@@ -86,7 +101,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
                     start.elapsed().as_secs_f64(),
                     outcome.resumed,
                     merged.report.display()
-                ));
+                ))?;
             }
         }
     } else {
@@ -111,13 +126,4 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// Bytes of samples that may stay on the device.
 pub(crate) fn budget(asked: Option<ByteSize>, chosen: &Chosen) -> u64 {
     asked.map_or_else(|| default_device_budget(chosen), |size| size.as_u64())
-}
-
-/// A remark on the standard error stream, so that tables can be piped.
-#[expect(
-    clippy::print_stderr,
-    reason = "remarks for the person at the terminal"
-)]
-fn note(text: &str) {
-    eprintln!("{text}");
 }

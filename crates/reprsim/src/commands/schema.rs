@@ -1,9 +1,10 @@
 //! `reprsim schema`.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use reprsim_config::reference;
+
+use crate::output::write;
 
 pub(crate) fn schema(markdown: bool) -> anyhow::Result<ExitCode> {
     let schema = reprsim_run::schema();
@@ -11,6 +12,6 @@ pub(crate) fn schema(markdown: bool) -> anyhow::Result<ExitCode> {
         true => reference(&schema),
         false => serde_json::to_string_pretty(&schema)? + "\n",
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    write(|out| out.write_all(text.as_bytes()))?;
     Ok(ExitCode::SUCCESS)
 }

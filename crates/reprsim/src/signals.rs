@@ -1,0 +1,30 @@
+//! Signals that ask a run to stop.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What is set by the first signal that asks the process to end, or to be ready for it: it then goes
+/// on with what it must end well. A second ends it at once with `code`.
+///
+/// # Errors
+/// The operating system's.
+#[cfg(unix)]
+pub(crate) fn stop(code: u8) -> io::Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    use signal_hook::flag;
+    let stop = Arc::new(AtomicBool::new(false));
+    // Cluster schedulers say by USR1 or USR2 that time is nearly up.
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2] {
+        // In this order: the first finds nothing set.
+        flag::register_conditional_shutdown(signal, code.into(), stop.clone())?;
+        flag::register(signal, stop.clone())?;
+    }
+    Ok(stop)
+}
+
+/// Nothing is set where there are no such signals.
+#[cfg(not(unix))]
+pub(crate) fn stop(_: u8) -> io::Result<Arc<AtomicBool>> {
+    Ok(Arc::default())
+}
