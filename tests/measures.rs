@@ -1092,6 +1092,106 @@ fn equal_correlations_share_their_rank() {
     close(found, expected, 1e-6, "Spearman");
 }
 
+/// The value of a measure of two matrices that were stored in f32.
+fn stored(name: &str, a: &Dense, b: &Dense) -> f64 {
+    let layer = |name: &str, of: &Dense| {
+        let values: Vec<f32> = of.values.iter().map(|v| *v as f32).collect();
+        Layer::new(name, Matrix::new(values, of.n, of.d).unwrap())
+    };
+    let layers = vec![vec![layer("a", a)], vec![layer("b", b)]];
+    let set = Set::new(layers, &cpu(), Options::default()).unwrap();
+    let none = Permutations::none();
+    let measure = [named(name).unwrap()];
+    let scores = set.compare(&measure, &[(0, 1)], &none, &mut |_| ());
+    scores.unwrap()[0][0].value.unwrap()
+}
+
+/// What rounding leaves beside ten directions are no further ones, centred or not.
+#[test]
+fn rounding_is_no_direction() {
+    for (n, d, offset) in [
+        (500, 40, 0.0),
+        (300, 200, 0.0),
+        (500, 40, 30.0),
+        (60, 128, 3.0),
+    ] {
+        let causes = Dense::gaussian(n, 10, 1);
+        let wide = |of: &Dense, seed: u64| {
+            of.times(&Dense::gaussian(10, d, seed))
+                .map(|_, v| v + offset)
+        };
+        let (a, b) = (wide(&causes, 2), wide(&causes, 3));
+        let other = wide(&Dense::gaussian(n, 10, 4), 5);
+        for name in ["cca_mean", "pwcca", "linear_regression_r2_b_from_a"] {
+            let same = stored(name, &a, &b);
+            assert!(
+                (same - 1.0).abs() < 1e-3,
+                "{name}, {n} {d} {offset}: {same}"
+            );
+            let (unrelated, exact) = (stored(name, &a, &other), value(name, &a, &other).unwrap());
+            assert!(
+                (unrelated - exact).abs() < 1e-3,
+                "{name}, {n} {d} {offset}: {unrelated} is not {exact}"
+            );
+        }
+    }
+}
+
+/// Neighbours that are equally near to a sample are taken at random, in each layer by itself: by
+/// their place, codes of few values would agree where nothing is shared.
+#[test]
+fn equally_near_neighbours_are_no_agreement() {
+    let (n, k) = (400, 10);
+    let codes = |seed: u64, classes: usize, width: usize| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut values = vec![0.0; n * width];
+        for row in values.chunks_mut(width) {
+            match width {
+                1 => row[0] = f64::from(rng.random_range(0..2u8)) * 2.0 - 1.0,
+                _ => row[rng.random_range(0..classes)] = 1.0,
+            }
+        }
+        Dense {
+            values,
+            n,
+            d: width,
+        }
+    };
+    let chance = k as f64 / (n - 1) as f64;
+    for width in [1, 8] {
+        for name in [
+            "mutual_knn_cosine",
+            "mutual_knn",
+            "cycle_knn_cosine",
+            "lcs_knn",
+            "cknna_symmetric",
+        ] {
+            let measure = named(name).unwrap();
+            let (mut low, mut values) = (0, vec![]);
+            for seed in 0..6 {
+                let [a, b] = [2 * seed, 2 * seed + 1].map(|seed| codes(seed, 8, width));
+                let permutations = Permutations::random(n, 99, seed);
+                let score = scores_of(&a, &b, measure, &permutations);
+                let calibration = score.calibration(measure.largest(k)).unwrap();
+                // The least that 99 permutations can give.
+                low += usize::from(calibration.p <= 0.011);
+                values.push(score.value.unwrap());
+            }
+            assert!(
+                low <= 1,
+                "{name} of {width}: {low} of 6 beat all permutations"
+            );
+            if name.starts_with("mutual_knn") {
+                let mean = values.iter().sum::<f64>() / 6.0;
+                assert!(
+                    (mean - chance).abs() < 0.2 * chance,
+                    "{width}: {mean} is not {chance}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn degenerate_input_has_a_reason() {
     let n = 20;

@@ -26,6 +26,16 @@ impl Element {
         }
     }
 
+    /// How far a number is from the next one of the type, as a share of it.
+    pub fn epsilon(self) -> f64 {
+        match self {
+            Self::F16 => 2f64.powi(-10),
+            Self::Bf16 => 2f64.powi(-7),
+            Self::F32 => f32::EPSILON.into(),
+            Self::F64 => f64::EPSILON,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::F16 => "float16",

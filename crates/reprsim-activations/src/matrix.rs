@@ -25,6 +25,11 @@ impl LayerMatrix {
         self.shape
     }
 
+    /// How far a number of the file is from the next one of its type, as a share of it.
+    pub fn epsilon(&self) -> f64 {
+        self.array.element.epsilon()
+    }
+
     /// Reads rows into `out`, row-major, `rows.len() * d` values.
     ///
     /// # Errors

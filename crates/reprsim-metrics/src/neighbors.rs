@@ -2,11 +2,15 @@
 //!
 //! The device multiplies row tiles in f32; the host keeps a running list of
 //! candidates a row and orders them by products taken again in f64, so that the
-//! lists are the same on every device. Ties go to the smaller index.
+//! lists are the same on every device. Of equals those come first that a random order,
+//! another for each layer and sample, puts first: by place in both layers alike, copies and
+//! codes of few values would agree where nothing is shared.
 
 use std::ops::Range;
 
+use rand::RngExt;
 use rayon::prelude::*;
+use reprsim_base::Stream;
 
 use crate::kernel::{GramTiles, tiles};
 use crate::permutations::Permutations;
@@ -36,6 +40,41 @@ impl Space {
     }
 }
 
+/// The order of a layer's samples that are equally near to one: a random one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ties {
+    stream: u64,
+}
+
+impl Ties {
+    /// That of a layer of this name, of the model of that number.
+    pub fn of(model: usize, layer: &str) -> Self {
+        let stream = Stream::new(0).child("ties").child(&model.to_string());
+        Self {
+            stream: stream.child(layer).rng().random(),
+        }
+    }
+
+    /// Where sample `j` stands among those that are equally near to sample `i`.
+    fn place(self, i: u32, j: u32) -> u64 {
+        mixed(self.stream ^ (u64::from(i) << 32 | u64::from(j)))
+    }
+}
+
+/// SplitMix64's output function (Steele, Lea and Flood 2014).
+fn mixed(value: u64) -> u64 {
+    let mut x = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// The most that a cosine is moved by f32 products, where rows are of length 1.
+const ROUNDING: f64 = 2e-6;
+
+/// Share of samples with ties beyond which it is said.
+const MANY: f64 = 0.1;
+
 /// Candidates beyond k: as many places as rounding to f32 may move a neighbour.
 const SPARE: usize = 16;
 
@@ -57,7 +96,7 @@ impl Neighbors {
     /// Finds them. `view` has rows of length 1, centred, and is not degenerate;
     /// n > k. A cosine is then `c_i c_j + o_i + o_j` and a constant, of which the
     /// neighbours of i see `c_i c_j + o_j`.
-    pub fn find(view: &View, k: usize) -> Result<Self, MetricError> {
+    pub fn find(view: &View, k: usize, ties: Ties) -> Result<Self, MetricError> {
         let n = view.rows();
         let rows = host_rows(view)?;
         let offsets: Vec<f32> = view.offsets.iter().map(|o| *o as f32).collect();
@@ -96,11 +135,18 @@ impl Neighbors {
                     },
                 );
         }
-        let lists = best
-            .into_par_iter()
-            .enumerate()
-            .flat_map_iter(|(i, best)| best.ordered(&rows, &view.offsets, i, k))
-            .collect();
+        let ordered =
+            |(i, best): (usize, Candidates)| best.ordered(&rows, &view.offsets, i, k, ties);
+        let found: Vec<(Vec<u32>, bool)> = best.into_par_iter().enumerate().map(ordered).collect();
+        let tied = found.iter().filter(|(_, tied)| *tied).count();
+        if tied as f64 > MANY * n as f64 {
+            log::info!(
+                "layer {}: {tied} of {n} samples have more equally near neighbours than {k}; of these \
+                 a random part is taken",
+                view.name()
+            );
+        }
+        let lists = found.into_iter().flat_map(|(list, _)| list).collect();
         Ok(Self {
             lists,
             kernel: vec![],
@@ -248,21 +294,43 @@ impl Candidates {
         }
     }
 
-    /// The k best by f64 products.
-    fn ordered(mut self, rows: &[f32], offsets: &[f64], i: usize, k: usize) -> Vec<u32> {
-        let d = rows.len() / offsets.len();
+    /// The k best by f64 products, and whether there are more as good as the last.
+    fn ordered(
+        mut self,
+        rows: &[f32],
+        offsets: &[f64],
+        i: usize,
+        k: usize,
+        ties: Ties,
+    ) -> (Vec<u32>, bool) {
+        let n = offsets.len();
+        let d = rows.len() / n;
         let row = &rows[i * d..][..d];
         self.prune();
-        let mut exact: Vec<(f64, u32)> = self
-            .best
-            .into_iter()
-            .map(|(_, j)| {
-                let at = j as usize;
-                (product(row, &rows[at * d..][..d]) + offsets[at], j)
-            })
-            .collect();
-        exact.sort_by(|(v, i), (w, j)| w.total_cmp(v).then(i.cmp(j)));
-        exact.into_iter().take(k).map(|(_, j)| j).collect()
+        let exact = |j: u32| {
+            let at = j as usize;
+            let value = product(row, &rows[at * d..][..d]) + offsets[at];
+            (value, ties.place(i as u32, j), j)
+        };
+        type Exact = (f64, u64, u32);
+        let order =
+            |(v, p, i): &Exact, (w, q, j): &Exact| w.total_cmp(v).then(p.cmp(q)).then(i.cmp(j));
+        let is_short = self.best.len() < n - 1;
+        let mut all: Vec<Exact> = self.best.iter().map(|(_, j)| exact(*j)).collect();
+        all.sort_by(order);
+        // Those that were not kept may be as near as the last that is: then all are looked at.
+        let last = all
+            .get(k - 1)
+            .map_or(f64::NEG_INFINITY, |(value, ..)| *value);
+        if is_short && last - f64::from(self.worst) <= ROUNDING {
+            all = (0..n as u32)
+                .filter(|j| *j != i as u32)
+                .map(exact)
+                .collect();
+            all.sort_by(order);
+        }
+        let tied = all.get(k).is_some_and(|(value, ..)| *value == last);
+        (all.into_iter().take(k).map(|(.., j)| j).collect(), tied)
     }
 }
 
@@ -276,17 +344,18 @@ impl NeighborStage {
     /// Finds the neighbours in `views`.
     pub fn new(
         views: impl Iterator<Item = Result<View, MetricError>>,
+        ties: impl Iterator<Item = Ties>,
         k: usize,
     ) -> Result<Self, MetricError> {
         let mut layers = Vec::new();
-        for view in views {
+        for (view, ties) in views.zip(ties) {
             let view = view?;
             layers.push(match view.degenerate {
                 Some(reason) => Err(reason),
                 None if view.rows() <= k => Err(Undefined::TooFewSamples {
                     needed: k.saturating_add(1),
                 }),
-                None => Ok(Neighbors::find(&view, k)?),
+                None => Ok(Neighbors::find(&view, k, ties)?),
             });
         }
         Ok(Self { layers, k })

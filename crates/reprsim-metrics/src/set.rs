@@ -8,7 +8,7 @@ use reprsim_graph::Profile;
 
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
-use crate::neighbors::{NeighborStage, Space};
+use crate::neighbors::{NeighborStage, Space, Ties};
 use crate::options::Options;
 use crate::permutations::{Calibration, Permutations};
 use crate::subspace::{Columns, SubspaceStage};
@@ -479,7 +479,11 @@ impl Stage<'_> {
             _ => None,
         };
         let k = self.set.options.k;
-        let mut stage = NeighborStage::new(self.lone_views(|t| space.transform(t)), k)?;
+        let set = self.set;
+        let layers = set.models.iter().zip(&set.layers);
+        let ties = layers.map(|(model, layer)| Ties::of(*model, &layer.name));
+        let views = self.lone_views(|t| space.transform(t));
+        let mut stage = NeighborStage::new(views, ties, k)?;
         let (with_kernel, without): (Vec<usize>, Vec<usize>) = members
             .iter()
             .partition(|m| formula(**m).is_some_and(|(kernel, _)| kernel));

@@ -18,6 +18,12 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// What is wrong; [`MetricError::Source`] names the layer and keeps it.
     fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause>;
+
+    /// How far a number is from the next one that can be stored, as a share of it: what is smaller
+    /// than rounding is not looked at.
+    fn epsilon(&self) -> f64 {
+        f64::EPSILON
+    }
 }
 
 /// Activations in memory, of any type that f64 holds exactly.
@@ -63,6 +69,15 @@ impl<T: Copy + Into<f64> + Send + Sync> Source for Matrix<T> {
         self.shape
     }
 
+    fn epsilon(&self) -> f64 {
+        match size_of::<T>() {
+            // 16-bit floats.
+            0..=2 => 2f64.powi(-10),
+            3..=4 => f32::EPSILON.into(),
+            _ => f64::EPSILON,
+        }
+    }
+
     fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
         let [n, d] = self.shape;
         let at = |row: usize| row.checked_mul(d);
@@ -94,6 +109,10 @@ pub(crate) struct Subset {
 impl Source for Subset {
     fn shape(&self) -> [usize; 2] {
         [self.rows.len(), self.inner.shape()[1]]
+    }
+
+    fn epsilon(&self) -> f64 {
+        self.inner.epsilon()
     }
 
     fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {

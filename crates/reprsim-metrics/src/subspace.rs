@@ -34,7 +34,7 @@ impl Columns {
     }
 }
 
-/// Directions with a singular value below this share of the largest are noise.
+/// Directions with a singular value below this share of the largest are noise of computing.
 const RANK: f64 = 1e-10;
 
 /// X = U S V', without the directions that are noise.
@@ -64,7 +64,8 @@ impl Basis {
             let right = linalg::product(q.as_ref(), svd.v.as_ref());
             (svd.u, svd.singular, right)
         };
-        let floor = RANK * singular.first().copied().unwrap_or_default();
+        let computing = RANK * singular.first().copied().unwrap_or_default();
+        let floor = computing.max(view.rounding());
         let rank = singular.iter().take_while(|s| **s > floor).count();
         let singular = singular[..rank].to_vec();
         let loadings = Mat::from_fn(rank, d, |i, j| singular[i] * right[(j, i)]);

@@ -123,6 +123,8 @@ pub(crate) struct View {
     /// Sum over columns of the squared sum of squares, and of the sum of fourth
     /// powers.
     pub column_moments: (f64, f64),
+    /// Sum over rows of each column's squares.
+    column_squares: Vec<f64>,
     pub degenerate: Option<Undefined>,
 }
 
@@ -156,6 +158,7 @@ impl View {
             squares: vec![],
             offsets: vec![],
             column_moments: (0.0, 0.0),
+            column_squares: vec![],
             degenerate: layer.empty(),
         };
         if view.degenerate.is_some() {
@@ -243,6 +246,7 @@ impl View {
             moments.0.iter().map(|s| s * s).sum(),
             moments.1.iter().sum(),
         );
+        view.column_squares = moments.0;
         if keep {
             let values = TensorData::new(kept, [n, d]);
             view.kept = Some(Tensor::from_data(values, &Device::flex()));
@@ -263,6 +267,29 @@ impl View {
     /// The layer's name.
     pub fn name(&self) -> &str {
         &self.layer.name
+    }
+
+    /// The largest singular value that rounding gives a layer which was stored, centred or not, in
+    /// its type: what is smaller is no direction. 0 where rows are mapped, as published.
+    ///
+    /// Rounding is nearly independent noise whose standard deviation is less than a third of the
+    /// distance between neighbouring numbers; the largest singular value of such noise with columns
+    /// of deviations s is about `max(s) sqrt(n) + |s|` (Bandeira and van Handel 2016), of which
+    /// three times is taken.
+    pub fn rounding(&self) -> f64 {
+        if self.transform.rows != RowMap::AsIs || self.column_squares.is_empty() {
+            return 0.0;
+        }
+        let n = self.rows() as f64;
+        let column = |(j, squares): (usize, &f64)| {
+            let scale = self.scale.get(j).copied().unwrap_or(1.0);
+            let shift = self.shift.get(j).copied().unwrap_or_default() * scale;
+            squares / n + shift * shift
+        };
+        let squares: Vec<f64> = self.column_squares.iter().enumerate().map(column).collect();
+        let largest = squares.iter().copied().fold(0.0, f64::max);
+        let all: f64 = squares.iter().sum();
+        self.layer.source.epsilon() * ((n * largest).sqrt() + all.sqrt())
     }
 
     /// The column means that were taken off.

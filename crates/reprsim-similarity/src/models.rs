@@ -30,6 +30,10 @@ impl Source for Stored {
         self.0.shape()
     }
 
+    fn epsilon(&self) -> f64 {
+        self.0.epsilon()
+    }
+
     fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
         Ok(self.0.read(rows, out)?)
     }
