@@ -16,6 +16,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::measure::{Bound, Measure};
 use crate::{MetricError, Permutations, Set};
 
+/// Values that are nearer to each other than that are the same.
+const SAME: f64 = 1e-9;
+
 /// A 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
@@ -66,7 +69,7 @@ impl HalfSamples<'_> {
 impl Set {
     /// 95 % intervals over samples of each measure (outer) and pair of layers
     /// (inner) around `values`; `None` where a measure has no value on half of the
-    /// samples.
+    /// samples, or is saturated there: where all halves have the same.
     ///
     /// # Errors
     /// As [`Set::compare`], and [`MetricError::Blocks`] if there are blocks but not one
@@ -120,6 +123,13 @@ impl Set {
     fn interval(&self, measure: &dyn Measure, value: f64, mut drawn: Vec<f64>) -> Option<Interval> {
         drawn.sort_by(f64::total_cmp);
         let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        // A measure that gives all halves the same, and not what it gives the whole, is at its limit
+        // on so few samples: that says nothing of how the score varies.
+        let spread = drawn[drawn.len() - 1] - drawn[0];
+        let size = value.abs().max(1.0);
+        if spread <= SAME * size && (value - mean).abs() > SAME * size {
+            return None;
+        }
         let quantile = |q: f64| {
             let at = q * (drawn.len() - 1) as f64;
             let (low, high) = (at.floor() as usize, at.ceil() as usize);

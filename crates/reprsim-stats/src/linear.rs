@@ -48,8 +48,7 @@ pub struct LinearFit {
     pub intercept: f64,
     /// One term a column, in their order.
     pub terms: Vec<Term>,
-    /// Share of the variance of y that the columns explain; 1 where y does not vary
-    /// at all and is met exactly.
+    /// Share of the variance of y that the columns explain.
     pub r_squared: f64,
     /// Number of points.
     pub n: usize,
@@ -62,7 +61,7 @@ pub struct LinearFit {
 ///
 /// # Errors
 /// [`StatsError`] for too few points, columns that do not vary or depend on each
-/// other, non-finite values, unequal lengths or fewer than 2 clusters.
+/// other, a `y` that does not vary, non-finite values, unequal lengths or fewer than 2 clusters.
 pub fn fit_linear(
     columns: &[Vec<f64>],
     y: &[f64],
@@ -82,6 +81,11 @@ pub fn fit_linear(
     let tss = dot(&dy, &dy);
     if !tss.is_finite() {
         return Err(StatsError::NonFinite);
+    }
+    // What rounding leaves of a constant is no variation.
+    let largest = y.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    if tss <= nf * (4.0 * f64::EPSILON * largest).powi(2) {
+        return Err(StatsError::Constant);
     }
     // R b = along, and rows of R^-1 for the errors.
     let coefficients = basis.solve(&basis.along(&dy));
@@ -151,7 +155,7 @@ pub fn fit_linear(
     Ok(LinearFit {
         intercept: mean(y) - means.zip(&coefficients).map(|(m, c)| m * c).sum::<f64>(),
         terms: terms.collect(),
-        r_squared: if tss > 0.0 { 1.0 - rss / tss } else { 1.0 },
+        r_squared: 1.0 - rss / tss,
         n,
         errors,
     })

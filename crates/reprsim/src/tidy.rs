@@ -1,5 +1,7 @@
 //! Tidy tables of any tool: a CSV file with a header, a row a point.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use reprsim_base::unknown;
@@ -41,6 +43,12 @@ impl Tidy {
             // Excel and pandas' utf-8-sig begin a file with a mark.
             .map(|name| name.trim_start_matches('\u{feff}').to_string())
             .collect();
+        let mut names = header.clone();
+        names.sort_unstable();
+        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+            let reason = format!("{}: two columns are called '{name}'", path.display());
+            return Err(UsageError(reason).into());
+        }
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.map_err(say)?;
@@ -74,7 +82,8 @@ impl Tidy {
         let mut kept: Vec<usize> = (0..self.rows.len()).collect();
         for (name, value) in wanted {
             let column = self.column(name)?;
-            kept.retain(|&row| same(&self.rows[row].fields[column], value));
+            let wanted = level(value);
+            kept.retain(|&row| level(&self.rows[row].fields[column]) == wanted);
             if kept.is_empty() {
                 let mut values: Vec<&str> = (self.rows.iter())
                     .map(|row| row.fields[column].as_str())
@@ -95,7 +104,7 @@ impl Tidy {
     }
 
     /// Groups of rows that agree in `columns`, in the order in which they first appear,
-    /// with what they agree in.
+    /// with what they agree in, as it is written there.
     pub fn groups(
         &self,
         rows: &Selection,
@@ -104,13 +113,16 @@ impl Tidy {
         let places: Vec<usize> =
             (columns.iter().map(|name| self.column(name))).collect::<anyhow::Result<_>>()?;
         let mut groups: Vec<(Vec<String>, Selection)> = Vec::new();
+        let mut known: HashMap<Vec<Cow<'_, str>>, usize> = HashMap::new();
         for &row in &rows.0 {
             let fields = &self.rows[row].fields;
-            let key: Vec<String> = places.iter().map(|&place| fields[place].clone()).collect();
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, group)) => group.0.push(row),
-                None => groups.push((key, Selection(vec![row]))),
+            let key = places.iter().map(|&place| level(&fields[place])).collect();
+            let group = *known.entry(key).or_insert(groups.len());
+            if group == groups.len() {
+                let name = places.iter().map(|&place| fields[place].clone()).collect();
+                groups.push((name, Selection(vec![])));
             }
+            groups[group].1.0.push(row);
         }
         Ok(groups)
     }
@@ -145,10 +157,10 @@ impl Tidy {
     }
 
     /// A number for each different text of a column, in the order of appearance; `None`
-    /// where it is missing.
+    /// where it is missing. Numbers are the same however they are written.
     pub fn ids(&self, rows: &Selection, name: &str) -> anyhow::Result<Vec<Option<u64>>> {
         let column = self.column(name)?;
-        let mut known: Vec<&str> = Vec::new();
+        let mut known: HashMap<Cow<'_, str>, u64> = HashMap::new();
         Ok(rows
             .0
             .iter()
@@ -157,11 +169,8 @@ impl Tidy {
                 if MISSING.contains(&text) {
                     return None;
                 }
-                let place = known.iter().position(|k| *k == text).unwrap_or_else(|| {
-                    known.push(text);
-                    known.len() - 1
-                });
-                Some(place as u64)
+                let next = known.len() as u64;
+                Some(*known.entry(level(text)).or_insert(next))
             })
             .collect())
     }
@@ -177,9 +186,14 @@ fn number(text: &str) -> Option<f64> {
     })
 }
 
-fn same(field: &str, wanted: &str) -> bool {
-    let numbers = || Some((field.parse::<f64>().ok()?, wanted.parse::<f64>().ok()?));
-    field == wanted || numbers().is_some_and(|(a, b)| a == b)
+/// What two fields that mean the same have in common: of numbers twelve digits, so that 0 is 0.0
+/// and 0.3 what 0.1 + 0.2 gives; else the text.
+fn level(field: &str) -> Cow<'_, str> {
+    match field.parse::<f64>() {
+        // No sign of zero.
+        Ok(number) if number.is_finite() => format!("{:.11e}", number + 0.0).into(),
+        _ => field.into(),
+    }
 }
 
 #[cfg(test)]
@@ -201,7 +215,10 @@ mod tests {
         for wrong in ["", "two", "2b", "inf", "x-1", "partition"] {
             assert_eq!(number(wrong), None, "{wrong}");
         }
+        let same = |a: &str, b: &str| level(a) == level(b);
         assert!(same("0.50", "0.5") && !same("a", "b") && same("a", "a"));
+        assert!(same("0", "0.0") && same("-0", "0") && same("1e2", "100"));
+        assert!(same("0.3", "0.30000000000000004") && !same("0.3", "0.300001"));
     }
 
     #[test]
@@ -231,6 +248,21 @@ mod tests {
         assert_eq!(one, Selection(vec![0, 1]));
         let error = table.select(&[("s".into(), "3".into())]).unwrap_err();
         assert!(error.to_string().contains("s is: 1, 2"), "{error}");
+    }
+
+    #[test]
+    fn numbers_are_the_same_however_they_are_written() {
+        let text = "s,x,y\n0,0.3,1\n0.0,0.30000000000000004,2\n1,.3,3\n1.00,0.6,4\n";
+        let table = tidy(text).unwrap();
+        let all = table.select(&[]).unwrap();
+        let ids = table.ids(&all, "s").unwrap();
+        assert_eq!(ids, [Some(0), Some(0), Some(1), Some(1)]);
+        let some = table.select(&[("x".into(), "0.3".into())]).unwrap();
+        assert_eq!(some, Selection(vec![0, 1, 2]));
+        let groups = table.groups(&all, &["s".into()]).unwrap();
+        assert_eq!(groups.len(), 2);
+        let error = tidy("a,b,a\n1,2,3\n").err().unwrap().to_string();
+        assert!(error.contains("two columns are called 'a'"), "{error}");
     }
 
     #[test]
