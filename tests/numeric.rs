@@ -471,6 +471,75 @@ fn surplus_tensors_are_named() {
     assert!(error.to_string().contains("'extra.weight'"), "{error}");
 }
 
+/// Weights of other types, and names that other programs have wrapped, are read.
+#[test]
+fn checkpoints_of_other_types_and_wrapped_names_load() {
+    let (task, device) = (ShapeTask::new(16), cpu());
+    for model in [mlp(&[8]), cnn()] {
+        let samples = task.images(&device, &model);
+        let network = task.train(&What::new(&model), &samples, None, &mut |_| {});
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ours.safetensors");
+        save_checkpoint(&network, &path, &[]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let shape = ModelShape {
+            input: samples.shape(),
+            classes: 8,
+        };
+        let answer = |network: &Network| -> Vec<f32> {
+            let input = samples.slice(0..16);
+            let output = network.output(input, &mut Pass::inference()).unwrap();
+            let Output::Logits(logits) = output else {
+                panic!()
+            };
+            logits.into_data().iter::<f32>().collect()
+        };
+        let expected = answer(&network);
+        for (kind, tolerance) in [("F16", 2e-2), ("BF16", 1e-1), ("F64", 1e-6), ("F32", 0.0)] {
+            for prefix in ["", "module.", "_orig_mod.module.", "state_dict.", "model."] {
+                let written: Vec<(String, Vec<usize>, Vec<u8>)> = (file.tensors().iter())
+                    .map(|(name, view)| {
+                        let values = (view.data().chunks_exact(4))
+                            .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+                        let bytes: Vec<u8> = match kind {
+                            "F16" => values
+                                .flat_map(|v| half::f16::from_f32(v).to_le_bytes())
+                                .collect(),
+                            "BF16" => values
+                                .flat_map(|v| half::bf16::from_f32(v).to_le_bytes())
+                                .collect(),
+                            "F64" => values.flat_map(|v| f64::from(v).to_le_bytes()).collect(),
+                            _ => view.data().to_vec(),
+                        };
+                        (format!("{prefix}{name}"), view.shape().to_vec(), bytes)
+                    })
+                    .collect();
+                let kind_of = match kind {
+                    "F16" => safetensors::Dtype::F16,
+                    "BF16" => safetensors::Dtype::BF16,
+                    "F64" => safetensors::Dtype::F64,
+                    _ => safetensors::Dtype::F32,
+                };
+                let views = written.iter().map(|(name, shape, bytes)| {
+                    let view = safetensors::tensor::TensorView::new(kind_of, shape.clone(), bytes);
+                    (name.clone(), view.unwrap())
+                });
+                let other = dir.path().join("other.safetensors");
+                std::fs::write(&other, safetensors::serialize(views, None).unwrap()).unwrap();
+                let loaded = load_checkpoint(&other, &model, shape, &device);
+                let loaded = loaded.unwrap_or_else(|e| panic!("{kind} {prefix}: {e}"));
+                for (a, b) in answer(&loaded).iter().zip(&expected) {
+                    assert!(
+                        (a - b).abs() <= tolerance * b.abs().max(1.0),
+                        "{kind} {prefix}: {a} {b}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// A model can begin as a checkpoint, with its head or a new one, under other names.
 #[test]
 fn models_begin_as_a_checkpoint() {

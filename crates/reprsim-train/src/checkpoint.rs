@@ -4,7 +4,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use burn::tensor::{Bytes, Device};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Bytes, DType, Device, FloatDType, Tensor};
 use burn_store::{
     ApplyResult, BurnToPyTorchAdapter, BurnpackStore, KeyRemapper, ModuleSnapshot, ModuleStore,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
@@ -53,7 +54,8 @@ pub fn save_checkpoint(
 }
 
 /// Reads a checkpoint (`.safetensors`, or `.pth` and `.pt` as PyTorch saves a state
-/// dict) into a model of the given architecture on `device`: ready for inference,
+/// dict, alone or under `state_dict`) of weights of any float type into a model of the given
+/// architecture on `device`: ready for inference,
 /// or for training on a device with automatic differentiation.
 ///
 /// # Errors
@@ -122,16 +124,29 @@ pub(crate) fn load_into(
         let pattern = format!("^{}", name.replace('.', r"\."));
         [pattern, format!("{UNREAD}{name}")]
     }));
-    let mut result = read(&mut network, path, &renamed, fresh);
+    let mut result = read(&mut network, path, &renamed, fresh, None);
     let lacks = |result: &Result<ApplyResult, Reason>| match result {
         Ok(result) => !result.missing.is_empty(),
         Err(_) => true,
     };
-    if lacks(&result) && !model.aliases().is_empty() {
-        let aliases = model.aliases().iter();
-        renamed.extend(aliases.map(|(name, ours)| [(*name).into(), (*ours).into()]));
-        // What the file has by its own names is what counts: the first error is told.
-        if let Ok(found) = read(&mut network, path, &renamed, fresh) {
+    // What the file has by its own names is what counts: the first error is told.
+    let aliases = model.aliases().iter();
+    let aliases: Vec<[String; 2]> = aliases
+        .map(|(name, ours)| [(*name).into(), (*ours).into()])
+        .collect();
+    let wrapped = [WRAPPERS.to_string(), String::new()];
+    for (more, inside) in [
+        (aliases.clone(), None),
+        ([vec![wrapped.clone()], aliases.clone()].concat(), None),
+        ([vec![wrapped], aliases].concat(), Some("state_dict")),
+    ] {
+        if !lacks(&result) {
+            break;
+        }
+        let renamed = [more, renamed.clone()].concat();
+        if let Ok(found) = read(&mut network, path, &renamed, fresh, inside)
+            && (result.is_err() || found.missing.is_empty())
+        {
             result = Ok(found);
         }
     }
@@ -147,7 +162,23 @@ pub(crate) fn load_into(
         let reason = format!("it has the tensor '{name}', for which a {model} here has no place");
         return Err(fail(reason.into()));
     }
-    Ok(network)
+    Ok(network.map(&mut Single))
+}
+
+/// What programs put before the names of a model that they wrap: PyTorch's data parallelism, its
+/// compiler, and trainers.
+const WRAPPERS: &str = r"^((module|_orig_mod|state_dict|model)\.)+";
+
+/// Brings weights of other types to f32, which models compute in.
+struct Single;
+
+impl ModuleMapper for Single {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match param.val().dtype() {
+            DType::F32 => param,
+            _ => param.map(|values| values.cast(FloatDType::F32)),
+        }
+    }
 }
 
 fn read(
@@ -155,6 +186,7 @@ fn read(
     path: &Path,
     names: &[[String; 2]],
     partial: bool,
+    inside: Option<&str>,
 ) -> Result<ApplyResult, Reason> {
     let pairs = names.iter().map(|[from, to]| (from.as_str(), to.as_str()));
     let remapper = KeyRemapper::from_pattern_iter(pairs)?;
@@ -165,6 +197,9 @@ fn read(
         let mut store = PytorchStore::from_file(path)
             .remap(remapper)
             .allow_partial(partial);
+        if let Some(key) = inside {
+            store = store.with_top_level_key(key);
+        }
         return Ok(network.load_from(&mut store)?);
     }
     check(path)?;
