@@ -49,7 +49,7 @@ pub(crate) struct Ties {
 impl Ties {
     /// That of a layer of this name, of the model of that number.
     pub fn of(model: usize, layer: &str) -> Self {
-        let stream = Stream::new(0).child("ties").child(&model.to_string());
+        let stream = Stream::new(0).child("ties").child(model.to_string());
         Self {
             stream: stream.child(layer).rng().random(),
         }
