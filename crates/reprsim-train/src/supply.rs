@@ -8,9 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use reprsim_data::{Dataset, SampleShape};
-use reprsim_graph::Samples;
 #[cfg(feature = "wgpu")]
-use reprsim_graph::{Gpu, GraphError, Resident};
+use reprsim_graph::{Gpu, GraphError, Resident, Samples};
 use reprsim_models::{Input, InputShape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
