@@ -98,11 +98,12 @@ pub fn fit_linear(
         .collect();
 
     // Covariance of `along`, a k x k matrix.
+    let lengths: Vec<f64> = q.iter().map(|u| dot(u, u)).collect();
     let mut inner = vec![vec![0.0; k]; k];
     let (df, errors) = match clusters {
         None => {
-            for (i, u) in q.iter().enumerate() {
-                inner[i][i] = rss / (nf - p) / dot(u, u);
+            for (i, length) in lengths.iter().enumerate() {
+                inner[i][i] = rss / (nf - p) / length;
             }
             (nf - p, Errors::Classical)
         }
@@ -110,8 +111,8 @@ pub fn fit_linear(
             let mut scores: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
             for (point, id) in ids.iter().enumerate() {
                 let score = scores.entry(*id).or_insert_with(|| vec![0.0; k]);
-                for (s, u) in score.iter_mut().zip(q) {
-                    *s += u[point] * residuals[point] / dot(u, u);
+                for ((s, u), length) in score.iter_mut().zip(q).zip(&lengths) {
+                    *s += u[point] * residuals[point] / length;
                 }
             }
             let g = scores.len() as f64;

@@ -56,20 +56,61 @@ pub fn mutual_information_ksg(x: &[f64], y: &[f64]) -> Result<f64, StatsError> {
     let x = jittered(x, || normal.next()).ok_or(StatsError::OneLevel)?;
     let y = jittered(y, || normal.next()).ok_or(StatsError::Constant)?;
     let (sorted_x, sorted_y) = (sorted(&x), sorted(&y));
+    let farthest = farthest(&x, &y);
     let mut near = 0.0;
     for i in 0..n {
-        let mut distances: Vec<f64> = (0..n)
-            .filter(|&j| j != i)
-            .map(|j| (x[j] - x[i]).abs().max((y[j] - y[i]).abs()))
-            .collect();
-        let (_, farthest, _) = distances.select_nth_unstable_by(NEIGHBOURS - 1, f64::total_cmp);
-        let radius = below(*farthest);
+        let radius = below(farthest[i]);
         // The point itself is counted, which is the + 1 of the formula.
         near += digamma(within(&sorted_x, x[i], radius) as f64)
             + digamma(within(&sorted_y, y[i], radius) as f64);
     }
     let nats = digamma(n as f64) + digamma(NEIGHBOURS as f64) - near / n as f64;
     Ok(nats.max(0.0))
+}
+
+/// The distance of each point to its third nearest, by the maximum norm. Points are looked at in the
+/// order of their distance in y alone, which is no more than the whole: few are, where those near
+/// in y are not all far in x.
+fn farthest(x: &[f64], y: &[f64]) -> Vec<f64> {
+    let n = y.len();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| y[a].total_cmp(&y[b]));
+    let mut found = vec![0.0; n];
+    for (place, &i) in order.iter().enumerate() {
+        let apart = |at: Option<usize>| {
+            let j = *order.get(at?)?;
+            Some(((y[j] - y[i]).abs(), (x[j] - x[i]).abs()))
+        };
+        let mut nearest = [f64::INFINITY; NEIGHBOURS];
+        let (mut lower, mut upper) = (place.checked_sub(1), Some(place + 1));
+        loop {
+            let (down, up) = (apart(lower), apart(upper));
+            let is_down = match (down, up) {
+                (Some((down, _)), Some((up, _))) => down <= up,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => break,
+            };
+            let Some((in_y, in_x)) = (if is_down { down } else { up }) else {
+                break;
+            };
+            let last = &mut nearest[NEIGHBOURS - 1];
+            if in_y >= *last {
+                break;
+            }
+            let distance = in_y.max(in_x);
+            if distance < *last {
+                *last = distance;
+                nearest.sort_by(f64::total_cmp);
+            }
+            match is_down {
+                true => lower = lower.and_then(|at| at.checked_sub(1)),
+                false => upper = upper.map(|at| at + 1),
+            }
+        }
+        found[i] = nearest[NEIGHBOURS - 1];
+    }
+    found
 }
 
 /// Mutual information of a level that takes few values with a continuous y (Ross
