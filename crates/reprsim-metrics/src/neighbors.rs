@@ -7,6 +7,7 @@
 //! codes of few values would agree where nothing is shared.
 
 use std::ops::Range;
+use std::sync::Once;
 
 use rand::RngExt;
 use rayon::prelude::*;
@@ -140,11 +141,15 @@ impl Neighbors {
         let found: Vec<(Vec<u32>, bool)> = best.into_par_iter().enumerate().map(ordered).collect();
         let tied = found.iter().filter(|(_, tied)| *tied).count();
         if tied as f64 > MANY * n as f64 {
-            log::info!(
-                "layer {}: {tied} of {n} samples have more equally near neighbours than {k}; of these \
-                 a random part is taken",
-                view.name()
-            );
+            // A sweep would say it of every cell.
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                log::info!(
+                    "layer {}: {tied} of {n} samples have more equally near neighbours than {k}; of \
+                     these a random part is taken (said of the first such layer only)",
+                    view.name()
+                );
+            });
         }
         let lists = found.into_iter().flat_map(|(list, _)| list).collect();
         Ok(Self {

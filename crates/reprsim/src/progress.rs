@@ -101,10 +101,12 @@ impl Observer for Progress {
             true => String::new(),
             false => format!(", up to {stack} models side by side"),
         };
-        note(&format!(
-            "at once: {jobs} cells on {}{stacked}",
-            chosen.name
-        ));
+        let line = format!("at once: {jobs} cells on {}{stacked}", chosen.name);
+        match self.terminal {
+            // Above the bars.
+            true => drop(self.bars.println(line)),
+            false => note(&line),
+        }
     }
 
     fn begin(&self, total: usize, done: usize) {
