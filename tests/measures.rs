@@ -1092,6 +1092,43 @@ fn equal_correlations_share_their_rank() {
     close(found, expected, 1e-6, "Spearman");
 }
 
+/// A measure that gives every half of the samples the same, because they are too few for it, has no
+/// interval; one of layers that are alike has.
+#[test]
+fn what_is_saturated_has_no_interval() {
+    let (a, b) = (Dense::gaussian(60, 30, 1), Dense::gaussian(60, 30, 2));
+    let measures = [
+        named("cca_mean").unwrap(),
+        named("cka_linear_debiased").unwrap(),
+    ];
+    let halves = HalfSamples {
+        draws: 20,
+        seed: 3,
+        blocks: &[],
+    };
+    let of = |a: &Dense, b: &Dense| {
+        let one = std::slice::from_ref;
+        let set = set(one(a), one(b), &cpu(), Options::default());
+        let none = Permutations::none();
+        let scores = set
+            .compare(&measures, &[(0, 1)], &none, &mut |_| ())
+            .unwrap();
+        let values: Vec<Vec<Option<f64>>> = (scores.iter())
+            .map(|row| row.iter().map(|s| s.value.ok()).collect())
+            .collect();
+        let found = set.intervals(&measures, &[(0, 1)], &values, &halves, &mut |_| ());
+        found.unwrap().concat()
+    };
+    let unrelated = of(&a, &b);
+    assert_eq!(unrelated[0], None, "30 samples of 30 dimensions");
+    assert!(unrelated[1].is_some_and(|interval| interval.high > interval.low));
+    let same = of(&a, &a);
+    assert!(
+        same.iter()
+            .all(|i| i.is_some_and(|i| (i.low - 1.0).abs() < 1e-6))
+    );
+}
+
 /// The value of a measure of two matrices that were stored in f32.
 fn stored(name: &str, a: &Dense, b: &Dense) -> f64 {
     let layer = |name: &str, of: &Dense| {
