@@ -25,15 +25,6 @@ pub fn sorted_header(header: &[u8]) -> io::Result<Vec<u8>> {
     Ok(header)
 }
 
-/// A whole safetensors file with its header sorted.
-///
-/// # Errors
-/// [`io::ErrorKind::InvalidData`] of bytes that are no such file.
-pub fn sorted_safetensors(file: &[u8]) -> io::Result<Vec<u8>> {
-    let (header, data) = split(file)?;
-    Ok(join(&sorted_header(header)?, data))
-}
-
 /// The header of a safetensors file, and what follows it.
 pub(crate) fn split(file: &[u8]) -> io::Result<(&[u8], &[u8])> {
     let cut = || io::Error::new(io::ErrorKind::InvalidData, "no safetensors file");
@@ -54,6 +45,11 @@ pub(crate) fn join(header: &[u8], data: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sorted_safetensors(file: &[u8]) -> io::Result<Vec<u8>> {
+        let (header, data) = split(file)?;
+        Ok(join(&sorted_header(header)?, data))
+    }
 
     fn file(header: &str) -> Vec<u8> {
         let length = (header.len() as u64).to_le_bytes();

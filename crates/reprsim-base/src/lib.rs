@@ -13,7 +13,7 @@ mod stream;
 mod whole;
 
 pub use digest::{Digest, sha256, sum_while_copying};
-pub use header::{sorted_header, sorted_safetensors};
+pub use header::sorted_header;
 pub use names::{hint, unknown};
 pub use paths::default_cache;
 pub use sealed::{

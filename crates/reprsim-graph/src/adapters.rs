@@ -52,26 +52,35 @@ pub fn adapters() -> Vec<Adapter> {
 /// NVIDIA's number among the vendors of PCI devices.
 const NVIDIA: u32 = 0x10de;
 
-/// Without those of NVIDIA's that are not `assigned`: numbers in the order of their places on the
-/// bus. What is not numbers says nothing here.
+/// Without those of NVIDIA's that are not `assigned`.
 fn visible(found: Vec<Adapter>, assigned: Option<&str>) -> Vec<Adapter> {
-    let numbers = assigned.map(|text| {
-        let number = |part: &str| part.trim().parse::<usize>();
-        text.split(',').map(number).collect::<Result<Vec<_>, _>>()
-    });
-    let Some(Ok(numbers)) = numbers else {
-        return found;
-    };
     let is_nvidia = |adapter: &Adapter| adapter.info.vendor == NVIDIA;
     let bus = |adapter: &Adapter| adapter.info.device_pci_bus_id.clone();
-    let mut places: Vec<String> = found.iter().filter(|a| is_nvidia(a)).map(bus).collect();
-    places.sort();
-    let is_assigned = |adapter: &Adapter| {
-        let place = places.iter().position(|place| *place == bus(adapter));
-        place.is_some_and(|place| numbers.contains(&place))
+    let buses = found.iter().filter(|a| is_nvidia(a)).map(bus).collect();
+    let Some(kept) = assigned.and_then(|text| named(text, buses)) else {
+        return found;
     };
-    let keep = |adapter: &Adapter| !is_nvidia(adapter) || is_assigned(adapter);
+    let keep = |adapter: &Adapter| !is_nvidia(adapter) || kept.contains(&bus(adapter));
     found.into_iter().filter(keep).collect()
+}
+
+/// The places on the bus that a list like CUDA's names: numbers in the order of these places, up to
+/// the first that is none, as CUDA reads it. `None` where it names cards in another way, of which
+/// nothing is known here.
+fn named(text: &str, mut buses: Vec<String>) -> Option<Vec<String>> {
+    buses.sort();
+    let mut kept = vec![];
+    for part in text.split(',').map(str::trim) {
+        match part.parse::<usize>() {
+            Ok(number) => match buses.get(number) {
+                Some(bus) => kept.push(bus.clone()),
+                None => break,
+            },
+            Err(_) if part.starts_with(char::is_alphabetic) => return None,
+            Err(_) => break,
+        }
+    }
+    Some(kept)
 }
 
 impl Adapter {
@@ -105,4 +114,24 @@ fn memory(adapter: &wgpu::Adapter) -> Option<u64> {
     let heaps = &properties.memory_heaps[..properties.memory_heap_count as usize];
     let own = heaps.iter().filter(|heap| heap.flags.as_raw() & OWN != 0);
     own.map(|heap| heap.size).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assigned_cards_are_those_of_their_places_on_the_bus() {
+        let found = |text: &str| named(text, vec!["0:5".into(), "0:1".into(), "0:3".into()]);
+        let some = |buses: &[&str]| Some(buses.iter().map(ToString::to_string).collect());
+        assert_eq!(found("0"), some(&["0:1"]));
+        assert_eq!(found("2, 1"), some(&["0:5", "0:3"]));
+        for none in ["", "-1", "3"] {
+            assert_eq!(found(none), some(&[]), "{none}");
+        }
+        assert_eq!(found("1,-1,0"), some(&["0:3"]));
+        for unknown in ["GPU-8932f937", "MIG-1", "0,GPU-1"] {
+            assert_eq!(found(unknown), None, "{unknown}");
+        }
+    }
 }

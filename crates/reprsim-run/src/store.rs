@@ -162,8 +162,15 @@ impl Store {
             directory: directory.clone(),
             hash: cell.hash.clone(),
         };
-        files.set_damaged_aside()?;
-        files.is_done(experiment)
+        match files.is_done(experiment) {
+            Ok(true) => Ok(true),
+            // All files are looked at only where something is to be done.
+            Ok(false) | Err(RunError::Damaged { .. }) => {
+                files.set_damaged_aside()?;
+                files.is_done(experiment)
+            }
+            error => error,
+        }
     }
 
     /// Writes a file of the run, whole or not at all.

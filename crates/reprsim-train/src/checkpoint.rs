@@ -91,15 +91,26 @@ pub fn load_own_checkpoint(
             return Err(fail(format!("its {name} is {there}, not {value}").into()));
         }
     }
-    load_checkpoint(path, model, shape, &Device::flex())
+    let network = Network::new(model, shape, &mut Stream::new(0).rng(), &Device::flex())?;
+    load_checked(network, path, model, &[], false)
 }
 
 /// Refuses a checkpoint that carries a digest and is not what it says. Other tools' have none.
 fn check(path: &Path) -> Result<(), Reason> {
-    match check_safetensors(&std::fs::read(path)?) {
-        Err(SealError::Broken) => Err(SealError::Broken.into()),
-        _ => Ok(()),
+    match is_pytorch(path) {
+        true => Ok(()),
+        false => match check_safetensors(&std::fs::read(path)?) {
+            Err(SealError::Broken) => Err(SealError::Broken.into()),
+            _ => Ok(()),
+        },
     }
+}
+
+/// Whether a file is of PyTorch's own (`torch.save(model.state_dict())`), by its extension;
+/// everything else is safetensors.
+fn is_pytorch(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str());
+    matches!(extension, Some("pth" | "pt"))
 }
 
 /// The network with the weights of a file, whose tensors are first renamed as `names` says
@@ -108,6 +119,18 @@ fn check(path: &Path) -> Result<(), Reason> {
 /// # Errors
 /// [`TrainError::Checkpoint`] if the file cannot be read or does not fit the architecture.
 pub(crate) fn load_into(
+    network: Network,
+    path: &Path,
+    model: &ModelConfig,
+    names: &[[String; 2]],
+    fresh: bool,
+) -> Result<Network, TrainError> {
+    check(path).map_err(failed(path))?;
+    load_checked(network, path, model, names, fresh)
+}
+
+/// The same of a file whose digest was looked at.
+fn load_checked(
     mut network: Network,
     path: &Path,
     model: &ModelConfig,
@@ -190,10 +213,7 @@ fn read(
 ) -> Result<ApplyResult, Reason> {
     let pairs = names.iter().map(|[from, to]| (from.as_str(), to.as_str()));
     let remapper = KeyRemapper::from_pattern_iter(pairs)?;
-    // A file of PyTorch's own (`torch.save(model.state_dict())`) is known by its
-    // extension, everything else is safetensors.
-    let extension = path.extension().and_then(|e| e.to_str());
-    if matches!(extension, Some("pth" | "pt")) {
+    if is_pytorch(path) {
         let mut store = PytorchStore::from_file(path)
             .remap(remapper)
             .allow_partial(partial);
@@ -202,7 +222,6 @@ fn read(
         }
         return Ok(network.load_from(&mut store)?);
     }
-    check(path)?;
     let mut store = SafetensorsStore::from_file(path)
         .with_from_adapter(PyTorchToBurnAdapter)
         .skip_enum_variants(true)

@@ -23,8 +23,6 @@ pub struct Occupancy {
     pub samples_per_s: f64,
     /// Bytes that they take on the device, without the samples.
     pub bytes: u64,
-    /// Launches of a step, of all of them together.
-    pub launches: usize,
 }
 
 /// A doubling that does not make it so much faster is the last.
@@ -113,7 +111,6 @@ fn timed(
             models,
             samples_per_s: (models * size) as f64 / seconds,
             bytes: session.bytes(),
-            launches: session.dispatches(*program).len(),
         };
         let before = found.last().copied();
         found.push(now);
