@@ -117,6 +117,8 @@ fn made_up(root: &Path, text: &str, test_accuracy: impl Fn(&Cell) -> f64) -> Pla
                 cell: cell.hash.clone(),
                 device: "CPU".into(),
                 samples_shared: cell.point().map(|(_, point)| point.levels[0].1),
+                samples_shared_by_content: cell.point().map(|(_, point)| point.levels[0].1),
+                held_out_copies: cell.point().map(|_| 0),
                 labels_shared: cell
                     .point()
                     .and_then(|(_, point)| Some(point.levels.last()?.1)),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_base::write_whole;
+use reprsim_base::{csv_field, write_whole};
 use reprsim_config::{AxisKind, Cell, Plan};
 use reprsim_run::evaluation::EVALUATIONS;
 use reprsim_run::results::CellResult;
@@ -49,7 +49,7 @@ pub(crate) fn write_others(
                     .iter()
                     .map(|name| match row.get(*name) {
                         None | Some(Value::Null) => String::new(),
-                        Some(Value::String(text)) => text.clone(),
+                        Some(Value::String(text)) => csv_field(text).into_owned(),
                         Some(value) => value.to_string(),
                     });
                 writer

@@ -1,5 +1,6 @@
 //! The tidy table of all rows of a run.
 
+use reprsim_base::csv_field;
 use reprsim_report::Column;
 
 use crate::covariate::covariate;
@@ -52,6 +53,10 @@ pub fn table(
         (
             "samples_shared",
             number(&|(_, result, _)| result.pair.samples_shared),
+        ),
+        (
+            "samples_shared_by_content",
+            number(&|(_, result, _)| result.pair.samples_shared_by_content),
         ),
         (
             "labels_shared",
@@ -110,7 +115,7 @@ fn rows(column: &Column) -> usize {
 
 fn text(column: &Column, row: usize) -> String {
     let shown = match column {
-        Column::Text(values) => values[row].clone(),
+        Column::Text(values) => values[row].as_deref().map(|v| csv_field(v).into_owned()),
         Column::Integer(values) => values[row].map(|v| v.to_string()),
         Column::Number(values) => values[row].map(|v| v.to_string()),
     };

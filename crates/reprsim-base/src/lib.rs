@@ -5,15 +5,18 @@
 
 mod digest;
 mod header;
+mod memory;
 mod names;
 mod paths;
 mod sealed;
 mod settings;
 mod stream;
+mod text;
 mod whole;
 
 pub use digest::{Digest, sha256, sum_while_copying};
 pub use header::sorted_header;
+pub use memory::{OverBudget, ask_memory, host_memory, memory_budget, set_memory_budget};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
 pub use sealed::{
@@ -21,4 +24,5 @@ pub use sealed::{
 };
 pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;
-pub use whole::{set_aside, sync_folder, temporary_beside, write_whole};
+pub use text::{csv_field, printable, printable_line};
+pub use whole::{TEMPORARY, set_aside, sync_folder, temporary_beside, write_whole};

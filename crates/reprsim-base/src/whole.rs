@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// How names of temporary files begin.
+pub const TEMPORARY: &str = ".tmp";
+
 /// Writes `bytes` to `path` under a temporary name beside it and renames, so that
 /// a process killed at any moment leaves nothing half-written under the final
-/// name. Leftovers are called `.tmp*`.
+/// name. Names of leftovers begin with [`TEMPORARY`].
 ///
 /// # Errors
 /// The operating system's.
@@ -62,6 +65,7 @@ pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
     // The usual permissions (less the umask), not the private ones of a
     // temporary file: results are there to be shared.
     #[cfg(unix)]

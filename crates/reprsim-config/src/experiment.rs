@@ -76,6 +76,29 @@ impl Pairing {
     }
 }
 
+/// What becomes of images that are exact copies of others, as they are after decoding and
+/// resampling. With `drop` and `together`, held-out images that are copies of training images
+/// are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Duplicates {
+    /// Nothing, as in published work: they are counted, and the report says what they change.
+    #[default]
+    Keep,
+    /// Only the first of each is used.
+    Drop,
+    /// Copies go to the same models: splits divide different images, and the copies of an image
+    /// go where it goes, so that models may differ a little in their number of samples.
+    Together,
+}
+
+impl Duplicates {
+    /// Whether copies are samples like all others.
+    pub fn is_kept(&self) -> bool {
+        *self == Self::Keep
+    }
+}
+
 /// The data set of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetConfig {
@@ -94,12 +117,16 @@ pub struct DatasetConfig {
     pub train_per_model: Option<usize>,
     /// The folder of class folders, for the data set `folder`.
     pub path: Option<PathBuf>,
-    /// What names the content of that folder, wherever it is.
+    /// What names the samples of files on any machine: of text found out when the experiment is
+    /// read, of images when they are opened; of generated images the settings say it all.
     pub content: Option<String>,
     /// Side to which images are resampled; absent: their own.
     pub size: Option<usize>,
     /// Whether colour becomes grey.
     pub grayscale: bool,
+    /// What becomes of images that are copies of others.
+    #[serde(default, skip_serializing_if = "Duplicates::is_kept")]
+    pub duplicates: Duplicates,
     /// What images are normalised with; absent: the training part's statistics.
     pub normalization: Option<Normalization>,
     /// The corpora of the data set `text`, and how they are cut.
@@ -155,7 +182,7 @@ pub struct ProbeConfig {
     /// The corpora of a probe of text; absent: the experiment's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corpora: Option<Vec<String>>,
-    /// What names the content of those corpora, wherever they are.
+    /// What names the samples of those corpora, or of that data set of files, on any machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// The built-in set's preset, where the probe is from it.

@@ -22,7 +22,10 @@ pub const VERSION: u32 = 3;
 
 /// Options that came after this version of the form was written down, and their values (as
 /// they stand in a line) where nobody says otherwise. A place in a list is written `*`.
-const LATER: &[(&str, &str)] = &[("training.precision", "\"f32\"")];
+const LATER: &[(&str, &str)] = &[
+    ("dataset.duplicates", "\"keep\""),
+    ("training.precision", "\"f32\""),
+];
 
 /// A form under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,8 +26,8 @@ pub use axis::{
 pub use error::ConfigError;
 pub use evaluation::EvaluationSettings;
 pub use experiment::{
-    AnalysisConfig, Covariate, DatasetConfig, Experiment, Keep, Pairing, Primary, ProbeConfig,
-    ProbeKind,
+    AnalysisConfig, Covariate, DatasetConfig, Duplicates, Experiment, Keep, Pairing, Primary,
+    ProbeConfig, ProbeKind,
 };
 pub use file::{
     AnalysisSection, AxisSection, DEFAULT_MEASURES, DatasetSection, ExperimentFile, GridSection,

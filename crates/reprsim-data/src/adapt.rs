@@ -4,6 +4,7 @@
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, Luma};
 use rayon::prelude::*;
+use reprsim_base::ask_memory;
 
 use crate::{DataError, Dataset, SampleShape};
 
@@ -59,7 +60,10 @@ pub(crate) fn reshape(
         });
     }
     let plane = from_height * from_width;
-    let mut out = vec![0u8; bytes.len() / from.len() * target.len()];
+    let count = bytes.len() / from.len();
+    let what = format!("data set '{dataset}', {count} samples of {height}x{width} pixels,");
+    ask_memory(count as u128 * target.len() as u128, what)?;
+    let mut out = vec![0u8; count * target.len()];
     out.par_chunks_exact_mut(target.len())
         .zip(bytes.par_chunks_exact(from.len()))
         .for_each(|(out, sample)| {

@@ -11,7 +11,7 @@ use crate::readers::RawPart;
 use crate::tensor_file::{self, Origin, Tensor, Unusable, damaged};
 use crate::{Factor, SampleShape, Skipped};
 
-const FORMAT: &str = "reprsim data set 2";
+const FORMAT: &str = "reprsim data set 3";
 const SAMPLES: &str = "samples";
 
 /// A factor less its values.

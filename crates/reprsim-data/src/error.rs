@@ -89,6 +89,9 @@ pub enum DataError {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// It does not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] reprsim_base::OverBudget),
     /// The split that was asked for does not exist.
     #[error("{0}")]
     Split(String),

@@ -44,13 +44,54 @@ pub fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, Dat
             dataset.identity.push_str(&spec.suffix());
             Ok(dataset)
         }
-        FOLDER => open_folder(spec, part, cache),
         TEXT => text::open(spec, part, cache),
-        name => open_card(spec, card_of(name)?, part, &cache.join(name)),
+        _ => open_files(spec, part, cache, Read::Kept),
     }
 }
 
-fn open_folder(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, DataError> {
+/// From where the samples of files are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// From the array file, if it is usable.
+    Kept,
+    /// From the files themselves.
+    Originals,
+}
+
+/// Opens a part of a data set of image files.
+pub(crate) fn open_files(
+    spec: &DatasetSpec,
+    part: Part,
+    cache: &Path,
+    read: Read,
+) -> Result<Dataset, DataError> {
+    match spec.name.as_str() {
+        FOLDER => open_folder(spec, part, cache, read),
+        name => open_card(spec, card_of(name)?, part, &cache.join(name), read),
+    }
+}
+
+/// What names the content of a data set of images from files on any machine: of both parts the
+/// samples as they are read, and their labels. Nothing for generated images, whose settings say it
+/// all, and for text, which [`content_of_text`](crate::content_of_text) is for.
+///
+/// # Errors
+/// As [`open`].
+pub fn content_of(spec: &DatasetSpec, cache: &Path) -> Result<Option<String>, DataError> {
+    if [color_shape_digit::NAME, TEXT].contains(&spec.name.as_str()) {
+        return Ok(None);
+    }
+    let [train, test] = [Part::Train, Part::Test].map(|part| open(spec, part, cache));
+    let both = format!("{} {}", train?.content(), test?.content());
+    Ok(Some(sha256(both)[..16].to_string()))
+}
+
+fn open_folder(
+    spec: &DatasetSpec,
+    part: Part,
+    cache: &Path,
+    from: Read,
+) -> Result<Dataset, DataError> {
     let listing = spec.listing()?;
     // One place for each folder, so that a changed folder replaces its array.
     let place = spec.path.as_deref().unwrap_or(Path::new("."));
@@ -58,11 +99,15 @@ fn open_folder(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Dataset, 
     let place = sha256(place.as_os_str().as_encoded_bytes());
     let dir = cache.join(FOLDER).join(&place[..16]);
     let key = key(spec, part, &[listing.state()]);
-    let raw = through_cache(&array_path(spec, part, &dir), &key, &[], || {
-        reshaped(folder::read(&listing, part, spec.size)?, spec)
-    })?;
-    let identity = format!("{FOLDER} {}", listing.fingerprint());
-    finish(spec, part, identity, raw)
+    let make = || reshaped(folder::read(&listing, part, spec.size)?, spec);
+    let raw = match from {
+        Read::Kept => through_cache(&array_path(spec, part, &dir), &key, &[], make)?,
+        Read::Originals => make()?,
+    };
+    let mut dataset = finish(spec, part, FOLDER.into(), raw)?;
+    // Two folders are told apart by what they hold.
+    dataset.identity = format!("{FOLDER} {}{}", dataset.content(), spec.suffix());
+    Ok(dataset)
 }
 
 fn open_card(
@@ -70,6 +115,7 @@ fn open_card(
     card: &Card,
     part: Part,
     dir: &Path,
+    from: Read,
 ) -> Result<Dataset, DataError> {
     let mut decides: Vec<String> = card
         .files
@@ -86,7 +132,7 @@ fn open_card(
     let key = key(spec, part, &decides);
     // Without the originals what was read of them will do.
     let files = originals(card, part, dir).unwrap_or_default();
-    let raw = through_cache(&array_path(spec, part, dir), &key, &files, || {
+    let make = || {
         let files = originals(card, part, dir)?;
         let raw = match card.format {
             CardFormat::Idx => mnist::read(card, part, dir),
@@ -97,7 +143,11 @@ fn open_card(
             CardFormat::Text => return Err(spec.setting("a corpus of text holds no images".into())),
         };
         reshaped(raw?, spec)
-    })?;
+    };
+    let raw = match from {
+        Read::Kept => through_cache(&array_path(spec, part, dir), &key, &files, make)?,
+        Read::Originals => make()?,
+    };
     finish(spec, part, card.name.clone(), raw)
 }
 

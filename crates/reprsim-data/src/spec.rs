@@ -131,7 +131,9 @@ pub fn part_len(spec: &DatasetSpec, part: Part) -> Result<Option<usize>, DataErr
         FOLDER => Ok(Some(spec.listing()?.len(part))),
         TEXT => {
             let settings = spec.text()?;
-            let chunks = text::corpora(settings)?.len() * settings.chunks;
+            let chunks = text::corpora(settings)?
+                .len()
+                .saturating_mul(settings.chunks);
             Ok((part == Part::Train).then_some(chunks))
         }
         name => Ok(Some(card_of(name)?.len(part))),
@@ -164,22 +166,6 @@ pub fn factors_of(spec: &DatasetSpec) -> Result<Vec<(String, usize)>, DataError>
             text::corpora(spec.text()?)?.len(),
         )]),
         name => Ok(card_of(name)?.factors()),
-    }
-}
-
-/// What names the content of files of the user's own on any machine: of a folder
-/// of images their paths and sizes, of corpora given by their paths the text (and of all
-/// text how it is cut).
-/// Nothing for data sets whose name says it all.
-///
-/// # Errors
-/// As [`part_len`].
-pub fn content_of(spec: &DatasetSpec) -> Result<Option<String>, DataError> {
-    spec.check()?;
-    match spec.name.as_str() {
-        FOLDER => Ok(Some(spec.listing()?.fingerprint())),
-        TEXT => text::fingerprint(spec.text()?).map(Some),
-        _ => Ok(None),
     }
 }
 

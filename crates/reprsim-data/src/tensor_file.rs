@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::file_state::FileState;
 use crate::{Bytes, Cause, DataError};
 use reprsim_base::{Digest, sorted_header, temporary_beside};
 
@@ -43,18 +43,14 @@ pub(crate) struct Origin<'a> {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Original {
     name: String,
-    bytes: u64,
-    modified: String,
+    state: FileState,
 }
 
 impl Original {
     fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(Self {
             name: path.file_name()?.to_string_lossy().into_owned(),
-            bytes: metadata.len(),
-            modified: modified.as_nanos().to_string(),
+            state: FileState::of(&fs::metadata(path).ok()?),
         })
     }
 }

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 
 use crate::error::DeviceError;
 use crate::list::{Listed, cores, gpu_adapters};
-use crate::memory::host_memory;
 use crate::names::NAMES;
+use reprsim_base::host_memory;
 
 /// A device that was chosen.
 #[derive(Clone, Debug)]

@@ -3,11 +3,9 @@
 mod choose;
 mod error;
 mod list;
-mod memory;
 mod names;
 
 pub use choose::{Chosen, check_names, choose, choose_all};
 pub use error::DeviceError;
 pub use list::{Listed, cores, list};
-pub use memory::host_memory;
 pub use names::NAMES;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use crate::memory::host_memory;
+use reprsim_base::host_memory;
 
 /// What kinds of GPU are called.
 #[cfg_attr(not(feature = "wgpu"), allow(dead_code, reason = "no GPU to name"))]

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use reprsim_base::ask_memory;
 use reprsim_graph::Profile;
 use reprsim_models::{Feature, Input, Network, Output, Pass, Pooling};
 use reprsim_train::Supply;
@@ -100,6 +101,13 @@ fn together(
     Ok(found?.into_iter().flatten().collect())
 }
 
+/// Asks for the memory of all layers of so many samples, before the second batch.
+pub(crate) fn ask_to_keep(samples: usize, values: usize) -> Result<(), ExtractError> {
+    let what = format!("keeping activations, {values} values for each of {samples} samples,");
+    let bytes = size_of::<f32>() as u128 * samples as u128 * values as u128;
+    Ok(ask_memory(bytes, what)?)
+}
+
 /// burn computes each operation: the CPU, and whatever cannot be recorded.
 fn eager(
     network: &Network,
@@ -117,6 +125,10 @@ fn eager(
     for start in (0..samples.len()).step_by(batch.max(1)) {
         let end = (start + batch.max(1)).min(samples.len());
         let kept = keep(network, samples.slice(start..end))?;
+        if start == 0 {
+            let values = kept.iter().map(|(_, values)| values.dims()[1]).sum();
+            ask_to_keep(samples.len(), values)?;
+        }
         for (i, (name, values)) in kept.into_iter().enumerate() {
             if start == 0 {
                 parts.push((name, Vec::new()));

@@ -32,6 +32,9 @@ pub enum ExtractError {
     /// The samples are not what the model takes in.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// What is to be kept does not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] reprsim_base::OverBudget),
     /// Scores of classes are asked of a model that gives something else.
     #[error("the model gives {0}, not scores of classes")]
     NoClassifier(&'static str),

@@ -10,6 +10,7 @@ use reprsim_graph::{
 use reprsim_models::Network;
 use reprsim_train::Supply;
 
+use crate::activations::ask_to_keep;
 use crate::error::ExtractError;
 use crate::probe::{Keep, LayerActivation};
 
@@ -126,6 +127,11 @@ impl<'a> Recorded<'a> {
     /// Every layer of every model, `[n, d]`, in the host's memory.
     pub fn run(&self) -> Result<Vec<Vec<LayerActivation>>, ExtractError> {
         let (n, batch) = (self.samples.len(), self.batch);
+        let of_sample = |layer: &Layer| layer.rows * layer.width;
+        ask_to_keep(
+            n,
+            self.models * self.layers.iter().map(of_sample).sum::<usize>(),
+        )?;
         let mut values = vec![vec![vec![]; self.layers.len()]; self.models];
         let mut take = |staged: Staged, count: usize| -> Result<(), GraphError> {
             let mut found = self.session.fetch(staged)?.into_iter();

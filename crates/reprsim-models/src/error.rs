@@ -7,6 +7,9 @@ pub enum ModelError {
     /// Its settings make no sense, by themselves or for this input.
     #[error("{0}")]
     Settings(String),
+    /// It does not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] reprsim_base::OverBudget),
     /// It takes in another kind of samples.
     #[error("a {model} learns {wants}; {}", match *given {
         "images" => "these are images",

@@ -36,3 +36,66 @@ impl ModuleVisitor for Counter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use reprsim_base::Stream;
+
+    use super::*;
+    use crate::{ARCHITECTURES, InputKind, InputShape, ModelConfig, ModelShape};
+
+    fn shape(model: &ModelConfig) -> ModelShape {
+        ModelShape {
+            input: match model.takes() {
+                InputKind::Images => InputShape::Image {
+                    channels: 3,
+                    height: 32,
+                    width: 32,
+                },
+                InputKind::Text => InputShape::Tokens {
+                    window: 16,
+                    vocabulary: 100,
+                },
+            },
+            classes: 7,
+        }
+    }
+
+    #[test]
+    fn weights_are_counted_as_they_are_built() {
+        for about in ARCHITECTURES {
+            let default = (about.default)();
+            let smaller = default.with_width(8).and_then(|m| m.with_depth(3));
+            for model in [Some(default), smaller].into_iter().flatten() {
+                if model.check().is_err() {
+                    continue;
+                }
+                let shape = shape(&model);
+                let rng = &mut Stream::new(0).rng();
+                let built = Network::new(&model, shape, rng, &Device::flex()).unwrap();
+                assert_eq!(
+                    model.weights(shape).unwrap(),
+                    built.parameters() as u128,
+                    "{model:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_refused() {
+        for about in ARCHITECTURES {
+            let Some(model) = (about.default)().with_width(1 << 20) else {
+                continue;
+            };
+            let shape = shape(&model);
+            let weights = model.weights(shape).unwrap();
+            // No machine has so much; the test must not find out.
+            assert!(weights > 1 << 40, "{model:?}: {weights}");
+            let rng = &mut Stream::new(0).rng();
+            let refused = Network::new(&model, shape, rng, &Device::flex()).unwrap_err();
+            assert!(refused.to_string().contains("--memory"), "{refused}");
+        }
+    }
+}

@@ -31,6 +31,18 @@ impl InputShape {
             Self::Tokens { .. } => InputKind::Text,
         }
     }
+
+    /// Values that a model sees of one sample.
+    pub fn values(self) -> usize {
+        match self {
+            Self::Image {
+                channels,
+                height,
+                width,
+            } => channels * height * width,
+            Self::Tokens { window, .. } => window,
+        }
+    }
 }
 
 /// What a model takes in and how many outputs it has.

@@ -1,6 +1,7 @@
 //! A drawn figure, to stand in a page or in a file of its own.
 
 use maud::{Markup, PreEscaped, html};
+use reprsim_base::printable;
 
 use crate::palette::file_style;
 
@@ -36,7 +37,7 @@ impl Drawing {
     pub fn file(&self) -> String {
         const MARGIN: f64 = 8.0;
         let (width, height) = (self.size.0 + 2.0 * MARGIN, self.size.1 + 2.0 * MARGIN);
-        html! {
+        let svg = html! {
             svg xmlns="http://www.w3.org/2000/svg" class=(self.class) width=(width) height=(height)
                 viewBox=(format!("-{MARGIN} -{MARGIN} {width} {height}")) role="img" aria-label=(self.label)
                 font-family="Ubuntu, Helvetica, Arial, sans-serif" {
@@ -45,7 +46,8 @@ impl Drawing {
                 (self.body)
             }
         }
-        .into_string()
+        .into_string();
+        printable(&svg).into_owned()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The page of one report.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use reprsim_base::printable;
 
 use crate::download;
 use crate::figures::{self, slug};
@@ -10,6 +11,10 @@ use crate::report::{AxisSection, GridAnswer, Report};
 use crate::sections::{self, figure};
 use crate::value_scale::Verdict;
 
+/// A page may do nothing but show itself and its own styles and figures: no scripts, nothing loaded,
+/// nothing sent.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const DECLARED: &str = "The declared results with 95 % intervals.";
 const CROSSED: &str = "A term with × is the change of one slope as the other level rises.";
 
@@ -51,11 +56,12 @@ pub fn render(report: &Report) -> String {
 
 /// A page that loads nothing.
 pub(crate) fn document(title: &str, content: &Markup) -> String {
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · reprsim" }
@@ -64,7 +70,8 @@ pub(crate) fn document(title: &str, content: &Markup) -> String {
             body { main { (content) } }
         }
     }
-    .into_string()
+    .into_string();
+    printable(&page).into_owned()
 }
 
 /// The answers: in words, in numbers, in a figure, and what speaks against them.

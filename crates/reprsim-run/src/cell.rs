@@ -119,12 +119,18 @@ pub(crate) fn run_cell(
     if store.pair()?.is_some() {
         return Ok(());
     }
+    let training = context.training()?;
+    let copies = reached
+        .map(|_| context.held_out_copies(&split))
+        .transpose()?;
     store.write_pair(&PairResult {
         schema: RESULT_SCHEMA,
         cell: cell.hash.clone(),
         device: context.chosen.name.clone(),
         samples_shared: reached.map(|r| r.samples),
+        samples_shared_by_content: reached.map(|_| training.shared_by_content(&split)),
         labels_shared: reached.map(|r| r.labels),
+        held_out_copies: copies,
         train_samples: split.a.indices.len(),
         a: model_result(&epochs_a),
         b: model_result(&epochs_b),

@@ -6,22 +6,27 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Device;
 use rand::seq::SliceRandom;
-use reprsim_base::Stream;
-use reprsim_config::{Cell, Experiment, ProbeConfig, ProbeKind};
+use reprsim_base::{Stream, ask_memory};
+use reprsim_config::{Cell, Duplicates, Experiment, ProbeConfig, ProbeKind};
 use reprsim_data::split::{ModelSamples, PairSplit};
 use reprsim_data::{
-    Dataset, Part, Probe, ProbeClasses, SampleShape, Skipped, draw_probe, factors_of, label_of,
-    open,
+    Dataset, DatasetSpec, Part, Probe, ProbeClasses, SampleDigest, SampleShape, Skipped,
+    draw_probe, factors_of, label_of, open,
 };
 use reprsim_device::Chosen;
-use reprsim_models::{InputShape, ModelConfig, ModelShape, Network};
+use reprsim_models::{InputShape, ModelConfig, ModelError, ModelShape};
 use reprsim_train::{Augmentation, Initial, Normalization, Stacks, Supply, TrainError};
 
 use crate::error::RunError;
 use crate::once::Once;
 use crate::training_data::{Judging, TrainingData};
+
+/// Bytes for each weight of a model in training, at least: itself, its gradient, and what an
+/// optimiser keeps of it.
+const TRAINED: u128 = 12;
+/// Bytes for each value of a batch: as it is read and as it is learned from.
+const BATCHED: u128 = 5;
 
 pub(crate) struct Context {
     pub experiment: Experiment,
@@ -35,6 +40,7 @@ pub(crate) struct Context {
     validation_supply: Once<Supply>,
     test: Once<Dataset>,
     test_supply: Once<Supply>,
+    test_digests: Once<Vec<SampleDigest>>,
     fixed_probes: Once<BTreeMap<String, ProbeSamples>>,
     /// Models of this device that train side by side.
     pub stacks: Stacks,
@@ -85,6 +91,7 @@ impl Context {
             validation_supply: Once::default(),
             test: Once::default(),
             test_supply: Once::default(),
+            test_digests: Once::default(),
             fixed_probes: Once::default(),
             stacks: Stacks::alone(),
             passes: Mutex::default(),
@@ -128,9 +135,31 @@ impl Context {
     /// Those of opening the data, [`RunError::Usage`] for what does not fit them.
     pub fn check(&self) -> Result<(), RunError> {
         check_images(&self.experiment, self.train_supply()?.shape())?;
+        self.check_memory()?;
         check_matched_probes(&self.experiment, self.test()?)?;
         self.check_initial()?;
         self.fixed_probes().map(|_| ())
+    }
+
+    /// Asks for the memory that training one model of each size takes.
+    fn check_memory(&self) -> Result<(), RunError> {
+        let shape = ModelShape {
+            input: self.train_supply()?.shape(),
+            classes: self.classes()?,
+        };
+        let training = &self.experiment.training;
+        let batch = training.batch.min(self.training()?.dataset.len());
+        for model in self.experiment.models() {
+            let weights = model.weights(shape)?;
+            let batch = batch as u128 * shape.input.values() as u128;
+            let what = format!(
+                "training a {} of {weights} weights in batches of {}",
+                model.name(),
+                training.batch
+            );
+            ask_memory(TRAINED * weights + BATCHED * batch, what).map_err(ModelError::from)?;
+        }
+        Ok(())
     }
 
     /// Finds what is impossible for the models of one cell.
@@ -177,8 +206,26 @@ impl Context {
     pub fn test(&self) -> Result<&Dataset, RunError> {
         self.test.get(|| {
             let spec = self.experiment.dataset.spec(self.experiment.root_seed);
-            Ok(open(&spec, Part::Test, &self.cache)?)
+            let whole = open(&spec, Part::Test, &self.cache)?;
+            match self.experiment.dataset.duplicates {
+                Duplicates::Keep => Ok(whole),
+                Duplicates::Drop => Ok(self.training()?.without_copies(&whole, true)),
+                Duplicates::Together => Ok(self.training()?.without_copies(&whole, false)),
+            }
         })
+    }
+
+    /// Held-out images that hold the same as a training image of one of the pair's models.
+    pub fn held_out_copies(&self, pair: &PairSplit) -> Result<usize, RunError> {
+        let test = self.test()?;
+        if test.is_text() {
+            // Held-out windows are longer than chunks, and documents are there once.
+            return Ok(0);
+        }
+        let digests = self
+            .test_digests
+            .get(|| Ok::<_, RunError>(test.digests()))?;
+        Ok(self.training()?.trained_on(pair, digests))
     }
 
     /// Loads the checkpoint that models begin as, at every size that is swept.
@@ -207,9 +254,8 @@ impl Context {
             input: self.train_supply()?.shape(),
             classes: self.classes()?,
         };
-        let rng = &mut Stream::new(0).rng();
-        let network = Network::new(model, shape, rng, &Device::flex());
-        Ok(network.map_err(TrainError::from)?.parameters())
+        // What does not fit is refused before.
+        Ok(usize::try_from(model.weights(shape)?).unwrap_or(usize::MAX))
     }
 
     /// Classes of the experiment's label, known without opening anything.
@@ -470,6 +516,16 @@ fn probe_dataset(
     if config.dataset.is_none() && config.corpora.is_none() && same_preset {
         return Ok(test.clone());
     }
+    let spec = probe_spec(experiment, config);
+    let dataset = open(&spec, Part::Test, cache)?;
+    match dataset.is_text() {
+        true => Ok(dataset),
+        false => Ok(dataset.reshaped(test.shape)?),
+    }
+}
+
+/// The data set that a fixed probe is of, where it is not the experiment's own.
+pub(crate) fn probe_spec(experiment: &Experiment, config: &ProbeConfig) -> DatasetSpec {
     let mut spec = experiment.dataset.spec(experiment.root_seed);
     if let Some(name) = &config.dataset {
         spec.name.clone_from(name);
@@ -477,12 +533,12 @@ fn probe_dataset(
             spec.path = None;
         }
     }
-    if let (Some(corpora), Some(text)) = (&config.corpora, &mut spec.text) {
-        text.corpora.clone_from(corpora);
-        return Ok(open(&spec, Part::Test, cache)?);
+    match (&config.corpora, &mut spec.text) {
+        (Some(corpora), Some(text)) => text.corpora.clone_from(corpora),
+        _ => {
+            spec.built_in.label = vec![];
+            spec.built_in.preset = config.preset;
+        }
     }
-    spec.built_in.label = vec![];
-    spec.built_in.preset = config.preset;
-    let dataset = open(&spec, Part::Test, cache)?;
-    Ok(dataset.reshaped(test.shape)?)
+    spec
 }

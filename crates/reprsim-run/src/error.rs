@@ -115,7 +115,7 @@ impl RunError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(error) => error.is_usage(),
-            Self::Usage(_) | Self::Locked { .. } | Self::NoLocks { .. } => true,
+            Self::Usage(_) | Self::Locked { .. } | Self::NoLocks { .. } | Self::Model(_) => true,
             Self::Data(error) => error.is_usage(),
             Self::Similarity(error) => error.is_usage(),
             _ => false,

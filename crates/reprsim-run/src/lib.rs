@@ -3,6 +3,7 @@
 
 pub mod bench;
 mod cell;
+pub mod clean;
 mod context;
 mod error;
 pub mod estimate;
@@ -19,4 +20,4 @@ mod way;
 
 pub use error::RunError;
 pub use extraction::extract_probes;
-pub use read::{read_experiment, read_experiment_and_text, schema};
+pub use read::{read_experiment, read_experiment_and_text, schema, with_content};

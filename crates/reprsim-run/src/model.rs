@@ -18,6 +18,8 @@ use crate::context::Context;
 use crate::error::RunError;
 use crate::store::{owner, put_aside};
 
+/// The ending of the file that holds a training under way.
+pub(crate) const SNAPSHOT: &str = "snapshot";
 /// Least time between two snapshots of a training.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 
@@ -79,7 +81,7 @@ impl ModelJob<'_> {
             return Ok(None);
         }
         // Left by a process that was killed just before it took it away.
-        let _ = std::fs::remove_file(self.file("snapshot"));
+        let _ = std::fs::remove_file(self.file(SNAPSHOT));
         Ok(Some((network, epochs)))
     }
 
@@ -124,7 +126,7 @@ impl ModelJob<'_> {
             indices: &judging.indices,
             labels: &judging.labels,
         });
-        let (history, snapshot) = (self.file("train.jsonl"), self.file("snapshot"));
+        let (history, snapshot) = (self.file("train.jsonl"), self.file(SNAPSHOT));
         let owner = owner(&self.cell.hash, self.name);
         job.resume = Some(Resume {
             path: &snapshot,

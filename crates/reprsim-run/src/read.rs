@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use reprsim_config::{ConfigError, Experiment};
-
+use reprsim_data::content_of;
 use serde_json::Value;
 
+use crate::context::probe_spec;
+use crate::error::RunError;
 use crate::evaluation::sections;
 
 /// Reads and checks an experiment file.
@@ -22,6 +24,31 @@ pub fn read_experiment(path: &Path) -> Result<Experiment, ConfigError> {
 /// As [`read_experiment`].
 pub fn read_experiment_and_text(path: &Path) -> Result<(Experiment, String), ConfigError> {
     reprsim_config::read_experiment_and_text(path, &sections())
+}
+
+/// The same experiment with what names the samples of its data sets of image files, which are opened
+/// for it, so that cells of other samples have other keys. Those of text are named by its reading.
+///
+/// # Errors
+/// [`RunError::Data`] if one of them cannot be opened.
+pub fn with_content(experiment: &Experiment, cache: &Path) -> Result<Experiment, RunError> {
+    let mut named = experiment.clone();
+    let spec = experiment.dataset.spec(experiment.root_seed);
+    let own = content_of(&spec, cache)?;
+    for (probe, named) in experiment.probes.iter().zip(&mut named.probes) {
+        let spec = probe_spec(experiment, probe);
+        if probe.dataset.as_ref() == Some(&experiment.dataset.name) {
+            named.content.clone_from(&own);
+        } else if probe.dataset.is_some()
+            && let Some(content) = content_of(&spec, cache)?
+        {
+            named.content = Some(content);
+        }
+    }
+    if own.is_some() {
+        named.dataset.content = own;
+    }
+    Ok(named)
 }
 
 /// The JSON Schema of experiment files.

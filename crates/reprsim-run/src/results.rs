@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Version of the layout of `result.json`.
-pub const RESULT_SCHEMA: u32 = 5;
+pub const RESULT_SCHEMA: u32 = 6;
 
 /// One row of what an evaluation found of a pair: names and JSON scalars.
 pub type Row = Map<String, Value>;
@@ -65,8 +65,13 @@ pub struct PairResult {
     pub device: String,
     /// Shared samples over samples per model, counted; absent for untrained pairs.
     pub samples_shared: Option<f64>,
+    /// The same where a copy counts as what it is a copy of.
+    pub samples_shared_by_content: Option<f64>,
     /// Shared classes or label factors over those of one model, counted.
     pub labels_shared: Option<f64>,
+    /// Held-out images that are copies of training images of one of the models; absent for
+    /// untrained pairs.
+    pub held_out_copies: Option<usize>,
     /// Samples each model was trained on.
     pub train_samples: usize,
     /// Model a.

@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::{check_seal, seal, set_aside, sync_folder, write_whole};
+use reprsim_base::{TEMPORARY, check_seal, seal, set_aside, sync_folder, write_whole};
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
@@ -181,22 +181,22 @@ impl Store {
         write_json(&self.root.join(name), value)
     }
 
-    /// Temporary files of a killed process.
+    /// Temporary files of a killed process in the folder of the run and those of its reports, which
+    /// nobody else writes.
     fn clear_leftovers(&self) {
-        let dumps: Vec<PathBuf> = self
-            .directories
-            .values()
-            .map(|d| d.join("activations"))
-            .collect();
-        for directory in self.directories.values().chain(&dumps).chain([&self.root]) {
-            let Ok(entries) = fs::read_dir(directory) else {
-                continue;
-            };
-            for entry in entries.flatten() {
-                if entry.file_name().to_string_lossy().starts_with(".tmp") {
-                    let _ = fs::remove_file(entry.path());
-                }
-            }
+        for folder in ["", "evaluations", "figures", "tensorboard"] {
+            clear_temporaries(&self.root.join(folder));
+        }
+    }
+}
+
+/// Removes temporary files of killed processes from a folder, in which nobody else may be writing.
+/// What cannot be removed does no harm.
+fn clear_temporaries(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -234,6 +234,12 @@ struct RowsHead {
 const ROWS_SCHEMA: u32 = 2;
 
 impl CellStore {
+    /// Removes temporary files of a killed process; the cell must be ours.
+    pub fn clear_leftovers(&self) {
+        clear_temporaries(&self.directory);
+        clear_temporaries(&self.directory.join("activations"));
+    }
+
     fn path(&self, evaluation: &dyn PairEvaluation) -> PathBuf {
         self.directory.join(format!("{}.json", evaluation.name()))
     }
@@ -746,7 +752,9 @@ primary = {{ measure = "mutual_knn", probe = "test", layer = "penultimate" }}
             cell: "aa".into(),
             device: "cpu".into(),
             samples_shared: None,
+            samples_shared_by_content: None,
             labels_shared: None,
+            held_out_copies: None,
             train_samples: 1,
             a: Default::default(),
             b: Default::default(),

@@ -1,12 +1,12 @@
 //! The training part of an experiment's data, and which of its samples each model gets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use reprsim_base::Stream;
-use reprsim_config::{Cell, Experiment, SplitRequest};
+use reprsim_config::{Cell, Duplicates, Experiment, SplitRequest};
 use reprsim_data::split::{Labelling, ModelSamples, PairSplit};
-use reprsim_data::{Dataset, Part, ProbeClasses, draw_probe, open};
+use reprsim_data::{Dataset, Part, ProbeClasses, SampleDigest, draw_probe, first_of_each, open};
 
 use crate::error::RunError;
 
@@ -17,6 +17,9 @@ pub(crate) struct TrainingData {
     pub labels: Vec<u32>,
     /// Names of those classes.
     pub classes: Vec<String>,
+    digests: Vec<SampleDigest>,
+    /// For each sample the first that holds the same.
+    first: Vec<u32>,
     /// Where training is judged while it goes on: of text the part for that, of images
     /// samples that were held out of the training part, whom no model sees.
     pub validation: Option<Dataset>,
@@ -25,7 +28,10 @@ pub(crate) struct TrainingData {
 impl TrainingData {
     pub fn open(experiment: &Experiment, cache: &Path) -> Result<Self, RunError> {
         let spec = experiment.dataset.spec(experiment.root_seed);
-        let whole = open(&spec, Part::Train, cache)?;
+        let mut whole = open(&spec, Part::Train, cache)?;
+        if experiment.dataset.duplicates == Duplicates::Drop {
+            whole = whole.select(&distinct(&first_of_each(&whole.digests())));
+        }
         let (dataset, validation) = match &experiment.training.evaluate {
             None => (whole, None),
             Some(_) if experiment.dataset.text.is_some() => {
@@ -35,16 +41,24 @@ impl TrainingData {
                 let rng = &mut validation_stream(experiment).rng();
                 let all = ProbeClasses::All;
                 let held = draw_probe(&whole, &all, Some(evaluate.samples), rng)?.indices;
-                let set: BTreeSet<u32> = held.iter().copied().collect();
+                // With a sample its copies are held out, where they are to stay together.
+                let same = match experiment.dataset.duplicates {
+                    Duplicates::Together => first_of_each(&whole.digests()),
+                    Duplicates::Keep | Duplicates::Drop => (0..whole.len() as u32).collect(),
+                };
+                let set: BTreeSet<u32> = held.iter().map(|&i| same[i as usize]).collect();
                 let rest: Vec<u32> = (0..whole.len() as u32)
-                    .filter(|i| !set.contains(i))
+                    .filter(|&i| !set.contains(&same[i as usize]))
                     .collect();
                 (whole.select(&rest), Some(whole.select(&held)))
             }
         };
         let (labels, _) = dataset.joint_label(&dataset.label)?;
+        let digests = dataset.digests();
         Ok(Self {
             classes: class_names(&dataset)?,
+            first: first_of_each(&digests),
+            digests,
             dataset,
             labels,
             validation,
@@ -57,9 +71,19 @@ impl TrainingData {
         let (Some((_, point)), Some(sweep)) = (cell.point(), cell.sweep(experiment)) else {
             return Ok(self.untrained());
         };
+        let together = experiment.dataset.duplicates == Duplicates::Together;
+        let distinct = together.then(|| distinct(&self.first));
+        let divided = distinct.as_ref().map(|distinct| {
+            let labels: Vec<u32> = (distinct.iter().map(|&i| self.labels[i as usize])).collect();
+            (self.dataset.select(distinct), labels)
+        });
+        let (dataset, labels) = match &divided {
+            Some((dataset, labels)) => (dataset, labels),
+            None => (&self.dataset, &self.labels),
+        };
         let request = SplitRequest {
-            dataset: &self.dataset,
-            labels: &self.labels,
+            dataset,
+            labels,
             classes: &self.classes,
             per_model: experiment.dataset.train_per_model,
             design: sweep.design(),
@@ -67,12 +91,77 @@ impl TrainingData {
         };
         let rng = &mut cell.stream(experiment).child("split").rng();
         let divided = sweep.divider().and_then(|axis| axis.split(&request, rng));
-        divided
-            .ok_or_else(|| {
-                let sweep = sweep.term();
-                RunError::Usage(format!("no axis of the sweep {sweep} divides the samples"))
-            })?
-            .map_err(RunError::from)
+        let pair = divided.ok_or_else(|| {
+            let sweep = sweep.term();
+            RunError::Usage(format!("no axis of the sweep {sweep} divides the samples"))
+        })??;
+        match distinct {
+            None => Ok(pair),
+            Some(distinct) => Ok(PairSplit {
+                a: self.with_copies(&pair.a, &distinct)?,
+                b: self.with_copies(&pair.b, &distinct)?,
+            }),
+        }
+    }
+
+    /// A model's samples, which were chosen among `distinct` ones, and their copies, each with its
+    /// own label. Copies of classes that the model does not learn are left out.
+    fn with_copies(
+        &self,
+        chosen: &ModelSamples,
+        distinct: &[u32],
+    ) -> Result<ModelSamples, RunError> {
+        let mut copies: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (index, &first) in (0..).zip(&self.first) {
+            if index != first {
+                copies.entry(first).or_default().push(index);
+            }
+        }
+        let own = chosen.labelling.labels(&self.dataset)?;
+        let (mut indices, mut labels) = (vec![], vec![]);
+        for (&place, &label) in chosen.indices.iter().zip(&chosen.labels) {
+            let first = distinct[place as usize];
+            indices.push(first);
+            labels.push(label);
+            for &copy in copies.get(&first).into_iter().flatten() {
+                if let Some(label) = own[copy as usize] {
+                    indices.push(copy);
+                    labels.push(label);
+                }
+            }
+        }
+        Ok(ModelSamples {
+            indices,
+            labels,
+            ..chosen.clone()
+        })
+    }
+
+    /// Shared samples over samples per model where copies count as shared.
+    pub fn shared_by_content(&self, pair: &PairSplit) -> f64 {
+        pair.reached_by_content(&self.first)
+    }
+
+    /// The samples of a held-out part that hold the same as no training sample; if `distinct`, of
+    /// those that hold the same as each other the first.
+    pub fn without_copies(&self, held_out: &Dataset, distinct: bool) -> Dataset {
+        let mut known: HashSet<SampleDigest> = self.digests.iter().copied().collect();
+        let mut own = |digest: &SampleDigest| match distinct {
+            true => known.insert(*digest),
+            false => !known.contains(digest),
+        };
+        let kept = |(index, digest): (u32, SampleDigest)| own(&digest).then_some(index);
+        let indices: Vec<u32> = (0..).zip(held_out.digests()).filter_map(kept).collect();
+        held_out.select(&indices)
+    }
+
+    /// How many of `held_out` samples hold the same as a sample that one of the pair's models is
+    /// trained on.
+    pub fn trained_on(&self, pair: &PairSplit, held_out: &[SampleDigest]) -> usize {
+        let indices = pair.a.indices.iter().chain(&pair.b.indices);
+        let trained: HashSet<SampleDigest> =
+            (indices.map(|&index| self.digests[index as usize])).collect();
+        held_out.iter().filter(|d| trained.contains(d)).count()
     }
 
     fn untrained(&self) -> PairSplit {
@@ -134,6 +223,12 @@ pub(crate) struct Judging {
     pub indices: Vec<u32>,
     /// Their labels in the model's own numbering; none of text.
     pub labels: Vec<u32>,
+}
+
+/// The samples that are the first of those that hold the same.
+fn distinct(first: &[u32]) -> Vec<u32> {
+    let is_first = |(index, first): (u32, &u32)| (index == *first).then_some(index);
+    (0..).zip(first).filter_map(is_first).collect()
 }
 
 fn validation_stream(experiment: &Experiment) -> Stream {

@@ -30,7 +30,25 @@ signal (run again to go on)."
 pub(crate) struct Args {
     #[command(subcommand)]
     pub command: Command,
+    /// Memory that may be used; what takes more is refused before it is begun [default: three
+    /// quarters of what the machine, its container or `ulimit` has].
+    #[arg(
+        long,
+        global = true,
+        value_name = "SIZE",
+        help_heading = "Global options"
+    )]
+    pub memory: Option<ByteSize>,
 }
+
+/// Permutations and half-samples beyond which a number is a slip of the keyboard.
+const MOST_DRAWS: i64 = 1_000_000;
+/// The same for a side of an image, a window of text or a vocabulary.
+const LARGEST: usize = 1 << 20;
+/// The same for seconds of a repeat of a benchmark.
+const LONGEST: f64 = 3600.0;
+/// The same for classes of a head.
+const MOST_CLASSES: i64 = 1 << 20;
 
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -90,6 +108,15 @@ Examples:
 Written into the run: report.html, figures/ (SVG and PNG), results.csv and .parquet,
 analysis.json (docs/analysis.md says what is in it).")]
     Report(ReportArgs),
+    /// List what a run holds that nobody needs, and free it.
+    #[command(after_help = "\
+Examples:
+  reprsim clean runs/quick            what would go, with sizes
+  reprsim clean runs/quick --yes      and free it
+
+Temporary files of killed processes, snapshots of models that are done, what was set aside
+as damaged, and cells that are not in the plan (of an earlier form of the experiment).")]
+    Clean(CleanArgs),
     /// The statistics of similarity on overlap, for any tidy table.
     #[command(after_help = "\
 Examples:
@@ -180,19 +207,32 @@ Example:
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct CleanArgs {
+    /// The run's directory.
+    pub run: PathBuf,
+    /// Free what is listed.
+    #[arg(long)]
+    pub yes: bool,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct ModelsArgs {
     /// Channels, height and width of an image.
     #[arg(long, value_name = "CxHxW", default_value = "3x32x32", value_parser = image_shape)]
     pub input: [usize; 3],
     /// Tokens in a window of text.
-    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = size)]
     pub window: usize,
     /// How many different tokens there are.
-    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = size)]
     pub vocabulary: usize,
     /// Classes of a head.
-    #[arg(long, value_name = "COUNT", default_value_t = 10)]
-    pub classes: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..=MOST_CLASSES))]
+    pub classes: u32,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -226,7 +266,7 @@ pub(crate) struct AnalyzeArgs {
     pub missing: Vec<f64>,
     /// Permutations of the tests that permute; signs of few clusters are flipped all ways.
     #[arg(long, value_name = "COUNT", default_value_t = 999,
-        value_parser = clap::value_parser!(u32).range(1..))]
+        value_parser = clap::value_parser!(u32).range(1..=MOST_DRAWS))]
     pub permutations: u32,
     /// Seed of permutations.
     #[arg(long, default_value_t = 0)]
@@ -236,10 +276,27 @@ pub(crate) struct AnalyzeArgs {
     pub format: Format,
 }
 
+/// Reads a size of something that goes into a model.
+fn size(text: &str) -> Result<usize, String> {
+    let size = text
+        .parse()
+        .ok()
+        .filter(|size| (1..=LARGEST).contains(size));
+    size.ok_or_else(|| format!("'{text}' is not a whole number from 1 to {LARGEST}"))
+}
+
+/// Reads how long a repeat takes.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|s: &f64| *s > 0.0 && *s <= LONGEST);
+    seconds.ok_or_else(|| format!("'{text}' is not a number above 0 and up to {LONGEST}"))
+}
+
 /// Reads `CxHxW`.
 fn image_shape(text: &str) -> Result<[usize; 3], String> {
-    let sides: Option<Vec<usize>> = text.split('x').map(|side| side.parse().ok()).collect();
-    let sides = sides.filter(|sides| sides.iter().all(|side| *side > 0));
+    let sides: Option<Vec<usize>> = text.split('x').map(|side| size(side).ok()).collect();
     sides
         .and_then(|sides| sides.try_into().ok())
         .ok_or_else(|| format!("'{text}' is not CxHxW, such as 3x32x32"))
@@ -268,8 +325,8 @@ pub(crate) struct ExtractArgs {
     #[arg(long)]
     pub out: PathBuf,
     /// Classes of the checkpoint's head [default: those of the experiment's label].
-    #[arg(long)]
-    pub classes: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=MOST_CLASSES))]
+    pub classes: Option<u32>,
     /// Samples of each part of a data set that may stay on the device, such as 2GiB; more
     /// are sent batch by batch [default: a quarter of the memory that the device says it has,
     /// 2 GiB if it says nothing].
@@ -364,11 +421,13 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_enum, default_value_t)]
     pub mode: ModeArg,
     /// Permutations for chance level, p-value and calibrated score; 0: none.
-    #[arg(long, value_name = "COUNT", default_value_t = 200)]
-    pub null: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 200,
+        value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
+    pub null: u32,
     /// Half-samples for 95 % intervals; 0: none.
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    pub bootstrap: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
+    pub bootstrap: u32,
     /// Find the sample that carries each linear CKA most, and its value without it.
     #[arg(long)]
     pub leverage: bool,
@@ -440,7 +499,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
     /// Seconds of a repeat, about.
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
     pub seconds: f64,
     /// Repeats.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
@@ -515,6 +574,25 @@ Examples:
         /// Preset of the built-in data set.
         #[arg(long, value_parser = ["plain", "tinted", "varied"], default_value = "plain")]
         preset: String,
+        /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+    /// Read a data set of images wholly: whether its files are what they should be, how many
+    /// samples and classes it has, and which samples are copies of others.
+    #[command(after_help = "\
+Examples:
+  reprsim data check fashion-mnist
+  reprsim data check photos/          a folder that holds one folder of pictures a class
+
+Copies are samples that hold the same after decoding. `duplicates` under [dataset] of an
+experiment says what becomes of them.")]
+    Check {
+        /// The data set, or a folder of class folders.
+        name: String,
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
         /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
         #[arg(long)]
         data_dir: Option<PathBuf>,

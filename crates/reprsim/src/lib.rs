@@ -20,6 +20,9 @@ use clap::Parser;
 pub fn main() -> ExitCode {
     let args = args::Args::parse();
     messages::show();
+    if let Some(memory) = args.memory {
+        reprsim_base::set_memory_budget(memory.as_u64());
+    }
     match commands::run(args) {
         Ok(code) => code,
         Err(error) => exit::report(&error),

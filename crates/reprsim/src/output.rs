@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 
+use reprsim_base::printable;
+
 /// Writes results. Nobody reads on where a pipe was closed (`reprsim ... | head`), which is no
 /// error and changes no exit code; what cannot be written otherwise, as on a full device, is one.
 ///
@@ -22,10 +24,10 @@ pub(crate) fn write(fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::
 /// # Errors
 /// As [`write`].
 pub(crate) fn say(text: &str) -> io::Result<()> {
-    write(|out| writeln!(out, "{text}"))
+    write(|out| writeln!(out, "{}", printable(text)))
 }
 
 /// Writes a line for the person at the terminal. Where nobody can read it there is nobody to tell.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", printable(text));
 }

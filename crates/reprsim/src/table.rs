@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use reprsim_base::{csv_field, printable_line};
 use reprsim_report::Column;
 use serde_json::{Map, Value};
 
@@ -102,7 +103,12 @@ impl Table {
             .iter()
             .map(|row| {
                 let fields = self.fields.iter().zip(row);
-                fields.map(|(field, value)| human(field, value)).collect()
+                let shown = |(field, value): (&&str, &Value)| human(field, value);
+                // A name from elsewhere must not steer the terminal, nor end the line.
+                let shown = fields.map(shown);
+                shown
+                    .map(|text| printable_line(&text).into_owned())
+                    .collect()
             })
             .collect();
         let widths: Vec<usize> = self
@@ -146,7 +152,7 @@ impl Table {
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => csv_field(text).into_owned(),
         other => other.to_string(),
     }
 }

@@ -86,6 +86,7 @@ pub fn analyze(
     }
     flags.extend(health::ranges(&doubts));
     flags.extend(health::small_probes(experiment, results));
+    flags.extend(health::copies(experiment, results));
     // What was declared is one question an axis, everything else is a search.
     correct(effects.iter_mut().map(|effect| {
         let counted = !effect.primary;

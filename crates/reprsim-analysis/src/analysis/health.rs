@@ -7,7 +7,7 @@ use itertools::Itertools;
 use reprsim_stats::{BadEnd, median, outliers};
 use serde::{Deserialize, Serialize};
 
-use reprsim_config::{Cell, Experiment, Plan, Term};
+use reprsim_config::{Cell, Duplicates, Experiment, Plan, Term};
 use reprsim_run::results::CellResult;
 
 /// What kind of weakness was found.
@@ -28,6 +28,10 @@ pub enum FlagKind {
     NoRange,
     /// Too few samples for the number of neighbours.
     SmallProbe,
+    /// Copies among training samples make the overlap larger than it is by their numbers.
+    SharedCopies,
+    /// Held-out samples that are copies of training samples.
+    HeldOutCopies,
 }
 
 /// A weakness of a run.
@@ -252,6 +256,57 @@ fn some(cells: &[usize]) -> String {
         0..=12 => cells.iter().join(", "),
         more => format!("{}, ... {more} in all", cells[..8].iter().join(", ")),
     }
+}
+
+/// Samples that are there more than once: the models of a pair share what has different numbers, or
+/// were trained on what counts as held out.
+pub(super) fn copies(experiment: &Experiment, results: &[(Cell, CellResult)]) -> Vec<Flag> {
+    let remedy = match experiment.dataset.duplicates {
+        Duplicates::Keep => {
+            " With duplicates = \"together\" or \"drop\" in [dataset] it would not be so."
+        }
+        Duplicates::Drop | Duplicates::Together => "",
+    };
+    let mut flags = Vec::new();
+    let more = |result: &CellResult| {
+        let pair = &result.pair;
+        Some(pair.samples_shared_by_content? - pair.samples_shared?)
+    };
+    let shared = results
+        .iter()
+        .filter_map(|(cell, result)| Some((cell.index, more(result)?)))
+        .filter(|(_, more)| *more > 0.0);
+    let (cells, more): (Vec<usize>, Vec<f64>) = shared.unzip();
+    if !cells.is_empty() {
+        let most = more.into_iter().fold(0.0, f64::max);
+        flags.push(Flag {
+            kind: FlagKind::SharedCopies,
+            message: format!(
+                "Some training samples are copies of others: the models of {} pairs share more than \
+                 the overlap says, up to {most:.4} of their samples more (column \
+                 samples_shared_by_content of the results).{remedy}",
+                cells.len()
+            ),
+            cells,
+        });
+    }
+    let held_out = results
+        .iter()
+        .filter_map(|(cell, result)| Some((cell.index, result.pair.held_out_copies?)))
+        .filter(|(_, copies)| *copies > 0);
+    let (cells, copies): (Vec<usize>, Vec<usize>) = held_out.unzip();
+    if let Some(most) = copies.iter().max() {
+        flags.push(Flag {
+            kind: FlagKind::HeldOutCopies,
+            message: format!(
+                "Held-out samples, which probes are drawn from, are copies of samples that a model of \
+                 the pair was trained on: up to {most} of them, in {} pairs.{remedy}",
+                cells.len()
+            ),
+            cells,
+        });
+    }
+    flags
 }
 
 /// Probes with so few samples that neighbour lists agree by chance.

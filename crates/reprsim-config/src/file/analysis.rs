@@ -17,6 +17,9 @@ pub const DEFAULT_MEASURES: [&str; 3] = [
     "mutual_knn_cosine",
 ];
 
+/// Permutations beyond which a p-value is of no use and the night too short.
+const MOST_PERMUTATIONS: usize = 1_000_000;
+
 impl Reader<'_> {
     pub(super) fn analysis(
         &self,
@@ -64,7 +67,12 @@ impl Reader<'_> {
             },
             measures,
             k,
-            permutations: given.permutations.unwrap_or(200),
+            permutations: match given.permutations {
+                Some(more) if more > MOST_PERMUTATIONS => {
+                    self.count("analysis.permutations", more, MOST_PERMUTATIONS)?
+                }
+                given => given.unwrap_or(200),
+            },
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use reprsim_base::unknown;
 use reprsim_data::color_shape_digit;
 use reprsim_data::{
-    DataError, FOLDER, TEXT, TextSettings, Tokenizer, content_of, corpus_names, dataset_names,
+    DataError, FOLDER, TEXT, TextSettings, Tokenizer, content_of_text, corpus_names, dataset_names,
     factors_of, label_of,
 };
 use reprsim_train::Normalization;
@@ -15,6 +15,9 @@ use super::sections::DatasetSection;
 use crate::axis::LabelSpace;
 use crate::error::ConfigError;
 use crate::experiment::DatasetConfig;
+
+/// Tokens in a window, and chunks of a corpus, beyond which a number is a slip of the keyboard.
+const MOST_TOKENS: usize = 1 << 24;
 
 impl Reader<'_> {
     pub(super) fn dataset(&self, given: &DatasetSection) -> Result<DatasetConfig, ConfigError> {
@@ -53,6 +56,7 @@ impl Reader<'_> {
             content: None,
             size: positive("size", given.size)?,
             grayscale: given.grayscale,
+            duplicates: given.duplicates.unwrap_or_default(),
             normalization: given.normalization.clone(),
             preset: given.preset.unwrap_or_default(),
             factor_classes: match given.factor_classes {
@@ -68,8 +72,10 @@ impl Reader<'_> {
             train_per_model: positive("train_per_model", given.train_per_model)?,
             name: given.name.clone(),
         };
-        let content = content_of(&config.spec(0));
-        config.content = content.map_err(|e| self.caused("dataset.name", e))?;
+        if let Some(text) = &config.text {
+            let content = content_of_text(text).map_err(|e| self.caused("dataset.name", e))?;
+            config.content = Some(content);
+        }
         Ok(config)
     }
 
@@ -101,6 +107,7 @@ impl Reader<'_> {
             ("size", given.size.is_some()),
             ("normalization", given.normalization.is_some()),
             ("grayscale", given.grayscale),
+            ("duplicates", given.duplicates.is_some()),
         ];
         let (misplaced, owner) = match text {
             true => (&of_images[..], "images".to_string()),
@@ -131,11 +138,11 @@ impl Reader<'_> {
         };
         let defaults = TextSettings::default();
         let or = |key: &str, value: Option<usize>, default: usize| match value {
-            Some(value) => self.positive(&format!("dataset.{key}"), value),
+            Some(value) => self.count(&format!("dataset.{key}"), value, MOST_TOKENS),
             None => Ok(default),
         };
         Ok(Some(TextSettings {
-            corpora: self.corpora(corpora),
+            corpora: self.corpora("dataset.corpora", corpora)?,
             tokenizer: match &given.tokenizer {
                 Some(name) => {
                     Tokenizer::named(name).map_err(|e| self.caused("dataset.tokenizer", e))?
@@ -154,14 +161,20 @@ impl Reader<'_> {
     }
 
     /// Names as they are, paths from where the experiment file is.
-    pub(super) fn corpora(&self, names: &[String]) -> Vec<String> {
+    pub(super) fn corpora(&self, at: &str, names: &[String]) -> Result<Vec<String>, ConfigError> {
         let known = corpus_names();
         let placed = |name: &String| {
             let path = self.folder().join(name);
-            match !known.contains(&name.as_str()) && path.exists() {
-                true => path.to_string_lossy().into_owned(),
-                false => name.clone(),
+            if known.contains(&name.as_str()) || !path.exists() {
+                return Ok(name.clone());
             }
+            path.to_str().map(String::from).ok_or_else(|| {
+                let reason = format!(
+                    "{}: the name of a folder on the way there is not UTF-8; rename it",
+                    path.display()
+                );
+                self.at(at, reason)
+            })
         };
         names.iter().map(placed).collect()
     }

@@ -1,6 +1,8 @@
 //! The `[[probe]]` sections.
 
-use reprsim_data::{FOLDER, Part, TEXT, color_shape_digit, content_of, dataset_names, part_len};
+use reprsim_data::{
+    FOLDER, Part, TEXT, TextSettings, color_shape_digit, content_of_text, dataset_names, part_len,
+};
 
 use super::reader::Reader;
 use super::sections::ProbeSection;
@@ -78,7 +80,10 @@ impl OfProbe<'_, '_> {
             name: probe.name.clone(),
             kind: probe.kind,
             dataset: probe.dataset.clone(),
-            corpora: probe.corpora.as_ref().map(|c| self.reader.corpora(c)),
+            corpora: match &probe.corpora {
+                Some(given) => Some(self.reader.corpora(&self.place("corpora"), given)?),
+                None => None,
+            },
             content: self.content()?,
             preset: probe.preset.unwrap_or(dataset.preset),
             samples: probe.samples,
@@ -176,13 +181,14 @@ impl OfProbe<'_, '_> {
 
     /// What names the content of a probe's own corpora.
     fn content(&self) -> Result<Option<String>, ConfigError> {
-        let Some(corpora) = &self.probe.corpora else {
+        let (Some(corpora), Some(text)) = (&self.probe.corpora, &self.dataset.text) else {
             return Ok(None);
         };
-        let mut spec = self.dataset.spec(0);
-        if let Some(text) = &mut spec.text {
-            text.corpora = self.reader.corpora(corpora);
-        }
-        content_of(&spec).map_err(|e| self.caused("corpora", e))
+        let own = TextSettings {
+            corpora: self.reader.corpora(&self.place("corpora"), corpora)?,
+            ..text.clone()
+        };
+        let content = content_of_text(&own).map_err(|e| self.caused("corpora", e))?;
+        Ok(Some(content))
     }
 }

@@ -168,6 +168,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Refuses 0, and what nobody means.
+    pub(super) fn count(
+        &self,
+        place: &str,
+        value: usize,
+        most: usize,
+    ) -> Result<usize, ConfigError> {
+        match self.positive(place, value)? {
+            value if value > most => {
+                let what = last_name(place);
+                Err(self.at(
+                    place,
+                    format!("{what} = {value}: at most {most} is possible"),
+                ))
+            }
+            value => Ok(value),
+        }
+    }
+
     /// Refuses what is not between `low` and `high`.
     pub(super) fn within(
         &self,

@@ -10,6 +10,7 @@ use super::sections::ExperimentFile;
 use crate::error::ConfigError;
 use crate::evaluation::EvaluationSettings;
 use crate::experiment::{Experiment, swept_models};
+use crate::sweep::{Axis, Sweep};
 
 /// Reads and checks an experiment file, which may ask for any of `evaluations`. (Whether its
 /// data sets are on this machine is found out when they are opened, before the run directory
@@ -78,6 +79,7 @@ impl Reader<'_> {
         let sweeps = self.sweeps(&file, &labels, &model)?;
         self.enough_samples(&dataset, &sweeps)?;
         let probes = self.probes(&file.probe, &dataset)?;
+        self.few_enough_cells(file.seeds, &sweeps)?;
         let models = swept_models(&model, &sweeps);
         let analysis = self.analysis(&file.analysis, &models, &probes)?;
         let pooling = file.analysis.pooling;
@@ -92,7 +94,7 @@ impl Reader<'_> {
             ));
         }
         Ok(Experiment {
-            seeds: self.positive("seeds", file.seeds)?,
+            seeds: file.seeds,
             name: file.name,
             description: file.description,
             root_seed: file.root_seed,
@@ -110,6 +112,38 @@ impl Reader<'_> {
             evaluations: self.evaluations(&file.evaluation, evaluations)?,
             keep: file.keep,
         })
+    }
+}
+
+/// Cells beyond which a number of seeds or levels is a slip of the keyboard.
+const MOST_CELLS: usize = 100_000;
+
+impl Reader<'_> {
+    /// Refuses experiments that nobody could run.
+    fn few_enough_cells(&self, seeds: usize, sweeps: &[Sweep]) -> Result<(), ConfigError> {
+        self.positive("seeds", seeds)?;
+        // Before they are made: a grid multiplies.
+        let points = |sweep: &Sweep| {
+            let of_axis = |axis: &Axis| axis.levels.len().max(1);
+            let crossed = sweep
+                .axes
+                .iter()
+                .map(of_axis)
+                .fold(1, usize::saturating_mul);
+            crossed.max(sweep.pairs.len())
+        };
+        let points = sweeps.iter().map(points).fold(0, usize::saturating_add);
+        let cells = seeds.saturating_mul(points.saturating_add(1));
+        match cells > MOST_CELLS {
+            true => Err(self.at(
+                "seeds",
+                format!(
+                    "seeds = {seeds}: {points} points and an untrained pair for each seed would be \
+                     {cells} cells; at most {MOST_CELLS} are possible"
+                ),
+            )),
+            false => Ok(()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::experiment::{Covariate, Keep, Pairing, ProbeKind};
+use crate::experiment::{Covariate, Duplicates, Keep, Pairing, ProbeKind};
 
 /// An experiment: pairs of models whose data or tasks overlap by a controlled amount, and how
 /// alike they become.
@@ -98,6 +98,9 @@ pub struct DatasetSection {
     /// Of images: whether colour becomes grey.
     #[serde(default)]
     pub grayscale: bool,
+    /// Of images: what becomes of exact copies.
+    #[serde(default)]
+    pub duplicates: Option<Duplicates>,
     /// Of images: what they are normalised with, on the 0..1 scale; the training part's
     /// statistics if absent.
     #[serde(default)]

@@ -7,6 +7,10 @@ use super::reader::Reader;
 use super::sections::ExperimentFile;
 use crate::error::ConfigError;
 
+/// Samples in a batch, and batches in a step, beyond which a number is a slip of the keyboard.
+const MOST_SAMPLES: usize = 1 << 24;
+/// The same for epochs and steps.
+const MOST_STEPS: usize = 1_000_000_000;
 /// Steps between evaluations of a model of text where a file does not say.
 const EVALUATE_EVERY: usize = 100;
 
@@ -19,8 +23,8 @@ impl Reader<'_> {
     ) -> Result<TrainingConfig, ConfigError> {
         let mut config = file.training.clone();
         self.length(&config, text)?;
-        self.positive("training.batch", config.batch)?;
-        self.positive("training.accumulate", config.accumulate)?;
+        self.count("training.batch", config.batch, MOST_SAMPLES)?;
+        self.count("training.accumulate", config.accumulate, MOST_SAMPLES)?;
         self.optimizer(&config.optimizer)?;
         match config.schedule {
             ScheduleConfig::Constant => {}
@@ -73,8 +77,8 @@ impl Reader<'_> {
     /// Images are passed over in epochs, text has no epochs.
     fn length(&self, config: &TrainingConfig, text: bool) -> Result<(), ConfigError> {
         match (text, config.epochs, config.steps) {
-            (false, Some(epochs), None) => self.positive("training.epochs", epochs)?,
-            (true, None, Some(steps)) => self.positive("training.steps", steps)?,
+            (false, Some(epochs), None) => self.count("training.epochs", epochs, MOST_STEPS)?,
+            (true, None, Some(steps)) => self.count("training.steps", steps, MOST_STEPS)?,
             (false, _, Some(_)) => {
                 return Err(self.at(
                     "training.steps",

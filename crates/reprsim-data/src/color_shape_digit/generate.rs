@@ -9,7 +9,7 @@ use super::draw::{Values, draw};
 use super::factors::FactorKind;
 use super::{NAME, SIDE};
 use crate::{DataError, Dataset, Factor, Part, SampleShape, Samples};
-use reprsim_base::Stream;
+use reprsim_base::{Stream, ask_memory};
 
 /// Which factors vary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +103,8 @@ pub fn generate(
     };
 
     let len = 3 * SIDE * SIDE;
+    let what = format!("{NAME} of {count} samples");
+    ask_memory(count as u128 * len as u128, what)?;
     let mut bytes = vec![0u8; count * len];
     bytes
         .par_chunks_exact_mut(len)

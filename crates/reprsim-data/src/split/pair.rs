@@ -73,13 +73,15 @@ pub struct Reached {
     pub labels: f64,
 }
 
+/// Share of `b` that is in `a` too, of as many as `a` has.
+fn share<T: Ord>(a: &[T], b: &[T]) -> f64 {
+    let set: BTreeSet<&T> = a.iter().collect();
+    b.iter().filter(|x| set.contains(x)).count() as f64 / a.len().max(1) as f64
+}
+
 impl PairSplit {
     /// Counts the overlap reached.
     pub fn reached(&self) -> Reached {
-        fn share<T: Ord>(a: &[T], b: &[T]) -> f64 {
-            let set: BTreeSet<&T> = a.iter().collect();
-            b.iter().filter(|x| set.contains(x)).count() as f64 / a.len().max(1) as f64
-        }
         let labels = match (&self.a.labelling, &self.b.labelling) {
             (Labelling::Classes(a), Labelling::Classes(b)) => share(a, b),
             (Labelling::Factors(a), Labelling::Factors(b)) => share(a, b),
@@ -89,6 +91,19 @@ impl PairSplit {
             samples: share(&self.a.indices, &self.b.indices),
             labels,
         }
+    }
+
+    /// Shared samples over samples per model where copies count as shared: `first` is for each
+    /// sample of the training part the first that holds the same.
+    ///
+    /// # Panics
+    /// If `first` is of fewer samples.
+    pub fn reached_by_content(&self, first: &[u32]) -> f64 {
+        let [a, b] = [&self.a, &self.b].map(|model| -> Vec<u32> {
+            let of = |&index: &u32| first[index as usize];
+            model.indices.iter().map(of).collect()
+        });
+        share(&a, &b)
     }
 
     /// The classes both models know and those only one knows, in the data set's
@@ -104,5 +119,28 @@ impl PairSplit {
             a.intersection(&b).copied().collect(),
             a.symmetric_difference(&b).copied().collect(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_count_as_shared_by_content() {
+        let model = |indices: &[u32]| ModelSamples {
+            indices: indices.into(),
+            labels: vec![0; indices.len()],
+            classes: 1,
+            labelling: Labelling::Classes(vec![0]),
+        };
+        let pair = PairSplit {
+            a: model(&[0, 1, 2, 3]),
+            b: model(&[3, 4, 5, 6]),
+        };
+        assert_eq!(pair.reached().samples, 0.25);
+        assert_eq!(pair.reached_by_content(&[0, 1, 2, 3, 4, 5, 6]), 0.25);
+        // Sample 5 is a copy of sample 1, and 6 of 5.
+        assert_eq!(pair.reached_by_content(&[0, 1, 2, 3, 4, 1, 1]), 0.75);
     }
 }

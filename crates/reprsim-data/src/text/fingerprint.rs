@@ -11,7 +11,10 @@ use crate::DataError;
 
 /// Names the content of the corpora as far as their names do not: of those that are
 /// given by their paths the text, of all how text is cut and divided.
-pub(crate) fn fingerprint(settings: &TextSettings) -> Result<String, DataError> {
+///
+/// # Errors
+/// [`DataError`] if a corpus is not known or cannot be read.
+pub fn content_of_text(settings: &TextSettings) -> Result<String, DataError> {
     let mut lines = format!("{VERSION}\n");
     for corpus in corpora(settings)? {
         if let Place::File(_) | Place::Folder(_) = corpus.place {
@@ -43,7 +46,7 @@ mod tests {
                 corpora: corpora.iter().map(ToString::to_string).collect(),
                 ..TextSettings::default()
             };
-            fingerprint(&settings).unwrap()
+            content_of_text(&settings).unwrap()
         };
         let first = write(&a.path().join("x.txt"), "one");
         let second = write(&b.path().join("x.txt"), "one");

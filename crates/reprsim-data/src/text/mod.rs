@@ -17,11 +17,11 @@ mod settings;
 mod token_file;
 mod tokenizer;
 
+pub use fingerprint::content_of_text;
 pub use settings::TextSettings;
 pub use tokenizer::Tokenizer;
 
 pub(crate) use corpus::corpora;
-pub(crate) use fingerprint::fingerprint;
 pub(crate) use open::open;
 pub(crate) use samples::TextSamples;
 pub(crate) use settings::FACTOR;

@@ -146,7 +146,8 @@ mod tests {
     use crate::catalog::{FATHER_BROWN, TEXT};
     use crate::preview::{grid, preview_text};
     use crate::{
-        ProbeClasses, content_of, dataset_names, draw_probe, factors_of, label_of, open, part_len,
+        ProbeClasses, content_of, content_of_text, dataset_names, draw_probe, factors_of, label_of,
+        open, part_len,
     };
     use reprsim_base::Stream;
 
@@ -217,7 +218,7 @@ mod tests {
         let text = &preview_text(&test, &[0], Tokenizer::Gpt2)[0];
         assert!(text.split_whitespace().count() > 60, "{text}");
         assert!(preview_text(&train, &[7], Tokenizer::Gpt2)[0].len() > 300);
-        assert!(content_of(&spec).unwrap().is_some());
+        assert!(content_of(&spec, cache.path()).unwrap().is_none());
     }
 
     #[test]
@@ -232,7 +233,7 @@ mod tests {
         let spec = spec(&[&other, FATHER_BROWN], |_| {});
         assert_eq!(factors_of(&spec).unwrap(), [("corpus".to_string(), 2)]);
         assert_eq!(label_of(&spec).unwrap(), ["corpus"]);
-        assert!(content_of(&spec).unwrap().is_some());
+        assert_eq!(content_of_text(spec.text().unwrap()).unwrap().len(), 16);
         let test = open(&spec, Part::Test, dir.path()).unwrap();
         assert_eq!(test.factors[0].classes, ["other", FATHER_BROWN]);
         let (labels, classes) = test.joint_label(&test.label).unwrap();

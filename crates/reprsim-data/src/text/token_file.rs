@@ -25,7 +25,7 @@ use crate::{DataError, Part};
 /// Counts up when the same text gives other tokens or another division, which makes
 /// files of before stale.
 pub(crate) const VERSION: u32 = 3;
-const FORMAT: &str = "reprsim tokens 1";
+const FORMAT: &str = "reprsim tokens 2";
 const TOKENS: &str = "tokens";
 const ENDS: &str = "ends";
 /// The order of the parts in a stream.

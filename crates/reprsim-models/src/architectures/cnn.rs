@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::convolve;
+use crate::layers::{check_width, convolve};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -44,10 +44,7 @@ impl Architecture for CnnSettings {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        match self.width {
-            0 => Err(ModelError::Settings("a cnn of width 0".into())),
-            _ => Ok(()),
-        }
+        check_width("a cnn", self.width)
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::DEEPEST;
+use crate::layers::{DEEPEST, check_width};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -47,10 +47,7 @@ impl Architecture for MlpSettings {
                 "an mlp has 1 to {DEEPEST} hidden layers, not {}",
                 widths.len()
             ))),
-            widths if widths.contains(&0) => {
-                Err(ModelError::Settings("a hidden layer of width 0".into()))
-            }
-            _ => Ok(()),
+            widths => (widths.iter()).try_for_each(|&width| check_width("a hidden layer", width)),
         }
     }
 
@@ -62,7 +59,11 @@ impl Architecture for MlpSettings {
 
     fn with_depth(&self, depth: usize) -> Option<Self> {
         let mut hidden = self.hidden.clone();
-        hidden.resize(depth, self.hidden.last().copied().unwrap_or(1));
+        // More layers than there may be are refused when they are checked.
+        hidden.resize(
+            depth.min(DEEPEST + 1),
+            self.hidden.last().copied().unwrap_or(1),
+        );
         Some(Self { hidden })
     }
 

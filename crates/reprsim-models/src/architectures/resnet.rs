@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::convolve;
+use crate::layers::{check_width, convolve};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -87,9 +87,7 @@ impl Architecture for ResNetSettings {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        if self.width == 0 {
-            return Err(ModelError::Settings("a resnet of width 0".into()));
-        }
+        check_width("a resnet", self.width)?;
         self.blocks().map(|_| ())
     }
 

@@ -65,6 +65,9 @@ macro_rules! architectures {
             pub default: fn() -> ModelConfig,
         }
 
+        /// Bytes of a weight on the host.
+        const WEIGHT_BYTES: u128 = 4;
+
         /// All architectures.
         pub const ARCHITECTURES: &[About] = &[
             $(About {
@@ -157,6 +160,21 @@ macro_rules! architectures {
                 }
             }
 
+            /// Weights of a model for `shape`, counted without taking memory for them.
+            ///
+            /// # Errors
+            /// [`ModelError`] if the configuration makes no sense, by itself or for `shape`.
+            pub fn weights(&self, shape: ModelShape) -> Result<u128, ModelError> {
+                self.check()?;
+                self.check_input(shape.input)?;
+                let (device, mut rng) = (Device::flex(), reprsim_base::Stream::new(0).rng());
+                let mut init = Init::counting(&device, &mut rng);
+                match self {
+                    $(Self::$model(settings) => drop(settings.build(shape, &mut init)?),)*
+                }
+                Ok(init.counted())
+            }
+
             /// Checks the architecture against what goes in.
             ///
             /// # Errors
@@ -194,8 +212,9 @@ macro_rules! architectures {
                 rng: &mut impl Rng,
                 device: &Device,
             ) -> Result<Self, ModelError> {
-                config.check()?;
-                config.check_input(shape.input)?;
+                let weights = config.weights(shape)?;
+                let what = format!("a {} of {weights} weights", config.name());
+                reprsim_base::ask_memory(WEIGHT_BYTES * weights, what)?;
                 let init = &mut Init::new(device, rng);
                 match config {
                     $(ModelConfig::$model(settings) => settings.build(shape, init).map(Self::$model),)*

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, convolve, convolve_transposed};
+use crate::layers::{Square, check_width, convolve, convolve_transposed};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Reconstruction,
@@ -48,12 +48,8 @@ impl Architecture for VaeSettings {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        if self.width == 0 || self.latent == 0 {
-            return Err(ModelError::Settings(
-                "a vae needs a width and a latent vector of at least 1".into(),
-            ));
-        }
-        Ok(())
+        check_width("a vae", self.width)?;
+        check_width("a latent vector", self.latent)
     }
 
     fn stride(&self) -> usize {

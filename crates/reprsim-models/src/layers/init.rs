@@ -35,12 +35,45 @@ pub(crate) struct Square {
 pub struct Init<'a, R: Rng> {
     device: &'a Device,
     rng: &'a mut R,
+    /// Weights so far, where they are counted and not drawn.
+    counted: Option<u128>,
 }
 
 impl<'a, R: Rng> Init<'a, R> {
     /// Layers go to `device`, their weights come from `rng`.
     pub fn new(device: &'a Device, rng: &'a mut R) -> Self {
-        Self { device, rng }
+        Self {
+            device,
+            rng,
+            counted: None,
+        }
+    }
+
+    /// Draws nothing and builds layers of one weight, but counts how many there would be, so that
+    /// a model can be refused before memory is taken for it.
+    pub(crate) fn counting(device: &'a Device, rng: &'a mut R) -> Self {
+        Self {
+            device,
+            rng,
+            counted: Some(0),
+        }
+    }
+
+    /// Weights that were counted.
+    pub(crate) fn counted(&self) -> u128 {
+        self.counted.unwrap_or(0)
+    }
+
+    /// The shape to build; where weights are counted, that of a single one.
+    fn sized<const D: usize>(&mut self, shape: [usize; D]) -> [usize; D] {
+        let Some(counted) = &mut self.counted else {
+            return shape;
+        };
+        let weights = shape
+            .iter()
+            .fold(1u128, |n, &size| n.saturating_mul(size as u128));
+        *counted = counted.saturating_add(weights);
+        [1; D]
     }
 
     fn param<const D: usize>(&self, shape: [usize; D], values: Vec<f32>) -> Param<Tensor<D>> {
@@ -48,7 +81,7 @@ impl<'a, R: Rng> Init<'a, R> {
     }
 
     fn uniform<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
-        let bound = 1.0 / (fan_in as f32).sqrt();
+        let (bound, shape) = (1.0 / (fan_in as f32).sqrt(), self.sized(shape));
         let values = (0..shape.iter().product())
             .map(|_| self.rng.random_range(-bound..bound))
             .collect();
@@ -57,6 +90,7 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// Normal deviates with mean 0 and standard deviation `std`.
     pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f32) -> Param<Tensor<D>> {
+        let shape = self.sized(shape);
         let values = (0..shape.iter().product())
             .map(|_| std * self.rng.sample::<f32, _>(StandardNormal))
             .collect();
@@ -94,6 +128,7 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// Layer norm without bias, starting at the identity.
     pub(crate) fn layer_norm_without_bias(&mut self, width: usize) -> LayerNorm {
+        let [width] = self.sized([width]);
         LayerNormConfig::new(width)
             .with_bias(false)
             .init(self.device)
@@ -136,10 +171,12 @@ impl<'a, R: Rng> Init<'a, R> {
     /// normal with variance 2 / fan-out (He et al. 2015), as torchvision's residual
     /// networks start.
     pub fn conv2d_kaiming(&mut self, channels: [usize; 2], kernel: usize, stride: usize) -> Conv2d {
-        let mut layer = self.conv2d(channels, kernel, stride);
+        let (mut layer, counted) = (self.conv2d(channels, kernel, stride), self.counted);
         let fan_out = channels[1] * kernel * kernel;
         let shape = [channels[1], channels[0], kernel, kernel];
         layer.weight = self.normal(shape, (2.0 / fan_out as f32).sqrt());
+        // Drawn twice, but one convolution.
+        self.counted = counted;
         layer
     }
 
@@ -166,12 +203,14 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// Batch norm, starting at the identity.
     pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
-        BatchNorm::new(channels, self.device)
+        let [scales, _] = [self.sized([channels]), self.sized([channels])];
+        BatchNorm::new(scales[0], self.device)
     }
 
     /// Layer norm, starting at the identity.
     pub fn layer_norm(&mut self, width: usize) -> LayerNorm {
-        LayerNormConfig::new(width).init(self.device)
+        let [scales, _] = [self.sized([width]), self.sized([width])];
+        LayerNormConfig::new(scales[0]).init(self.device)
     }
 
     /// Multi-head self-attention without dropout.

@@ -3,10 +3,12 @@
 mod batch_norm;
 mod convolve;
 mod init;
+mod sizes;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
 pub(crate) use convolve::{convolve, convolve_transposed};
 pub use init::Init;
 pub(crate) use init::Square;
-pub(crate) use transformer::{DEEPEST, block_names, check_transformer};
+pub(crate) use sizes::{DEEPEST, check_width};
+pub(crate) use transformer::{block_names, check_transformer};

@@ -1,14 +1,12 @@
 //! What transformers have in common.
 
+use super::sizes::{DEEPEST, check_width};
 use crate::ModelError;
 
 /// `block1` to the last of `depth` blocks.
 pub(crate) fn block_names(depth: usize) -> impl Iterator<Item = String> {
     (1..=depth).map(|block| format!("block{block}"))
 }
-
-/// More blocks or layers are a slip of the keyboard.
-pub(crate) const DEEPEST: usize = 1024;
 
 /// Checks the sizes of the transformer `name`.
 pub(crate) fn check_transformer(
@@ -22,7 +20,8 @@ pub(crate) fn check_transformer(
             "a {name} has 1 to {DEEPEST} blocks, not {depth}"
         )));
     }
-    if width == 0 || heads == 0 || !width.is_multiple_of(heads) {
+    check_width(&format!("a {name}"), width)?;
+    if heads == 0 || !width.is_multiple_of(heads) {
         return Err(ModelError::Settings(format!(
             "a {name} of width {width} with {heads} heads: heads must divide the width"
         )));

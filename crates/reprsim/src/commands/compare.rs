@@ -32,8 +32,8 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     }
     let question = Question {
         k: args.k as usize,
-        permutations: args.null,
-        half_samples: args.bootstrap,
+        permutations: args.null as usize,
+        half_samples: args.bootstrap as usize,
         leverage: args.leverage,
         seed: args.seed,
         ..Question::new(measures(args)?)

@@ -9,8 +9,8 @@ use rand::seq::SliceRandom;
 use reprsim_base::{Stream, default_cache};
 use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_data::{
-    DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, TEXT, TextSettings,
-    cards, corpus_names, dataset_names, fetch, find_card, open, preview,
+    DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, Skipped, TEXT,
+    TextSettings, cards, check, corpus_names, dataset_names, fetch, find_card, open, preview,
 };
 use serde_json::json;
 
@@ -21,6 +21,8 @@ use crate::table::Table;
 
 /// Files of a folder that could not be used are named up to so many.
 const SKIPPED_SHOWN: usize = 10;
+/// Copies of samples are named up to so many.
+const COPIES_SHOWN: usize = 10;
 /// Side of the pictures of a folder whose images differ in size.
 const FOLDER_SIDE: usize = 64;
 
@@ -39,6 +41,11 @@ pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
             let cache = data_dir.unwrap_or_else(default_cache);
             write_preview(&name, &out, usize::from(count), &preset, &cache)?;
         }
+        DataCommand::Check {
+            name,
+            format,
+            data_dir,
+        } => check_one(&name, format, &data_dir.unwrap_or_else(default_cache))?,
         DataCommand::Fetch { names, data_dir } => {
             let cache = data_dir.unwrap_or_else(default_cache);
             for name in names {
@@ -100,8 +107,7 @@ fn write_preview(
     if corpus_names().contains(&name) || name.ends_with(".txt") || name.ends_with(".jsonl") {
         return write_text_preview(name, out, count, cache);
     }
-    let mut spec = DatasetSpec {
-        name: name.to_string(),
+    let spec = DatasetSpec {
         built_in: Settings {
             preset: Preset::ALL
                 .iter()
@@ -109,15 +115,11 @@ fn write_preview(
                 .map_or(Preset::Plain, |(_, preset)| *preset),
             ..Settings::default()
         },
-        ..DatasetSpec::default()
+        // Anything else that is a folder is shown as one.
+        ..spec_of(name)
     };
-    // Anything else that is a folder is shown as one.
-    if !dataset_names().contains(&name) && Path::new(name).is_dir() {
-        spec.name = FOLDER.to_string();
-        spec.path = Some(name.into());
-    }
     let dataset = open_to_show(spec, cache)?;
-    say_skipped(&dataset)?;
+    say_skipped(&dataset.skipped)?;
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
@@ -160,6 +162,90 @@ fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> any
     Ok(())
 }
 
+/// The data set of that name, or the folder at that path.
+fn spec_of(name: &str) -> DatasetSpec {
+    let is_folder = !dataset_names().contains(&name) && Path::new(name).is_dir();
+    DatasetSpec {
+        name: if is_folder { FOLDER } else { name }.to_string(),
+        path: is_folder.then(|| name.into()),
+        ..DatasetSpec::default()
+    }
+}
+
+/// Reads a data set wholly and says what it holds, and which samples are there more than once.
+fn check_one(name: &str, format: Format, cache: &Path) -> anyhow::Result<()> {
+    let mut spec = spec_of(name);
+    let checked = match check(&spec, cache) {
+        Err(DataError::Setting { .. }) if spec.path.is_some() => {
+            spec.size = Some(FOLDER_SIDE);
+            check(&spec, cache)
+        }
+        result => result,
+    }?;
+    for file in &checked.sums {
+        note(&format!("{file}: checksum right"));
+    }
+    let mut table = Table::new(&[
+        "part",
+        "samples",
+        "factor",
+        "classes",
+        "smallest",
+        "largest",
+        "copies",
+        "copies_of_training",
+        "other_label",
+        "left_out",
+        "content",
+    ]);
+    for part in &checked.parts {
+        let all = part.copies.iter().chain(&part.of_training);
+        let other_label = all.filter(|copy| !copy.same_label).count();
+        for (factor, classes) in &part.classes {
+            let sizes = || classes.iter().map(|(_, size)| *size);
+            table.push(vec![
+                json!(part.part.name()),
+                json!(part.samples),
+                json!(factor),
+                json!(classes.len()),
+                json!(sizes().min()),
+                json!(sizes().max()),
+                json!(part.copies.len()),
+                json!(part.of_training.len()),
+                json!(other_label),
+                json!(part.skipped.len()),
+                json!(part.content),
+            ]);
+        }
+    }
+    table.print(format)?;
+    if format != Format::Table {
+        return Ok(());
+    }
+    for part in &checked.parts {
+        let name = part.part.name();
+        if part.stale {
+            say(&format!(
+                "the array that was kept of the {name} part is of other samples than its files"
+            ))?;
+        }
+        for (of, copies) in [(name, &part.copies), ("train", &part.of_training)] {
+            for copy in copies.iter().take(COPIES_SHOWN) {
+                let label = match copy.same_label {
+                    true => "",
+                    false => ", with another label",
+                };
+                say(&format!("{name}/{} = {of}/{}{label}", copy.sample, copy.of))?;
+            }
+            if copies.len() > COPIES_SHOWN {
+                say(&format!("  and {} more", copies.len() - COPIES_SHOWN))?;
+            }
+        }
+        say_skipped(&part.skipped)?;
+    }
+    Ok(())
+}
+
 /// Opens the test part; images of a folder that differ in size become squares.
 fn open_to_show(mut spec: DatasetSpec, cache: &Path) -> Result<Dataset, DataError> {
     match open(&spec, Part::Test, cache) {
@@ -172,8 +258,7 @@ fn open_to_show(mut spec: DatasetSpec, cache: &Path) -> Result<Dataset, DataErro
 }
 
 /// Names the files of a folder that were left out.
-fn say_skipped(dataset: &Dataset) -> std::io::Result<()> {
-    let skipped = &dataset.skipped;
+fn say_skipped(skipped: &[Skipped]) -> std::io::Result<()> {
     if skipped.is_empty() {
         return Ok(());
     }

@@ -17,7 +17,7 @@ pub(crate) fn extract(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
     let files = extract_probes(
         &experiment,
         &args.checkpoint,
-        args.classes,
+        args.classes.map(|classes| classes as usize),
         &chosen,
         budget(args.device_budget, &chosen),
         &cache,

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bench;
+mod clean;
 mod compare;
 mod completions;
 mod data;
@@ -24,6 +25,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(args) => run::run(&args),
         Command::Analyze(args) => analyze::analyze(&args),
+        Command::Clean(args) => clean::clean(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Data(command) => data::data(command),

@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use burn::tensor::Device;
-use reprsim_base::Stream;
-use reprsim_models::{ARCHITECTURES, InputKind, InputShape, ModelShape, Network};
+use reprsim_models::{ARCHITECTURES, InputKind, InputShape, ModelShape};
 use reprsim_train::TASKS;
 use serde_json::{Value, json};
 
@@ -37,13 +35,13 @@ pub(crate) fn models(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
                     vocabulary: args.vocabulary,
                 },
             },
-            classes: args.classes,
+            classes: args.classes as usize,
         };
         let tasks: Vec<&str> = (TASKS.iter())
             .filter(|task| task.needs == about.gives)
             .map(|task| task.name)
             .collect();
-        let built = Network::new(&model, shape, &mut Stream::new(0).rng(), &Device::flex());
+        let weights = model.weights(shape);
         let mut settings = json!(model);
         if let Value::Object(settings) = &mut settings {
             settings.remove("name");
@@ -52,11 +50,11 @@ pub(crate) fn models(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
             json!(about.name),
             json!(about.takes.name()),
             json!(tasks.join(", ")),
-            json!(built.as_ref().ok().map(|network| network.parameters())),
+            json!(weights.as_ref().ok().map(|weights| *weights as u64)),
             json!(model.layer_names().join(", ")),
             json!(settings.to_string()),
             json!(
-                built
+                weights
                     .err()
                     .map(|error| error.to_string().replace('\n', " "))
             ),

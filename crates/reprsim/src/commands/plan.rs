@@ -10,8 +10,8 @@ use reprsim_base::default_cache;
 use reprsim_config::{CellRole, Experiment, Pairing, Plan};
 use reprsim_device::{Chosen, choose_all};
 use reprsim_run::estimate::{Estimate, estimate, training_sizes};
-use reprsim_run::read_experiment;
 use reprsim_run::store::finished;
+use reprsim_run::{read_experiment, with_content};
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
@@ -33,7 +33,7 @@ pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
-    let plan = Plan::new(&experiment);
+    let plan = Plan::new(&with_content(&experiment, &cache)?);
     show(&plan, &devices, at_once, &cache, args.format)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,9 +10,9 @@ use reprsim_analysis::{merge, write_events};
 use reprsim_base::{default_cache, write_whole};
 use reprsim_config::Plan;
 use reprsim_device::{Chosen, choose_all};
-use reprsim_run::read_experiment_and_text;
 use reprsim_run::run::{Way, default_device_budget, run as run_plan};
 use reprsim_run::store::Share;
+use reprsim_run::{read_experiment_and_text, with_content};
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};
@@ -24,6 +24,7 @@ use crate::signals;
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
     let (experiment, text) = read_experiment_and_text(&args.experiment)?;
+    let experiment = with_content(&experiment, &cache)?;
     let plan = Plan::new(&experiment);
     let share = match (args.cell, args.shard) {
         (Some(cell), _) if cell >= plan.cells.len() => {
