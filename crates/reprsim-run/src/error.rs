@@ -116,6 +116,8 @@ impl RunError {
         match self {
             Self::Config(error) => error.is_usage(),
             Self::Usage(_) | Self::Locked { .. } | Self::NoLocks { .. } | Self::Model(_) => true,
+            Self::Train(error) => matches!(error, reprsim_train::TrainError::Model(_)),
+            Self::Extract(error) => matches!(error, reprsim_extract::ExtractError::TooLarge(_)),
             Self::Data(error) => error.is_usage(),
             Self::Similarity(error) => error.is_usage(),
             _ => false,
