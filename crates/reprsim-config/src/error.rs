@@ -31,6 +31,17 @@ pub enum ConfigError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// The plan of a run is not what was written.
+    #[error("{}: {reason}\n  reprsim run with the experiment file writes it anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How that is known.
+        reason: String,
+        /// What found it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
 }
 
 impl ConfigError {
@@ -39,6 +50,7 @@ impl ConfigError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::File { .. } => true,
+            Self::Damaged { .. } => false,
             Self::Plan { source, .. } => match source {
                 None => true,
                 Some(source) => source

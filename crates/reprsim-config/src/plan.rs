@@ -7,6 +7,7 @@ use reprsim_base::{Stream, check_seal};
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
 use reprsim_train::{Foreign, Initial, Reference};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
@@ -181,11 +182,17 @@ impl Plan {
     /// Reads the plan that a run directory holds.
     ///
     /// # Errors
-    /// [`ConfigError::Plan`] if the directory is no run, or one of another program's.
+    /// [`ConfigError::Plan`] if the directory is no run, or one of another program's,
+    /// [`ConfigError::Damaged`] if it is not what was written.
     pub fn read(run: &Path) -> Result<Self, ConfigError> {
         #[derive(Deserialize)]
         struct Layout {
             schema: u32,
+            // Every layout had these; what has not is no plan.
+            #[serde(rename = "experiment")]
+            _experiment: IgnoredAny,
+            #[serde(rename = "cells")]
+            _cells: IgnoredAny,
         }
         let path = run.join("plan.json");
         let fail =
@@ -194,7 +201,13 @@ impl Plan {
                 reason,
                 source,
             };
+        let damaged = |e: Box<dyn Error + Send + Sync>| ConfigError::Damaged {
+            path: path.clone(),
+            reason: e.to_string(),
+            source: e,
+        };
         let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => damaged(e.into()),
             std::io::ErrorKind::NotFound => fail(
                 format!(
                     "{} is not a run directory: it has no plan.json",
@@ -205,10 +218,10 @@ impl Plan {
             _ => fail(e.to_string(), Some(e.into())),
         })?;
         let layout: Layout =
-            serde_json::from_str(&text).map_err(|e| fail(e.to_string(), Some(e.into())))?;
+            serde_json::from_str(&text).map_err(|e| damaged(e.into()))?;
         // An older layout carried no digest; that it is old says more.
         if layout.schema == PLAN_SCHEMA {
-            check_seal(&text).map_err(|e| fail(e.to_string(), Some(e.into())))?;
+            check_seal(&text).map_err(|e| damaged(e.into()))?;
         }
         if layout.schema != PLAN_SCHEMA {
             return Err(fail(
@@ -220,7 +233,7 @@ impl Plan {
                 None,
             ));
         }
-        serde_json::from_str(&text).map_err(|e| fail(e.to_string(), Some(e.into())))
+        serde_json::from_str(&text).map_err(|e| damaged(e.into()))
     }
 }
 

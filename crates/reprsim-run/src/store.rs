@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::RunError;
 use crate::evaluation::{Accuracy, EVALUATIONS, PairEvaluation, Similarity, asked};
 use crate::results::{CellResult, PairResult, RESULT_SCHEMA, Row};
-use reprsim_config::{Cell, Experiment, Plan};
+use reprsim_config::{Cell, ConfigError, Experiment, Plan};
 
 /// Which cells a process works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,12 @@ impl Store {
         if share == Share::All {
             store.clear_leftovers();
         }
+        // Of several processes at once each writes the same over it.
+        if share == Share::All
+            && let Err(error @ ConfigError::Damaged { .. }) = Plan::read(root)
+        {
+            put_aside(&root.join("plan.json"), &error)?;
+        }
         store.write_json("plan.json", plan)?;
         Ok(store)
     }
@@ -108,7 +114,11 @@ impl Store {
         if !root.join("plan.json").exists() {
             return Ok(());
         }
-        let old = Plan::read(root)?;
+        let old = match Plan::read(root) {
+            // It is written anew; cells are known by what they say themselves.
+            Err(ConfigError::Damaged { .. }) => return Ok(()),
+            old => old?,
+        };
         if old.experiment.name == plan.experiment.name {
             return Ok(());
         }
