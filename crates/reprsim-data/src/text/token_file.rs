@@ -24,7 +24,7 @@ use crate::{DataError, Part};
 
 /// Counts up when the same text gives other tokens or another division, which makes
 /// files of before stale.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 const FORMAT: &str = "reprsim tokens 1";
 const TOKENS: &str = "tokens";
 const ENDS: &str = "ends";
@@ -126,11 +126,13 @@ fn tokenise(
         ..
     } = encoder;
     if sizes.is_empty() {
-        return Err(corpus.error(match corpus.place {
-            Place::Folder(_) => {
-                "holds no text; of a folder .txt, .md and .rst files are read".into()
-            }
-            _ => "holds no text".into(),
+        return Err(corpus.error(match corpus.listing()?.skipped.first() {
+            Some(file) => format!(
+                "holds no text; left out is {}: {}",
+                file.path.display(),
+                file.reason
+            ),
+            None => "holds no text".into(),
         }));
     }
     let Some(parts) = divide(&sizes, content) else {

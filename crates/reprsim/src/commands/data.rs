@@ -97,7 +97,7 @@ fn write_preview(
     preset: &str,
     cache: &Path,
 ) -> anyhow::Result<()> {
-    if corpus_names().contains(&name) || name.ends_with(".txt") || name.ends_with(".jsonl") {
+    if corpus_names().contains(&name) || Path::new(name).is_file() {
         return write_text_preview(name, out, count, cache);
     }
     let mut spec = DatasetSpec {
@@ -145,6 +145,7 @@ fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> any
         ..DatasetSpec::default()
     };
     let dataset = open(&spec, Part::Test, cache)?;
+    say_skipped(&dataset)?;
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
