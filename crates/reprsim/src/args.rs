@@ -529,6 +529,24 @@ Examples:
         #[arg(long)]
         data_dir: Option<PathBuf>,
     },
+    /// Remove what can be made or fetched again: arrays, tokens, partial downloads.
+    #[command(after_help = "\
+Examples:
+  reprsim data clean --dry-run      what would go, and how much of it there is
+  reprsim data clean mnist text")]
+    Clean {
+        /// The data sets and corpora; all if none is named.
+        names: Vec<String>,
+        /// Say what would go and leave it there.
+        #[arg(long)]
+        dry_run: bool,
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
 }
 
 /// Reads `i/N` with i from 1 to N; returns i from 0.

@@ -10,8 +10,8 @@ pub(super) const HEAD: usize = 64 << 10;
 pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// How a text gives documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
     /// It is one itself, or several by its length.
     Plain,
     /// Every line is an object of JSON with a document in a field.

@@ -24,7 +24,7 @@ const ABOUT: [&str; 8] = [
 
 /// A file of a corpus.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TextFile {
+pub(crate) struct TextFile {
     /// Its path below the corpus, with `/` whatever the system; its name if it is the corpus.
     pub relative: String,
     pub path: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct TextFile {
 
 /// What a corpus is read from, in the order of the paths.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(crate) struct Listing {
     pub files: Vec<TextFile>,
     pub skipped: Vec<Skipped>,
 }

@@ -15,7 +15,7 @@ use crate::readers::bounded::Bounded;
 /// No text that is packed is larger.
 const LARGEST: u64 = 4 << 30;
 /// No text is packed to less than one byte in so many; bytes that are all alike are.
-const MOST_PACKED: u64 = 200;
+const MOST_PACKED: u64 = 100;
 /// What may come of any file, however small.
 const SMALL: u64 = 16 << 20;
 

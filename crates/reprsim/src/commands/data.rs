@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use reprsim_base::{Stream, default_cache};
 use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_data::{
     DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, TEXT, TextSettings,
-    cards, corpus_names, dataset_names, fetch, find_card, open, preview,
+    cards, corpus_names, dataset_names, fetch, find_card, free, open, preview, spares,
 };
 use serde_json::json;
 
@@ -45,6 +46,17 @@ pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
                 fetch_one(&name, &cache)?;
             }
         }
+        DataCommand::Clean {
+            names,
+            dry_run,
+            format,
+            data_dir,
+        } => clean(
+            &names,
+            dry_run,
+            format,
+            &data_dir.unwrap_or_else(default_cache),
+        )?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,13 +76,25 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
         json!("public domain"),
     ]);
     for card in cards() {
-        let here = card
-            .files
-            .iter()
-            .all(|f| cache.join(&card.name).join(&f.name).exists());
+        let dir = cache.join(&card.name);
+        let sizes = card.files.iter().map(|file| {
+            let there = std::fs::metadata(dir.join(&file.name)).map(|m| m.len());
+            (there.ok(), file.bytes)
+        });
+        let here = match sizes.clone().all(|(there, _)| there.is_some()) {
+            false => "no",
+            // What a checksum would tell takes long; a fetch looks at that.
+            true if sizes
+                .clone()
+                .any(|(there, right)| right.is_some() && there != right) =>
+            {
+                "damaged"
+            }
+            true => "yes",
+        };
         table.push(vec![
             json!(card.name),
-            json!(if here { "yes" } else { "no" }),
+            json!(here),
             json!(card.description),
             json!(card.licence),
         ]);
@@ -188,6 +212,30 @@ fn say_skipped(dataset: &Dataset) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes what can be made or fetched again, or says what that would be.
+fn clean(names: &[String], dry_run: bool, format: Format, cache: &Path) -> anyhow::Result<()> {
+    let spares = spares(cache, names)?;
+    let mut table = Table::new(&["set", "what", "bytes", "path"]);
+    for spare in &spares.found {
+        table.push(vec![
+            json!(spare.set),
+            json!(spare.what.name()),
+            json!(spare.bytes),
+            json!(spare.path.display().to_string()),
+        ]);
+        if !dry_run {
+            free(spare)?;
+        }
+    }
+    table.print(format)?;
+    let bytes = ByteSize(spares.found.iter().map(|spare| spare.bytes).sum());
+    note(&match dry_run {
+        true => format!("{bytes} would be freed; without --dry-run it is"),
+        false => format!("{bytes} freed"),
+    });
+    Ok(())
+}
+
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
     if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
         say(&format!("{name} is built in: there is nothing to fetch"))?;
@@ -200,6 +248,14 @@ fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     fetch(card, cache, &mut |event| match event {
+        FetchEvent::Waiting => note(&format!("{name}: waiting for another fetch of it")),
+        FetchEvent::Unlocked(reason) => note(&format!(
+            "{name}: no locks there ({reason}); see that no other fetch of it is on"
+        )),
+        FetchEvent::Again(reason, pause) => {
+            note(&format!("{reason}; again in {} s", pause.as_secs()));
+        }
+        FetchEvent::Anew(file) => note(&format!("{file}: what is there is not right; anew")),
         FetchEvent::Present(file) => note(&format!("{file}: here already")),
         FetchEvent::Trying(file, source) => {
             bar.set_message(file.to_string());
