@@ -40,6 +40,13 @@ pub(crate) struct Listing {
 
 /// A corpus that is one file.
 pub(super) fn file(path: &Path) -> Result<Listing, DataError> {
+    // A pipe gives its text once; it is read more often.
+    if !path.is_file() {
+        return Err(DataError::NoText {
+            path: path.into(),
+            reason: "neither a file nor a folder; write the text to a file".into(),
+        });
+    }
     let found = TextFile {
         relative: path
             .file_name()
@@ -231,6 +238,16 @@ mod tests {
             );
             fs::remove_file(dir.path().join(name)).unwrap();
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_can_be_read_once_only_is_refused() {
+        let error = file(Path::new("/dev/null")).unwrap_err();
+        assert!(
+            error.is_usage() && error.to_string().contains("neither a file"),
+            "{error}"
+        );
     }
 
     #[test]
