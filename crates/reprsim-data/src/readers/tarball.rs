@@ -125,7 +125,7 @@ pub(super) fn take(
 #[cfg(test)]
 pub(crate) fn write(path: &Path, members: &[(&str, Vec<u8>)]) {
     let file = File::create(path).unwrap();
-    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::default());
     let mut archive = tar::Builder::new(packed);
     for (name, content) in members {
         let mut header = tar::Header::new_gnu();

@@ -105,7 +105,7 @@ const TAR: std::ops::Range<usize> = 257..262;
 /// What bytes are that begin no text, and what to do with them.
 pub(super) fn foreign(head: &[u8]) -> Option<String> {
     let (what, remedy) = kind(head)?;
-    Some(format!("{what}, not text; {remedy}"))
+    Some(format!("{what}, which is not read as text; {remedy}"))
 }
 
 fn kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
@@ -135,9 +135,19 @@ fn kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
             "UTF-16 without a byte order mark",
             "convert it with: iconv -f utf-16be -t utf-8",
         )),
+        Some(nuls) if is_text_but(head, nuls.iter().sum()) => Some((
+            "a text with NUL bytes",
+            "take them out, for example with: tr -d '\\000'",
+        )),
         Some(_) => Some(("binary", NO_TEXT)),
         None => None,
     }
+}
+
+/// Whether what is not one of so many NUL bytes is text, and most of it.
+fn is_text_but(head: &[u8], nuls: usize) -> bool {
+    let others: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
+    nuls * 4 < head.len() && !is_binary(&others) && valid(&others).1
 }
 
 /// NUL bytes at even and at odd places.
@@ -179,7 +189,9 @@ pub(super) fn form(head: &[u8], whole: bool, promise: Promise) -> Result<Form, S
     let json = begin.starts_with('{') || array;
     let parsed = parses(begin, whole);
     match promise {
-        Promise::Table => Err(format!("a table, not text; {AS_JSON_LINES}")),
+        Promise::Table => Err(format!(
+            "a table, which is not read as text; {AS_JSON_LINES}"
+        )),
         _ if array && parsed.is_ok() => Ok(Form::JsonArray),
         Promise::JsonLines => Ok(Form::JsonLines),
         _ if lines_are_objects(valid, whole) => Ok(Form::JsonLines),
@@ -299,7 +311,7 @@ mod tests {
         let utf_16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
             "as Windows writes".encode_utf16().flat_map(bytes).collect()
         };
-        let cases: [(&[u8], &str, &str); 12] = [
+        let cases: [(&[u8], &str, &str); 13] = [
             (b"%PDF-1.4\nobj", "a PDF", "pdftotext"),
             (b"{\\rtf1 text}", "RTF", "pandoc"),
             (
@@ -315,7 +327,8 @@ mod tests {
             (&utf_16(u16::to_le_bytes), "UTF-16 without", "utf-16le"),
             (&utf_16(u16::to_be_bytes), "UTF-16 without", "utf-16be"),
             (b"\xff\xfe\0\0a\0\0\0", "UTF-32", "iconv"),
-            (b"text\0and more", "binary", "a file of text"),
+            (b"text\0and more", "NUL bytes", "tr -d"),
+            (b"\0\x01\x02\x03\0\0\0", "binary", "a file of text"),
         ];
         for (bytes, what, remedy) in cases {
             let reason = foreign(bytes).unwrap_or_default();

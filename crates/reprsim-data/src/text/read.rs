@@ -187,7 +187,7 @@ mod tests {
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut packed = Vec::new();
-        let mut gz = flate2::read::GzEncoder::new(bytes, flate2::Compression::fast());
+        let mut gz = flate2::read::GzEncoder::new(bytes, flate2::Compression::default());
         std::io::Read::read_to_end(&mut gz, &mut packed).unwrap();
         packed
     }
