@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{experiment, run, stderr, stdout};
+use common::{experiment, reprsim, run, stderr, stdout};
 
 /// Data overlap on the built-in text: four pairs in a few seconds.
 const TINY_TEXT: &str = r#"
@@ -358,6 +358,36 @@ fn what_is_left_out_of_a_folder_is_said() {
     assert!(output.status.success(), "{}", stderr(&output));
     let report = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(!report.contains("files left out") && !out.join("skipped.json").exists());
+}
+
+/// Tokens that are kept are freed when that is asked for, not when it is asked what would be.
+#[test]
+fn tokens_are_freed_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = |arguments: &[&str]| {
+        let mut command = reprsim();
+        command.arg("data").args(arguments).current_dir(dir.path());
+        command.args(["--data-dir", "cache"]).output().unwrap()
+    };
+    let kept = || fs::read_dir(dir.path().join("cache/text")).unwrap().count();
+    for _ in 0..2 {
+        let output = data(&["preview", "father-brown", "--out", "x.txt"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(kept(), 1);
+        let output = data(&["clean", "--dry-run", "--format", "csv"]);
+        let (table, note) = (stdout(&output), stderr(&output));
+        assert!(
+            table.contains("text,tokens,") && table.lines().count() == 2,
+            "{table}"
+        );
+        assert!(note.contains("would be freed") && kept() == 1, "{note}");
+        let output = data(&["clean", "father-brown"]);
+        assert!(output.status.success() && stdout(&output).contains("tokens"));
+        assert_eq!(kept(), 0);
+    }
+    let output = data(&["clean", "father-bron"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean 'father-brown'"));
 }
 
 /// Settings of language models are refused elsewhere, and the other way round.
