@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{experiment, run, stderr, stdout};
+use common::{experiment, reprsim, run, stderr, stdout};
 
 /// Data overlap on the built-in text: four pairs in a few seconds.
 const TINY_TEXT: &str = r#"
@@ -272,6 +272,16 @@ fn mistakes_get_one_clear_message_before_training() {
             "[\"broken.jsonl\"]",
             &["broken.jsonl", "line 2"],
         ),
+        (
+            "[\"father-brown\"]",
+            "[\"paper.txt\"]",
+            &["paper.txt: a PDF", "pdftotext"],
+        ),
+        (
+            "[\"father-brown\"]",
+            "[\"table.csv\"]",
+            &["table.csv: a table", "JSON lines"],
+        ),
     ];
     for (old, new, expected) in cases {
         let text = TINY_TEXT.replacen(old, new, 1);
@@ -289,6 +299,8 @@ fn mistakes_get_one_clear_message_before_training() {
             "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n",
         )
         .unwrap();
+        fs::write(dir.path().join("paper.txt"), "%PDF-1.4\n").unwrap();
+        fs::write(dir.path().join("table.csv"), "text\nwords\n").unwrap();
         let file = experiment(dir.path(), &text);
         let out = dir.path().join("run");
         let data = dir.path().join("data");
@@ -310,6 +322,72 @@ fn mistakes_get_one_clear_message_before_training() {
         assert!(!out.exists(), "{new}: refused before any work");
         assert!(!message.contains("panicked"), "{message}");
     }
+}
+
+/// Files that a folder holds beside its text are said, in the run and in the report.
+#[test]
+fn what_is_left_out_of_a_folder_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let notes = dir.path().join("notes");
+    fs::create_dir(&notes).unwrap();
+    let lines: String = (0..60)
+        .map(|i| format!("{{\"text\": \"{}\"}}\n", format!("line {i} ").repeat(60)))
+        .collect();
+    fs::write(notes.join("a.jsonl"), lines).unwrap();
+    fs::write(notes.join("README.md"), "what these notes are").unwrap();
+    fs::write(notes.join("paper.pdf"), "%PDF-1.4\n").unwrap();
+    let text = TINY_TEXT
+        .replace("father-brown", "notes")
+        .replace("steps = 20", "steps = 2");
+    let file = experiment(dir.path(), &text);
+    let (out, data) = (dir.path().join("run"), dir.path().join("data"));
+    let output = run(&file, &out, &["--data-dir", data.to_str().unwrap()]);
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    for said in [&message, &report] {
+        assert!(said.contains("notes/README.md"), "{said}");
+        assert!(said.contains("notes/paper.pdf"), "{said}");
+        assert!(said.contains("pdftotext"), "{said}");
+    }
+    // With nothing left out, nothing is said of it any more.
+    fs::remove_file(notes.join("README.md")).unwrap();
+    fs::remove_file(notes.join("paper.pdf")).unwrap();
+    fs::remove_dir_all(out.join("cells")).unwrap();
+    let output = run(&file, &out, &["--data-dir", data.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(!report.contains("files left out") && !out.join("skipped.json").exists());
+}
+
+/// Tokens that are kept are freed when that is asked for, not when it is asked what would be.
+#[test]
+fn tokens_are_freed_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = |arguments: &[&str]| {
+        let mut command = reprsim();
+        command.arg("data").args(arguments).current_dir(dir.path());
+        command.args(["--data-dir", "cache"]).output().unwrap()
+    };
+    let kept = || fs::read_dir(dir.path().join("cache/text")).unwrap().count();
+    for _ in 0..2 {
+        let output = data(&["preview", "father-brown", "--out", "x.txt"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(kept(), 1);
+        let output = data(&["clean", "--dry-run", "--format", "csv"]);
+        let (table, note) = (stdout(&output), stderr(&output));
+        assert!(
+            table.contains("text,tokens,") && table.lines().count() == 2,
+            "{table}"
+        );
+        assert!(note.contains("would be freed") && kept() == 1, "{note}");
+        let output = data(&["clean", "father-brown"]);
+        assert!(output.status.success() && stdout(&output).contains("tokens"));
+        assert_eq!(kept(), 0);
+    }
+    let output = data(&["clean", "father-bron"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean 'father-brown'"));
 }
 
 /// Settings of language models are refused elsewhere, and the other way round.

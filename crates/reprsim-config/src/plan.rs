@@ -217,8 +217,7 @@ impl Plan {
             ),
             _ => fail(e.to_string(), Some(e.into())),
         })?;
-        let layout: Layout =
-            serde_json::from_str(&text).map_err(|e| damaged(e.into()))?;
+        let layout: Layout = serde_json::from_str(&text).map_err(|e| damaged(e.into()))?;
         // An older layout carried no digest; that it is old says more.
         if layout.schema == PLAN_SCHEMA {
             check_seal(&text).map_err(|e| damaged(e.into()))?;

@@ -89,7 +89,7 @@ pub struct Factor {
 /// A file of a data set that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Skipped {
-    /// The file, relative to the data set's folder.
+    /// The file, relative to the data set's folder, or the corpus and the file in it.
     pub path: PathBuf,
     /// Why.
     pub reason: String,
@@ -116,7 +116,7 @@ pub struct Dataset {
     /// not exchangeable with those of another, so permutations move whole blocks.
     /// Empty where every sample stands for itself: images, and chunks of text.
     pub blocks: Vec<u32>,
-    /// Files that were left out, for a folder of images; empty for other sets.
+    /// Files that were left out of a folder of images or of text; empty for other sets.
     pub skipped: Vec<Skipped>,
 }
 

@@ -44,6 +44,14 @@ pub enum DataError {
         /// What is wrong and what would be right.
         source: Cause,
     },
+    /// A file that is to be read as text is something else.
+    #[error("{}: {reason}", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and how to make text of it.
+        reason: String,
+    },
     /// A corpus of text cannot be used as asked.
     #[error("corpus '{corpus}': {reason}")]
     Corpus {

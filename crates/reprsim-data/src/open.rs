@@ -142,13 +142,31 @@ fn open_card(
             CardFormat::Emoji => emoji::read(card, part, &files),
             CardFormat::Text => return Err(spec.setting("a corpus of text holds no images".into())),
         };
-        reshaped(raw?, spec)
+        reshaped(raw.map_err(|e| to_fetch(e, card))?, spec)
     };
     let raw = match from {
         Read::Kept => through_cache(&array_path(spec, part, dir), &key, &files, make)?,
         Read::Originals => make()?,
     };
     finish(spec, part, card.name.clone(), raw)
+}
+
+/// What is damaged of a set that was fetched can be fetched again.
+fn to_fetch(error: DataError, card: &Card) -> DataError {
+    match error {
+        DataError::Damaged {
+            path,
+            offset,
+            reason,
+            source,
+        } => DataError::Damaged {
+            path,
+            offset,
+            reason: format!("{reason}; run: reprsim data fetch {}", card.name),
+            source,
+        },
+        error => error,
+    }
 }
 
 /// The files a part is read from; at least one.
@@ -366,6 +384,18 @@ mod tests {
         written(dir.path(), 2);
         let set = open(&spec(), Part::Test, dir.path()).unwrap();
         assert_eq!(set.factors[0].values, [1, 2, 3]);
+    }
+
+    #[test]
+    fn of_a_damaged_original_is_said_how_to_get_another() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 9, 4]);
+        fs::write(dir.path().join("mnist/t10k-labels-idx1-ubyte"), [0, 0, 8]).unwrap();
+        let error = open(&spec(), Part::Test, dir.path())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("t10k-labels-idx1-ubyte"), "{error}");
+        assert!(error.contains("run: reprsim data fetch mnist"), "{error}");
     }
 
     /// Another file under the name: `sound` has the old one mapped.

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::file_state::FileState;
+use crate::leftovers::{held_temporary, sweep};
 use crate::{Bytes, Cause, DataError};
-use reprsim_base::{Digest, sorted_header, temporary_beside};
+use reprsim_base::{Digest, sorted_header};
 
 /// Why a file cannot be used.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ pub(crate) fn write(
     let header = Metadata::new(Some(info), places).map_err(io::Error::other)?;
     let header = sorted_header(&serde_json::to_vec(&header)?)?;
 
-    let mut temporary = temporary_beside(path)?;
+    let mut temporary = held_temporary(path)?;
     let mut file = BufWriter::new(temporary.as_file_mut());
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;
@@ -245,7 +246,10 @@ pub(crate) fn through_cache<T>(
     // names. A read-only or full disk is no reason not to go on.
     let written = path
         .parent()
-        .map_or(Ok(()), fs::create_dir_all)
+        .map_or(Ok(()), |dir| {
+            sweep(dir);
+            fs::create_dir_all(dir)
+        })
         .and_then(|()| write(path, &made, origin));
     Ok(match written {
         // Memory that all runs share instead of memory of our own.

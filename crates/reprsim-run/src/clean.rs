@@ -23,13 +23,13 @@ pub struct Leftover {
 }
 
 /// What nobody needs in the run directory `root`: temporary files of killed processes, snapshots
-/// of models that are done, what was set aside as damaged, and cells that are not in the plan (of an
-/// earlier form of the experiment). In the order of their paths.
+/// of models that are done, what was set aside as damaged and, where `unplanned` ones are asked for,
+/// cells that are not in the plan (of an earlier form of the experiment). In the order of their paths.
 ///
 /// # Errors
 /// [`RunError::Locked`] while the run is in use, [`RunError::Config`] if it is no run,
 /// [`RunError::Store`] if it cannot be read.
-pub fn leftovers(root: &Path) -> Result<Vec<Leftover>, RunError> {
+pub fn leftovers(root: &Path, unplanned: bool) -> Result<Vec<Leftover>, RunError> {
     let plan = Plan::read(root)?;
     let _lock = lock(root, "run.lock", true)?;
     let cells = cell_stores(root, &plan)?;
@@ -47,7 +47,7 @@ pub fn leftovers(root: &Path) -> Result<Vec<Leftover>, RunError> {
             .any(|cell: &CellStore| cell.directory == path)
     };
     for path in entries(&root.join("cells"))? {
-        if path.is_dir() && !known(&path) {
+        if unplanned && path.is_dir() && !known(&path) {
             found.push(leftover(path, "a cell that is not in the plan")?);
         }
     }

@@ -83,20 +83,25 @@ pub fn run(
     };
     let checked = context(first);
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
+    let mut skipped = None;
     if !all_done(root, plan, &mine)? {
         // What is impossible with these data is found before the run directory is
         // touched: a mistyped file must not replace the plan of a finished run.
         check_precision(plan, devices)?;
         checked.check()?;
-        let skipped = checked.skipped()?;
-        if !skipped.is_empty() {
-            observer.skipped(&skipped);
+        let files = checked.skipped()?;
+        if !files.is_empty() {
+            observer.skipped(&files);
         }
+        skipped = Some(files);
         for cell in &mine {
             checked.check_split(cell)?;
         }
     }
     let store = Store::open(root, plan, share, unlocked)?;
+    if let Some(files) = skipped {
+        store.write_skipped(files)?;
+    }
     let mut todo: Vec<&Cell> = vec![];
     for cell in &mine {
         if !store.is_done(cell, &plan.experiment)? {

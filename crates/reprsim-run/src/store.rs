@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use reprsim_base::{TEMPORARY, check_seal, seal, set_aside, sync_folder, write_whole};
+use reprsim_data::Skipped;
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
@@ -191,6 +192,21 @@ impl Store {
         write_json(&self.root.join(name), value)
     }
 
+    /// Keeps which files of the data set were left out, in place of those of before.
+    ///
+    /// # Errors
+    /// [`RunError::Store`].
+    pub(crate) fn write_skipped(&self, files: Vec<Skipped>) -> Result<(), RunError> {
+        let path = self.root.join(SKIPPED);
+        match files.is_empty() {
+            false => write_json(&path, &SkippedFile { files }),
+            true => match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(RunError::store(&path, e)),
+                _ => Ok(()),
+            },
+        }
+    }
+
     /// Temporary files of a killed process in the folder of the run and those of its reports, which
     /// nobody else writes.
     fn clear_leftovers(&self) {
@@ -209,6 +225,23 @@ fn clear_temporaries(folder: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// What [`Store::write_skipped`] writes.
+const SKIPPED: &str = "skipped.json";
+
+#[derive(Serialize, Deserialize)]
+struct SkippedFile {
+    files: Vec<Skipped>,
+}
+
+/// The files of the data set that were left out when the run in `root` last read it.
+///
+/// # Errors
+/// [`RunError::Store`] if it cannot be read.
+pub fn skipped(root: &Path) -> Result<Vec<Skipped>, RunError> {
+    let file: Option<SkippedFile> = believed(&root.join(SKIPPED))?;
+    Ok(file.map_or(vec![], |file| file.files))
 }
 
 /// The files of one cell.

@@ -108,14 +108,13 @@ Examples:
 Written into the run: report.html, figures/ (SVG and PNG), results.csv and .parquet,
 analysis.json (docs/analysis.md says what is in it).")]
     Report(ReportArgs),
-    /// List what a run holds that nobody needs, and free it.
+    /// List and free what a run holds that nobody needs: what killed processes left, snapshots of
+    /// models that are done, what was set aside as damaged.
     #[command(after_help = "\
 Examples:
-  reprsim clean runs/quick            what would go, with sizes
-  reprsim clean runs/quick --yes      and free it
-
-Temporary files of killed processes, snapshots of models that are done, what was set aside
-as damaged, and cells that are not in the plan (of an earlier form of the experiment).")]
+  reprsim clean runs/quick --dry-run      what would go, with sizes
+  reprsim clean runs/quick
+  reprsim clean runs/quick --unplanned    cells of an earlier form of the experiment, too")]
     Clean(CleanArgs),
     /// The statistics of similarity on overlap, for any tidy table.
     #[command(after_help = "\
@@ -210,9 +209,13 @@ Example:
 pub(crate) struct CleanArgs {
     /// The run's directory.
     pub run: PathBuf,
-    /// Free what is listed.
+    /// Only list what would go.
     #[arg(long)]
-    pub yes: bool,
+    pub dry_run: bool,
+    /// Also free cells that are not in the plan: those of an earlier form of the experiment, which
+    /// would have to be trained again.
+    #[arg(long)]
+    pub unplanned: bool,
     /// How to print the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -603,6 +606,24 @@ experiment says what becomes of them.")]
         /// The data sets.
         #[arg(required = true)]
         names: Vec<String>,
+        /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+    /// Remove what can be made or fetched again: arrays, tokens, partial downloads.
+    #[command(after_help = "\
+Examples:
+  reprsim data clean --dry-run      what would go, and how much of it there is
+  reprsim data clean mnist text")]
+    Clean {
+        /// The data sets and corpora; all if none is named.
+        names: Vec<String>,
+        /// Say what would go and leave it there.
+        #[arg(long)]
+        dry_run: bool,
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
         /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
         #[arg(long)]
         data_dir: Option<PathBuf>,

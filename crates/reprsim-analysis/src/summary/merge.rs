@@ -7,12 +7,12 @@ use reprsim_base::write_whole;
 use reprsim_config::{AxisKind, Cell, Plan, Sweep, Term};
 use reprsim_report::{EffectRow, Report, figures, parquet, png, render};
 use reprsim_run::results::CellResult;
-use reprsim_run::store::{finished, histories, tasks, write_json, write_text};
+use reprsim_run::store::{finished, histories, skipped, tasks, write_json, write_text};
 
 use super::axis::section;
 use super::grid::grid_section;
 use super::heatmaps::heatmaps;
-use super::methods::{facts, meaning, methods, scale};
+use super::methods::{facts, left_out, meaning, methods, scale};
 use super::published::Published;
 use super::training::curves;
 use super::words::summary;
@@ -122,6 +122,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
                 .into(),
         ));
     }
+    content.facts.extend(left_out(&skipped(root)?));
     content.curves = curves(experiment, &results, &histories(root, plan)?);
     for Behind { axis, label, means } in behind {
         for section in content.axes.iter_mut().filter(|s| s.name == axis.name()) {

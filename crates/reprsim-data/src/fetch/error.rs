@@ -29,6 +29,9 @@ pub enum FetchError {
     /// The server sent less than it promised.
     #[error("the download broke off after {0} bytes; run the command again to go on")]
     Short(u64),
+    /// The server sent another part than the one that was asked for.
+    #[error("the server answered with another part of the file ({0})")]
+    OtherPart(String),
     /// The server sends more than the file can have.
     #[error("the server sends more than twice the {0} bytes of the file")]
     Endless(u64),
@@ -81,6 +84,21 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether the same may go well a little later: servers are busy and connections break
+    /// off; a name or a port that nobody answers to stays so.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Request(error) => match error.downcast_ref::<ureq::Error>() {
+                Some(ureq::Error::Io(e)) => e.kind() != io::ErrorKind::ConnectionRefused,
+                Some(ureq::Error::Timeout(_) | ureq::Error::Protocol(_)) => true,
+                _ => false,
+            },
+            Self::Status(status) => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
+            Self::BrokeOff(_) | Self::Short(_) | Self::OtherPart(_) => true,
+            _ => false,
+        }
+    }
+
     /// For `map_err`: an error with the file that it is about.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_path_buf();

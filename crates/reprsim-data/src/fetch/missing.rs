@@ -3,14 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use super::error::{Attempt, Attempts};
+use super::download::Patience;
+use super::error::{Attempt, Attempts, FetchError};
 use super::event::FetchEvent;
-use super::source::{from_source, may_have};
+use super::lock::SetLock;
+use super::package::WORKING;
+use super::source::{from_source, may_have, package_folder, part};
 use super::wanted::Wanted;
 use crate::DataError;
-use crate::card::Card;
+use crate::card::{Card, Source};
+use crate::leftovers::sweep;
 
-/// Fetches every missing file of `card` into `cache/NAME/`.
+/// Fetches every missing or damaged file of `card` into `cache/NAME/`. Of several fetches
+/// at once one does it, and the others wait.
 ///
 /// # Errors
 /// [`DataError::Fetch`], naming each source that was tried, why it failed and
@@ -21,8 +26,22 @@ pub fn fetch(
     cache: &Path,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<(), DataError> {
+    fetch_with(card, cache, &Patience::default(), event)
+}
+
+fn fetch_with(
+    card: &Card,
+    cache: &Path,
+    patience: &Patience,
+    event: &mut dyn FnMut(FetchEvent<'_>),
+) -> Result<(), DataError> {
     let dir = cache.join(&card.name);
     fs::create_dir_all(&dir).map_err(|e| DataError::io(&dir, e))?;
+    let lock = SetLock::wait(cache, &card.name, event);
+    if lock.is_some() {
+        sweep(&dir);
+        sweep_working_folders(&dir);
+    }
     for file in &card.files {
         let target = dir.join(&file.name);
         let wanted = Wanted::of(file, &target);
@@ -32,11 +51,14 @@ pub fn fetch(
             }
             continue;
         }
+        if target.exists() {
+            event(FetchEvent::Anew(&file.name));
+        }
         let mut attempts = Attempts::default();
         let mut done = false;
         for source in card.sources.iter().filter(|s| may_have(s, file)) {
-            let (label, got) = from_source(source, file, &dir, event);
-            match got.and_then(|came| wanted.accept(&came, &target)) {
+            let (from, got) = bring(source, &wanted, &dir, patience, event);
+            match got {
                 Ok(sum) => {
                     if !wanted.record(&target, &sum, event)? {
                         event(FetchEvent::Done(&file.name));
@@ -44,10 +66,7 @@ pub fn fetch(
                     done = true;
                     break;
                 }
-                Err(source) => attempts.0.push(Attempt {
-                    from: label,
-                    source,
-                }),
+                Err(source) => attempts.0.push(Attempt { from, source }),
             }
         }
         if !done {
@@ -60,29 +79,107 @@ pub fn fetch(
             });
         }
     }
+    // All is there: what files were made of is not needed any more.
+    if lock.is_some() {
+        for source in &card.sources {
+            package_folder(source, &dir).map(fs::remove_dir_all);
+            for file in &card.files {
+                let _ = fs::remove_file(part(source, file, &dir));
+            }
+        }
+    }
     Ok(())
+}
+
+/// Brings a file from one source to its place; the source's name for messages, and the
+/// file's checksum. Where it is not right and some of it was there from before, it is
+/// brought once more without that.
+fn bring(
+    source: &Source,
+    wanted: &Wanted<'_>,
+    dir: &Path,
+    patience: &Patience,
+    event: &mut dyn FnMut(FetchEvent<'_>),
+) -> (String, Result<String, FetchError>) {
+    let target = dir.join(&wanted.file.name);
+    let mut try_again = true;
+    loop {
+        let (from, got) = from_source(source, wanted.file, dir, patience, event);
+        let came = match got {
+            Ok(came) => came,
+            Err(error) => return (from, Err(error)),
+        };
+        let accepted = wanted.accept(&came, &target);
+        match (&accepted, &came.from_before) {
+            (Err(_), Some(before)) if try_again => {
+                event(FetchEvent::Anew(&wanted.file.name));
+                let _ = match before.is_dir() {
+                    true => fs::remove_dir_all(before),
+                    false => fs::remove_file(before),
+                };
+                try_again = false;
+            }
+            _ => return (from, accepted),
+        }
+    }
+}
+
+/// Removes the folders of programs that a killed fetch left; whoever has the lock of the
+/// data set knows that no other fetch is on.
+fn sweep_working_folders(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(WORKING) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
-
     use std::error::Error as _;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::card::tests::text_card;
     use crate::card::{CardFile, CardText, Source};
     use reprsim_base::sha256;
 
-    /// Serves `body` at every path; honours Range; sends at most `cut` bytes of
-    /// the first answer while promising all of it.
-    fn server(body: Vec<u8>, cut: Option<usize>) -> String {
+    const QUICK: Patience = Patience {
+        connect: Duration::from_secs(5),
+        silence: Duration::from_millis(400),
+        pauses: &[Duration::from_millis(5); 3],
+    };
+    const ONCE: Patience = Patience {
+        pauses: &[],
+        ..QUICK
+    };
+
+    fn fetch(
+        card: &Card,
+        cache: &Path,
+        event: &mut dyn FnMut(FetchEvent<'_>),
+    ) -> Result<(), DataError> {
+        fetch_with(card, cache, &ONCE, event)
+    }
+
+    /// What each request asked to begin at, in their order.
+    type Starts = Arc<Mutex<Vec<usize>>>;
+
+    /// A server whose answers `answer` writes: to the n-th request, from 0, which asks for
+    /// what is from a byte on.
+    fn scripted(
+        answer: impl Fn(usize, usize, &mut TcpStream) + Send + 'static,
+    ) -> (String, Starts) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            let mut cut = cut;
-            for stream in listener.incoming().take(8) {
+        let starts = Starts::default();
+        let seen = Arc::clone(&starts);
+        thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
                 let mut start = 0;
                 for line in BufReader::new(&stream).lines() {
@@ -94,20 +191,51 @@ mod tests {
                         break;
                     }
                 }
-                let rest = &body[start..];
-                let status = if start > 0 {
-                    "206 Partial Content"
-                } else {
-                    "200 OK"
-                };
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    rest.len()
-                );
-                stream.write_all(head.as_bytes()).unwrap();
-                let sent = cut.take().unwrap_or(rest.len()).min(rest.len());
-                stream.write_all(&rest[..sent]).unwrap();
+                seen.lock().unwrap().push(start);
+                answer(number, start, &mut stream);
             }
+        });
+        (address, starts)
+    }
+
+    /// Answers with `body` from byte `start` on, as the protocol says.
+    fn send(stream: &mut TcpStream, status: &str, more: &str, promised: usize, body: &[u8]) {
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {promised}\r\n{more}Connection: close\r\n\r\n"
+        );
+        // The other side may have had enough.
+        let _ = stream.write_all(head.as_bytes());
+        let _ = stream.write_all(body);
+    }
+
+    fn send_from(stream: &mut TcpStream, body: &[u8], start: usize, cut: usize) {
+        let rest = &body[start..];
+        let (status, more) = match start {
+            0 => ("200 OK", String::new()),
+            _ => (
+                "206 Partial Content",
+                format!(
+                    "Content-Range: bytes {start}-{}/{}\r\n",
+                    body.len() - 1,
+                    body.len()
+                ),
+            ),
+        };
+        send(
+            stream,
+            status,
+            &more,
+            rest.len(),
+            &rest[..cut.min(rest.len())],
+        );
+    }
+
+    /// Serves `body` at every path; honours Range; sends at most `cut` bytes of
+    /// the first answer while promising all of it.
+    fn server(body: Vec<u8>, cut: Option<usize>) -> String {
+        let (address, _) = scripted(move |number, start, stream| {
+            let cut = cut.filter(|_| number == 0).unwrap_or(usize::MAX);
+            send_from(stream, &body, start, cut);
         });
         address
     }
@@ -286,5 +414,185 @@ mod tests {
         let command = format!("scripts/export-corpus tiny {dir}: only as Parquet; run it");
         assert!(error.contains(&command), "{error}");
         assert!(!error.contains("SHA-256"), "{error}");
+    }
+
+    /// Fetches with patience; the events as they are written.
+    fn patiently(card: &Card, cache: &Path) -> (Result<(), DataError>, String) {
+        let mut events = String::new();
+        let got = fetch_with(card, cache, &QUICK, &mut |e| {
+            if !matches!(e, FetchEvent::Bytes(..)) {
+                events.push_str(&format!("{e:?}\n"));
+            }
+        });
+        (got, events)
+    }
+
+    #[test]
+    fn a_server_that_breaks_off_again_and_again_is_asked_again_while_more_comes() {
+        let content = noise(700_000);
+        let body = content.clone();
+        let (address, starts) = scripted(move |_, start, stream| {
+            send_from(stream, &body, start, 70_000);
+        });
+        let cache = tempfile::tempdir().unwrap();
+        let (got, events) = patiently(&card(address, "", &content), cache.path());
+        got.unwrap();
+        assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
+        let starts = starts.lock().unwrap();
+        assert!(starts.len() > QUICK.pauses.len() + 1, "{starts:?}");
+        assert!(starts.is_sorted_by(|a, b| a < b), "{starts:?}");
+        assert!(
+            events.contains("Again(\"the download broke off"),
+            "{events}"
+        );
+    }
+
+    #[test]
+    fn a_server_that_goes_silent_is_asked_again() {
+        let content = noise(100_000);
+        let body = content.clone();
+        let (address, starts) = scripted(move |number, start, stream| match number {
+            0 => {
+                let mut open = stream.try_clone().unwrap();
+                send_from(&mut open, &body, start, 50_000);
+                thread::spawn(move || {
+                    thread::sleep(Duration::from_secs(30));
+                    drop(open);
+                });
+            }
+            _ => send_from(stream, &body, start, usize::MAX),
+        });
+        let cache = tempfile::tempdir().unwrap();
+        let begun = SystemTime::now();
+        let (got, events) = patiently(&card(address, "", &content), cache.path());
+        got.unwrap();
+        assert!(begun.elapsed().unwrap() < Duration::from_secs(10));
+        assert!(events.contains("timeout"), "{events}");
+        assert_eq!(*starts.lock().unwrap(), [0, 50_000]);
+        assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
+    }
+
+    /// Servers that ignore what is asked for, or answer with another part of the file.
+    #[test]
+    fn a_part_that_was_not_asked_for_is_never_appended() {
+        let content = noise(90_000);
+        for odd in ["ignores", "other part", "does not say"] {
+            let body = content.clone();
+            let (address, _) = scripted(move |number, start, stream| match (number, odd) {
+                (0, _) => send_from(stream, &body, 0, 40_000),
+                (1, "ignores") => send_from(stream, &body, 0, usize::MAX),
+                (1, "other part") => {
+                    let range = "Content-Range: bytes 30000-89999/90000\r\n";
+                    send(
+                        stream,
+                        "206 Partial Content",
+                        range,
+                        60_000,
+                        &body[30_000..],
+                    );
+                }
+                (1, _) => send(stream, "206 Partial Content", "", 60_000, &body[30_000..]),
+                _ => send_from(stream, &body, start, usize::MAX),
+            });
+            let cache = tempfile::tempdir().unwrap();
+            let (got, events) = patiently(&card(address, "", &content), cache.path());
+            got.unwrap();
+            let came = fs::read(cache.path().join("tiny/data")).unwrap();
+            assert!(came == content, "{odd}");
+            let said = events.contains("another part of the file");
+            assert_eq!(said, odd != "ignores", "{odd}: {events}");
+        }
+    }
+
+    #[test]
+    fn a_half_of_another_file_is_given_up() {
+        let content = noise(50_000);
+        for before in [20_000, 50_000, 60_000] {
+            let body = content.clone();
+            let (address, starts) = scripted(move |_, start, stream| match start < body.len() {
+                true => send_from(stream, &body, start, usize::MAX),
+                false => {
+                    let range = format!("Content-Range: bytes */{}\r\n", body.len());
+                    send(stream, "416 Range Not Satisfiable", &range, 0, &[]);
+                }
+            });
+            let cache = tempfile::tempdir().unwrap();
+            let card = card(address, "", &content);
+            fs::create_dir(cache.path().join("tiny")).unwrap();
+            fs::write(cache.path().join("tiny/data.part"), vec![1; before]).unwrap();
+            let (got, events) = patiently(&card, cache.path());
+            got.unwrap();
+            assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
+            assert_eq!(*starts.lock().unwrap(), [before, 0], "{events}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_nothing_else() {
+        let content = noise(1000);
+        for (status, tries) in [("503 Service Unavailable", 4), ("404 Not Found", 1)] {
+            let (address, starts) = scripted(move |_, _, stream| send(stream, status, "", 0, &[]));
+            let cache = tempfile::tempdir().unwrap();
+            let (got, _) = patiently(&card(address, "", &content), cache.path());
+            let said = got.unwrap_err().to_string();
+            assert!(
+                said.contains(&format!("the server answered {}", &status[..3])),
+                "{said}"
+            );
+            assert_eq!(starts.lock().unwrap().len(), tries, "{status}");
+        }
+    }
+
+    #[test]
+    fn of_two_fetches_at_once_one_waits_for_what_the_other_brings() {
+        let content = noise(50_000);
+        let body = content.clone();
+        let (address, starts) = scripted(move |_, start, stream| {
+            thread::sleep(Duration::from_millis(300));
+            send_from(stream, &body, start, usize::MAX);
+        });
+        let cache = tempfile::tempdir().unwrap();
+        let card = card(address, "", &content);
+        let events = thread::scope(|scope| {
+            let both = [0, 1].map(|_| {
+                scope.spawn(|| {
+                    let (got, events) = patiently(&card, cache.path());
+                    got.unwrap();
+                    events
+                })
+            });
+            both.map(|one| one.join().unwrap()).concat()
+        });
+        assert_eq!(*starts.lock().unwrap(), [0], "it came once");
+        for said in ["Waiting", "Done(\"data\")", "Present(\"data\")"] {
+            assert_eq!(events.matches(said).count(), 1, "{events}");
+        }
+        assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
+    }
+
+    #[test]
+    fn a_fetch_that_was_killed_leaves_nothing_to_the_next() {
+        let content = noise(5000);
+        let cache = tempfile::tempdir().unwrap();
+        let mut card = card(server(content.clone(), None), "", &content);
+        card.sources.push(Source::Debian {
+            package: "p".into(),
+            path: Some("x".into()),
+            suffix: String::new(),
+        });
+        let dir = cache.path().join("tiny");
+        for folder in [".packageAbC/apt", ".p/usr"] {
+            fs::create_dir_all(dir.join(folder)).unwrap();
+        }
+        let old = fs::File::create(dir.join(".tmpAbC")).unwrap();
+        old.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        drop(old);
+        fs::write(dir.join("data"), "damaged").unwrap();
+        let (got, events) = patiently(&card, cache.path());
+        got.unwrap();
+        assert!(events.contains("Anew(\"data\")"), "{events}");
+        let left: Vec<_> = fs::read_dir(&dir).unwrap().flatten().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(fs::read(dir.join("data")).unwrap(), content);
     }
 }

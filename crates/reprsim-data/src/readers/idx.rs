@@ -12,9 +12,6 @@ use flate2::read::MultiGzDecoder;
 
 use crate::DataError;
 
-/// More than any IDX data set in use: a header that asks for more is a lie.
-const LARGEST_ARRAY: u64 = 4 << 30;
-
 /// An array of unsigned bytes read from an IDX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxArray {
@@ -25,26 +22,27 @@ pub struct IdxArray {
 }
 
 /// Reads an IDX file of unsigned bytes, raw or gzip-compressed (told by its
-/// content, not its name).
+/// content, not its name), of at most `largest` bytes with its header: what a header
+/// promises is no reason to take gigabytes that a few megabytes unpack to.
 ///
 /// # Errors
 /// [`DataError::Io`] if the file cannot be read, [`DataError::Damaged`] with the
 /// offset if the magic number, type, dimensions or length are not as the format
 /// says: truncated and oversized files are both refused.
-pub fn read_idx(path: &Path) -> Result<IdxArray, DataError> {
+pub fn read_idx(path: &Path, largest: u64) -> Result<IdxArray, DataError> {
     let file = File::open(path).map_err(|e| DataError::io(path, e))?;
     let mut reader = BufReader::new(file);
     let mut magic = [0u8; 2];
     let got = read_up_to(&mut reader, &mut magic, path)?;
     let rest = std::io::Cursor::new(magic[..got].to_vec()).chain(reader);
     if magic == [0x1f, 0x8b] {
-        parse(&mut MultiGzDecoder::new(rest), path)
+        parse(&mut MultiGzDecoder::new(rest), path, largest)
     } else {
-        parse(&mut { rest }, path)
+        parse(&mut { rest }, path, largest)
     }
 }
 
-fn parse(reader: &mut impl Read, path: &Path) -> Result<IdxArray, DataError> {
+fn parse(reader: &mut impl Read, path: &Path, largest: u64) -> Result<IdxArray, DataError> {
     let damaged = |offset: u64, reason: String| DataError::damaged(path, offset, reason);
     let mut head = [0u8; 4];
     if read_up_to(reader, &mut head, path)? < 4 {
@@ -84,8 +82,15 @@ fn parse(reader: &mut impl Read, path: &Path) -> Result<IdxArray, DataError> {
     let expected = dims
         .iter()
         .try_fold(1u64, |n, &d| n.checked_mul(d as u64))
-        .filter(|&n| n > 0 && n <= LARGEST_ARRAY)
-        .ok_or_else(|| damaged(4, format!("dimensions {dims:?} are not plausible")))?;
+        .filter(|&n| n > 0 && n <= largest.saturating_sub(header))
+        .ok_or_else(|| {
+            damaged(
+                4,
+                format!(
+                    "dimensions {dims:?} are not plausible for a file of at most {largest} bytes"
+                ),
+            )
+        })?;
     // Read no more than promised plus one byte, whatever the file holds.
     let mut values = Vec::new();
     reader
@@ -148,10 +153,12 @@ mod tests {
         bytes
     }
 
+    const LARGEST: u64 = 1 << 20;
+
     fn read(bytes: &[u8]) -> Result<IdxArray, DataError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        read_idx(file.path())
+        read_idx(file.path(), LARGEST)
     }
 
     #[test]
@@ -193,5 +200,17 @@ mod tests {
         let cause = std::error::Error::source(&error).unwrap();
         assert!(cause.is::<std::io::Error>(), "{cause:?}");
         assert!(error.to_string().contains(&cause.to_string()), "{error}");
+    }
+
+    /// 2 MB of zeros in 2 kB: what the header promises is not what the file may have.
+    #[test]
+    fn refuses_to_unpack_more_than_the_file_may_have() {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gz.write_all(&idx(&[2000, 1000], &[0; 2_000_000])).unwrap();
+        let error = read(&gz.finish().unwrap()).unwrap_err().to_string();
+        assert!(
+            error.contains("not plausible for a file of at most 1048576 bytes"),
+            "{error}"
+        );
     }
 }

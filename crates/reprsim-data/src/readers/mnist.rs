@@ -6,6 +6,9 @@ use super::RawPart;
 use super::idx::read_idx;
 use crate::{Card, DataError, Factor, Part, SampleShape};
 
+/// No file is larger, where its card does not say how large it is.
+const LARGEST_FILE: u64 = 4 << 30;
+
 /// The files of a part that are there: images, labels. Compressed files, as the
 /// authors hand them out, are read as they are.
 pub(crate) fn files(card: &Card, part: Part, dir: &Path) -> Result<Vec<PathBuf>, DataError> {
@@ -35,8 +38,10 @@ pub(crate) fn files(card: &Card, part: Part, dir: &Path) -> Result<Vec<PathBuf>,
 pub(crate) fn read(card: &Card, part: Part, dir: &Path) -> Result<RawPart, DataError> {
     let files = files(card, part, dir)?;
     let (images_path, labels_path) = (&files[0], &files[1]);
-    let images = read_idx(images_path)?;
-    let labels = read_idx(labels_path)?;
+    let largest = card.files.iter().filter_map(|file| file.bytes).max();
+    let largest = largest.unwrap_or(LARGEST_FILE);
+    let images = read_idx(images_path, largest)?;
+    let labels = read_idx(labels_path, largest)?;
     let &[count, height, width] = images.dims.as_slice() else {
         return Err(DataError::damaged(
             images_path,

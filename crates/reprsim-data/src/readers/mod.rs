@@ -1,5 +1,6 @@
 //! Readers of data sets, one a format, each of the files as they are handed out.
 
+pub(crate) mod bounded;
 pub(crate) mod cifar;
 pub(crate) mod emoji;
 pub(crate) mod folder;

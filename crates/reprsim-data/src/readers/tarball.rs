@@ -10,7 +10,14 @@ use std::rc::Rc;
 use flate2::read::GzDecoder;
 use tar::Archive;
 
+use super::bounded::Bounded;
 use crate::DataError;
+
+/// Headers, long names and extensions that stand before a member have no more bytes. The
+/// library takes them into memory whatever size they say they have.
+const LARGEST_HEADERS: u64 = 1 << 20;
+/// The members of one archive that are held have no more bytes together.
+const MOST_HELD: u64 = 4 << 30;
 
 /// Counts what was read of the archive, to say where it is damaged.
 struct Counted<R> {
@@ -27,8 +34,8 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// Contents of the members for which `largest` gives a size; one that is larger
-/// is refused before it is read. The whole archive is read, so that its own
-/// checksum is checked.
+/// is refused before it is read, and so are more than can be held. The whole archive is
+/// read, so that its own checksum is checked.
 pub(crate) fn members(
     path: &Path,
     largest: impl Fn(&str) -> Option<u64>,
@@ -45,13 +52,24 @@ pub(crate) fn members(
     } else {
         Box::new(GzDecoder::new(counted))
     };
-    let mut archive = Archive::new(unpacked);
+    let may_read = Rc::new(Cell::new(LARGEST_HEADERS));
+    let mut archive = Archive::new(Bounded::shared(
+        unpacked,
+        Rc::clone(&may_read),
+        format!("what stands before a member is longer than {LARGEST_HEADERS} bytes"),
+    ));
     let failed = |e| DataError::reading(path, read.get(), e);
     let mut found = BTreeMap::new();
-    for entry in archive.entries().map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    let mut held = 0u64;
+    let mut entries = archive.entries().map_err(failed)?;
+    loop {
+        may_read.set(LARGEST_HEADERS);
+        let Some(entry) = entries.next() else { break };
+        let mut entry = entry.map_err(failed)?;
+        may_read.set(u64::MAX);
         let name = entry.path().map_err(failed)?.to_string_lossy().into_owned();
         let Some(largest) = largest(&name).filter(|_| entry.header().entry_type().is_file()) else {
+            io::copy(&mut entry, &mut io::sink()).map_err(failed)?;
             continue;
         };
         let size = entry.size();
@@ -60,6 +78,14 @@ pub(crate) fn members(
                 path,
                 read.get(),
                 format!("{name} says it holds {size} bytes; at most {largest} are plausible"),
+            ));
+        }
+        held = held.saturating_add(size);
+        if held > MOST_HELD {
+            return Err(DataError::damaged(
+                path,
+                read.get(),
+                format!("the members to {name} have {held} bytes; at most {MOST_HELD} can be held"),
             ));
         }
         let mut content = Vec::new();
@@ -79,6 +105,7 @@ pub(crate) fn members(
             ));
         }
     }
+    may_read.set(u64::MAX);
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(failed)?;
     Ok(found)
 }
@@ -98,7 +125,7 @@ pub(super) fn take(
 #[cfg(test)]
 pub(crate) fn write(path: &Path, members: &[(&str, Vec<u8>)]) {
     let file = File::create(path).unwrap();
-    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::default());
     let mut archive = tar::Builder::new(packed);
     for (name, content) in members {
         let mut header = tar::Header::new_gnu();
@@ -158,5 +185,50 @@ mod tests {
         write(&path, &[("a", vec![1]), ("a", vec![2])]);
         let error = members(&path, |_| Some(99)).unwrap_err().to_string();
         assert!(error.contains("twice"), "{error}");
+    }
+
+    /// The header of an entry of some type and size, and nothing behind it.
+    fn header(kind: tar::EntryType, size: u64) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    }
+
+    /// Long names and extensions say how long they are, and were taken into memory whole.
+    #[test]
+    fn headers_without_end_are_refused() {
+        use tar::EntryType;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tgz");
+        let long = 1u64 << 30;
+        for kind in [
+            EntryType::GNULongName,
+            EntryType::GNULongLink,
+            EntryType::XHeader,
+        ] {
+            let mut packed = flate2::write::GzEncoder::new(
+                File::create(&path).unwrap(),
+                flate2::Compression::fast(),
+            );
+            io::copy(&mut &header(kind, long)[..], &mut packed).unwrap();
+            io::copy(&mut io::repeat(b'a').take(4 * LARGEST_HEADERS), &mut packed).unwrap();
+            packed.finish().unwrap();
+            let error = members(&path, |_| Some(99)).unwrap_err();
+            assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+            let said = error.to_string();
+            assert!(
+                said.contains("longer than 1048576 bytes"),
+                "{kind:?}: {said}"
+            );
+        }
+        // Members that nobody asked for may be as large as they like.
+        write(&path, &[("large", vec![7; 3 << 20]), ("small", vec![7; 9])]);
+        let found = members(&path, |name| (name == "small").then_some(9)).unwrap();
+        assert_eq!(found["small"], [7; 9]);
+        let long = "n".repeat(5000);
+        write(&path, &[(&long, vec![7; 9])]);
+        assert_eq!(members(&path, |_| Some(9)).unwrap()[&long], [7; 9]);
     }
 }

@@ -1,11 +1,15 @@
 //! Which corpora there are, and what names the content of one.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use reprsim_base::{hint, sha256};
 
+use super::form::Form;
+use super::json::FIELD;
+use super::listing::{self, Listing};
 use super::settings::TextSettings;
 use crate::DataError;
 use crate::card::{Card, CardFile, CardText};
@@ -14,11 +18,6 @@ use crate::checksum::{record, recorded, sum_of_file};
 
 /// The text of the built-in corpus.
 static FATHER_BROWN_TEXT: &[u8] = include_bytes!("../../../../datasets/father-brown.txt");
-
-/// Folders below a corpus are followed so far.
-const DEEPEST: usize = 16;
-/// Files of a folder that are text by their names.
-const TEXT_EXTENSIONS: [&str; 3] = ["txt", "md", "rst"];
 
 /// One corpus: a name, where it is, and how it is read.
 #[derive(Clone, Debug)]
@@ -40,11 +39,6 @@ pub(crate) enum Place {
     File(PathBuf),
     /// A folder of the user's own.
     Folder(PathBuf),
-}
-
-/// Whether a file is one of JSON lines, by its name.
-pub(crate) fn is_json_lines(name: &str) -> bool {
-    name.ends_with(".jsonl")
 }
 
 /// The corpora of a data set.
@@ -97,7 +91,7 @@ impl Corpus {
             });
         }
         let rules = CardText {
-            field: field.filter(|_| is_json_lines(given)).map(String::from),
+            field: field.map(String::from),
             ..CardText::default()
         };
         // Also for `.` and `..`.
@@ -105,7 +99,7 @@ impl Corpus {
         let (name, place) = if path.is_dir() {
             (whole.file_name(), Place::Folder(path.into()))
         } else {
-            (whole.file_stem(), Place::File(path.into()))
+            (stem(&whole), Place::File(path.into()))
         };
         Ok(Self {
             name: name.map_or(given.into(), |n| n.to_string_lossy().into_owned()),
@@ -118,6 +112,15 @@ impl Corpus {
         DataError::Corpus {
             corpus: self.name.clone(),
             reason,
+        }
+    }
+
+    /// The files of the user's own that it is read from, and those that are left out.
+    pub fn listing(&self) -> Result<Listing, DataError> {
+        match &self.place {
+            Place::BuiltIn(_) | Place::Card(_) => Ok(Listing::default()),
+            Place::File(path) => listing::file(path),
+            Place::Folder(root) => listing::folder(root),
         }
     }
 
@@ -134,11 +137,17 @@ impl Corpus {
                     lines.push_str(&format!("{}\n", card_sum(card, file, cache)?));
                 }
             }
-            Place::File(path) => lines.push_str(&summed(path)?.1),
-            Place::Folder(root) => {
-                for (relative, path) in text_files(root)? {
-                    lines.push_str(&format!("{relative} {}\n", summed(&path)?.1));
+            Place::File(_) | Place::Folder(_) => {
+                for file in self.listing()?.files {
+                    let of_file = summed(&file.path)?.1 + &self.how(file.form);
+                    match self.place {
+                        Place::Folder(_) => {
+                            lines.push_str(&format!("{} {of_file}\n", file.relative));
+                        }
+                        _ => lines = of_file,
+                    }
                 }
+                return Ok(sha256(lines));
             }
         }
         let CardText {
@@ -154,6 +163,26 @@ impl Corpus {
             lines.push_str(&serde_json::to_string(&rules).unwrap_or_default());
         }
         Ok(sha256(lines))
+    }
+
+    /// How a file of that form is read, less what its bytes tell: the same bytes under
+    /// another name may give other documents.
+    fn how(&self, form: Form) -> String {
+        let field = self.rules.field.as_deref().unwrap_or(FIELD);
+        match form {
+            Form::Plain => String::new(),
+            Form::JsonLines => format!(" JSON lines, {field}"),
+            Form::JsonArray => format!(" JSON array, {field}"),
+        }
+    }
+}
+
+/// A file's name without its ending, that of gzip and the one before it.
+fn stem(path: &Path) -> Option<&OsStr> {
+    let stem = path.file_stem()?;
+    match path.extension() {
+        Some(gz) if gz.eq_ignore_ascii_case("gz") => Path::new(stem).file_stem(),
+        _ => Some(stem),
     }
 }
 
@@ -174,48 +203,6 @@ pub(crate) fn card_sum(card: &Card, file: &CardFile, cache: &Path) -> Result<Str
     // A cache that cannot be written is done without.
     let _ = record(&path, &sum);
     Ok(sum)
-}
-
-/// The text files at or below a folder, in the order of their paths relative to it,
-/// which are with `/` whatever the system. Hidden ones are left out.
-pub(crate) fn text_files(root: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
-    let mut found = Vec::new();
-    walk(root, "", 0, &mut found)?;
-    found.sort_unstable();
-    Ok(found)
-}
-
-fn walk(
-    dir: &Path,
-    prefix: &str,
-    depth: usize,
-    found: &mut Vec<(String, PathBuf)>,
-) -> Result<(), DataError> {
-    let failed = |e| DataError::io(dir, e);
-    for entry in fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let (name, path) = (entry.file_name(), entry.path());
-        let name = name.to_string_lossy();
-        if name.starts_with('.') {
-            continue;
-        }
-        let relative = format!("{prefix}{name}");
-        // A link to a folder could lead round in circles.
-        if path.is_dir() && !path.is_symlink() && depth < DEEPEST {
-            walk(&path, &format!("{relative}/"), depth + 1, found)?;
-        } else if path.is_file() && is_text(&path) {
-            found.push((relative, path));
-        }
-    }
-    Ok(())
-}
-
-fn is_text(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        TEXT_EXTENSIONS
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    })
 }
 
 #[cfg(test)]
@@ -246,6 +233,8 @@ mod tests {
         assert_eq!(names, [FATHER_BROWN, "diary", "letters", "1"]);
         let here = corpora(&given(&[&format!("{folder}/a/..")])).unwrap();
         assert_eq!(here[0].name, "letters");
+        let packed = write(&dir.path().join("notes.txt.GZ"), "x");
+        assert_eq!(corpora(&given(&[&packed])).unwrap()[0].name, "notes");
     }
 
     #[test]
@@ -264,21 +253,29 @@ mod tests {
         assert!(corpora(&given(&[FATHER_BROWN, FATHER_BROWN])).is_err());
     }
 
+    /// The same bytes that are read in another way are another content, and only then.
     #[test]
-    fn folders_give_their_text_in_order() {
+    fn the_content_says_how_it_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        for name in [
-            "b.txt",
-            "a/z.RST",
-            "a/b.md",
-            ".git/x.txt",
-            "c.html",
-            "a/.h.txt",
-        ] {
-            write(&dir.path().join(name), "x");
-        }
-        let found = text_files(dir.path()).unwrap();
-        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["a/b.md", "a/z.RST", "b.txt"]);
+        let content = |name: &str, text: &str, field: Option<&str>| {
+            let settings = TextSettings {
+                field: field.map(String::from),
+                ..given(&[&write(&dir.path().join(name), text)])
+            };
+            corpora(&settings).unwrap()[0].content(dir.path()).unwrap()
+        };
+        let lines = "{\"text\": \"a\", \"body\": \"b\"}\n";
+        let as_lines = content("a.jsonl", lines, None);
+        assert_eq!(content("b.txt", lines, None), as_lines, "by its bytes");
+        assert_eq!(content("b.txt", lines, Some("text")), as_lines);
+        assert_ne!(content("b.txt", lines, Some("body")), as_lines);
+        // Prose is prose, and broken as JSON lines.
+        let prose = content("c.txt", "prose", None);
+        assert_ne!(content("c.jsonl", "prose", None), prose);
+        assert_eq!(
+            content("d.txt", "prose", Some("body")),
+            prose,
+            "which has no fields"
+        );
     }
 }

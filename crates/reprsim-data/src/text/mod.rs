@@ -1,7 +1,8 @@
 //! Text: a data set whose samples are pieces of token streams, and whose classes
 //! are the corpora they come from.
 //!
-//! A corpus is read as [documents](documents), tokenised once into a
+//! Files of the user's own are [told](form) by their bytes and [read](source) as these
+//! say. A corpus is read as [documents](documents), tokenised once into a
 //! [file](token_file) and [divided](division) by document into a training, a
 //! validation and a test part. Training samples are chunks of the training stream,
 //! held-out samples are windows inside one document.
@@ -10,10 +11,14 @@ mod corpus;
 mod division;
 mod documents;
 mod fingerprint;
+mod form;
+mod json;
+mod listing;
 mod open;
 mod read;
 mod samples;
 mod settings;
+mod source;
 mod token_file;
 mod tokenizer;
 

@@ -8,7 +8,7 @@ use super::samples::TextSamples;
 use super::settings::{FACTOR, TextSettings};
 use super::token_file::{TokenStream, stream};
 use crate::spec::label_of;
-use crate::{DataError, Dataset, DatasetSpec, Factor, Part, SampleShape, Samples};
+use crate::{DataError, Dataset, DatasetSpec, Factor, Part, SampleShape, Samples, Skipped};
 
 /// A corpus and its tokens.
 type Tokenised = (Corpus, TokenStream);
@@ -18,11 +18,15 @@ pub(crate) fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Datas
     let settings = spec.text()?;
     let (window, chunks, tokenizer) = (settings.window, settings.chunks, settings.tokenizer);
     let mut tokenised: Vec<Tokenised> = Vec::new();
-    let mut contents = Vec::new();
+    let (mut contents, mut skipped) = (Vec::new(), Vec::new());
     for corpus in corpora(settings)? {
         let content = corpus.content(cache)?;
         let stream = stream(&corpus, &content, tokenizer, cache)?;
         contents.push(format!("{} {}", corpus.name, &content[..16]));
+        skipped.extend(corpus.listing()?.skipped.into_iter().map(|file| Skipped {
+            path: Path::new(&corpus.name).join(file.path),
+            ..file
+        }));
         tokenised.push((corpus, stream));
     }
     check(&tokenised, settings, part)?;
@@ -74,7 +78,7 @@ pub(crate) fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Datas
         )),
         label: label_of(spec)?,
         blocks,
-        skipped: vec![],
+        skipped,
     };
     for name in &dataset.label {
         dataset.factor(name)?;
@@ -509,6 +513,51 @@ mod tests {
         assert!(
             card.contains("run: reprsim data fetch tiny-codes"),
             "{card}"
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_folder_is_listed_with_its_corpus() {
+        let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = folder(dir.path(), "notes", &documents(&[900; 30]));
+        fs::write(dir.path().join("notes/paper"), b"%PDF-1.4").unwrap();
+        let spec = spec(&[&path, FATHER_BROWN], |_| {});
+        for part in PARTS {
+            let [skipped] = &open(&spec, part, cache.path()).unwrap().skipped[..] else {
+                panic!("one file is left out");
+            };
+            assert_eq!(skipped.path, Path::new("notes/paper"));
+            assert!(skipped.reason.contains("a PDF"), "{}", skipped.reason);
+        }
+        // Nothing else there: the reason is what the user needs to hear.
+        let alone = folder(dir.path(), "alone", &[]);
+        fs::write(dir.path().join("alone/t.csv"), b"a,b").unwrap();
+        let said = error(&self::spec(&[&alone], |_| {}), Part::Train);
+        assert!(
+            said.contains("holds no text; left out is t.csv: a table"),
+            "{said}"
+        );
+    }
+
+    /// Tokens are kept for the text as it was read, not for the bytes alone.
+    #[test]
+    fn a_renamed_file_is_not_read_from_the_tokens_of_another_reading() {
+        let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (prose, lines) = (dir.path().join("a.txt"), dir.path().join("a.jsonl"));
+        let text: String = (0..300)
+            .map(|i| format!("{{\"text\": \"paragraph {i} of it\"}}\n\n"))
+            .collect();
+        fs::write(&prose, format!("Not all of it is JSON.\n\n{text}")).unwrap();
+        let read = |path: &Path| {
+            let spec = spec(&[path.to_str().unwrap()], |s| s.window = 8);
+            open(&spec, Part::Test, cache.path())
+        };
+        read(&prose).unwrap();
+        fs::rename(&prose, &lines).unwrap();
+        let said = read(&lines).unwrap_err().to_string();
+        assert!(
+            said.contains("not a JSON object") && said.contains("(line 1)"),
+            "{said}"
         );
     }
 

@@ -1,25 +1,19 @@
 //! Reads a corpus from wherever it is, document by document.
 
-use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use serde_json::{Map, Value};
-
-use super::corpus::{Corpus, Place, card_sum, is_json_lines, text_files};
+use super::corpus::{Corpus, Place, card_sum};
 use super::documents::documents_of;
+use super::form::{Form, Promise};
+use super::json;
+use super::source::{Source, most_unpacked, utf8};
 use crate::DataError;
 use crate::card::{Card, CardFile, CardText};
 use crate::catalog::FATHER_BROWN;
 use crate::checksum::sum_of_file;
 use crate::readers::tarball;
 use crate::readers::zipped::Zip;
-
-/// No member of an archive of text is larger.
-const LARGEST_MEMBER: u64 = 4 << 30;
-/// The field of JSON lines that holds the text, unless another is named.
-const FIELD: &str = "text";
 
 /// Calls `each` with every document of a corpus, in order; `cache` holds the files of
 /// cards.
@@ -30,11 +24,11 @@ pub(crate) fn read(
 ) -> Result<(), DataError> {
     let rules = &corpus.rules;
     match &corpus.place {
-        Place::BuiltIn(bytes) => text(Path::new(FATHER_BROWN), None, bytes, rules, each),
-        Place::File(path) => file(path, rules, each),
-        Place::Folder(root) => text_files(root)?
-            .iter()
-            .try_for_each(|(_, path)| file(path, rules, each)),
+        Place::BuiltIn(bytes) => member(Path::new(FATHER_BROWN), None, bytes, rules, each),
+        Place::File(_) | Place::Folder(_) => corpus.listing()?.files.iter().try_for_each(|file| {
+            let source = Source::open(&file.path)?;
+            documents(&file.path, None, source, file.form, rules, each)
+        }),
         Place::Card(card) => card
             .files
             .iter()
@@ -73,6 +67,11 @@ fn card_file(
             && member.ends_with(&rules.suffix)
             && !rules.exclude.iter().any(|excluded| excluded == member)
     };
+    let largest = most_unpacked(
+        fs::metadata(&path)
+            .map_err(|e| DataError::io(&path, e))?
+            .len(),
+    );
     let name = of_card.name.as_str();
     if [".tgz", ".tar.gz", ".tar"]
         .iter()
@@ -80,10 +79,10 @@ fn card_file(
     {
         // Debian's archives call their members `./usr`, others `usr`.
         let members = tarball::members(&path, |member| {
-            wanted(member.trim_start_matches("./")).then_some(LARGEST_MEMBER)
+            wanted(member.trim_start_matches("./")).then_some(largest)
         })?;
-        for (member, bytes) in &members {
-            content(&path, member, bytes, rules, each)?;
+        for (name, bytes) in &members {
+            member(&path, Some(name), bytes, rules, each)?;
         }
         return Ok(());
     }
@@ -92,143 +91,60 @@ fn card_file(
         let mut members = archive.names()?;
         members.retain(|member| wanted(member) && !member.ends_with('/'));
         members.sort_unstable();
-        for member in members {
-            let (_, bytes) = archive.member(&member, LARGEST_MEMBER)?;
-            content(&path, &member, &bytes, rules, each)?;
+        for name in members {
+            let (_, bytes) = archive.member(&name, largest)?;
+            member(&path, Some(&name), &bytes, rules, each)?;
         }
         return Ok(());
     }
-    file(&path, rules, each)
+    let source = File::open(&path).map_err(|e| DataError::io(&path, e))?;
+    let source = Source::of(&path, source)?;
+    documents(&path, None, source, form_by_name(name), rules, each)
 }
 
-/// The content of a member of an archive.
-fn content(
+/// The form of what a card names, or of a member of its archive: what it is, is known.
+fn form_by_name(name: &str) -> Form {
+    match Promise::of(Path::new(name)) {
+        Promise::JsonLines => Form::JsonLines,
+        _ => Form::Plain,
+    }
+}
+
+/// The documents of a member of an archive, or of bytes that are no file.
+fn member(
     path: &Path,
-    member: &str,
+    name: Option<&str>,
     bytes: &[u8],
     rules: &CardText,
     each: &mut dyn FnMut(&str),
 ) -> Result<(), DataError> {
-    if is_json_lines(member) {
-        json_lines(path, bytes, rules, each)
-    } else {
-        text(path, Some(member), bytes, rules, each)
-    }
+    let form = name.map_or(Form::Plain, form_by_name);
+    documents(path, name, Source::of(path, bytes)?, form, rules, each)
 }
 
-fn file(path: &Path, rules: &CardText, each: &mut dyn FnMut(&str)) -> Result<(), DataError> {
-    let failed = |e| DataError::io(path, e);
-    if is_json_lines(&path.to_string_lossy()) {
-        let file = File::open(path).map_err(failed)?;
-        return json_lines(path, BufReader::with_capacity(1 << 16, file), rules, each);
-    }
-    let bytes = fs::read(path).map_err(failed)?;
-    text(path, None, &bytes, rules, each)
-}
-
-/// The documents of a plain text.
-fn text(
+/// The documents of a text, which is that `member` of the file at `path` if there is one.
+fn documents(
     path: &Path,
     member: Option<&str>,
-    bytes: &[u8],
+    source: Source<'_>,
+    form: Form,
     rules: &CardText,
     each: &mut dyn FnMut(&str),
 ) -> Result<(), DataError> {
-    let text = utf8(path, member, bytes, 0, rules)?;
-    match rules.separator.as_deref() {
-        None => documents_of(&text, each),
-        Some(separator) => text
-            .split(separator)
-            .for_each(|document| documents_of(document.trim_matches(['\r', '\n']), each)),
-    }
-    Ok(())
-}
-
-/// `bytes` as text; they begin at `offset` of the file or member.
-fn utf8<'a>(
-    path: &Path,
-    member: Option<&str>,
-    bytes: &'a [u8],
-    offset: u64,
-    rules: &CardText,
-) -> Result<Cow<'a, str>, DataError> {
-    if rules.lossy {
-        return Ok(String::from_utf8_lossy(bytes));
-    }
-    std::str::from_utf8(bytes).map(Cow::from).map_err(|e| {
-        let member = member.map_or(String::new(), |m| format!("{m}: "));
-        DataError::Damaged {
-            path: path.into(),
-            offset: offset + e.valid_up_to() as u64,
-            reason: format!(
-                "{member}not UTF-8; convert it, for example with: iconv -f latin1 -t utf-8"
-            ),
-            source: Some(e.into()),
-        }
-    })
-}
-
-/// The documents of JSON lines: every line is an object with the text in a field.
-fn json_lines(
-    path: &Path,
-    mut lines: impl BufRead,
-    rules: &CardText,
-    each: &mut dyn FnMut(&str),
-) -> Result<(), DataError> {
-    let fields: Vec<&str> = rules.field.as_deref().unwrap_or(FIELD).split('+').collect();
-    let (mut bytes, mut offset, mut line) = (Vec::new(), 0, 0);
-    loop {
-        bytes.clear();
-        let read = lines
-            .read_until(b'\n', &mut bytes)
-            .map_err(|e| DataError::io(path, e))?;
-        if read == 0 {
-            return Ok(());
-        }
-        line += 1;
-        let json = utf8(path, None, &bytes, offset, rules)?;
-        offset += read as u64;
-        if json.trim().is_empty() {
-            continue;
-        }
-        let document = document(&json, &fields).map_err(|e| DataError::Line {
-            path: path.into(),
-            line,
-            source: e.into(),
-        })?;
-        documents_of(&document, each);
-    }
-}
-
-/// Why a line of JSON gives no text.
-#[derive(Debug, thiserror::Error)]
-enum LineError {
-    #[error("not a JSON object: {0}")]
-    Json(#[from] serde_json::Error),
-    #[error("the field '{0}' is not a string; name another as field")]
-    NoString(String),
-    #[error("no field '{field}'; name the one with the text as field, there are: {there}")]
-    NoField { field: String, there: String },
-}
-
-/// The text of one JSON line; of more fields than one, each trimmed, on lines of
-/// their own.
-fn document(json: &str, fields: &[&str]) -> Result<String, LineError> {
-    let object: Map<String, Value> = serde_json::from_str(json)?;
-    let text = |field: &&str| match object.get(*field) {
-        Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(LineError::NoString((*field).into())),
-        None => Err(LineError::NoField {
-            field: (*field).into(),
-            there: object.keys().cloned().collect::<Vec<_>>().join(", "),
-        }),
-    };
-    match fields {
-        [field] => text(field).map(String::from),
-        _ => {
-            let texts = fields.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-            let texts: Vec<&str> = texts.iter().map(|t| t.trim()).collect();
-            Ok(texts.join("\n"))
+    let offset = source.offset;
+    match form {
+        Form::JsonLines => json::lines(path, source.into_reader(), offset, rules, each),
+        Form::JsonArray => json::array(path, source.into_reader(), rules, each),
+        Form::Plain => {
+            let bytes = source.bytes(path)?;
+            let text = utf8(path, member, &bytes, offset, rules.lossy)?;
+            match rules.separator.as_deref() {
+                None => documents_of(&text, each),
+                Some(separator) => text
+                    .split(separator)
+                    .for_each(|document| documents_of(document.trim_matches(['\r', '\n']), each)),
+            }
+            Ok(())
         }
     }
 }
@@ -267,6 +183,125 @@ mod tests {
         let pairs = "{\"prompt\": \" ask \", \"response\": \"say\\n\"}\r\n";
         let read = of_file("a.jsonl", pairs.as_bytes(), Some("prompt+response")).unwrap();
         assert_eq!(read, ["ask\nsay"]);
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = Vec::new();
+        let mut gz = flate2::read::GzEncoder::new(bytes, flate2::Compression::default());
+        std::io::Read::read_to_end(&mut gz, &mut packed).unwrap();
+        packed
+    }
+
+    fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let marked = format!("\u{feff}{text}");
+        marked.encode_utf16().flat_map(bytes).collect()
+    }
+
+    /// However a text is written and packed, and whatever its file is called, it is the same.
+    #[test]
+    fn the_bytes_tell_how_a_text_is_written() {
+        let prose = "Grüße, \u{1f600}\r\nand more";
+        let lines = "{\"text\": \"Grüße\"}\n{\"text\": \"and more\"}\n";
+        let array = " [{\"text\": \"Grüße\"},\n {\"text\": \"and more\"}] \n";
+        let cases = [
+            (
+                prose,
+                &["a.txt", "a.log"][..],
+                &["Grüße, \u{1f600}\nand more"][..],
+            ),
+            (
+                lines,
+                &["a.JSONL", "a.txt", "a.json"],
+                &["Grüße", "and more"],
+            ),
+            (
+                array,
+                &["a.json", "a.jsonl", "a.txt"],
+                &["Grüße", "and more"],
+            ),
+        ];
+        for (text, names, documents) in cases {
+            let written = [
+                text.as_bytes().to_vec(),
+                format!("\u{feff}{text}").into_bytes(),
+                utf_16(text, u16::to_le_bytes),
+                utf_16(text, u16::to_be_bytes),
+            ];
+            for bytes in written {
+                for name in names {
+                    assert_eq!(of_file(name, &bytes, None).unwrap(), documents, "{name}");
+                    let packed = of_file(&format!("{name}.gz"), &gzip(&bytes), None);
+                    assert_eq!(packed.unwrap(), documents, "{name}.gz");
+                    // Also where the name does not say it.
+                    assert_eq!(of_file(name, &gzip(&bytes), None).unwrap(), documents);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_what_it_is() {
+        let error = |name: &str, bytes: &[u8]| {
+            let error = of_file(name, bytes, None).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            error
+        };
+        let pdf = error("a.txt", b"%PDF-1.7\n");
+        assert!(
+            pdf.is_usage() && pdf.to_string().contains("pdftotext"),
+            "{pdf}"
+        );
+        let packed = error("a.txt.gz", &gzip(&gzip(b"text"))).to_string();
+        assert!(packed.contains("gzip twice"), "{packed}");
+        let table = error("a.tsv", b"a\tb\n").to_string();
+        assert!(table.contains("a table"), "{table}");
+        // Where it shows only further on it is said with the place.
+        let long = "word ".repeat(30_000);
+        let nul = error("a.txt", format!("{long}\0").as_bytes()).to_string();
+        assert!(
+            nul.contains("NUL") && nul.contains("(at byte 150000)"),
+            "{nul}"
+        );
+        let marked = error("a.txt", format!("\u{feff}{long}\0").as_bytes()).to_string();
+        assert!(marked.contains("(at byte 150003)"), "{marked}");
+        let wide = utf_16(&format!("{long}\0"), u16::to_le_bytes);
+        let wide = error("a.txt", &wide).to_string();
+        assert!(
+            wide.contains("NUL") && wide.contains("(at byte 300002)"),
+            "{wide}"
+        );
+        let half = error("a.txt", &utf_16("text", u16::to_be_bytes)[..7]).to_string();
+        assert!(half.contains("ends inside a character"), "{half}");
+        let escaped = error("a.jsonl", b"{\"text\": \"a\"}\n{\"text\": \"\\u0000\"}").to_string();
+        assert!(
+            escaped.contains("NUL") && escaped.contains("(line 2)"),
+            "{escaped}"
+        );
+        let array = error("a.json", b"[{\"text\": \"a\"},\n{\"txt\": \"b\"}]").to_string();
+        assert!(
+            array.contains("there are: txt") && array.contains("(line 2)"),
+            "{array}"
+        );
+        let array = error("a.json", b"[{\"text\": \"a\"},\n[]]").to_string();
+        assert!(
+            array.contains("not a JSON object") && array.contains("line 2"),
+            "{array}"
+        );
+    }
+
+    /// 17 MB of spaces in 17 kB, and as the member of an archive.
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        let spaces = vec![b' '; 17 << 20];
+        let error = of_file("a.txt.gz", &gzip(&spaces), None).unwrap_err();
+        assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("unpack to more than 16777216"), "{said}");
+        let (corpus, dir) = of_card("p.tgz", rules("", ".txt"), |path| {
+            tarball::write(path, &[("a.txt", spaces.clone())]);
+        });
+        let said = read_all(&corpus, dir.path()).unwrap_err().to_string();
+        assert!(said.contains("at most 16777216 are plausible"), "{said}");
     }
 
     #[test]
@@ -314,7 +349,7 @@ mod tests {
         };
         let mut found = Vec::new();
         let stories = b"one\ntwo\n<|endoftext|>\n\n<|endoftext|>\nthree<|endoftext|>";
-        text(Path::new("x"), None, stories, &rules, &mut |d| {
+        member(Path::new("x"), None, stories, &rules, &mut |d| {
             found.push(d.to_string());
         })
         .unwrap();

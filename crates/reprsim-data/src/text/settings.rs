@@ -14,8 +14,9 @@ pub(crate) const FACTOR: &str = "corpus";
 #[serde(default, deny_unknown_fields)]
 pub struct TextSettings {
     /// The corpora, in the order of their classes: each the name of a known corpus,
-    /// or the path of a text file, of a folder of text files (`.txt`, `.md`, `.rst`),
-    /// or of a file of JSON lines (`.jsonl`).
+    /// or the path of a text, of JSON lines or of an array of objects of JSON, plain or
+    /// packed with gzip, or of a folder of such files (`.txt`, `.md`, `.rst`, `.jsonl`,
+    /// `.ndjson`, `.json`).
     pub corpora: Vec<String>,
     /// How text becomes tokens.
     pub tokenizer: Tokenizer,
@@ -23,8 +24,8 @@ pub struct TextSettings {
     pub window: usize,
     /// Chunks of the training stream of a corpus.
     pub chunks: usize,
-    /// The field that holds the text in JSON lines given by their path; `a+b` joins
-    /// two, `text` if not given.
+    /// The field that holds the text in JSON given by its path; `a+b` joins two, `text`
+    /// if not given.
     pub field: Option<String>,
 }
 

@@ -24,7 +24,7 @@ use crate::{DataError, Part};
 
 /// Counts up when the same text gives other tokens or another division, which makes
 /// files of before stale.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 const FORMAT: &str = "reprsim tokens 2";
 const TOKENS: &str = "tokens";
 const ENDS: &str = "ends";
@@ -119,6 +119,10 @@ fn tokenise(
     let mut encoder = Encoder::new(tokenizer);
     read_documents(corpus, cache, &mut |document| encoder.push(document))?;
     encoder.flush();
+    // These tokens are kept under the name of what was looked at before.
+    if corpus.content(cache)? != content {
+        return Err(corpus.error("changed while it was read; run again".into()));
+    }
     let Encoder {
         tokens,
         ends,
@@ -126,11 +130,13 @@ fn tokenise(
         ..
     } = encoder;
     if sizes.is_empty() {
-        return Err(corpus.error(match corpus.place {
-            Place::Folder(_) => {
-                "holds no text; of a folder .txt, .md and .rst files are read".into()
-            }
-            _ => "holds no text".into(),
+        return Err(corpus.error(match corpus.listing()?.skipped.first() {
+            Some(file) => format!(
+                "holds no text; left out is {}: {}",
+                file.path.display(),
+                file.reason
+            ),
+            None => "holds no text".into(),
         }));
     }
     let Some(parts) = divide(&sizes, content) else {
@@ -285,5 +291,26 @@ mod tests {
         // The fixed text and division of the quick experiment.
         assert_eq!(made.counts, [91, 6, 12]);
         assert_eq!(made.tokens.len(), 104_399 + 109, "and the ends of text");
+    }
+
+    #[test]
+    fn tokens_are_never_kept_for_another_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        std::fs::write(&path, "one\n").unwrap();
+        let settings = TextSettings {
+            corpora: vec![path.display().to_string()],
+            ..TextSettings::default()
+        };
+        let corpus = &corpora(&settings).unwrap()[0];
+        let content = corpus.content(dir.path()).unwrap();
+        std::fs::write(&path, "two\n").unwrap();
+        let Err(error) = tokenise(corpus, &content, Tokenizer::Bytes, dir.path()) else {
+            panic!("it is another text");
+        };
+        assert!(
+            error.to_string().contains("changed while it was read"),
+            "{error}"
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::commands::say;
 use crate::table::Table;
 
 pub(crate) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
-    let found = leftovers(&args.run)?;
+    let found = leftovers(&args.run, args.unplanned)?;
     let mut table = Table::new(&["file", "bytes", "why"]);
     for leftover in &found {
         let path = leftover.path.strip_prefix(&args.run);
@@ -23,15 +23,15 @@ pub(crate) fn clean(args: &CleanArgs) -> anyhow::Result<ExitCode> {
         ]);
     }
     table.print(args.format)?;
-    if args.yes {
+    if !args.dry_run {
         remove(&args.run, &found)?;
     }
     if args.format == Format::Table {
         let bytes = ByteSize::b(found.iter().map(|leftover| leftover.bytes).sum());
-        say(&match (found.is_empty(), args.yes) {
+        say(&match (found.is_empty(), args.dry_run) {
             (true, _) => "nothing to free".to_string(),
-            (false, true) => format!("\n{bytes} freed"),
-            (false, false) => format!("\n{bytes} would be freed; say --yes to free them"),
+            (false, false) => format!("\n{bytes} freed"),
+            (false, true) => format!("\n{bytes} would be freed"),
         })?;
     }
     Ok(ExitCode::SUCCESS)

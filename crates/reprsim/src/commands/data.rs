@@ -4,13 +4,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use reprsim_base::{Stream, default_cache};
 use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_data::{
     DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, Skipped, TEXT,
-    TextSettings, cards, check, corpus_names, dataset_names, fetch, find_card, open, preview,
+    TextSettings, cards, check, corpus_names, dataset_names, fetch, find_card, free, open, preview,
+    spares,
 };
 use serde_json::json;
 
@@ -52,6 +54,17 @@ pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
                 fetch_one(&name, &cache)?;
             }
         }
+        DataCommand::Clean {
+            names,
+            dry_run,
+            format,
+            data_dir,
+        } => clean(
+            &names,
+            dry_run,
+            format,
+            &data_dir.unwrap_or_else(default_cache),
+        )?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -71,13 +84,25 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
         json!("public domain"),
     ]);
     for card in cards() {
-        let here = card
-            .files
-            .iter()
-            .all(|f| cache.join(&card.name).join(&f.name).exists());
+        let dir = cache.join(&card.name);
+        let sizes = card.files.iter().map(|file| {
+            let there = std::fs::metadata(dir.join(&file.name)).map(|m| m.len());
+            (there.ok(), file.bytes)
+        });
+        let here = match sizes.clone().all(|(there, _)| there.is_some()) {
+            false => "no",
+            // What a checksum would tell takes long; a fetch looks at that.
+            true if sizes
+                .clone()
+                .any(|(there, right)| right.is_some() && there != right) =>
+            {
+                "damaged"
+            }
+            true => "yes",
+        };
         table.push(vec![
             json!(card.name),
-            json!(if here { "yes" } else { "no" }),
+            json!(here),
             json!(card.description),
             json!(card.licence),
         ]);
@@ -104,7 +129,7 @@ fn write_preview(
     preset: &str,
     cache: &Path,
 ) -> anyhow::Result<()> {
-    if corpus_names().contains(&name) || name.ends_with(".txt") || name.ends_with(".jsonl") {
+    if corpus_names().contains(&name) || Path::new(name).is_file() {
         return write_text_preview(name, out, count, cache);
     }
     let spec = DatasetSpec {
@@ -147,6 +172,7 @@ fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> any
         ..DatasetSpec::default()
     };
     let dataset = open(&spec, Part::Test, cache)?;
+    say_skipped(&dataset)?;
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
@@ -272,6 +298,30 @@ fn say_skipped(skipped: &[Skipped]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes what can be made or fetched again, or says what that would be.
+fn clean(names: &[String], dry_run: bool, format: Format, cache: &Path) -> anyhow::Result<()> {
+    let spares = spares(cache, names)?;
+    let mut table = Table::new(&["set", "what", "bytes", "path"]);
+    for spare in &spares.found {
+        table.push(vec![
+            json!(spare.set),
+            json!(spare.what.name()),
+            json!(spare.bytes),
+            json!(spare.path.display().to_string()),
+        ]);
+        if !dry_run {
+            free(spare)?;
+        }
+    }
+    table.print(format)?;
+    let bytes = ByteSize(spares.found.iter().map(|spare| spare.bytes).sum());
+    note(&match dry_run {
+        true => format!("{bytes} would be freed; without --dry-run it is"),
+        false => format!("{bytes} freed"),
+    });
+    Ok(())
+}
+
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
     if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
         say(&format!("{name} is built in: there is nothing to fetch"))?;
@@ -284,6 +334,14 @@ fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     fetch(card, cache, &mut |event| match event {
+        FetchEvent::Waiting => note(&format!("{name}: waiting for another fetch of it")),
+        FetchEvent::Unlocked(reason) => note(&format!(
+            "{name}: no locks there ({reason}); see that no other fetch of it is on"
+        )),
+        FetchEvent::Again(reason, pause) => {
+            note(&format!("{reason}; again in {} s", pause.as_secs()));
+        }
+        FetchEvent::Anew(file) => note(&format!("{file}: what is there is not right; anew")),
         FetchEvent::Present(file) => note(&format!("{file}: here already")),
         FetchEvent::Trying(file, source) => {
             bar.set_message(file.to_string());
