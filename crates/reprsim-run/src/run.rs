@@ -22,7 +22,7 @@ use reprsim_device::Chosen;
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
-    /// Files of the data set were left out, and why.
+    /// What was left out of the data set's folder, and what is odd in it.
     fn skipped(&self, files: &[Skipped]);
     /// So many models will train side by side on a device, and so many cells be worked on at once.
     fn device(&self, chosen: &Chosen, stack: usize, jobs: usize);
@@ -83,20 +83,24 @@ pub fn run(
     };
     let checked = context(first);
     let mine: Vec<&Cell> = plan.cells.iter().filter(|c| share.holds(c.index)).collect();
+    let mut skipped = None;
     if !all_done(root, plan, &mine)? {
         // What is impossible with these data is found before the run directory is
         // touched: a mistyped file must not replace the plan of a finished run.
         check_precision(plan, devices)?;
         checked.check()?;
-        let skipped = checked.skipped()?;
-        if !skipped.is_empty() {
-            observer.skipped(&skipped);
+        let found = skipped.insert(checked.skipped()?);
+        if !found.is_empty() {
+            observer.skipped(found);
         }
         for cell in &mine {
             checked.check_split(cell)?;
         }
     }
     let store = Store::open(root, plan, share, unlocked)?;
+    if let Some(skipped) = skipped {
+        store.write_skipped(skipped)?;
+    }
     let mut todo: Vec<&Cell> = vec![];
     for cell in &mine {
         if !store.is_done(cell, &plan.experiment)? {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use reprsim_base::{check_seal, seal, set_aside, sync_folder, write_whole};
+use reprsim_data::Skipped;
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,23 @@ impl Share {
             Self::Cell(cell) => index == cell,
         }
     }
+}
+
+/// The file with what is to be known of the data of a run, where there is something.
+const DATA: &str = "data.json";
+
+#[derive(Serialize, Deserialize)]
+struct DataRemarks {
+    skipped: Vec<Skipped>,
+}
+
+/// What was left out of the data set's folder of the run in `root`, and what is odd in it.
+///
+/// # Errors
+/// [`RunError::Store`] if it cannot be read.
+pub fn skipped(root: &Path) -> Result<Vec<Skipped>, RunError> {
+    let remarks: Option<DataRemarks> = believed(&root.join(DATA))?;
+    Ok(remarks.map_or(vec![], |remarks| remarks.skipped))
 }
 
 /// An open run directory. Its locks die with the process.
@@ -118,6 +136,22 @@ impl Store {
             old.experiment.name,
             plan.experiment.name
         )))
+    }
+
+    /// Keeps what was left out of the data set's folder, for the report.
+    ///
+    /// # Errors
+    /// [`RunError::Store`].
+    pub(crate) fn write_skipped(&self, skipped: Vec<Skipped>) -> Result<(), RunError> {
+        let path = self.root.join(DATA);
+        match skipped.is_empty() {
+            // What an earlier run kept of other files.
+            true => match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(RunError::store(&path, e)),
+                _ => Ok(()),
+            },
+            false => write_json(&path, &DataRemarks { skipped }),
+        }
     }
 
     /// Whether others are kept out.

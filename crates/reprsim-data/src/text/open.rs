@@ -144,7 +144,7 @@ mod tests {
     use super::super::Tokenizer;
     use super::*;
     use crate::catalog::{FATHER_BROWN, TEXT};
-    use crate::preview::{grid, preview_text};
+    use crate::preview::{Section, grid, preview_text};
     use crate::{
         ProbeClasses, content_of, dataset_names, draw_probe, factors_of, label_of, open, part_len,
     };
@@ -238,7 +238,12 @@ mod tests {
         let (labels, classes) = test.joint_label(&test.label).unwrap();
         assert_eq!(classes, 2);
         assert!(labels.is_sorted() && labels.contains(&0) && labels.contains(&1));
-        assert!(grid(&test, &[0], 1).unwrap_err().is_usage());
+        let section = Section {
+            title: String::new(),
+            dataset: &test,
+            indices: vec![0],
+        };
+        assert!(grid(&[section], 1).unwrap_err().is_usage());
         assert_eq!(test.channel_statistics(), (vec![], vec![]));
         let image = SampleShape::Image {
             channels: 1,

@@ -9,18 +9,19 @@ use rand::seq::SliceRandom;
 use reprsim_base::{Stream, default_cache};
 use reprsim_data::color_shape_digit::{self, Preset, Settings};
 use reprsim_data::{
-    DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, TEXT, TextSettings,
-    cards, corpus_names, dataset_names, fetch, find_card, open, preview,
+    DataError, Dataset, DatasetSpec, FATHER_BROWN, FOLDER, FetchEvent, Part, SampleShape, Skipped,
+    TEXT, TextSettings, cards, corpus_names, dataset_names, fetch, find_card, open,
+    preview::{self, Section},
 };
+use reprsim_run::read_experiment;
 use serde_json::json;
 
 use crate::args::{DataCommand, Format};
 use crate::commands::say;
 use crate::output::note;
+use crate::skipped;
 use crate::table::Table;
 
-/// Files of a folder that could not be used are named up to so many.
-const SKIPPED_SHOWN: usize = 10;
 /// Side of the pictures of a folder whose images differ in size.
 const FOLDER_SIDE: usize = 64;
 
@@ -78,7 +79,7 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
     table.push(vec![
         json!(FOLDER),
         json!("by its path"),
-        json!("any folder that holds one folder of PNG or JPEG images per class"),
+        json!("any folder that holds one folder of images per class (PNG, JPEG, GIF, WebP, BMP)"),
         json!("its own"),
     ]);
     table.push(vec![
@@ -90,6 +91,8 @@ fn list(format: Format, cache: &Path) -> std::io::Result<()> {
     table.print(format)
 }
 
+/// Writes what a data set holds: one by name, a corpus, a folder of images, or that of an
+/// experiment file.
 fn write_preview(
     name: &str,
     out: &Path,
@@ -97,10 +100,72 @@ fn write_preview(
     preset: &str,
     cache: &Path,
 ) -> anyhow::Result<()> {
-    if corpus_names().contains(&name) || name.ends_with(".txt") || name.ends_with(".jsonl") {
-        return write_text_preview(name, out, count, cache);
+    let spec = spec_of(name, preset)?;
+    if spec.text.is_some() {
+        return write_text_preview(&spec, name, out, count, cache);
     }
-    let mut spec = DatasetSpec {
+    let (spec, held_out) = open_to_show(spec, cache)?;
+    let train = match spec.name == FOLDER {
+        true => Some(open(&spec, Part::Train, cache)?),
+        false => None,
+    };
+    let mut sections = vec![];
+    if let Some(train) = &train {
+        // One that is held out for three that are trained on.
+        let some = count - (count / 4).min(held_out.len());
+        sections.push(section("trained on", train, some)?);
+    }
+    let left = count - sections.iter().map(|s| s.indices.len()).sum::<usize>();
+    sections.push(section("held out", &held_out, left)?);
+    let grid = preview::grid(&sections, 10)?;
+    grid.save(out)
+        .with_context(|| format!("could not write {}", out.display()))?;
+    let mut skipped: Vec<Skipped> = vec![];
+    sections
+        .iter()
+        .for_each(|s| skipped.extend_from_slice(&s.dataset.skipped));
+    skipped.sort();
+    skipped.dedup();
+    for line in skipped::lines(&skipped) {
+        say(&line)?;
+    }
+    let shown: Vec<&str> = sections.iter().map(|s| s.title.as_str()).collect();
+    say(&format!(
+        "{name}: {}\nin {}",
+        shown.join("; "),
+        out.display()
+    ))?;
+    Ok(())
+}
+
+/// The data set that a name on the command line means.
+fn spec_of(name: &str, preset: &str) -> anyhow::Result<DatasetSpec> {
+    let path = Path::new(name);
+    let is_known = dataset_names().contains(&name);
+    if !is_known && path.extension().is_some_and(|e| e == "toml") {
+        let experiment = read_experiment(path)?;
+        return Ok(experiment.dataset.spec(experiment.root_seed));
+    }
+    let is_text = |ending: &str| path.extension().is_some_and(|e| e == ending);
+    if corpus_names().contains(&name) || is_text("txt") || is_text("jsonl") {
+        return Ok(DatasetSpec {
+            name: TEXT.to_string(),
+            text: Some(TextSettings {
+                corpora: vec![name.to_string()],
+                ..TextSettings::default()
+            }),
+            ..DatasetSpec::default()
+        });
+    }
+    // Anything else that is a folder is shown as one.
+    if !is_known && path.is_dir() {
+        return Ok(DatasetSpec {
+            name: FOLDER.to_string(),
+            path: Some(name.into()),
+            ..DatasetSpec::default()
+        });
+    }
+    Ok(DatasetSpec {
         name: name.to_string(),
         built_in: Settings {
             preset: Preset::ALL
@@ -110,45 +175,63 @@ fn write_preview(
             ..Settings::default()
         },
         ..DatasetSpec::default()
-    };
-    // Anything else that is a folder is shown as one.
-    if !dataset_names().contains(&name) && Path::new(name).is_dir() {
-        spec.name = FOLDER.to_string();
-        spec.path = Some(name.into());
+    })
+}
+
+/// Up to `count` samples, evenly of all classes and in their order.
+fn section<'a>(title: &str, dataset: &'a Dataset, count: usize) -> anyhow::Result<Section<'a>> {
+    let (labels, classes) = dataset.joint_label(&dataset.label)?;
+    let mut drawn: Vec<usize> = (0..dataset.len()).collect();
+    drawn.shuffle(&mut Stream::new(0).child("preview").rng());
+    // How many of its class were drawn before each: a round takes one of every class.
+    let mut before = vec![0; classes];
+    let mut rounds: Vec<(usize, usize)> = vec![];
+    for index in drawn {
+        let of_class = &mut before[labels[index] as usize];
+        rounds.push((*of_class, index));
+        *of_class += 1;
     }
-    let dataset = open_to_show(spec, cache)?;
-    say_skipped(&dataset)?;
-    let mut indices: Vec<usize> = (0..dataset.len()).collect();
-    indices.shuffle(&mut Stream::new(0).child("preview").rng());
-    indices.truncate(count);
-    let grid = preview::grid(&dataset, &indices, 10)?;
-    grid.save(out)
-        .with_context(|| format!("could not write {}", out.display()))?;
-    say(&format!(
-        "{} samples of {name} in {}",
-        indices.len(),
-        out.display()
-    ))?;
-    Ok(())
+    rounds.sort_by_key(|&(round, _)| round);
+    let mut indices: Vec<usize> = rounds
+        .into_iter()
+        .map(|(_, index)| index)
+        .take(count)
+        .collect();
+    indices.sort_by_key(|&index| (labels[index], index));
+    let SampleShape::Image {
+        height,
+        width,
+        channels,
+    } = dataset.shape
+    else {
+        anyhow::bail!("{} holds no images", dataset.name);
+    };
+    let kind = if channels == 1 { "grey" } else { "colour" };
+    Ok(Section {
+        title: format!(
+            "{title}: {} of {} images, {width} x {height}, {kind}, {classes} classes",
+            indices.len(),
+            dataset.len()
+        ),
+        dataset,
+        indices,
+    })
 }
 
 /// Writes some windows of the held-out part of a corpus.
-fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> anyhow::Result<()> {
-    let settings = TextSettings {
-        corpora: vec![name.to_string()],
-        ..TextSettings::default()
-    };
-    let tokenizer = settings.tokenizer;
-    let spec = DatasetSpec {
-        name: TEXT.to_string(),
-        text: Some(settings),
-        ..DatasetSpec::default()
-    };
-    let dataset = open(&spec, Part::Test, cache)?;
+fn write_text_preview(
+    spec: &DatasetSpec,
+    name: &str,
+    out: &Path,
+    count: usize,
+    cache: &Path,
+) -> anyhow::Result<()> {
+    let tokenizer = spec.text.as_ref().map(|text| text.tokenizer);
+    let dataset = open(spec, Part::Test, cache)?;
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
     indices.truncate(count);
-    let windows = preview::preview_text(&dataset, &indices, tokenizer);
+    let windows = preview::preview_text(&dataset, &indices, tokenizer.unwrap_or_default());
     let between = format!("\n{}\n", "-".repeat(72));
     std::fs::write(out, windows.join(&between))
         .with_context(|| format!("could not write {}", out.display()))?;
@@ -160,31 +243,19 @@ fn write_text_preview(name: &str, out: &Path, count: usize, cache: &Path) -> any
     Ok(())
 }
 
-/// Opens the test part; images of a folder that differ in size become squares.
-fn open_to_show(mut spec: DatasetSpec, cache: &Path) -> Result<Dataset, DataError> {
+/// Opens the test part, and says how; images of a folder that differ in size become squares.
+fn open_to_show(mut spec: DatasetSpec, cache: &Path) -> Result<(DatasetSpec, Dataset), DataError> {
     match open(&spec, Part::Test, cache) {
-        Err(DataError::Setting { .. }) if spec.path.is_some() => {
+        Err(DataError::Setting { .. }) if spec.path.is_some() && spec.size.is_none() => {
             spec.size = Some(FOLDER_SIDE);
-            open(&spec, Part::Test, cache)
         }
-        result => result,
+        result => return result.map(|dataset| (spec, dataset)),
     }
-}
-
-/// Names the files of a folder that were left out.
-fn say_skipped(dataset: &Dataset) -> std::io::Result<()> {
-    let skipped = &dataset.skipped;
-    if skipped.is_empty() {
-        return Ok(());
-    }
-    say(&format!("{} files are left out:", skipped.len()))?;
-    for file in skipped.iter().take(SKIPPED_SHOWN) {
-        say(&format!("  {}: {}", file.path.display(), file.reason))?;
-    }
-    if skipped.len() > SKIPPED_SHOWN {
-        say(&format!("  and {} more", skipped.len() - SKIPPED_SHOWN))?;
-    }
-    Ok(())
+    let dataset = open(&spec, Part::Test, cache)?;
+    note(&format!(
+        "images differ in size or are large: shown as size = {FOLDER_SIDE} makes them"
+    ));
+    Ok((spec, dataset))
 }
 
 fn fetch_one(name: &str, cache: &Path) -> anyhow::Result<()> {
