@@ -628,7 +628,8 @@ fn extract_gives_the_activations_of_the_run() {
 }
 
 /// A folder of pictures: a run says what it left out, cells are named by what the
-/// folder holds and not by where it is, and new pictures are trained on anew.
+/// folder holds and not by where it is, and new pictures are trained on anew. The run is
+/// in the folder itself, and is no class of it.
 #[test]
 fn folders_of_pictures() {
     let dir = tempfile::tempdir().unwrap();
@@ -642,42 +643,65 @@ fn folders_of_pictures() {
                 picture.save(of_class.join(format!("{i}.png"))).unwrap();
             }
         }
-        fs::write(folder.join("class0/notes.txt"), "no picture").unwrap();
     };
     let pictures = dir.path().join("pictures");
     draw(&pictures, 20);
+    fs::write(pictures.join("class0/notes.txt"), "no picture").unwrap();
+    fs::create_dir(pictures.join("empty")).unwrap();
     let start = TINY.find("[[axis]]\nkind = \"task\"").unwrap();
     let end = TINY.find("[[probe]]").unwrap();
     let text = format!("{}{}", &TINY[..start], &TINY[end..])
-        .replace("name = \"color-shape-digit\"\n", "name = \"folder\"\npath = \"pictures\"\n")
+        .replace("name = \"color-shape-digit\"\n", "name = \"folder\"\npath = \".\"\n")
         .replace("preset = \"varied\"\nfactor_classes = 4\nlabel = [\"digit\"]\ntrain_samples = 400\ntrain_per_model = 64", "train_per_model = 16")
         .replace("samples = 60", "samples = 10")
         .replace("[[probe]]\nname = \"plain\"\npreset = \"plain\"\nsamples = 50\n", "");
-    let file = experiment(dir.path(), &text);
-    let out = dir.path().join("run");
-    let go = |file: &std::path::Path| {
+    experiment(&pictures, &text);
+    let go = |folder: &std::path::Path, command: &[&str]| {
         let output = reprsim()
-            .args(["run", "--device", "cpu", "--data-dir"])
+            .args(command)
+            .arg("experiment.toml")
+            .current_dir(folder)
+            .arg("--data-dir")
             .arg(dir.path().join("cache"))
-            .arg("--out")
-            .arg(&out)
-            .arg(file)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         output
     };
-    let output = go(&file);
-    assert!(stderr(&output).contains("notes.txt"), "{}", stderr(&output));
-    // The same from elsewhere: nothing to do.
+    let run = ["run", "--device", "cpu"];
+    let said = stderr(&go(&pictures, &run));
+    for remark in [
+        "data set: class0/notes.txt: left out: not an image by its name",
+        "data set: empty: left out: no image in it, so no class",
+    ] {
+        assert!(said.contains(remark), "{said}");
+    }
+    let report = fs::read_to_string(pictures.join("runs/tiny/report.html")).unwrap();
+    assert!(report.contains("class0/notes.txt: left out"));
+    assert!(pictures.join("runs/tiny/skipped.json").exists());
+    assert!(stdout(&go(&pictures, &run)).contains("0 cells in"));
+    let plan = stdout(&go(&pictures, &["plan", "--device", "cpu"]));
+    for line in [
+        "data set: folder, 4 classes of class, 67 samples to train on, 13 held out",
+        "data set: runs/tiny: left out: written by reprsim",
+    ] {
+        assert!(plan.contains(line), "{plan}");
+    }
+    let shown = stdout(&go(&pictures, &["data", "preview", "--out", "grid.png"]));
+    assert!(
+        shown.contains("trained on: 67 of 67 images, 8 x 8, colour, 4 classes"),
+        "{shown}"
+    );
+    assert!(shown.contains("held out: 13 of 13 images"), "{shown}");
+    let grid = image::open(pictures.join("grid.png")).unwrap();
+    assert_eq!(grid.width(), 10 * (128 + 8) + 8);
+    // The same elsewhere: nothing to do.
     let elsewhere = dir.path().join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
-    fs::rename(&pictures, elsewhere.join("pictures")).unwrap();
-    let moved = experiment(&elsewhere, &text);
-    assert!(stdout(&go(&moved)).contains("0 cells in"));
+    fs::rename(&pictures, &elsewhere).unwrap();
+    assert!(stdout(&go(&elsewhere, &run)).contains("0 cells in"));
     // Other pictures: other cells.
-    draw(&elsewhere.join("pictures"), 24);
-    assert!(!stdout(&go(&moved)).contains("0 cells in"));
+    draw(&elsewhere, 24);
+    assert!(!stdout(&go(&elsewhere, &run)).contains("0 cells in"));
 }
 
 /// Every experiment that comes with the program can be read, and each at full size

@@ -1,6 +1,7 @@
 //! A data set in memory: samples, and one or more label factors.
 
-use std::path::PathBuf;
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -86,13 +87,32 @@ pub struct Factor {
     pub values: Vec<u16>,
 }
 
-/// A file of a data set that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A file or folder of a data set that was left out, or is not used as one would think.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// The file, relative to the data set's folder, or the corpus and the file in it.
+    /// Its path, relative to the data set's folder, or the corpus and the file in it.
     pub path: PathBuf,
-    /// Why.
+    /// What became of it, and why.
     pub reason: String,
+}
+
+impl Skipped {
+    /// What concerns more comes first: parts and classes before their files.
+    fn order(&self) -> (usize, &Path, &str) {
+        (self.path.components().count(), &self.path, &self.reason)
+    }
+}
+
+impl Ord for Skipped {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Skipped {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// A part of a data set or a selection of its samples, in memory or mapped into it.
@@ -116,7 +136,7 @@ pub struct Dataset {
     /// not exchangeable with those of another, so permutations move whole blocks.
     /// Empty where every sample stands for itself: images, and chunks of text.
     pub blocks: Vec<u32>,
-    /// Files that were left out of a folder of images or of text; empty for other sets.
+    /// What was left out of a folder of images or text, and what is odd in it; empty for other sets.
     pub skipped: Vec<Skipped>,
 }
 

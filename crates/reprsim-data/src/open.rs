@@ -523,6 +523,7 @@ mod tests {
         let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         picture(&dir.path().join("train/a/1.png"), 1);
         picture(&dir.path().join("train/b/2.png"), 2);
+        picture(&dir.path().join("test/a/3.png"), 3);
         picture(&dir.path().join("test/b/3.png"), 3);
         fs::write(dir.path().join("train/b/x.png"), "odd").unwrap();
         let spec = DatasetSpec {

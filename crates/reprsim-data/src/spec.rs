@@ -12,7 +12,7 @@ use crate::{DataError, Part};
 const BUILT_IN_TRAIN: usize = 16_000;
 const BUILT_IN_TEST: usize = 8_000;
 /// A square of more pixels a side is a slip of the keyboard.
-const LARGEST_SIDE: usize = 4096;
+pub(crate) const LARGEST_SIDE: usize = 4096;
 
 /// Which data set, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -187,7 +187,7 @@ impl Context {
         Ok(())
     }
 
-    /// Files of the data set that were left out.
+    /// What was left out of the data set's folder, and what is odd in it.
     pub fn skipped(&self) -> Result<Vec<Skipped>, RunError> {
         let (train, test) = (&self.training()?.dataset, self.test()?);
         let mut skipped = [train.skipped.as_slice(), test.skipped.as_slice()].concat();

@@ -22,7 +22,7 @@ use reprsim_device::Chosen;
 
 /// Hears how a run goes; called from several threads.
 pub trait Observer: Sync {
-    /// Files of the data set were left out, and why.
+    /// What was left out of the data set's folder, and what is odd in it.
     fn skipped(&self, files: &[Skipped]);
     /// So many models will train side by side on a device, and so many cells be worked on at once.
     fn device(&self, chosen: &Chosen, stack: usize, jobs: usize);

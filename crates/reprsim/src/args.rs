@@ -564,9 +564,11 @@ pub(crate) enum DataCommand {
 Examples:
   reprsim data preview color-shape-digit --out grid.png
   reprsim data preview color-shape-digit --preset varied --out grid.png
-  reprsim data preview fashion-mnist --count 60 --out grid.png")]
+  reprsim data preview fashion-mnist --count 60 --out grid.png
+  reprsim data preview pictures/ --out grid.png
+  reprsim data preview experiment.toml --out grid.png")]
     Preview {
-        /// The data set.
+        /// The data set: its name, a folder of images, a text file, or an experiment file.
         name: String,
         /// The picture to write; of a corpus of text, the text file.
         #[arg(long)]

@@ -8,6 +8,7 @@ mod messages;
 mod output;
 mod progress;
 mod signals;
+mod skipped;
 mod table;
 mod tidy;
 

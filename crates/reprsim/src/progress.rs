@@ -14,9 +14,7 @@ use reprsim_run::run::{Observer, TrainingConfig};
 
 use crate::messages;
 use crate::output::note;
-
-/// Files that were left out, shown one by one.
-const SKIPPED_SHOWN: usize = 10;
+use crate::skipped;
 
 /// Shows how a run goes.
 pub(crate) struct Progress {
@@ -84,16 +82,7 @@ fn spell(duration: Duration) -> String {
 
 impl Observer for Progress {
     fn skipped(&self, files: &[Skipped]) {
-        for file in files.iter().take(SKIPPED_SHOWN) {
-            note(&format!(
-                "left out: {}: {}",
-                file.path.display(),
-                file.reason
-            ));
-        }
-        if files.len() > SKIPPED_SHOWN {
-            note(&format!("left out: {} files in all", files.len()));
-        }
+        skipped::lines(files).iter().for_each(|line| note(line));
     }
 
     fn device(&self, chosen: &Chosen, stack: usize, jobs: usize) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use reprsim_base::write_whole;
 use reprsim_config::{AxisKind, Cell, Plan, Sweep, Term};
+use reprsim_data::Skipped;
 use reprsim_report::{EffectRow, Report, figures, parquet, png, render};
 use reprsim_run::results::CellResult;
 use reprsim_run::store::{finished, histories, skipped, tasks, write_json, write_text};
@@ -12,7 +13,7 @@ use reprsim_run::store::{finished, histories, skipped, tasks, write_json, write_
 use super::axis::section;
 use super::grid::grid_section;
 use super::heatmaps::heatmaps;
-use super::methods::{facts, left_out, meaning, methods, scale};
+use super::methods::{facts, meaning, methods, scale};
 use super::published::Published;
 use super::training::curves;
 use super::words::summary;
@@ -26,6 +27,9 @@ use crate::result_table::{table, to_csv};
 const INLINE_ROWS: usize = 30_000;
 /// Pixels of a PNG figure for each unit of its SVG: print quality at column width.
 const PNG_SCALE: f32 = 3.0;
+
+/// Remarks about the data that a page holds; `skipped.json` has all.
+const REMARKS: usize = 10;
 
 /// What is drawn behind an axis: level and mean.
 struct Behind {
@@ -110,6 +114,7 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         text = to_csv(&equal).map_err(|e| AnalysisError::store(&csv, e))?;
     }
     let mut content = report(plan, &results, &analysis);
+    content.caveats.extend(of_data(&skipped(root)?));
     content.name = root
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into());
@@ -122,7 +127,6 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
                 .into(),
         ));
     }
-    content.facts.extend(left_out(&skipped(root)?));
     content.curves = curves(experiment, &results, &histories(root, plan)?);
     for Behind { axis, label, means } in behind {
         for section in content.axes.iter_mut().filter(|s| s.name == axis.name()) {
@@ -148,6 +152,19 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
         content,
         report: path,
     })
+}
+
+/// Caveats about what was left out of the data.
+fn of_data(skipped: &[Skipped]) -> Vec<String> {
+    let named = skipped.iter().take(REMARKS);
+    let mut caveats: Vec<String> = named
+        .map(|s| format!("Data set: {}: {}.", s.path.display(), s.reason))
+        .collect();
+    if skipped.len() > REMARKS {
+        let more = skipped.len() - REMARKS;
+        caveats.push(format!("Data set: {more} more in skipped.json."));
+    }
+    caveats
 }
 
 fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> Report {

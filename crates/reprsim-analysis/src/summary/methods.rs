@@ -1,27 +1,11 @@
 //! What was run, and how, in words.
 
 use reprsim_config::{Cell, Experiment, MeasureName, Pairing, Plan};
-use reprsim_data::Skipped;
 use reprsim_report::ValueScale;
 use reprsim_run::results::CellResult;
 use reprsim_train::Reference;
 
 use crate::analysis::Analysis;
-
-/// Files that were left out are named up to so many; all are in `skipped.json`.
-const SKIPPED_SHOWN: usize = 10;
-
-/// The fact that files of the data set were left out, if some were.
-pub(super) fn left_out(files: &[Skipped]) -> Option<(String, String)> {
-    let shown = files.iter().take(SKIPPED_SHOWN);
-    let mut named: Vec<String> = shown
-        .map(|file| format!("{} ({})", file.path.display(), file.reason))
-        .collect();
-    if files.len() > SKIPPED_SHOWN {
-        named.push(format!("{} in all, in skipped.json", files.len()));
-    }
-    (!named.is_empty()).then(|| ("files left out".into(), named.join("; ")))
-}
 
 pub(super) fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String, String)> {
     let e = &plan.experiment;

@@ -1,20 +1,31 @@
-//! Any folder of class folders of PNG and JPEG images.
+//! Any folder of class folders of images.
 //!
-//! Images are resampled to a square (without keeping the ratio of their sides),
-//! and are in colour unless all are grey. A file that cannot be used is left out
-//! and listed, not fatal: what its name or header shows is listed with both
+//! Images are as a viewer shows them, resampled to a square (without keeping the ratio
+//! of their sides), and are in colour unless all are grey. A file that cannot be used is
+//! left out and listed, not fatal: what its name or header shows is listed with both
 //! parts, damage further down with the part it is in.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 
 use rayon::prelude::*;
+use reprsim_base::ask_memory;
 
 use super::RawPart;
 use super::listing::{Entry, Listing};
 use super::picture::{self, Head, PictureError};
 use crate::adapt::resize;
 use crate::catalog::FOLDER;
+use crate::spec::LARGEST_SIDE;
 use crate::{DataError, Factor, Part, SampleShape, Skipped};
+
+/// Bytes that images read at the same time may take.
+const AT_ONCE: u64 = 1 << 30;
+/// Bytes that a pixel takes while it is decoded: of a deep or progressive image, with
+/// its colours converted, its planes apart and turned.
+const PER_PIXEL: u64 = 16;
+/// A larger file holds no image that would be read.
+const LARGEST_FILE: u64 = 1 << 29;
 
 /// Reads a part of a listed folder.
 pub(crate) fn read(
@@ -22,76 +33,50 @@ pub(crate) fn read(
     part: Part,
     size: Option<usize>,
 ) -> Result<RawPart, DataError> {
-    let setting = |reason: String| DataError::Setting {
-        dataset: FOLDER.into(),
-        reason,
-    };
     // Both parts decide on the shape: models are compared across them.
-    let heads: Vec<(&Entry, Result<Head, PictureError>)> = listing
-        .entries
-        .par_iter()
-        .map(|entry| (entry, content(entry).and_then(|b| whole_head(&b))))
-        .collect();
+    let of_file = |entry: &Entry| entry.state.bytes.min(LARGEST_FILE);
+    let mut usable: Vec<(&Entry, Head)> = Vec::new();
     let mut skipped = listing.skipped.clone();
-    let mut skip = |entry: &Entry, reason: &PictureError| {
-        skipped.push(Skipped {
-            path: (&entry.relative).into(),
-            reason: reason.to_string(),
-        });
-    };
-    let mut usable = Vec::new();
-    for (entry, head) in &heads {
-        match head {
-            Ok(head) => usable.push((*entry, *head)),
-            Err(reason) => skip(entry, reason),
+    for batch in batches(&listing.entries, of_file) {
+        let heads: Vec<Result<Head, PictureError>> = batch
+            .par_iter()
+            .map(|entry| picture::head(&content(entry)?))
+            .collect();
+        for (entry, head) in batch.iter().zip(heads) {
+            match head {
+                Ok(head) => usable.push((entry, head)),
+                Err(reason) => skipped.push(left_out(entry, &reason)),
+            }
         }
     }
-    let Some((first, head)) = usable.first().copied() else {
-        return Err(setting("no image of the folder can be read".into()));
-    };
-    let (height, width) = match size {
-        Some(side) => (side, side),
-        None => {
-            let odd = usable
-                .iter()
-                .find(|(_, h)| (h.height, h.width) != (head.height, head.width));
-            if let Some((other, odd)) = odd {
-                return Err(setting(format!(
-                    "images differ in size: {} is {}x{}, {} is {}x{}; give a size, such as size = 64",
-                    first.relative, head.width, head.height, other.relative, odd.width, odd.height
-                )));
-            }
-            (head.height, head.width)
-        }
-    };
-    let channels = if usable.iter().all(|(_, h)| h.grey) {
-        1
-    } else {
-        3
-    };
+    let (channels, height, width) = shape(&usable, size)?;
     usable.retain(|(entry, _)| entry.part == part);
-    let decoded: Vec<Result<Vec<u8>, PictureError>> = usable
-        .par_iter()
-        .map(|(entry, _)| image(entry, channels, (height, width)))
-        .collect();
-    let mut samples = Vec::with_capacity(decoded.len() * channels * height * width);
-    let mut values = Vec::with_capacity(decoded.len());
-    for ((entry, _), image) in usable.iter().zip(decoded) {
-        match image {
-            Ok(image) => {
-                samples.extend(image);
-                values.push(entry.class);
+    let mut samples = reserved(&usable, channels * height * width)?;
+    let mut values = Vec::with_capacity(usable.len());
+    let of_pixels = |(_, head): &(&Entry, Head)| PER_PIXEL * (head.width * head.height) as u64;
+    for batch in batches(&usable, of_pixels) {
+        let images: Vec<Result<Vec<u8>, PictureError>> = batch
+            .par_iter()
+            .map(|(entry, _)| image(entry, channels, (height, width)))
+            .collect();
+        for ((entry, _), image) in batch.iter().zip(images) {
+            match image {
+                Ok(image) => {
+                    samples.extend(image);
+                    values.push(entry.class);
+                }
+                Err(reason) => skipped.push(left_out(entry, &reason)),
             }
-            Err(reason) => skip(entry, &reason),
         }
     }
     if values.is_empty() {
         return Err(setting(format!(
-            "the {} part has no readable image; a fifth of each class of 5 or more is held out \
-             where there is no test folder",
+            "the {} part has no readable image; of a folder without parts about a fifth of the \
+             images is held out, each by its path",
             part.name()
         )));
     }
+    skipped.extend(unreadable_classes(listing, part, &values));
     skipped.sort();
     Ok(RawPart {
         shape: SampleShape::Image {
@@ -109,20 +94,123 @@ pub(crate) fn read(
     })
 }
 
-fn content(entry: &Entry) -> Result<Vec<u8>, PictureError> {
-    fs::read(&entry.path).map_err(PictureError::Unreadable)
+fn setting(reason: String) -> DataError {
+    DataError::Setting {
+        dataset: FOLDER.into(),
+        reason,
+    }
 }
 
-fn whole_head(bytes: &[u8]) -> Result<Head, PictureError> {
-    let head = picture::head(bytes)?;
-    picture::check_end(bytes)?;
-    Ok(head)
+fn left_out(entry: &Entry, reason: &PictureError) -> Skipped {
+    Skipped {
+        path: (&entry.relative).into(),
+        reason: format!("left out: {reason}"),
+    }
+}
+
+/// Channels, height and width of the samples.
+fn shape(
+    usable: &[(&Entry, Head)],
+    size: Option<usize>,
+) -> Result<(usize, usize, usize), DataError> {
+    let Some((first, head)) = usable.first() else {
+        return Err(setting("no image of the folder can be read".into()));
+    };
+    let (height, width) = match size {
+        Some(side) => (side, side),
+        None => (head.height, head.width),
+    };
+    let odd = usable
+        .iter()
+        .find(|(_, h)| (h.height, h.width) != (head.height, head.width));
+    if let (None, Some((other, odd))) = (size, odd) {
+        return Err(setting(format!(
+            "images differ in size: {} is {width}x{height}, {} is {}x{}; give a size, such as \
+             size = 64",
+            first.relative, other.relative, odd.width, odd.height
+        )));
+    }
+    if height.max(width) > LARGEST_SIDE {
+        return Err(setting(format!(
+            "images are {width}x{height}, a side of a sample has at most {LARGEST_SIDE}; give a \
+             size, such as size = 64"
+        )));
+    }
+    let grey = usable.iter().all(|(_, head)| head.grey);
+    Ok((if grey { 1 } else { 3 }, height, width))
+}
+
+/// Room for all samples of a part.
+fn reserved(usable: &[(&Entry, Head)], each: usize) -> Result<Vec<u8>, DataError> {
+    let mut samples = Vec::new();
+    let bytes = usable.len().saturating_mul(each);
+    let what = format!("{} images of {each} bytes", usable.len());
+    ask_memory(bytes as u128, what)?;
+    samples.try_reserve_exact(bytes).map_err(|_| {
+        setting(format!(
+            "{} images of {each} bytes do not fit into memory; give a smaller size, such as \
+             size = 64",
+            usable.len()
+        ))
+    })?;
+    Ok(samples)
+}
+
+/// Consecutive items whose weights are within [`AT_ONCE`] together; a heavier one is alone.
+fn batches<T>(mut rest: &[T], weight: impl Fn(&T) -> u64) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let mut sum = 0;
+        let fits = |item: &&T| {
+            sum += weight(item);
+            sum <= AT_ONCE
+        };
+        let fitting = rest.iter().take_while(fits).count();
+        let (batch, after) = rest.split_at(fitting.max(1).min(rest.len()));
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// Classes of a part whose images are all left out, of its images when it was listed.
+fn unreadable_classes(listing: &Listing, part: Part, values: &[u16]) -> Vec<Skipped> {
+    let mut counts = vec![(0, 0); listing.classes.len()];
+    for entry in listing.entries.iter().filter(|e| e.part == part) {
+        counts[usize::from(entry.class)].0 += 1;
+    }
+    for &value in values {
+        counts[usize::from(value)].1 += 1;
+    }
+    let named = listing.classes.iter().zip(counts);
+    named
+        .filter(|(_, (listed, read))| *listed > 0 && *read == 0)
+        .map(|(class, (listed, _))| Skipped {
+            path: class.into(),
+            reason: format!(
+                "the {} part has no image of the class: none of its {listed} can be read",
+                part.name()
+            ),
+        })
+        .collect()
+}
+
+fn content(entry: &Entry) -> Result<Vec<u8>, PictureError> {
+    if entry.state.bytes > LARGEST_FILE {
+        return Err(PictureError::LongFile(entry.state.bytes));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(&entry.path).map_err(PictureError::Unreadable)?;
+    // It may have grown since it was listed.
+    file.take(LARGEST_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(PictureError::Unreadable)?;
+    Ok(bytes)
 }
 
 fn image(entry: &Entry, channels: usize, to: (usize, usize)) -> Result<Vec<u8>, PictureError> {
-    let picture = picture::decode(&content(entry)?)?;
+    let picture = picture::shown(&content(entry)?)?;
     let from = (picture.height() as usize, picture.width() as usize);
     let planes = picture::planes(&picture, channels);
+    drop(picture);
     Ok(planes
         .chunks_exact(from.0 * from.1)
         .flat_map(|plane| resize(plane.to_vec(), from, to))
@@ -131,6 +219,7 @@ fn image(entry: &Entry, channels: usize, to: (usize, usize)) -> Result<Vec<u8>, 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
@@ -199,6 +288,7 @@ mod tests {
         save(dir.path(), "train/a/cut.png", &colour(8, 8, 1));
         save(dir.path(), "train/b/2.png", &colour(8, 8, 2));
         save(dir.path(), "test/a/3.png", &colour(8, 8, 3));
+        save(dir.path(), "test/b/4.png", &colour(8, 8, 3));
         let cut = dir.path().join("train/a/cut.png");
         let bytes = fs::read(&cut).unwrap();
         fs::write(&cut, &bytes[..45]).unwrap();
@@ -218,8 +308,96 @@ mod tests {
             "train/b/text.png",
         ];
         assert_eq!(skipped, expected.map(std::path::PathBuf::from));
-        assert!(part.skipped[1].reason.contains("truncated"));
-        assert!(part.skipped[3].reason.contains("not a PNG or JPEG"));
+        assert!(part.skipped[1].reason.contains("left out: truncated"));
+        assert!(part.skipped[2].reason.contains("left out: empty"));
+        assert!(
+            part.skipped[3]
+                .reason
+                .contains("not an image, whatever its name says")
+        );
+    }
+
+    /// A file is what its content says, and a class of damaged files is named.
+    #[test]
+    fn contents_count_not_names() {
+        let dir = tempfile::tempdir().unwrap();
+        save(dir.path(), "train/a/1.png", &colour(8, 8, 1));
+        save(dir.path(), "train/b/2.jpg", &colour(8, 8, 2));
+        save(dir.path(), "test/a/3.png", &colour(8, 8, 3));
+        save(dir.path(), "test/b/4.bmp", &colour(8, 8, 3));
+        let train = dir.path().join("train");
+        fs::rename(train.join("b/2.jpg"), train.join("b/2.png")).unwrap();
+        fs::create_dir(train.join("c")).unwrap();
+        fs::write(train.join("c/5.png"), "text").unwrap();
+        fs::write(train.join("c/6.jpg"), b"II*\0....").unwrap();
+        let listing = list(dir.path()).unwrap();
+        let part = read(&listing, Part::Train, None).unwrap();
+        assert_eq!(part.factors[0].values, [0, 1]);
+        let said: Vec<String> = part
+            .skipped
+            .iter()
+            .map(|s| format!("{}: {}", s.path.display(), s.reason))
+            .collect();
+        assert_eq!(
+            said[0],
+            "c: the train part has no image of the class: none of its 2 can be read"
+        );
+        assert!(
+            said[1].starts_with("train/c: trained on, but in no probe"),
+            "{said:?}"
+        );
+        assert!(
+            said[2].starts_with("train/c/5.png: left out: not an image"),
+            "{said:?}"
+        );
+        assert!(
+            said[3].starts_with("train/c/6.jpg: left out: a TIFF image"),
+            "{said:?}"
+        );
+        let test = read(&listing, Part::Test, None).unwrap();
+        assert_eq!(test.factors[0].values, [0, 1]);
+    }
+
+    #[test]
+    fn large_samples_need_a_size() {
+        let dir = tempfile::tempdir().unwrap();
+        save(
+            dir.path(),
+            "train/a/1.png",
+            &DynamicImage::new_luma8(5000, 2),
+        );
+        save(
+            dir.path(),
+            "train/b/2.png",
+            &DynamicImage::new_luma8(5000, 2),
+        );
+        save(
+            dir.path(),
+            "test/a/3.png",
+            &DynamicImage::new_luma8(5000, 2),
+        );
+        let listing = list(dir.path()).unwrap();
+        let error = read(&listing, Part::Test, None).unwrap_err();
+        assert!(error.is_usage());
+        let error = error.to_string();
+        assert!(
+            error.contains("images are 5000x2") && error.contains("size ="),
+            "{error}"
+        );
+        assert_eq!(
+            read(&listing, Part::Test, Some(4)).unwrap().samples.len(),
+            16
+        );
+    }
+
+    #[test]
+    fn batches_hold_all_in_order_within_the_bound() {
+        let weights = [AT_ONCE / 2, AT_ONCE / 2, 1, AT_ONCE * 3, AT_ONCE, 0, 5];
+        let found: Vec<&[u64]> = batches(&weights, |w| *w).collect();
+        let sizes: Vec<usize> = found.iter().map(|b| b.len()).collect();
+        assert_eq!(sizes, [2, 1, 1, 2, 1]);
+        assert_eq!(found.concat(), weights);
+        assert_eq!(batches(&[0u64; 0], |w| *w).count(), 0);
     }
 
     #[test]

@@ -1,26 +1,28 @@
 //! What a folder of class folders holds, without opening a file.
 //!
-//! With `train/` and one of `test/`, `val/`, `validation/`, these are the parts
-//! and hold the class folders. Otherwise a fifth of each class is the test part,
-//! chosen by a hash of the path, so that it stays where files are added or the
-//! folder is moved. Folders inside a class folder belong to the class.
+//! With a training part and a held-out one, by the names of `layout`, these hold
+//! the class folders. Otherwise a fifth of the images is the test part, each by a
+//! hash of its path alone, so that it stays where others are added or the folder is
+//! moved. Folders inside a class folder belong to the class.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use reprsim_base::sha256;
 
+use super::layout::{Kind, kind_of, parts};
+use super::picture::{READ, unread_by_name};
 use crate::catalog::FOLDER;
 use crate::file_state::FileState;
 use crate::{DataError, Part, Skipped};
 
-const HELD_OUT_NAMES: [&str; 3] = ["test", "val", "validation"];
 const DEEPEST: usize = 16;
-/// One image in so many of a class is held out where the folder has no parts.
-const HELD_OUT: usize = 5;
+/// One image in so many is held out where the folder has no parts.
+const HELD_OUT: u64 = 5;
 /// A factor's values are 16-bit.
 const MOST_CLASSES: usize = 1 << 16;
+/// Counts up when the same files give other samples or parts.
+const READING: u32 = 2;
 
 /// One file that is an image by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +61,7 @@ impl Listing {
             .iter()
             .map(|s| format!("{} {}\n", s.path.display(), s.reason))
             .collect();
-        sha256(files + &skipped)
+        sha256(format!("reading {READING}\n{files}{skipped}"))
     }
 }
 
@@ -79,56 +81,51 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
         root,
         skipped: vec![],
     };
-    let held_out = HELD_OUT_NAMES.iter().find(|name| root.join(name).is_dir());
-    let train = root.join("train");
+    let folders = walk.folders(root)?;
+    let holds_folders = |name: &str| walk.folders(&root.join(name)).is_ok_and(|f| !f.is_empty());
     let mut found: Vec<Found> = Vec::new();
-    match held_out {
-        Some(held_out) if train.is_dir() => {
-            for name in walk.folders(root, &["train", *held_out])? {
-                walk.skip(&root.join(name), "neither of the parts");
+    let train = match parts(&folders, holds_folders).map_err(setting)? {
+        None => {
+            walk.classes(root, None, &mut found)?;
+            None
+        }
+        Some(parts) => {
+            for name in sorted(root)? {
+                if name == parts.train || name == parts.held_out {
+                    continue;
+                }
+                let reason = match kind_of(&name) {
+                    Some(_) => format!("a further part; {}/ is the held-out one", parts.held_out),
+                    None => "in neither of the parts".into(),
+                };
+                walk.skip(&root.join(name), reason);
             }
-            walk.classes(&train, Some(Part::Train), &mut found)?;
-            walk.classes(&root.join(held_out), Some(Part::Test), &mut found)?;
+            walk.classes(&root.join(parts.train), Some(Part::Train), &mut found)?;
+            walk.classes(&root.join(parts.held_out), Some(Part::Test), &mut found)?;
+            Some(parts.train.to_string())
         }
-        _ if train.is_dir() && !walk.folders(&train, &[])?.is_empty() => {
-            return Err(setting(
-                "holds train/ but none of test/, val/, validation/; add one of them, or let \
-                 path be the train folder itself"
-                    .into(),
-            ));
-        }
-        _ => walk.classes(root, None, &mut found)?,
-    }
+    };
     let mut classes: Vec<String> = found
         .iter()
-        .filter(|f| f.part != Some(Part::Test))
+        .filter(|f| f.part == Part::Train)
         .map(|f| f.class.clone())
         .collect();
     classes.sort_unstable();
     classes.dedup();
     if !(2..=MOST_CLASSES).contains(&classes.len()) {
+        let place = train.map_or(String::new(), |train| format!(" in {train}/"));
         return Err(setting(format!(
-            "{} class folders with PNG or JPEG images; a data set has 2 to {MOST_CLASSES}",
+            "{} class folders with images{place}; a data set has 2 to {MOST_CLASSES}, each a \
+             folder of {READ} files",
             classes.len()
         )));
     }
-    found.retain(|f| {
-        let known = classes.binary_search(&f.class).is_ok();
-        if !known {
-            walk.skip(&f.path, "its class has no folder in train/");
-        }
-        known
-    });
-    let held_out = fifth(&found);
+    walk.say_uneven(&mut found, &classes);
     let mut entries: Vec<Entry> = found
         .into_iter()
         .map(|f| Entry {
             class: classes.binary_search(&f.class).unwrap_or(0) as u16,
-            part: f.part.unwrap_or(if held_out.contains(&f.relative) {
-                Part::Test
-            } else {
-                Part::Train
-            }),
+            part: f.part,
             relative: f.relative,
             path: f.path,
             state: f.state,
@@ -144,23 +141,16 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
     })
 }
 
-/// Paths of a fifth of each class, rounded down, by the hash of the path.
-fn fifth(found: &[Found]) -> BTreeSet<String> {
-    let mut classes: BTreeMap<&str, Vec<(String, &str)>> = BTreeMap::new();
-    for file in found {
-        classes
-            .entry(&file.class)
-            .or_default()
-            .push((sha256(&file.relative), &file.relative));
-    }
-    classes
-        .into_values()
-        .flat_map(|mut files| {
-            files.sort_unstable();
-            files.truncate(files.len() / HELD_OUT);
-            files.into_iter().map(|(_, path)| path.to_string())
-        })
-        .collect()
+/// Whether an image is held out where the folder has no parts: by its path alone.
+fn is_held_out(relative: &str) -> bool {
+    let hash = u64::from_str_radix(&sha256(relative)[..16], 16);
+    hash.is_ok_and(|hash| hash < u64::MAX / HELD_OUT)
+}
+
+/// Whether the program itself wrote this folder: a run, or its report moved elsewhere.
+fn is_output(dir: &Path) -> bool {
+    (dir.join("plan.json").is_file() && dir.join("cells").is_dir())
+        || (dir.join("report.html").is_file() && dir.join("figures").is_dir())
 }
 
 /// A file, before the classes are numbered.
@@ -169,7 +159,9 @@ struct Found {
     path: PathBuf,
     state: FileState,
     class: String,
-    part: Option<Part>,
+    /// The class folder.
+    folder: PathBuf,
+    part: Part,
 }
 
 struct Walk<'a> {
@@ -178,23 +170,49 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn skip(&mut self, path: &Path, reason: impl Into<String>) {
+    fn skip(&mut self, path: &Path, reason: impl std::fmt::Display) {
+        self.say(path, format!("left out: {reason}"));
+    }
+
+    fn say(&mut self, path: &Path, reason: String) {
         self.skipped.push(Skipped {
             path: path.strip_prefix(self.root).unwrap_or(path).to_path_buf(),
-            reason: reason.into(),
+            reason,
         });
     }
 
-    /// Names of the visible folders in `dir` but `except`.
-    fn folders(&self, dir: &Path, except: &[&str]) -> Result<Vec<String>, DataError> {
+    /// Names of the folders in `dir` that may hold images.
+    fn folders(&self, dir: &Path) -> Result<Vec<String>, DataError> {
         Ok(sorted(dir)?
             .into_iter()
-            .filter(|name| !name.starts_with('.') && !except.contains(&name.as_str()))
-            .filter(|name| dir.join(name).is_dir())
+            .map(|name| (dir.join(&name), name))
+            .filter(|(path, _)| path.is_dir() && self.unfit(path).is_none())
+            .map(|(_, name)| name)
             .collect())
     }
 
-    /// The class folders in `dir`. A folder without an image is no class.
+    /// Why nothing at or below `path` is of the data set, if so.
+    fn unfit(&self, path: &Path) -> Option<&'static str> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // A folder that holds the data set would be read for ever.
+        let holds_all = || match (path.canonicalize(), self.root.canonicalize()) {
+            (Ok(path), Ok(root)) => root.starts_with(path),
+            _ => false,
+        };
+        if name.starts_with('.') {
+            Some("hidden")
+        } else if !path.is_dir() {
+            None
+        } else if is_output(path) {
+            Some("written by reprsim")
+        } else if path.is_symlink() && holds_all() {
+            Some("a link to what it lies in")
+        } else {
+            None
+        }
+    }
+
+    /// The class folders in `dir`.
     fn classes(
         &mut self,
         dir: &Path,
@@ -203,10 +221,15 @@ impl Walk<'_> {
     ) -> Result<(), DataError> {
         for name in sorted(dir)? {
             let path = dir.join(&name);
-            if name.starts_with('.') {
-                self.skip(&path, "hidden");
+            if let Some(reason) = self.unfit(&path) {
+                self.skip(&path, reason);
             } else if path.is_dir() {
-                self.files(&path, &name, part, 1, found);
+                self.check_class(&path)?;
+                let before = found.len();
+                self.files(&path, &path, part, 1, found);
+                if found.len() == before {
+                    self.skip(&path, "no image in it, so no class");
+                }
             } else {
                 self.skip(&path, "not in a class folder");
             }
@@ -214,11 +237,33 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The images at or below `dir`, all of one class.
+    /// Refuses a class that holds parts: they would be mixed.
+    fn check_class(&self, path: &Path) -> Result<(), DataError> {
+        // What cannot be read is said where its files are.
+        let names = self.folders(path).unwrap_or_default();
+        let of = |train: bool| {
+            let is = |name: &&String| kind_of(name).is_some_and(|k| (k == Kind::Train) == train);
+            names.iter().find(is)
+        };
+        let (Some(train), Some(held_out)) = (of(true), of(false)) else {
+            return Ok(());
+        };
+        let name = path.file_name().unwrap_or_default().display();
+        Err(DataError::Setting {
+            dataset: FOLDER.into(),
+            reason: format!(
+                "{}: holds {train}/ and {held_out}/; if it is the data set, let path name it, if \
+                 it is a class, move its images to {train}/{name}/ and {held_out}/{name}/",
+                path.display()
+            ),
+        })
+    }
+
+    /// The images at or below `dir`, all of the class of a folder.
     fn files(
         &mut self,
         dir: &Path,
-        class: &str,
+        folder: &Path,
         part: Option<Part>,
         depth: usize,
         found: &mut Vec<Found>,
@@ -229,27 +274,87 @@ impl Walk<'_> {
         };
         for name in names {
             let path = dir.join(&name);
-            if name.starts_with('.') {
-                self.skip(&path, "hidden");
+            if let Some(reason) = self.unfit(&path) {
+                self.skip(&path, reason);
                 continue;
             }
-            let linked = path.is_symlink();
-            match fs::metadata(&path) {
-                Err(e) => self.skip(&path, format!("cannot be read: {e}")),
-                Ok(m) if m.is_dir() && linked => self.skip(&path, "a link to a folder"),
-                Ok(m) if m.is_dir() && depth >= DEEPEST => self.skip(&path, "too deep"),
-                Ok(m) if m.is_dir() => self.files(&path, class, part, depth + 1, found),
-                Ok(m) if m.is_file() && is_image(&path) => found.push(Found {
-                    relative: relative(self.root, &path),
-                    state: FileState::of(&m),
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(e) => {
+                    self.skip(&path, format!("cannot be read: {e}"));
+                    continue;
+                }
+            };
+            if metadata.is_dir() {
+                match depth {
+                    _ if path.is_symlink() => self.skip(&path, "a link to a folder"),
+                    DEEPEST.. => self.skip(&path, "too deep"),
+                    _ => self.files(&path, folder, part, depth + 1, found),
+                }
+            } else if !metadata.is_file() {
+                self.skip(&path, "no file");
+            } else if let Some(reason) = unread_by_name(&path) {
+                self.skip(&path, reason);
+            } else {
+                let relative = relative(self.root, &path);
+                found.push(Found {
+                    state: FileState::of(&metadata),
+                    class: name_of(folder),
+                    folder: folder.into(),
+                    part: part.unwrap_or(match is_held_out(&relative) {
+                        true => Part::Test,
+                        false => Part::Train,
+                    }),
+                    relative,
                     path,
-                    class: class.into(),
-                    part,
-                }),
-                Ok(_) => self.skip(&path, "not a PNG or JPEG image by its name"),
+                });
             }
         }
     }
+
+    /// Says which classes are in one part alone, and leaves out those that are not
+    /// trained on.
+    fn say_uneven(&mut self, found: &mut Vec<Found>, classes: &[String]) {
+        let held_out = |f: &&Found| f.part == Part::Test;
+        let mut probed: Vec<&str> = found
+            .iter()
+            .filter(held_out)
+            .map(|f| f.class.as_str())
+            .collect();
+        probed.sort_unstable();
+        probed.dedup();
+        let (mut unprobed, mut untrained) = (vec![], vec![]);
+        for of_class in found.chunk_by(|a, b| a.folder == b.folder) {
+            let (class, folder) = (&of_class[0].class, &of_class[0].folder);
+            let images = of_class.len();
+            if classes.binary_search(class).is_err() {
+                untrained.push((folder.clone(), images));
+            } else if probed.binary_search(&class.as_str()).is_err() {
+                unprobed.push((folder.clone(), images));
+            }
+        }
+        for (folder, images) in unprobed {
+            self.say(
+                &folder,
+                format!("trained on, but in no probe: none of the images of the class ({images}) is held out"),
+            );
+        }
+        for (folder, images) in untrained {
+            self.skip(
+                &folder,
+                format!("all images of the class ({images}) are held out, none is trained on"),
+            );
+        }
+        found.retain(|f| classes.binary_search(&f.class).is_ok());
+    }
+}
+
+fn name_of(folder: &Path) -> String {
+    folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into()
 }
 
 fn sorted(dir: &Path) -> Result<Vec<String>, DataError> {
@@ -260,14 +365,6 @@ fn sorted(dir: &Path) -> Result<Vec<String>, DataError> {
         .collect::<Result<Vec<String>, DataError>>()?;
     names.sort_unstable();
     Ok(names)
-}
-
-fn is_image(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["png", "jpg", "jpeg"]
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    })
 }
 
 fn relative(root: &Path, path: &Path) -> String {
@@ -297,47 +394,152 @@ mod tests {
         (0..n).map(|i| format!("{prefix}/{i}.png")).collect()
     }
 
+    /// What is said of a path.
+    fn said(listing: &Listing, path: &str) -> String {
+        let found = listing.skipped.iter().find(|s| s.path == Path::new(path));
+        found.map_or(String::new(), |s| s.reason.clone())
+    }
+
+    fn held_out(listing: &Listing) -> Vec<String> {
+        let test = listing.entries.iter().filter(|e| e.part == Part::Test);
+        test.map(|e| e.relative.clone()).collect()
+    }
+
+    fn of(files: &[String]) -> tempfile::TempDir {
+        folder(&files.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     #[test]
-    fn a_fifth_of_each_class_is_held_out_and_stays_so() {
-        let mut files = many("cat", 20);
-        files.extend(many("dog/young", 12));
-        files.extend(many("few", 4));
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let (a, b) = (folder(&files), folder(&files));
+    fn a_fifth_is_held_out_wherever_the_folder_is() {
+        let files = [many("cat", 200), many("dog/young", 200)].concat();
+        let (a, b) = (of(&files), of(&files));
         let (a, b) = (list(a.path()).unwrap(), list(b.path()).unwrap());
-        assert_eq!(a.classes, ["cat", "dog", "few"]);
-        assert_eq!((a.len(Part::Train), a.len(Part::Test)), (30, 6));
-        let test = |l: &Listing| -> Vec<String> {
-            let test = l.entries.iter().filter(|e| e.part == Part::Test);
-            test.map(|e| e.relative.clone()).collect()
-        };
-        assert_eq!(test(&a), test(&b), "the place of the folder does not count");
-        let of_dog = test(&a).iter().filter(|p| p.starts_with("dog/")).count();
-        assert_eq!(of_dog, 2);
+        assert_eq!(a.classes, ["cat", "dog"]);
+        assert_eq!(held_out(&a), held_out(&b));
+        // Within three standard deviations of a fifth.
+        assert!(
+            (56..=104).contains(&a.len(Part::Test)),
+            "{}",
+            a.len(Part::Test)
+        );
+        let of_dog = held_out(&a)
+            .iter()
+            .filter(|p| p.starts_with("dog/"))
+            .count();
+        assert!((23..=57).contains(&of_dog), "{of_dog}");
+    }
+
+    /// An image that is held out once is held out for ever, whatever is added or removed.
+    #[test]
+    fn no_image_changes_parts_when_others_come_or_go() {
+        let all = [many("cat", 60), many("dog", 60)].concat();
+        let whole = of(&all);
+        let whole = list(whole.path()).unwrap();
+        for step in 2..7 {
+            let some: Vec<String> = all.iter().step_by(step).cloned().collect();
+            let fewer = of(&some);
+            let fewer = list(fewer.path()).unwrap();
+            let mut expected = held_out(&whole);
+            expected.retain(|path| some.contains(path));
+            assert_eq!(held_out(&fewer), expected, "every {step}th");
+        }
+    }
+
+    #[test]
+    fn a_class_in_one_part_alone_is_said() {
+        let trained = (0..)
+            .map(|i| format!("few/{i}.png"))
+            .find(|p| !is_held_out(p));
+        let probed = (0..)
+            .map(|i| format!("lone/{i}.png"))
+            .find(|p| is_held_out(p));
+        let mut files = [many("cat", 40), many("dog", 40)].concat();
+        files.extend([trained.unwrap(), probed.unwrap()]);
+        let dir = of(&files);
+        let listing = list(dir.path()).unwrap();
+        assert_eq!(listing.classes, ["cat", "dog", "few"]);
+        assert_eq!(
+            said(&listing, "few"),
+            "trained on, but in no probe: none of the images of the class (1) is held out"
+        );
+        assert!(said(&listing, "lone").contains("all images of the class (1) are held out"));
+        assert!(
+            listing
+                .entries
+                .iter()
+                .all(|e| !e.relative.starts_with("lone"))
+        );
+        let dir = folder(&[
+            "train/a/1.png",
+            "train/b/1.png",
+            "train/b/2.png",
+            "test/a/1.png",
+            "test/c/1.png",
+            "test/c/2.png",
+        ]);
+        let listing = list(dir.path()).unwrap();
+        assert_eq!(listing.classes, ["a", "b"]);
+        assert!(said(&listing, "train/b").contains("none of the images of the class (2)"));
+        assert!(said(&listing, "test/c").contains("all images of the class (2) are held out"));
+        assert_eq!(listing.skipped.len(), 2);
     }
 
     #[test]
     fn parts_are_those_of_the_folder() {
-        for held_out in HELD_OUT_NAMES {
+        for (train, held_out) in [
+            ("train", "test"),
+            ("train", "val"),
+            ("train", "validation"),
+            ("Training", "Testing"),
+            ("TRAIN", "Dev"),
+            ("training_set", "test_set"),
+        ] {
             let test = format!("{held_out}/a/3.png");
             let odd = format!("{held_out}/c/1.png");
-            let dir = folder(&[
-                "train/a/1.png",
-                "train/b/2.JPEG",
-                &test,
-                &odd,
-                "extra/x.png",
-            ]);
+            let [one, two] = ["a/1.png", "b/2.JPEG"].map(|f| format!("{train}/{f}"));
+            let dir = folder(&[&one, &two, &test, &odd, "extra/x.png", "readme.md"]);
             let listing = list(dir.path()).unwrap();
             assert_eq!(listing.classes, ["a", "b"]);
             assert_eq!((listing.len(Part::Train), listing.len(Part::Test)), (2, 1));
-            let skipped: Vec<String> = listing
-                .skipped
-                .iter()
-                .map(|s| s.path.display().to_string())
-                .collect();
-            assert_eq!(skipped, ["extra".to_string(), odd]);
+            assert_eq!(said(&listing, "extra"), "left out: in neither of the parts");
+            assert_eq!(
+                said(&listing, "readme.md"),
+                "left out: in neither of the parts"
+            );
         }
+    }
+
+    #[test]
+    fn of_two_held_out_parts_one_is_used_and_the_other_named() {
+        let dir = folder(&[
+            "train/a/1.png",
+            "train/b/1.png",
+            "val/a/2.png",
+            "val/b/2.png",
+            "test/a/3.png",
+            "test/b/3.png",
+        ]);
+        let listing = list(dir.path()).unwrap();
+        assert_eq!(held_out(&listing), ["test/a/3.png", "test/b/3.png"]);
+        assert_eq!(
+            said(&listing, "val"),
+            "left out: a further part; test/ is the held-out one"
+        );
+        // Labels of the test part are kept back.
+        let dir = folder(&[
+            "train/a/1.png",
+            "train/b/1.png",
+            "val/a/2.png",
+            "val/b/2.png",
+            "test/3.png",
+            "test/4.png",
+        ]);
+        let listing = list(dir.path()).unwrap();
+        assert_eq!(held_out(&listing), ["val/a/2.png", "val/b/2.png"]);
+        assert_eq!(
+            said(&listing, "test"),
+            "left out: a further part; val/ is the held-out one"
+        );
     }
 
     #[test]
@@ -346,26 +548,94 @@ mod tests {
             "a/1.png",
             "a/.hidden.png",
             "a/notes.txt",
+            "a/photo.HEIC",
+            "a/scan.tif",
             "b/2.jpg",
+            "b/3.webp",
             ".git/x",
             "readme.md",
             "empty/x.txt",
         ]);
+        fs::create_dir(dir.path().join("hollow")).unwrap();
         #[cfg(unix)]
         std::os::unix::fs::symlink("/nowhere", dir.path().join("b/gone.png")).unwrap();
         let listing = list(dir.path()).unwrap();
-        assert_eq!(listing.entries.len(), 2);
+        assert_eq!(listing.entries.len(), 3);
         assert_eq!(listing.classes, ["a", "b"]);
-        let odd = |path: &str| {
-            let found = listing.skipped.iter().find(|s| s.path == Path::new(path));
-            found.unwrap().reason.clone()
-        };
-        assert_eq!(odd("a/.hidden.png"), "hidden");
-        assert_eq!(odd(".git"), "hidden");
-        assert_eq!(odd("readme.md"), "not in a class folder");
-        assert!(odd("a/notes.txt").contains("not a PNG or JPEG"));
+        let odd = |path: &str| said(&listing, path);
+        assert_eq!(odd("a/.hidden.png"), "left out: hidden");
+        assert_eq!(odd(".git"), "left out: hidden");
+        assert_eq!(odd("readme.md"), "left out: not in a class folder");
+        assert!(odd("a/notes.txt").contains("not an image by its name"));
+        assert!(odd("a/photo.HEIC").contains("a HEIC image"));
+        assert!(odd("a/scan.tif").contains("a TIFF image"));
+        for empty in ["empty", "hollow"] {
+            assert_eq!(odd(empty), "left out: no image in it, so no class");
+        }
         #[cfg(unix)]
         assert!(odd("b/gone.png").contains("cannot be read"));
+        // What concerns more comes first.
+        assert_eq!(listing.skipped[0].path, Path::new(".git"));
+        assert!(listing.skipped.last().unwrap().path.components().count() == 2);
+    }
+
+    /// A run with its report, as `reprsim run` leaves it.
+    const RUN: [&str; 4] = [
+        "plan.json",
+        "cells/0001-ab/result.json",
+        "report.html",
+        "figures/effects.png",
+    ];
+
+    #[test]
+    fn what_the_program_wrote_is_no_class() {
+        let mut files: Vec<String> = vec!["a/1.png".into(), "b/2.png".into(), "b/c/d/3.png".into()];
+        for place in ["runs/first", "a/run", "b/c/run", "whole"] {
+            files.extend(RUN.map(|file| format!("{place}/{file}")));
+        }
+        // A report moved elsewhere.
+        files.extend(RUN[2..].iter().map(|file| format!("moved/{file}")));
+        let dir = of(&files);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(dir.path().join("whole"), dir.path().join("link")).unwrap();
+        let listing = list(dir.path()).unwrap();
+        assert_eq!(listing.classes, ["a", "b"]);
+        assert_eq!(listing.entries.len(), 3);
+        for place in ["runs/first", "a/run", "b/c/run", "whole", "moved"] {
+            assert_eq!(
+                said(&listing, place),
+                "left out: written by reprsim",
+                "{place}"
+            );
+        }
+        assert_eq!(
+            said(&listing, "runs"),
+            "left out: no image in it, so no class"
+        );
+        #[cfg(unix)]
+        assert_eq!(said(&listing, "link"), "left out: written by reprsim");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_do_not_go_round() {
+        let dir = folder(&["data/a/1.png", "data/b/2.png"]);
+        let link = |to: &str, name: &str| {
+            let data = dir.path().join("data");
+            std::os::unix::fs::symlink(data.join(to), data.join(name)).unwrap();
+        };
+        link(".", "all");
+        link("..", "above");
+        link("../elsewhere", "c");
+        fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        fs::write(dir.path().join("elsewhere/3.png"), "x").unwrap();
+        let listing = list(&dir.path().join("data")).unwrap();
+        assert_eq!(listing.classes, ["a", "b", "c"], "a class may be a link");
+        assert_eq!(said(&listing, "all"), "left out: a link to what it lies in");
+        assert_eq!(
+            said(&listing, "above"),
+            "left out: a link to what it lies in"
+        );
     }
 
     #[test]
@@ -373,7 +643,19 @@ mod tests {
         let text = |files: &[&str]| list(folder(files).path()).unwrap_err().to_string();
         assert!(text(&["a/1.png"]).contains("1 class folders"));
         assert!(text(&["x.txt"]).contains("0 class folders"));
-        assert!(text(&["train/a/1.png", "train/b/1.png"]).contains("none of test/"));
+        assert!(text(&["Train/a/1.png", "Train/b/1.png"]).contains("no held-out part"));
+        assert!(text(&["Test/a/1.png", "Val/b/1.png"]).contains("no training part"));
+        let heaps = text(&["train/1.png", "train/2.png", "test/3.png"]);
+        assert!(
+            heaps.contains("0 class folders with images in train/"),
+            "{heaps}"
+        );
+        let inside = text(&["cat/Train/1.png", "cat/Test/2.png", "dog/Train/3.png"]);
+        assert!(inside.contains("cat: holds Train/ and Test/;"), "{inside}");
+        assert!(
+            inside.contains("move its images to Train/cat/ and Test/cat/"),
+            "{inside}"
+        );
         let gone = list(Path::new("/nowhere/at/all")).unwrap_err();
         assert!(gone.to_string().contains("no such folder"), "{gone}");
         assert!(gone.is_usage());
@@ -381,9 +663,9 @@ mod tests {
 
     #[test]
     fn a_change_is_seen() {
-        let dir = folder(&["a/1.png", "b/2.jpg"]);
+        let dir = folder(&["a/1.png", "b/2.png"]);
         let before = list(dir.path()).unwrap();
-        fs::write(dir.path().join("b/2.jpg"), "longer").unwrap();
+        fs::write(dir.path().join("b/2.png"), "longer").unwrap();
         let after = list(dir.path()).unwrap();
         assert_ne!(before.state(), after.state());
     }

@@ -5,6 +5,7 @@ pub(crate) mod cifar;
 pub(crate) mod emoji;
 pub(crate) mod folder;
 mod idx;
+mod layout;
 pub(crate) mod listing;
 mod mat;
 pub(crate) mod mnist;

@@ -25,7 +25,7 @@ pub(crate) fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Datas
         contents.push(format!("{} {}", corpus.name, &content[..16]));
         skipped.extend(corpus.listing()?.skipped.into_iter().map(|file| Skipped {
             path: Path::new(&corpus.name).join(file.path),
-            ..file
+            reason: format!("left out: {}", file.reason),
         }));
         tokenised.push((corpus, stream));
     }
@@ -148,7 +148,7 @@ mod tests {
     use super::super::Tokenizer;
     use super::*;
     use crate::catalog::{FATHER_BROWN, TEXT};
-    use crate::preview::{grid, preview_text};
+    use crate::preview::{Section, grid, preview_text};
     use crate::{
         ProbeClasses, content_of, content_of_text, dataset_names, draw_probe, factors_of, label_of,
         open, part_len,
@@ -243,7 +243,12 @@ mod tests {
         let (labels, classes) = test.joint_label(&test.label).unwrap();
         assert_eq!(classes, 2);
         assert!(labels.is_sorted() && labels.contains(&0) && labels.contains(&1));
-        assert!(grid(&test, &[0], 1).unwrap_err().is_usage());
+        let section = Section {
+            title: String::new(),
+            dataset: &test,
+            indices: vec![0],
+        };
+        assert!(grid(&[section], 1).unwrap_err().is_usage());
         assert_eq!(test.channel_statistics(), (vec![], vec![]));
         let image = SampleShape::Image {
             channels: 1,

@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use reprsim_analysis::power;
 use reprsim_base::default_cache;
 use reprsim_config::{CellRole, Experiment, Pairing, Plan};
+use reprsim_data::{Part, open};
 use reprsim_device::{Chosen, choose_all};
 use reprsim_run::estimate::{Estimate, estimate, training_sizes};
 use reprsim_run::store::finished;
@@ -17,6 +18,7 @@ use serde_json::json;
 use crate::args::{Format, PlanArgs};
 use crate::commands::say;
 use crate::exit::UsageError;
+use crate::skipped;
 use crate::table::Table;
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
@@ -209,11 +211,15 @@ pub(crate) fn show(
     }
     table.print(format)?;
     if format == Format::Table {
+        say("")?;
+        for line in about_data(plan, cache)? {
+            say(&line)?;
+        }
         let [jobs, stack] = at_once;
         let found = estimate(plan, devices, jobs, stack, cache)?;
         let names: Vec<&str> = devices.iter().map(|chosen| chosen.name.as_str()).collect();
         say(&format!(
-            "\n{} cells, {} models to train, {} each\ndevice: {}\n{}\n\
+            "{} cells, {} models to train, {} each\ndevice: {}\n{}\n\
              estimated training time: {}",
             plan.cells.len(),
             plan.models_to_train(),
@@ -230,6 +236,26 @@ pub(crate) fn show(
         ))?;
     }
     Ok(())
+}
+
+/// How much data there is, and what is odd in a folder of the user's.
+fn about_data(plan: &Plan, cache: &Path) -> anyhow::Result<Vec<String>> {
+    let spec = plan.experiment.dataset.spec(plan.experiment.root_seed);
+    let [train, test] = [Part::Train, Part::Test].map(|part| open(&spec, part, cache));
+    let (train, test) = (train?, test?);
+    let (_, classes) = train.joint_label(&train.label)?;
+    let mut skipped = [train.skipped.as_slice(), &test.skipped].concat();
+    skipped.sort();
+    skipped.dedup();
+    let mut lines = skipped::lines(&skipped);
+    lines.push(format!(
+        "data set: {}, {classes} classes of {}, {} samples to train on, {} held out",
+        train.name,
+        train.label.join(" x "),
+        train.len(),
+        test.len()
+    ));
+    Ok(lines)
 }
 
 /// What an estimate rests on.

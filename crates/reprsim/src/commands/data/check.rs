@@ -1,0 +1,94 @@
+//! `reprsim data check`.
+
+use std::path::Path;
+
+use reprsim_data::{DataError, check as look};
+use serde_json::json;
+
+use super::named::{FOLDER_SIDE, spec_of};
+use crate::args::Format;
+use crate::commands::say;
+use crate::output::note;
+use crate::skipped;
+use crate::table::Table;
+
+/// Copies of samples are named up to so many.
+const COPIES_SHOWN: usize = 10;
+/// The preset of the built-in images that is looked at.
+const PLAIN: &str = "plain";
+
+/// Reads a data set wholly and says what it holds, and which samples are there more than once.
+pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<()> {
+    let mut spec = spec_of(name, PLAIN)?;
+    let checked = match look(&spec, cache) {
+        Err(DataError::Setting { .. }) if spec.path.is_some() => {
+            spec.size = Some(FOLDER_SIDE);
+            look(&spec, cache)
+        }
+        result => result,
+    }?;
+    for file in &checked.sums {
+        note(&format!("{file}: checksum right"));
+    }
+    let mut table = Table::new(&[
+        "part",
+        "samples",
+        "factor",
+        "classes",
+        "smallest",
+        "largest",
+        "copies",
+        "copies_of_training",
+        "other_label",
+        "left_out",
+        "content",
+    ]);
+    for part in &checked.parts {
+        let all = part.copies.iter().chain(&part.of_training);
+        let other_label = all.filter(|copy| !copy.same_label).count();
+        for (factor, classes) in &part.classes {
+            let sizes = || classes.iter().map(|(_, size)| *size);
+            table.push(vec![
+                json!(part.part.name()),
+                json!(part.samples),
+                json!(factor),
+                json!(classes.len()),
+                json!(sizes().min()),
+                json!(sizes().max()),
+                json!(part.copies.len()),
+                json!(part.of_training.len()),
+                json!(other_label),
+                json!(part.skipped.len()),
+                json!(part.content),
+            ]);
+        }
+    }
+    table.print(format)?;
+    if format != Format::Table {
+        return Ok(());
+    }
+    for part in &checked.parts {
+        let name = part.part.name();
+        if part.stale {
+            say(&format!(
+                "the array that was kept of the {name} part is of other samples than its files"
+            ))?;
+        }
+        for (of, copies) in [(name, &part.copies), ("train", &part.of_training)] {
+            for copy in copies.iter().take(COPIES_SHOWN) {
+                let label = match copy.same_label {
+                    true => "",
+                    false => ", with another label",
+                };
+                say(&format!("{name}/{} = {of}/{}{label}", copy.sample, copy.of))?;
+            }
+            if copies.len() > COPIES_SHOWN {
+                say(&format!("  and {} more", copies.len() - COPIES_SHOWN))?;
+            }
+        }
+        for line in skipped::lines(&part.skipped) {
+            say(&line)?;
+        }
+    }
+    Ok(())
+}

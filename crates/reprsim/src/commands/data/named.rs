@@ -1,0 +1,72 @@
+//! The data set that a name on the command line means.
+
+use std::path::Path;
+
+use reprsim_data::color_shape_digit::{Preset, Settings};
+use reprsim_data::{
+    DataError, Dataset, DatasetSpec, FOLDER, Part, TEXT, TextSettings, corpus_names, dataset_names,
+    open,
+};
+use reprsim_run::read_experiment;
+
+use crate::output::note;
+
+/// Side of the pictures of a folder whose images differ in size.
+pub(super) const FOLDER_SIDE: usize = 64;
+
+/// The data set that a name on the command line means.
+pub(super) fn spec_of(name: &str, preset: &str) -> anyhow::Result<DatasetSpec> {
+    let path = Path::new(name);
+    let is_known = dataset_names().contains(&name);
+    if !is_known && path.extension().is_some_and(|e| e == "toml") {
+        let experiment = read_experiment(path)?;
+        return Ok(experiment.dataset.spec(experiment.root_seed));
+    }
+    if corpus_names().contains(&name) || path.is_file() {
+        return Ok(DatasetSpec {
+            name: TEXT.to_string(),
+            text: Some(TextSettings {
+                corpora: vec![name.to_string()],
+                ..TextSettings::default()
+            }),
+            ..DatasetSpec::default()
+        });
+    }
+    // Anything else that is a folder is shown as one.
+    if !is_known && path.is_dir() {
+        return Ok(DatasetSpec {
+            name: FOLDER.to_string(),
+            path: Some(name.into()),
+            ..DatasetSpec::default()
+        });
+    }
+    Ok(DatasetSpec {
+        name: name.to_string(),
+        built_in: Settings {
+            preset: Preset::ALL
+                .iter()
+                .find(|(name, _)| *name == preset)
+                .map_or(Preset::Plain, |(_, preset)| *preset),
+            ..Settings::default()
+        },
+        ..DatasetSpec::default()
+    })
+}
+
+/// Opens the test part, and says how; images of a folder that differ in size become squares.
+pub(super) fn open_to_show(
+    mut spec: DatasetSpec,
+    cache: &Path,
+) -> Result<(DatasetSpec, Dataset), DataError> {
+    match open(&spec, Part::Test, cache) {
+        Err(DataError::Setting { .. }) if spec.path.is_some() && spec.size.is_none() => {
+            spec.size = Some(FOLDER_SIDE);
+        }
+        result => return result.map(|dataset| (spec, dataset)),
+    }
+    let dataset = open(&spec, Part::Test, cache)?;
+    note(&format!(
+        "images differ in size or are large: shown as size = {FOLDER_SIDE} makes them"
+    ));
+    Ok((spec, dataset))
+}
