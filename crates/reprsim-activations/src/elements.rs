@@ -46,7 +46,7 @@ impl Element {
     }
 
     /// Decodes one element per `bytes()` of `from`.
-    fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
+    pub fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
         fn all<const N: usize>(
             from: &[u8],
             big_endian: bool,

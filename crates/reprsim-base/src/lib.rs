@@ -17,7 +17,8 @@ pub use header::sorted_header;
 pub use names::{hint, unknown};
 pub use paths::default_cache;
 pub use sealed::{
-    SealError, check_lines, check_safetensors, check_seal, seal, seal_lines, seal_safetensors,
+    SealError, check_lines, check_safetensors, check_safetensors_stream, check_seal, seal,
+    seal_lines, seal_safetensors,
 };
 pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;

@@ -13,7 +13,9 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! singular value decompositions are taken in f64 on the host.
 
+mod distances;
 mod error;
+mod far;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod influence;
