@@ -17,6 +17,7 @@ const SUSPICIOUS_BYTES: u64 = 64 << 20;
 
 pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
     let entries = entries(&mut file);
+    let length = file.metadata()?.len();
     let damaged = |e: zip::result::ZipError| Problem::Unsound {
         what: "is not a sound .npz archive",
         source: e.into(),
@@ -34,7 +35,6 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
         integers: None,
         layers: Vec::new(),
     };
-    let length = archive.get_ref().get_ref().metadata()?.len();
     let mut unpacked = 0u64;
     for i in 0..archive.len() {
         let mut member = archive.by_index(i).map_err(damaged)?;
