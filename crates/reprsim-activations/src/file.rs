@@ -1,10 +1,9 @@
 //! A file of activations, whatever its format.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::elements::Array;
+use crate::elements::{Array, open};
 use crate::error::{ActivationError, Problem};
 use crate::ids::SampleIds;
 use crate::mask::Mask;
@@ -122,14 +121,6 @@ impl ActivationFile {
         }
         let matrix = |layer: &StoredLayer| Ok((layer.name.clone(), layer.matrix(pool, mask)?));
         self.layers.iter().map(matrix).collect()
-    }
-}
-
-/// Opens what is a file: whatever else may be read once, and may never begin.
-pub(crate) fn open(path: &Path) -> Result<File, Problem> {
-    match std::fs::metadata(path)?.is_file() {
-        true => Ok(File::open(path)?),
-        false => Err(Problem::NotAFile),
     }
 }
 

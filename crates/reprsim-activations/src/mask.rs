@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::elements::open;
 use crate::error::{ActivationError, Problem};
-use crate::{file, npy};
+use crate::npy;
 
 /// Which tokens of each sample are real and not padding: `[samples, tokens]`.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ impl Mask {
     /// anything but 0 and 1, or leaves a sample without a token.
     pub fn open(path: &Path) -> Result<Self, ActivationError> {
         let error = |problem| ActivationError::new(path, problem);
-        let (shape, real) = (file::open(path).and_then(npy::read_mask)).map_err(error)?;
+        let (shape, real) = (open(path).and_then(npy::read_mask)).map_err(error)?;
         let [n, tokens] = shape;
         let is_empty = |i: &usize| !real[i * tokens..(i + 1) * tokens].contains(&true);
         if let Some(row) = (0..n).find(is_empty) {

@@ -1,17 +1,15 @@
 //! Squared distances between samples, and their order.
 //!
 //! `|x|^2 + |y|^2 - 2 xy` loses in f32 what lengths have more digits than distances: of samples that
-//! are near each other and far from all else nothing is left. Where that would be seen, products
+//! are near each other and far from all else nothing is left. Where that would be seen, differences
 //! are taken in f64 on the host.
 
 use std::ops::Range;
 
-use faer::MatRef;
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::kernel::{GramTiles, tiles};
-use crate::linalg;
+use crate::tiles::{GramTiles, tiles};
 use crate::view::View;
 
 /// Where the products come from.
@@ -28,20 +26,29 @@ fn square(view: &View, product: f64, i: usize, j: usize) -> f64 {
     (view.squares[i] + view.squares[j] - 2.0 * product).max(0.0)
 }
 
+/// The square of the distance of two rows from their differences, which leave every digit that rows
+/// have; always in the same order.
+fn apart(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 8;
+    let mut lanes = [0.0f64; LANES];
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f64 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
+        .map(|(x, y)| (x - y) * (x - y))
+        .sum();
+    for (a, b) in a_lanes.zip(b_lanes) {
+        for lane in 0..LANES {
+            lanes[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
+        }
+    }
+    rest + lanes.iter().sum::<f64>()
+}
+
 /// Squared distances of some samples from others, row-major, in f64.
 pub(crate) fn double(view: &View, rows: &[u32], columns: &[u32]) -> Result<Vec<f64>, MetricError> {
     let d = view.width();
     let (x, y) = (view.read_each(rows)?, view.read_each(columns)?);
-    let x = MatRef::from_row_major_slice(&x, rows.len(), d);
-    let y = MatRef::from_row_major_slice(&y, columns.len(), d);
-    // Columns of the product, which lie next to each other, are the rows asked for.
-    let product = linalg::product(y, x.transpose());
-    let row = |(r, i): (usize, &u32)| {
-        let of = product.as_ref().col(r);
-        let entry = move |(c, j): (usize, &u32)| square(view, of[c], *i as usize, *j as usize);
-        columns.iter().enumerate().map(entry).collect::<Vec<f64>>()
-    };
-    Ok(rows.iter().enumerate().flat_map(row).collect())
+    let row = |x| y.chunks_exact(d).map(move |y| apart(x, y));
+    Ok(x.par_chunks_exact(d).flat_map_iter(row).collect())
 }
 
 /// Squared distances of some samples from others, from their products in f32.
@@ -289,7 +296,7 @@ impl Coarse {
         // What is smaller than the first is what rounding makes of copies.
         let (powers, bits) = match precision {
             Precision::Single => (23, 14),
-            Precision::Double => (44, 36),
+            Precision::Double => (100, COARSE_BITS + FINE_BITS),
         };
         let top = (4.0 * largest).to_bits() >> 52;
         Self {
@@ -366,22 +373,15 @@ fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
     let (n, d) = (view.rows(), view.width());
     let rows = view.read(0..n)?;
     let row = |i: usize| &rows[i * d..][..d];
-    // Differences first: that leaves every digit that rows have.
-    let apart = |i, j| {
-        let differences = row(i).iter().zip(row(j)).map(|(x, y)| x - y);
-        differences.map(|v| v * v).sum::<f64>()
-    };
     let mut pairs: Vec<(f64, u32, u32)> = (0..n)
         .into_par_iter()
-        .flat_map_iter(|i| (i + 1..n).map(move |j| (apart(i, j), i as u32, j as u32)))
+        .flat_map_iter(|i| (i + 1..n).map(move |j| (apart(row(i), row(j)), i as u32, j as u32)))
         .collect();
     pairs.par_sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
     // Equal but for rounding is a tie. Rounding of rows moves a distance by a share of their length.
     let length = view.squares.iter().copied().fold(0.0, f64::max).sqrt();
-    let reach = |square: f64| {
-        let root = square.sqrt();
-        root + 1e-12 * root + 1e-14 * length
-    };
+    let rounding = 4.0 * f64::EPSILON * (d as f64).sqrt() * length;
+    let reach = |square: f64| square.sqrt() + rounding;
     let total = pairs.len() as f64;
     let mut ranks = vec![0.0f32; n * n];
     let mut start = 0;

@@ -16,6 +16,7 @@
 mod distances;
 mod error;
 mod far;
+mod far_products;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod influence;
@@ -35,6 +36,7 @@ mod set;
 mod source;
 mod square;
 mod subspace;
+mod tiles;
 mod view;
 
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};

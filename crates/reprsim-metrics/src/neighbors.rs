@@ -13,8 +13,8 @@ use rand::RngExt;
 use rayon::prelude::*;
 use reprsim_base::Stream;
 
-use crate::kernel::{GramTiles, tiles};
 use crate::permutations::Permutations;
+use crate::tiles::{GramTiles, tiles};
 use crate::view::{ColumnMap, RowMap, Transform, View};
 use crate::{MetricError, Undefined};
 

@@ -13,13 +13,14 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use reprsim_graph::Profile;
 
-use crate::far;
-use crate::kernel::{Entry, Kernel, KernelLayer, tiles};
+use crate::far_products;
+use crate::kernel::{Entry, Kernel, KernelLayer};
 use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
 use crate::source::HostValues;
 use crate::square::{Found, Square};
+use crate::tiles::tiles;
 use crate::view::{View, rows_within};
 use crate::{MetricError, Undefined, Value};
 
@@ -284,7 +285,7 @@ impl<'a> Terms<'a> {
         let near = if whole { product - own } else { product };
         let far = match self.view.far.is_empty() && other.view.far.is_empty() {
             true => 0.0,
-            false => far::products(self.view, other.view, map)?,
+            false => far_products::sum(self.view, other.view, map)?,
         };
         // Of entries x_i x_j + a_i + a_j and y_i y_j + b_i + b_j, a and b of mean 0.
         let offsets = match (self.offsets, other.offsets) {
