@@ -164,7 +164,7 @@ const BOTH: [(f64, [f64; 2]); 9] = [
     (1e12, [0.07057625797820215, 0.0006574621959858906]),
 ];
 
-/// The same where twice the first dimension is added to each: row-and-column and debiased CKA.
+/// The same where twice the first dimension of the first is added to each: row-and-column and debiased CKA.
 const SHARED: [(f64, f64, f64); 9] = [
     (3.0, 1.0397668150371961, 0.8944564889554614),
     (7.0, 0.793717852625399, 0.6787760760847165),
@@ -206,7 +206,7 @@ fn one_far_sample_leaves_every_digit(device: &Device) {
         check([&moved, &b], times, &wanted);
     }
     // Where dimensions share a cause that of rows and columns has a value.
-    let shared = |m: &Dense| m.map(|i, _, v| v + 2.0 * m.values[i * m.d]);
+    let shared = |m: &Dense| m.map(|i, _, v| v + 2.0 * a.values[i * a.d]);
     let (x, y) = (shared(&a), shared(&b));
     for (times, row_column, debiased) in SHARED {
         for (name, wanted) in [("cka_linear_row_column", row_column), (names[0], debiased)] {

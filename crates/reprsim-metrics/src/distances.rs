@@ -279,6 +279,10 @@ const COARSE_BITS: u32 = 7;
 /// Bits that all bins together have places for.
 const FINE_BITS: u32 = 20;
 
+/// Codes have distances that are round numbers but for rounding: multiplied by this (3 / pi) none of
+/// them is the edge of a bin.
+const UNEVEN: f64 = 3.0 * std::f64::consts::FRAC_1_PI;
+
 /// Bins as fine, relative to a distance, everywhere.
 struct Coarse {
     /// The leading bits of the first.
@@ -313,7 +317,7 @@ impl Coarse {
     /// The bin of a squared distance, and where in the bin it is, from 0 to 1.
     fn place(&self, square: f64) -> (usize, f64) {
         const REST: u32 = 52 - COARSE_BITS;
-        let bits = square.to_bits();
+        let bits = (square * UNEVEN).to_bits();
         let place = (bits >> REST).saturating_sub(self.base) as usize;
         let within = (bits & ((1 << REST) - 1)) as f64 / (1u64 << REST) as f64;
         match place {
