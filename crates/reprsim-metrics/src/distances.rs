@@ -5,6 +5,7 @@
 //! are taken in f64 on the host.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
@@ -245,19 +246,24 @@ impl Ranks {
     fn binned(view: &View, precision: Precision) -> Result<(bool, Self), MetricError> {
         let largest = view.squares.iter().copied().fold(0.0, f64::max);
         let coarse = Coarse::new(largest, precision);
-        // Those of few bits have a table of their own.
-        let few = |v: f64, i: usize, j: usize| {
-            usize::from(v < FEW_BITS * (view.squares[i] + view.squares[j]))
+        let bins = match precision {
+            Precision::Single => Bins::even(coarse),
+            Precision::Double => {
+                let place = |v, _, _| Some(coarse.place(v).0);
+                let counts = histogram(view, precision, coarse.len(), place)?;
+                Bins::new(coarse, &counts)
+            }
         };
-        let size = coarse.len();
-        let place = |v, i, j| Some(few(v, i, j) * size + coarse.place(v).0);
-        let counts = histogram(view, precision, 2 * size, place)?;
-        let of_few: u64 = counts[size..].iter().sum();
-        let both = counts[..size].iter().zip(&counts[size..]);
-        let bins = Bins::new(coarse, &both.map(|(a, b)| a + b).collect::<Vec<u64>>());
-        let counts = histogram(view, precision, bins.len(), |v, _, _| Some(bins.place(v)))?;
+        let of_few = AtomicU64::new(0);
+        let counts = histogram(view, precision, bins.len(), |v, i, j| {
+            if v < FEW_BITS * (view.squares[i] + view.squares[j]) {
+                of_few.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(bins.place(v))
+        })?;
         let total: u64 = counts.iter().sum();
-        let most = counts.iter().copied().max().unwrap_or(0).max(of_few);
+        let most = (counts.iter().copied().max()).max(Some(of_few.into_inner()));
+        let most = most.unwrap_or(0);
         let mut before = 0.0;
         let mean_rank = |count: &u64| {
             let rank = before + *count as f64 / 2.0;
@@ -277,7 +283,7 @@ impl Ranks {
 const COARSE_BITS: u32 = 7;
 
 /// Bits that all bins together have places for.
-const FINE_BITS: u32 = 20;
+const FINE_BITS: u32 = 18;
 
 /// Codes have distances that are round numbers but for rounding: multiplied by this (3 / pi) none of
 /// them is the edge of a bin.
@@ -328,8 +334,8 @@ impl Coarse {
     }
 }
 
-/// Bins that are narrow where there are many distances, so that however near to each other all of
-/// them are, few share one.
+/// Bins of as many parts each, or, in f64, of more where there are many distances: so however near to
+/// each other all of them are, few share one.
 pub(crate) struct Bins {
     coarse: Coarse,
     /// Of each coarse bin its first part, and how many parts it has.
@@ -338,15 +344,24 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
+    fn even(coarse: Coarse) -> Self {
+        let counts = vec![1; coarse.len()];
+        Self::of(coarse, &counts, f64::INFINITY)
+    }
+
     fn new(coarse: Coarse, counts: &[u64]) -> Self {
         let total = counts.iter().sum::<u64>().max(1) as f64;
+        Self::of(coarse, counts, f64::from(1u32 << FINE_BITS) / total)
+    }
+
+    /// Bins of which each has `each` parts for each of its `counts`, within bounds.
+    fn of(coarse: Coarse, counts: &[u64], each: f64) -> Self {
         let mut count = 0;
         let parts = (counts.iter().enumerate())
             .map(|(at, of)| {
-                let wanted = (*of as f64 / total * f64::from(1u32 << FINE_BITS)).ceil();
-                let wanted = match at {
-                    0 => 1.0,
-                    _ => wanted.clamp(1.0, coarse.parts),
+                let wanted = match (at, of) {
+                    (0, _) | (_, 0) => 1.0,
+                    (_, of) => (*of as f64 * each).ceil().clamp(1.0, coarse.parts),
                 };
                 let first = count;
                 count += wanted as usize;

@@ -253,10 +253,13 @@ impl View {
                     }),
             );
             view.far.clear(rows, d, start);
-            off.par_extend(rows.par_chunks(d).map(|row| match view.far.is_empty() {
-                true => -square_sum(row),
-                false => dot(row, &far_sum) - square_sum(row),
-            }));
+            match view.far.is_empty() {
+                true => off.extend(squares[from..].iter().map(|r| -r)),
+                false => {
+                    let near = |row: &[f64]| dot(row, &far_sum) - square_sum(row);
+                    off.par_extend(rows.par_chunks(d).map(near));
+                }
+            }
             moments.add(rows, !view.far.is_empty());
             if keep {
                 kept.par_extend(rows.par_iter().map(|v| *v as f32));
