@@ -408,18 +408,27 @@ fn strange_activations_have_a_reason_and_never_a_panic() {
 #[test]
 fn rows_that_a_file_only_claims_take_no_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let file = |name: &str, rows: usize| npy(&dir.path().join(name), &[], [rows, 0]);
-    let open = |path: &Path| ModelActivations::open(path, None, None).unwrap();
-    let (a, b) = (file("a.npy", 1 << 31), file("b.npy", 1 << 31));
+    // A file that claims rows without values is refused.
+    let path = npy(&dir.path().join("a.npy"), &[], [1 << 40, 0]);
+    let error = ModelActivations::open(&path, None, None).unwrap_err();
+    assert!(error.to_string().contains("axis of length 0"), "{error}");
+    // In memory they are no samples.
+    let empty = |name: &str, rows: usize| {
+        let model = ModelActivations::new(name);
+        model.layer("x", Vec::<f32>::new(), [rows, 0]).unwrap()
+    };
     let question = Question {
         half_samples: 3,
         ..all()
     };
-    for row in rows(&run(vec![open(&a), open(&b)], question)) {
+    for row in rows(&run(
+        vec![empty("a", 1 << 31), empty("b", 1 << 31)],
+        question,
+    )) {
         assert_eq!(row.value, Err(Undefined::NoDimensions));
     }
-    let far = file("far.npy", 1 << 40);
-    let comparison = Comparison::new(vec![open(&far), open(&far)], all()).unwrap();
+    let models = vec![empty("a", 1 << 40), empty("b", 1 << 40)];
+    let comparison = Comparison::new(models, all()).unwrap();
     let error = comparison.run(&Device::flex(), &mut |_| ()).unwrap_err();
     assert!(error.is_usage(), "{error}");
 }
