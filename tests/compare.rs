@@ -311,6 +311,158 @@ fn mistakes_are_told_with_their_remedy() {
     assert_eq!(knn["undefined"], "fewer than 31 samples");
 }
 
+/// A .npy file of `count` whole numbers of one byte.
+fn bytes_npy(path: &Path, shape: [usize; 2], values: &[u8]) -> PathBuf {
+    let [n, d] = shape;
+    let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, {d}), }}");
+    header += &" ".repeat(63 - (10 + header.len()) % 64);
+    header += "\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values);
+    fs::write(path, bytes).unwrap();
+    path.to_path_buf()
+}
+
+/// Tokens of unrelated models, padded with zeros to one length: what they share is how long each
+/// sample is.
+#[test]
+fn padding_is_said_and_a_mask_leaves_it_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (n, tokens, d) = (120, 12, 6);
+    let length = |i: usize| 1 + i * 7 % tokens;
+    let padded = |name: &str, seed: u32| {
+        let path = npy(&dir.path().join(name), &[n, tokens, d], seed);
+        let mut bytes = fs::read(&path).unwrap();
+        let start = bytes.len() - n * tokens * d * 4;
+        for (at, value) in bytes[start..].chunks_exact_mut(4).enumerate() {
+            let (sample, token, dimension) = (at / (tokens * d), at / d % tokens, at % d);
+            // A mean of its own for each dimension and model, and noise.
+            let mut noise = (at as u32 ^ seed.wrapping_mul(0x9e37_79b9)).wrapping_mul(0x85eb_ca6b);
+            noise = (noise ^ (noise >> 13)).wrapping_mul(0xc2b2_ae35);
+            let noise = (noise >> 8) as f32 / (1 << 24) as f32;
+            let own = ((dimension as u32 + 1) * (seed + 3)) as f32;
+            let kept = if token < length(sample) {
+                3.0 + own.sin() + noise
+            } else {
+                0.0
+            };
+            value.copy_from_slice(&kept.to_le_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (a, b) = (padded("a.npy", 1), padded("b.npy", 2));
+    let real: Vec<u8> = (0..n * tokens)
+        .map(|at| u8::from(at % tokens < length(at / tokens)))
+        .collect();
+    let mask = bytes_npy(&dir.path().join("mask.npy"), [n, tokens], &real);
+    let mask = mask.to_str().unwrap();
+    let whole = &[
+        "--pool",
+        "mean",
+        "--measures",
+        "unbiased_cka",
+        "--format",
+        "json",
+    ];
+    let output = compare(&[&a, &b], whole);
+    let said = stderr(&output);
+    assert_eq!(said.matches("--mask FILE.npy").count(), 2, "{said}");
+    assert!(
+        said.contains("a.npy: sample 0") && said.contains("b.npy"),
+        "{said}"
+    );
+    let plain = records(&output)[0]["value"].as_f64().unwrap();
+    assert!(plain > 0.9, "{plain}");
+    for masks in [&["--mask", mask][..], &["--mask", mask, "--mask", mask]] {
+        let output = compare(&[&a, &b], &[whole, masks].concat());
+        assert!(!stderr(&output).contains("--mask"), "{}", stderr(&output));
+        let masked = records(&output)[0]["value"].as_f64().unwrap();
+        assert!(masked.abs() < 0.3, "{masked} {plain}");
+    }
+    let told = |more: &[&str], what: &str| {
+        let output = compare(&[&a, &b, &a], more);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(what), "{}", stderr(&output));
+    };
+    told(
+        &["--pool", "mean", "--mask", mask, "--mask", mask],
+        "2 masks for 3 files",
+    );
+    told(&["--mask", mask], "--pool");
+    told(&["--pool", "flatten", "--mask", mask], "not with flatten");
+}
+
+/// A pipe gives its bytes once, and they are wanted more often.
+#[cfg(unix)]
+#[test]
+fn pipes_are_refused_with_their_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[30, 4], 1);
+    let mut command = reprsim();
+    command.arg("compare").arg("/dev/stdin").arg(&a);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(writer);
+    let output = command.stdin(reader).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let message = stderr(&output);
+    assert!(
+        message.contains("/dev/stdin") && message.contains("to a file first"),
+        "{message}"
+    );
+}
+
+/// Values of f64 that neither f32 nor their own squares hold are values like others.
+#[test]
+fn values_beyond_f32_are_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let (n, d) = (40, 3);
+    let file = |name: &str, seed: f64, scale: f64| {
+        let path = dir.path().join(name);
+        let mut header =
+            format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({n}, {d}), }}");
+        header += &" ".repeat(63 - (10 + header.len()) % 64);
+        header += "\n";
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        for at in 0..n * d {
+            let value = ((at as f64 * 0.7).sin() + (at as f64 * seed).cos()) * scale;
+            bytes.extend(value.to_le_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    for mode in ["exact", "paper"] {
+        let more = [
+            "--measures",
+            "all",
+            "--null",
+            "20",
+            "--bootstrap",
+            "4",
+            "--mode",
+            mode,
+        ];
+        let more = [&more[..], &["--leverage", "--format", "json"]].concat();
+        let found = |scale: f64| {
+            let b = file("b.npy", 1.9, 1.0);
+            records(&compare(&[&file("a.npy", 1.3, scale), &b], &more))
+        };
+        let base = found(1.0);
+        for scale in [1e300, 1e-300] {
+            for (row, base) in found(scale).iter().zip(&base) {
+                let name = &row["measure"];
+                assert_eq!(row["undefined"], base["undefined"], "{name} {scale}");
+                let number = |row: &serde_json::Value| row["value"].as_f64().unwrap_or_default();
+                assert!((number(row) - number(base)).abs() < 1e-5, "{name} {scale}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_measure_is_listed_and_documented() {
     let output = reprsim()

@@ -38,7 +38,7 @@ pub fn read_all(ending: &str, data: &[u8]) {
         let pools = Pool::NAMES.map(|name| name.parse::<Pool>().ok());
         for layer in &opened.layers {
             for pool in pools.into_iter().chain([None]) {
-                let Ok(matrix) = layer.matrix(pool) else {
+                let Ok(matrix) = layer.matrix(pool, None) else {
                     continue;
                 };
                 let [n, d] = matrix.shape();

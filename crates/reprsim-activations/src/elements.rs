@@ -2,11 +2,20 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use half::{bf16, f16};
 
 use crate::error::Problem;
+
+/// Opens what is a file: whatever else may be read once, and may never begin.
+pub(crate) fn open(path: &Path) -> Result<File, Problem> {
+    match std::fs::metadata(path)?.is_file() {
+        true => Ok(File::open(path)?),
+        false => Err(Problem::NotAFile),
+    }
+}
 
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +55,7 @@ impl Element {
     }
 
     /// Decodes one element per `bytes()` of `from`.
-    fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
+    pub fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
         fn all<const N: usize>(
             from: &[u8],
             big_endian: bool,

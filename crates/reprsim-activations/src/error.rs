@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use reprsim_base::SealError;
+
 use crate::pool::ShapeError;
 
 /// An activation file that cannot be used.
@@ -44,6 +46,15 @@ pub enum Problem {
     /// The system does not let it be read.
     #[error("cannot be read")]
     Io(#[from] io::Error),
+    /// It is a pipe, a device or a folder.
+    #[error(
+        "is not a file but a pipe, a device or a folder: activations are read more than once, so \
+         write them to a file first"
+    )]
+    NotAFile,
+    /// It carries a digest of its content, which has another.
+    #[error("{0}: it was damaged or edited after reprsim wrote it; write it again")]
+    Seal(#[from] SealError),
     /// It has a format that is not read.
     #[error("{0}")]
     Format(String),
@@ -88,6 +99,47 @@ pub enum Problem {
         /// What its shape lacks.
         shape: ShapeError,
     },
+    /// A mask that is no matrix.
+    #[error("a mask has shape [samples, tokens], and this has {0:?}")]
+    MaskShape(Vec<usize>),
+    /// A value in a mask that is neither 0 nor 1.
+    #[error("row {row}, token {token}: a mask holds 1 for a real token and 0 for padding alone")]
+    MaskValue {
+        /// The row, from 0.
+        row: usize,
+        /// The token, from 0.
+        token: usize,
+    },
+    /// A mask that leaves nothing of a sample.
+    #[error("row {row} has no real token: there is nothing to pool")]
+    Masked {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// A mask of other samples or tokens than a layer has.
+    #[error(
+        "layer '{layer}' of shape {shape:?} does not fit the mask {} of [samples, tokens] {mask:?}",
+        path.display()
+    )]
+    MaskFits {
+        /// The layer.
+        layer: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The mask's file.
+        path: PathBuf,
+        /// The mask's shape.
+        mask: [usize; 2],
+    },
+    /// A mask with a pooling that keeps every token.
+    #[error("layer '{layer}': a mask goes with --pool mean, max, first or last, not with flatten")]
+    MaskPool {
+        /// The layer.
+        layer: String,
+    },
+    /// A mask for layers that have no tokens.
+    #[error("no layer has shape [samples, tokens, dimensions], which a mask is for: leave it out")]
+    MaskUnused,
     /// Rows that a layer does not have, or a place that does not hold them.
     #[error("rows {start} to {end} of {rows} do not fit")]
     Rows {

@@ -1,13 +1,13 @@
 //! A file of activations, whatever its format.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::elements::Array;
+use crate::elements::{Array, open};
 use crate::error::{ActivationError, Problem};
 use crate::ids::SampleIds;
-use crate::matrix::LayerMatrix;
+use crate::mask::Mask;
+use crate::matrix::{LayerMatrix, Padding};
 use crate::pool::Pool;
 use crate::{npy, npz, safetensors_file};
 
@@ -29,6 +29,7 @@ pub struct StoredLayer {
     pub name: String,
     path: PathBuf,
     array: Array,
+    padding: Padding,
 }
 
 impl ActivationFile {
@@ -43,11 +44,14 @@ impl ActivationFile {
             .extension()
             .and_then(|e| e.to_str())
             .unwrap_or_default();
-        let file = || File::open(path).map_err(|e| error(e.into()));
+        let file = || open(path).map_err(error);
         let stem = || {
             let stem = path.file_stem().unwrap_or_default();
             stem.to_string_lossy().into_owned()
         };
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(error(Problem::NotAFile));
+        }
         let contents = match ending {
             "safetensors" => safetensors_file::read(file()?),
             "npy" => npy::read_file(file()?, stem()),
@@ -87,11 +91,13 @@ impl ActivationFile {
                 }
             }
         }
+        let padding = Padding::default();
         let layers = (contents.layers.into_iter())
             .map(|(name, array)| StoredLayer {
                 name,
                 path: path.to_path_buf(),
                 array,
+                padding: padding.clone(),
             })
             .collect();
         Ok(Self {
@@ -99,6 +105,22 @@ impl ActivationFile {
             ids,
             layers,
         })
+    }
+
+    /// All layers as matrices, in order, with their names; of tokens those that are real by `mask`.
+    ///
+    /// # Errors
+    /// As [`StoredLayer::matrix`], and if the mask fits no layer.
+    pub fn matrices(
+        &self,
+        pool: Option<Pool>,
+        mask: Option<&Mask>,
+    ) -> Result<Vec<(String, LayerMatrix)>, ActivationError> {
+        if mask.is_some() && self.layers.iter().all(|layer| layer.shape().len() == 2) {
+            return Err(ActivationError::new(&self.path, Problem::MaskUnused));
+        }
+        let matrix = |layer: &StoredLayer| Ok((layer.name.clone(), layer.matrix(pool, mask)?));
+        self.layers.iter().map(matrix).collect()
     }
 }
 
@@ -114,20 +136,42 @@ impl StoredLayer {
     }
 
     /// The layer as a matrix. Arrays of two axes are one already; others need
-    /// `pool`.
+    /// `pool`. Of tokens, those that are real by `mask` are pooled.
     ///
     /// # Errors
-    /// [`ActivationError`] if the axes have no meaning or `pool` does not say what
-    /// to do with them.
-    pub fn matrix(&self, pool: Option<Pool>) -> Result<LayerMatrix, ActivationError> {
+    /// [`ActivationError`] if the axes have no meaning, `pool` does not say what
+    /// to do with them, or `mask` is of other axes.
+    pub fn matrix(
+        &self,
+        pool: Option<Pool>,
+        mask: Option<&Mask>,
+    ) -> Result<LayerMatrix, ActivationError> {
+        let error = |problem| ActivationError::new(&self.path, problem);
+        let layer = || self.name.clone();
         let shape = Pool::matrix_shape(pool, &self.array.shape).map_err(|shape| {
-            let layer = self.name.clone();
-            ActivationError::new(&self.path, Problem::Shape { layer, shape })
+            let layer = layer();
+            error(Problem::Shape { layer, shape })
         })?;
+        let mask = mask.filter(|_| self.array.shape.len() > 2);
+        if let Some(mask) = mask {
+            if self.array.shape.len() != 3 || self.array.shape[..2] != mask.shape() {
+                return Err(error(Problem::MaskFits {
+                    layer: layer(),
+                    shape: self.array.shape.clone(),
+                    path: mask.path().to_path_buf(),
+                    mask: mask.shape(),
+                }));
+            }
+            if pool == Some(Pool::Flatten) {
+                return Err(error(Problem::MaskPool { layer: layer() }));
+            }
+        }
         Ok(LayerMatrix {
             path: self.path.clone(),
             array: self.array.clone(),
             pool,
+            mask: mask.cloned(),
+            padding: self.padding.clone(),
             shape,
         })
     }

@@ -3,7 +3,7 @@
 //! [`ActivationFile::open`] reads `.safetensors`, `.npy` and `.npz` files of
 //! float16, bfloat16, float32 or float64 arrays, in either byte order and either
 //! memory order. [`StoredLayer::matrix`] makes a layer a matrix `[n, d]`, pooled
-//! if it has more axes; [`LayerMatrix::read`] reads its rows, from the disk where
+//! if it has more axes, over the tokens that a [`Mask`] says are real; [`LayerMatrix::read`] reads its rows, from the disk where
 //! the format allows it.
 //!
 //! Headers are never believed: sizes are checked against the file before anything
@@ -14,6 +14,7 @@ mod elements;
 mod error;
 mod file;
 mod ids;
+mod mask;
 mod matrix;
 mod npy;
 mod npz;
@@ -23,5 +24,6 @@ mod safetensors_file;
 pub use error::{ActivationError, DifferentSamples, Problem};
 pub use file::{ActivationFile, StoredLayer};
 pub use ids::SampleIds;
+pub use mask::Mask;
 pub use matrix::LayerMatrix;
 pub use pool::{Pool, ShapeError, UnknownPool};

@@ -1,10 +1,13 @@
 //! A stored layer as a matrix.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::elements::Array;
 use crate::error::{ActivationError, Problem};
+use crate::mask::Mask;
 use crate::pool::Pool;
 
 /// A layer as a matrix `[n, d]`, read by rows.
@@ -13,7 +16,42 @@ pub struct LayerMatrix {
     pub(crate) path: PathBuf,
     pub(crate) array: Array,
     pub(crate) pool: Option<Pool>,
+    /// Which tokens are pooled; absent: all.
+    pub(crate) mask: Option<Mask>,
+    pub(crate) padding: Padding,
     pub(crate) shape: [usize; 2],
+}
+
+/// Whether it was said of a file that it looks padded: once, not of each of its layers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Padding(Arc<AtomicBool>);
+
+impl Padding {
+    /// Says it of the first of some samples from row `start`, of shape `[_, tokens, d]`, that
+    /// begins or ends with a token that is wholly zero while others are not.
+    fn look(&self, path: &Path, [_, tokens, d]: [usize; 3], samples: &[f64], start: usize) {
+        let is_zero = |token: &[f64]| token.iter().all(|v| *v == 0.0);
+        let is_padded = |sample: &[f64]| {
+            let ends = [&sample[..d], &sample[(tokens - 1) * d..]];
+            ends.into_iter().any(is_zero) && !is_zero(sample)
+        };
+        if tokens < 2 || self.0.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(at) = samples.chunks_exact(tokens * d).position(is_padded) else {
+            return;
+        };
+        if !self.0.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "{}: sample {} begins or ends with tokens that are wholly zero, as padding is, and \
+                 they are pooled with the others: models then look alike by the lengths of their \
+                 samples alone. Say which tokens are real with --mask FILE.npy ([samples, tokens], \
+                 1 for a real one)",
+                path.display(),
+                start + at
+            );
+        }
+    }
 }
 
 /// Elements that are pooled at once.
@@ -56,9 +94,17 @@ impl LayerMatrix {
                 for (block, out) in out.chunks_mut(step * d).enumerate() {
                     let count = out.len() / d;
                     let samples = &mut samples[..count * sample];
-                    self.array
-                        .read_samples(rows.start + block * step, samples)?;
-                    pool.pool(&self.array.shape, samples, out);
+                    let start = rows.start + block * step;
+                    self.array.read_samples(start, samples)?;
+                    let shape = &self.array.shape;
+                    let real = self.mask.as_ref().map(|mask| mask.samples(start, count));
+                    if let (&[n, tokens, d], None) = (shape.as_slice(), real)
+                        && pool != Pool::Flatten
+                    {
+                        self.padding
+                            .look(&self.path, [n, tokens, d], samples, start);
+                    }
+                    pool.pool(shape, samples, real, out);
                 }
                 Ok(())
             }

@@ -90,6 +90,10 @@ impl Header {
             (TypeChar::Float, 2) => Kind::Float(Element::F16),
             (TypeChar::Float, 4) => Kind::Float(Element::F32),
             (TypeChar::Float, 8) => Kind::Float(Element::F64),
+            (TypeChar::Bool, 1) => Kind::Integer {
+                bytes,
+                signed: false,
+            },
             (TypeChar::Int, 1 | 2 | 4 | 8) => Kind::Integer {
                 bytes,
                 signed: true,
@@ -146,9 +150,10 @@ impl Header {
     }
 }
 
-pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, Problem> {
+/// The header of a file that holds as many bytes as it says.
+fn header_of(file: &mut File) -> Result<Header, Problem> {
     let length = file.metadata()?.len();
-    let header = Header::read(&mut file)?;
+    let header = Header::read(file)?;
     let (claimed, held) = (
         header.data as u64,
         length.saturating_sub(header.length as u64),
@@ -159,6 +164,56 @@ pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, Proble
              longer than it says"
         )));
     }
+    Ok(header)
+}
+
+/// A mask: its shape, and for each token whether it is 1.
+pub(crate) fn read_mask(mut file: File) -> Result<([usize; 2], Vec<bool>), Problem> {
+    let header = header_of(&mut file)?;
+    let [n, tokens] = match *header.shape.as_slice() {
+        [n, tokens] if n > 0 && tokens > 0 => [n, tokens],
+        _ => return Err(Problem::MaskShape(header.shape)),
+    };
+    let mut raw = vec![0; header.data];
+    file.read_exact(&mut raw)?;
+    let size = match header.kind {
+        Kind::Float(element) => element.bytes(),
+        Kind::Integer { bytes, .. } => bytes,
+    };
+    let is_real = |bytes: &[u8]| -> Option<bool> {
+        let value = match header.kind {
+            Kind::Float(element) => {
+                let mut value = [0.0];
+                element.decode(bytes, header.big_endian, &mut value);
+                value[0]
+            }
+            Kind::Integer { .. } => {
+                let (least, rest) = match header.big_endian {
+                    true => bytes.split_last()?,
+                    false => bytes.split_first()?,
+                };
+                match rest.iter().all(|byte| *byte == 0) {
+                    true => f64::from(*least),
+                    false => f64::NAN,
+                }
+            }
+        };
+        (value == 0.0 || value == 1.0).then_some(value == 1.0)
+    };
+    let mut real = Vec::with_capacity(n * tokens);
+    for (row, token) in (0..n).flat_map(|i| (0..tokens).map(move |t| (i, t))) {
+        let at = match header.fortran {
+            true => token * n + row,
+            false => row * tokens + token,
+        };
+        let found = is_real(&raw[at * size..(at + 1) * size]);
+        real.push(found.ok_or(Problem::MaskValue { row, token })?);
+    }
+    Ok(([n, tokens], real))
+}
+
+pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, Problem> {
+    let header = header_of(&mut file)?;
     let bytes = Bytes::File {
         offset: header.length as u64,
         file: Arc::new(Mutex::new(file)),

@@ -10,13 +10,14 @@ use crate::elements::Bytes;
 use crate::error::Problem;
 use crate::npy::{Found, Header};
 
-/// An array that is this much larger than what is stored of it ...
+/// Arrays that are together this much larger than what is stored of them ...
 const EXPANSION: u64 = 100;
-/// ... and larger than this is a trap: activations do not compress so.
+/// ... and larger than this are a trap: activations do not compress so.
 const SUSPICIOUS_BYTES: u64 = 64 << 20;
 
 pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
     let entries = entries(&mut file);
+    let length = file.metadata()?.len();
     let damaged = |e: zip::result::ZipError| Problem::Unsound {
         what: "is not a sound .npz archive",
         source: e.into(),
@@ -34,6 +35,7 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
         integers: None,
         layers: Vec::new(),
     };
+    let mut unpacked = 0u64;
     for i in 0..archive.len() {
         let mut member = archive.by_index(i).map_err(damaged)?;
         let name = member.name().map_err(damaged)?.to_string();
@@ -42,10 +44,13 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
                 "its member '{name}' is not an .npy file"
             )));
         };
-        let (size, stored) = (member.size(), member.compressed_size());
-        if size > SUSPICIOUS_BYTES && size / EXPANSION > stored {
+        // Many members make as much of little as one does; what each claims is what is unpacked.
+        let size = member.size();
+        unpacked = unpacked.saturating_add(size);
+        if unpacked > SUSPICIOUS_BYTES && unpacked / EXPANSION > length {
             return Err(Problem::Damaged(format!(
-                "its member '{name}' grows from {stored} to {size} bytes: these are not activations"
+                "with its member '{name}' it grows from {length} to {unpacked} bytes: these are not \
+                 activations"
             )));
         }
         let wrong = |problem: Problem| Problem::Member {

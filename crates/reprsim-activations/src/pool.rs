@@ -21,7 +21,7 @@ pub enum Pool {
 /// An array whose shape cannot be made a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
-    /// An axis of no length, where others are pooled.
+    /// An axis of no length: there are no values, whatever the other axes claim.
     #[error("shape {0:?} has an axis of length 0")]
     EmptyAxis(Vec<usize>),
     /// More than two axes, and no word of what to do with them.
@@ -67,7 +67,7 @@ impl Pool {
             shape: shape.to_vec(),
             axes,
         };
-        if shape.len() > 2 && shape[1..].contains(&0) {
+        if shape.contains(&0) {
             return Err(ShapeError::EmptyAxis(shape.to_vec()));
         }
         match *shape {
@@ -87,14 +87,24 @@ impl Pool {
         }
     }
 
-    /// Pools samples of `shape`, in C order, into `out`.
-    pub(crate) fn pool(self, shape: &[usize], samples: &[f64], out: &mut [f64]) {
+    /// Pools samples of `shape`, in C order, into `out`; of tokens those that are `real`, all if
+    /// nothing is said of them.
+    pub(crate) fn pool(
+        self,
+        shape: &[usize],
+        samples: &[f64],
+        real: Option<&[bool]>,
+        out: &mut [f64],
+    ) {
         match *shape {
             [_, tokens, d] if self != Self::Flatten => {
                 let sample = tokens * d;
-                for (from, to) in samples.chunks_exact(sample).zip(out.chunks_exact_mut(d)) {
+                let rows = samples.chunks_exact(sample).zip(out.chunks_exact_mut(d));
+                for (i, (from, to)) in rows.enumerate() {
+                    let is_real = |t: &usize| real.is_none_or(|real| real[i * tokens + t]);
+                    let kept: Vec<usize> = (0..tokens).filter(is_real).collect();
                     for (j, to) in to.iter_mut().enumerate() {
-                        *to = self.over(tokens, |t| from[t * d + j]);
+                        *to = self.over(kept.len(), |t| from[kept[t] * d + j]);
                     }
                 }
             }

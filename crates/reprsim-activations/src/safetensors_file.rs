@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
+use reprsim_base::{SealError, check_safetensors_stream};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::de::{MapAccess, Visitor};
@@ -15,6 +16,9 @@ use crate::contents::{Contents, natural_key};
 use crate::elements::{Array, Bytes, Element, size};
 use crate::error::Problem;
 use crate::ids::{ARRAY, Integers, SampleIds};
+
+/// In the metadata of what this program writes.
+const SCHEMA: &str = "reprsim_schema";
 
 /// The longest header that is believed.
 const HEADER_BYTES: u64 = 100 << 20;
@@ -31,12 +35,19 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
              not a safetensors file"
         )));
     }
-    let mut header = vec![0; header_length as usize];
-    file.read_exact(&mut header)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|e| Problem::Unsound {
+    let mut text = vec![0; header_length as usize];
+    file.read_exact(&mut text)?;
+    let header: Header = serde_json::from_slice(&text).map_err(|e| Problem::Unsound {
         what: "its header is damaged",
         source: e.into(),
     })?;
+    // Files of other programs carry no digest, or one of something else.
+    if header.info.contains_key(SCHEMA) {
+        match check_safetensors_stream(&text, &mut file)? {
+            Ok(()) | Err(SealError::Missing) => {}
+            Err(broken) => return Err(broken.into()),
+        }
+    }
     let mut found = header.layers;
     let mut sorted: Vec<&String> = found.iter().map(|(name, _)| name).collect();
     sorted.sort();

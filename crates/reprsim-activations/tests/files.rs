@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use half::{bf16, f16};
 use proptest::prelude::*;
-use reprsim_activations::{ActivationError, ActivationFile, LayerMatrix, Pool, SampleIds};
+use reprsim_activations::{
+    ActivationError, ActivationFile, LayerMatrix, Mask, Pool, Problem, SampleIds,
+};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -101,7 +103,7 @@ fn values(matrix: &LayerMatrix) -> Vec<f64> {
 
 fn only_layer(file: &ActivationFile) -> Vec<f64> {
     assert_eq!(file.layers.len(), 1);
-    values(&file.layers[0].matrix(None).unwrap())
+    values(&file.layers[0].matrix(None, None).unwrap())
 }
 
 #[test]
@@ -203,12 +205,12 @@ fn pooling_is_what_it_says_and_never_guessed() {
         .open("t.npy", &npy("<f4", false, "(2, 3, 2)", &data))
         .unwrap();
     let tokens = &tokens.layers[0];
-    let message = tokens.matrix(None).unwrap_err().to_string();
+    let message = tokens.matrix(None, None).unwrap_err().to_string();
     assert!(
         message.contains("--pool") && message.contains("tokens"),
         "{message}"
     );
-    let pooled = |pool: &str| values(&tokens.matrix(Some(pool.parse().unwrap())).unwrap());
+    let pooled = |pool: &str| values(&tokens.matrix(Some(pool.parse().unwrap()), None).unwrap());
     assert_eq!(pooled("mean"), [2.0, 3.0, 8.0, 9.0]);
     assert_eq!(pooled("max"), [4.0, 5.0, 10.0, 11.0]);
     assert_eq!(pooled("first"), [0.0, 1.0, 6.0, 7.0]);
@@ -219,11 +221,11 @@ fn pooling_is_what_it_says_and_never_guessed() {
         .open("m.npy", &npy("<f4", false, "(1, 3, 2, 2)", &data))
         .unwrap();
     let maps = &maps.layers[0];
-    assert!(maps.matrix(None).is_err());
-    let pooled = |pool: Pool| values(&maps.matrix(Some(pool)).unwrap());
+    assert!(maps.matrix(None, None).is_err());
+    let pooled = |pool: Pool| values(&maps.matrix(Some(pool), None).unwrap());
     assert_eq!(pooled(Pool::Mean), [1.5, 5.5, 9.5]);
     assert_eq!(pooled(Pool::Max), [3.0, 7.0, 11.0]);
-    let message = maps.matrix(Some(Pool::Last)).unwrap_err().to_string();
+    let message = maps.matrix(Some(Pool::Last), None).unwrap_err().to_string();
     assert!(message.contains("no first or last token"), "{message}");
     // Fortran order, four axes: flattened in C order all the same.
     let by_first: Vec<f32> = (0..12)
@@ -234,18 +236,18 @@ fn pooling_is_what_it_says_and_never_guessed() {
         .collect();
     let bytes = npy("<f4", true, "(1, 3, 2, 2)", &f32s(&by_first));
     let turned = folder.open("f.npy", &bytes).unwrap();
-    let flat = turned.layers[0].matrix(Some(Pool::Flatten)).unwrap();
+    let flat = turned.layers[0].matrix(Some(Pool::Flatten), None).unwrap();
     assert_eq!(values(&flat), counting.map_f64());
 
     let one_axis = folder
         .open("v.npy", &npy("<f4", false, "(12,)", &data))
         .unwrap();
-    assert!(one_axis.layers[0].matrix(Some(Pool::Mean)).is_err());
+    assert!(one_axis.layers[0].matrix(Some(Pool::Mean), None).is_err());
     let nan = f32s(&[f32::NAN, 1.0]);
     let with_nan = folder
         .open("n.npy", &npy("<f4", false, "(1, 2, 1)", &nan))
         .unwrap();
-    assert!(values(&with_nan.layers[0].matrix(Some(Pool::Max)).unwrap())[0].is_nan());
+    assert!(values(&with_nan.layers[0].matrix(Some(Pool::Max), None).unwrap())[0].is_nan());
 }
 
 trait MapF64 {
@@ -384,6 +386,165 @@ fn safetensors_files_that_lie_are_refused() {
     says(&safetensors("{}", &[]), "no layers");
 }
 
+/// Many members of an archive, each of which grows less than one may.
+#[test]
+fn archives_that_grow_by_many_members_are_refused() {
+    let folder = Folder::new();
+    let zeros = npy("<f4", false, "(2500, 1000)", &vec![0; 10_000_000]);
+    let names: Vec<String> = (0..8).map(|i| format!("layer{i}.npy")).collect();
+    let members: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), &zeros[..])).collect();
+    let bomb = npz(&members, CompressionMethod::Deflated);
+    assert!(folder.refused("x.npz", &bomb).contains("grows from"));
+    assert!(
+        folder
+            .open("x.npz", &npz(&members[..6], CompressionMethod::Deflated))
+            .is_ok()
+    );
+}
+
+/// Rows by the billion that hold nothing are no samples.
+#[test]
+fn arrays_without_values_are_refused() {
+    let folder = Folder::new();
+    for shape in ["(1152921504606846976, 0)", "(0, 4)", "(4000000000, 0, 3)"] {
+        let file = folder
+            .open("x.npy", &npy("<f4", false, shape, &[]))
+            .unwrap();
+        let message = file.layers[0].matrix(Some(Pool::Mean), None).unwrap_err();
+        assert!(
+            message.to_string().contains("axis of length 0"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_before_it_is_opened() {
+    let folder = Folder::new();
+    let says = |path: &std::path::Path| {
+        let error = ActivationFile::open(path).unwrap_err();
+        assert!(matches!(error.problem, Problem::NotAFile), "{error}");
+        assert!(error.to_string().contains("write them to a file first"));
+    };
+    let inside = folder.0.path().join("a.npy");
+    std::fs::create_dir(&inside).unwrap();
+    says(&inside);
+    #[cfg(unix)]
+    {
+        // Nobody writes to it: to open it would be to wait forever.
+        let pipe = folder.0.path().join("b.npy");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        says(&pipe);
+        says(std::path::Path::new("/dev/null"));
+        assert!(matches!(
+            Mask::open(&pipe).unwrap_err().problem,
+            Problem::NotAFile
+        ));
+    }
+}
+
+/// Own files carry a digest, which is looked at; those of others need none.
+#[test]
+fn own_files_that_were_changed_are_refused() {
+    let folder = Folder::new();
+    let entries = r#""x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}"#;
+    let with = |metadata: &str| {
+        let header = format!("{{{entries},\"__metadata__\":{{{metadata}}}}}");
+        safetensors(&header, &f32s(&[1.0; 6]))
+    };
+    let own = reprsim_base::seal_safetensors(&with(r#""reprsim_schema":"1""#)).unwrap();
+    assert_eq!(
+        only_layer(&folder.open("a.safetensors", &own).unwrap()),
+        [1.0; 6]
+    );
+    for at in [own.len() - 1, own.len() - 24] {
+        let mut changed = own.clone();
+        changed[at] ^= 1;
+        let message = folder.refused("a.safetensors", &changed);
+        assert!(message.contains("its digest is another"), "{message}");
+    }
+    for foreign in [r#""reprsim_schema":"1""#, r#""sha256":"of something else""#] {
+        assert!(folder.open("b.safetensors", &with(foreign)).is_ok());
+    }
+}
+
+#[test]
+fn masks_say_which_tokens_are_pooled() {
+    let folder = Folder::new();
+    let counting: Vec<f32> = (0..12).map(|v| v as f32).collect();
+    let file = folder
+        .open("t.npy", &npy("<f4", false, "(2, 3, 2)", &f32s(&counting)))
+        .unwrap();
+    let tokens = &file.layers[0];
+    let mask = |descr: &str, fortran: bool, shape: &str, data: &[u8]| {
+        let path = folder.file("mask.npy", &npy(descr, fortran, shape, data));
+        Mask::open(&path)
+    };
+    let said = |pool: Pool, mask: &Mask| values(&tokens.matrix(Some(pool), Some(mask)).unwrap());
+    // The first sample is padded at its end, the second at its beginning; in every type and order.
+    let rows = [1, 1, 0, 0, 0, 1];
+    let columns = [1, 0, 1, 0, 0, 1];
+    let wide = |of: [u8; 6]| {
+        of.iter()
+            .flat_map(|v| i64::from(*v).to_be_bytes())
+            .collect()
+    };
+    let floats = |of: [u8; 6]| f32s(&of.map(f32::from));
+    let all: [(&str, bool, Vec<u8>); 5] = [
+        ("|b1", false, rows.to_vec()),
+        ("|u1", true, columns.to_vec()),
+        (">i8", false, wide(rows)),
+        ("<f4", true, floats(columns)),
+        ("<f4", false, floats(rows)),
+    ];
+    for (descr, fortran, data) in all {
+        let mask = mask(descr, fortran, "(2, 3)", &data).unwrap();
+        assert_eq!(said(Pool::Mean, &mask), [1.0, 2.0, 10.0, 11.0], "{descr}");
+        assert_eq!(said(Pool::Max, &mask), [2.0, 3.0, 10.0, 11.0]);
+        assert_eq!(said(Pool::First, &mask), [0.0, 1.0, 10.0, 11.0]);
+        assert_eq!(said(Pool::Last, &mask), [2.0, 3.0, 10.0, 11.0]);
+    }
+    let refused = |descr: &str, shape: &str, data: &[u8], what: &str| {
+        let message = mask(descr, false, shape, data).unwrap_err().to_string();
+        assert!(
+            message.contains(what) && message.contains("mask.npy"),
+            "{message}"
+        );
+    };
+    refused("|u1", "(6,)", &rows, "[samples, tokens]");
+    refused("|u1", "(2, 3)", &[1, 1, 2, 1, 1, 1], "row 0, token 2");
+    refused(
+        "|u1",
+        "(2, 3)",
+        &[1, 1, 0, 0, 0, 0],
+        "row 1 has no real token",
+    );
+    refused("|i1", "(2, 3)", &[1, 1, 0, 255, 1, 1], "row 1, token 0");
+    refused(
+        "<f4",
+        "(2, 3)",
+        &f32s(&[1.0, 0.5, 1.0, 1.0, 1.0, 1.0]),
+        "row 0, token 1",
+    );
+    let told = |mask: &Mask, pool: Pool, what: &str| {
+        let message = file
+            .matrices(Some(pool), Some(mask))
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(what), "{message}");
+    };
+    let fits = mask("|u1", false, "(2, 3)", &rows).unwrap();
+    told(&fits, Pool::Flatten, "not with flatten");
+    let other = mask("|u1", false, "(3, 2)", &[1; 6]).unwrap();
+    told(&other, Pool::Mean, "does not fit the mask");
+    let plain = folder
+        .open("p.npy", &npy("<f4", false, "(6, 2)", &f32s(&counting)))
+        .unwrap();
+    let message = plain.matrices(Some(Pool::Mean), Some(&fits)).unwrap_err();
+    assert!(message.to_string().contains("leave it out"), "{message}");
+}
+
 #[test]
 fn other_files_say_what_to_do() {
     let folder = Folder::new();
@@ -432,7 +593,7 @@ proptest! {
             bytes[at] ^= 1 << bit;
             if let Ok(file) = folder.open(name, &bytes) {
                 for layer in &file.layers {
-                    if let Ok(matrix) = layer.matrix(Some(Pool::Mean)) {
+                    if let Ok(matrix) = layer.matrix(Some(Pool::Mean), None) {
                         values(&matrix);
                     }
                 }

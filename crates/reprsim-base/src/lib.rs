@@ -20,7 +20,8 @@ pub use memory::{OverBudget, ask_memory, host_memory, memory_budget, set_memory_
 pub use names::{hint, unknown};
 pub use paths::default_cache;
 pub use sealed::{
-    SealError, check_lines, check_safetensors, check_seal, seal, seal_lines, seal_safetensors,
+    SealError, check_lines, check_safetensors, check_safetensors_stream, check_seal, seal,
+    seal_lines, seal_safetensors,
 };
 pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;

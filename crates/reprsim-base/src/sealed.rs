@@ -2,7 +2,7 @@
 //! flipped, a line that was edited or a part that is missing is found when they are read.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 
 use serde_json::Value;
 
@@ -11,6 +11,8 @@ use crate::header::{join, sorted_header, split};
 
 /// What the digest is called.
 const FIELD: &str = "sha256";
+/// Bytes read at once.
+const PIECE: usize = 1 << 20;
 /// Characters of a digest.
 const LENGTH: usize = 64;
 
@@ -116,6 +118,38 @@ pub fn check_safetensors(file: &[u8]) -> Result<BTreeMap<String, String>, SealEr
         .collect())
 }
 
+/// Checks that a file is what [`seal_safetensors`] made without holding it: from its header and a
+/// reader of all that follows.
+///
+/// # Errors
+/// Those of reading; the inner one if it is not.
+pub fn check_safetensors_stream(
+    header: &[u8],
+    data: &mut impl Read,
+) -> io::Result<Result<(), SealError>> {
+    let Ok(mut entries) = entries(header) else {
+        return Ok(Err(SealError::Broken));
+    };
+    let Some(said) = metadata(&mut entries).remove(FIELD) else {
+        return Ok(Err(SealError::Missing));
+    };
+    let mut digest = Digest::new();
+    digest.update(serde_json::to_vec(&entries)?);
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match data.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => digest.update(&buffer[..count]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(match said.as_str() == Some(&digest.hex()) {
+        true => Ok(()),
+        false => Err(SealError::Broken),
+    })
+}
+
 type Entries = BTreeMap<String, BTreeMap<String, Value>>;
 
 fn entries(header: &[u8]) -> io::Result<Entries> {
@@ -191,10 +225,20 @@ mod tests {
             // A blank of the padding is of no content.
             if bytes[at] ^ 1 != b' ' {
                 assert!(check_safetensors(&bytes).is_err(), "{at}");
+                if let Ok((header, mut data)) = split(&bytes) {
+                    let found = check_safetensors_stream(header, &mut data).unwrap();
+                    assert!(found.is_err(), "{at}");
+                }
             }
             assert!(check_safetensors(&sealed[..at]).is_err(), "{at}");
         }
         assert_eq!(check_safetensors(&file), Err(SealError::Missing));
+        let stream = |file: &[u8]| {
+            let (header, mut data) = split(file).unwrap();
+            check_safetensors_stream(header, &mut data).unwrap()
+        };
+        assert_eq!(stream(&sealed), Ok(()));
+        assert_eq!(stream(&file), Err(SealError::Missing));
         assert_eq!(check_safetensors(b"no"), Err(SealError::Broken));
     }
 }

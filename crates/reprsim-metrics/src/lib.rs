@@ -13,7 +13,10 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! singular value decompositions are taken in f64 on the host.
 
+mod distances;
 mod error;
+mod far;
+mod far_products;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod influence;
@@ -33,6 +36,7 @@ mod set;
 mod source;
 mod square;
 mod subspace;
+mod tiles;
 mod view;
 
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};

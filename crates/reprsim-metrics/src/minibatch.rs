@@ -111,7 +111,7 @@ fn sums(
         for (numbers, samples) in [(&firsts, *batch), (&seconds, &moved)] {
             for i in numbers {
                 let Ok(layer) = &layers[*i] else { continue };
-                let x = layer.view.gather(samples)?;
+                let x = layer.view.gather_all(samples)?;
                 let tile = layer.tile(x.clone(), x, samples, samples)?;
                 let sums = HostValues::of(tile.clone().sum_dim(1))?;
                 let off_rows = sums.iter().copied().map(f64::from).collect();
@@ -139,7 +139,7 @@ fn sums(
             for (own, at) in [(&mut total.a, x), (&mut total.b, y)] {
                 let sums = sums(at, at);
                 own.0 += sums.hsic1();
-                own.1 += sums.product;
+                own.1 += sums.size;
             }
         }
     }
@@ -161,17 +161,16 @@ impl Side {
                 .map(|(r, d)| r + d)
                 .collect()
         };
-        let (own, others) = (rows(self), rows(other));
         let sum = |values: &[f64]| values.iter().sum::<f64>();
         KernelSums {
-            n: own.len() as f64,
-            // Tiles lack the diagonal, and so do the sums of their rows.
-            product: product + dot(&self.diagonal, &other.diagonal),
+            n: self.diagonal.len() as f64,
+            off_product: product,
             diagonal: dot(&self.diagonal, &other.diagonal),
-            rows: dot(&own, &others),
+            rows: dot(&rows(self), &rows(other)),
             off_rows: dot(&self.off_rows, &other.off_rows),
-            totals: (sum(&own), sum(&others)),
+            off_totals: (sum(&self.off_rows), sum(&other.off_rows)),
             traces: (sum(&self.diagonal), sum(&other.diagonal)),
+            size: product.abs(),
         }
     }
 }

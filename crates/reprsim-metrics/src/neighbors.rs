@@ -13,9 +13,9 @@ use rand::RngExt;
 use rayon::prelude::*;
 use reprsim_base::Stream;
 
-use crate::kernel::{GramTiles, tiles};
 use crate::permutations::Permutations;
-use crate::view::{ColumnMap, RowMap, Transform, View, rows_within};
+use crate::tiles::{GramTiles, tiles};
+use crate::view::{ColumnMap, RowMap, Transform, View};
 use crate::{MetricError, Undefined};
 
 /// Which rows are compared.
@@ -73,6 +73,9 @@ fn mixed(value: u64) -> u64 {
 /// The most that a cosine is moved by f32 products, where rows are of length 1.
 const ROUNDING: f64 = 2e-6;
 
+/// Cosines that differ by less are equal: that is what rounding makes of them in f64.
+const EQUAL: f64 = 2e-15;
+
 /// Share of samples with ties beyond which it is said.
 const MANY: f64 = 0.1;
 
@@ -81,9 +84,6 @@ const SPARE: usize = 16;
 
 /// Columns of a tile that are turned into rows at once.
 const TURNED: usize = 16;
-
-/// Bytes of rows read at once.
-const CHUNK_BYTES: usize = 32 << 20;
 
 /// The k nearest neighbours of one layer's samples.
 pub(crate) struct Neighbors {
@@ -99,7 +99,7 @@ impl Neighbors {
     /// neighbours of i see `c_i c_j + o_j`.
     pub fn find(view: &View, k: usize, ties: Ties) -> Result<Self, MetricError> {
         let n = view.rows();
-        let rows = host_rows(view)?;
+        let rows = view.read(0..n)?;
         let offsets: Vec<f32> = view.offsets.iter().map(|o| *o as f32).collect();
         let wanted = (k + SPARE).min(n - 1);
         let mut best: Vec<Candidates> = vec![Candidates::new(wanted); n];
@@ -161,13 +161,13 @@ impl Neighbors {
     /// Fills in the kernel values between each sample and its neighbours: cosines
     /// if `view` is of rows of length 1, else inner products, U-centred.
     ///
-    /// U-centring (Szekely and Rizzo 2014) of a Gram matrix of centred rows x is
-    /// `x_i x_j + (|x_i|^2 + |x_j|^2) / (n-2) - sum |x|^2 / ((n-1)(n-2))`.
+    /// U-centring (Szekely and Rizzo 2014) of a Gram matrix of which row i has the sum s_i without
+    /// the diagonal is `x_i x_j - (s_i + s_j) / (n-2) + sum s / ((n-1)(n-2))`.
     pub fn add_kernel(&mut self, view: &View, k: usize, cosines: bool) -> Result<(), MetricError> {
         let (n, d) = (view.rows(), view.width());
-        let rows = host_rows(view)?;
+        let rows = view.read(0..n)?;
         let size = n as f64;
-        let total: f64 = view.squares.iter().sum();
+        let total: f64 = view.off.iter().sum();
         let mean = view.grand_mean();
         self.kernel = self
             .lists
@@ -181,8 +181,8 @@ impl Neighbors {
                     if cosines {
                         product + view.offsets[i] + view.offsets[j] + mean
                     } else {
-                        product + (view.squares[i] + view.squares[j]) / (size - 2.0)
-                            - total / ((size - 1.0) * (size - 2.0))
+                        product - (view.off[i] + view.off[j]) / (size - 2.0)
+                            + total / ((size - 1.0) * (size - 2.0))
                     }
                 })
             })
@@ -217,29 +217,17 @@ impl Neighbors {
     }
 }
 
-/// All rows as they are on the device.
-fn host_rows(view: &View) -> Result<Vec<f32>, MetricError> {
-    let (n, d) = (view.rows(), view.width());
-    let mut rows = Vec::with_capacity(n * d);
-    let step = rows_within(CHUNK_BYTES, d * 8);
-    for start in (0..n).step_by(step) {
-        let part = view.read(start..(start + step).min(n))?;
-        rows.extend(part.into_iter().map(|v| v as f32));
-    }
-    Ok(rows)
-}
-
-/// An inner product in f64, always in the same order.
-fn product(a: &[f32], b: &[f32]) -> f64 {
+/// An inner product, always in the same order.
+fn product(a: &[f64], b: &[f64]) -> f64 {
     const LANES: usize = 8;
     let mut lanes = [0.0f64; LANES];
     let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest: f64 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
-        .map(|(x, y)| f64::from(*x) * f64::from(*y))
+        .map(|(x, y)| x * y)
         .sum();
     for (a, b) in a_lanes.zip(b_lanes) {
         for lane in 0..LANES {
-            lanes[lane] += f64::from(a[lane]) * f64::from(b[lane]);
+            lanes[lane] += a[lane] * b[lane];
         }
     }
     rest + lanes.iter().sum::<f64>()
@@ -302,7 +290,7 @@ impl Candidates {
     /// The k best by f64 products, and whether there are more as good as the last.
     fn ordered(
         mut self,
-        rows: &[f32],
+        rows: &[f64],
         offsets: &[f64],
         i: usize,
         k: usize,
@@ -318,23 +306,29 @@ impl Candidates {
             (value, ties.place(i as u32, j), j)
         };
         type Exact = (f64, u64, u32);
-        let order =
-            |(v, p, i): &Exact, (w, q, j): &Exact| w.total_cmp(v).then(p.cmp(q)).then(i.cmp(j));
+        let sort = |all: &mut Vec<Exact>| {
+            all.sort_by(|(v, _, i), (w, _, j)| w.total_cmp(v).then(i.cmp(j)));
+            for equals in all.chunk_by_mut(|x, y| x.0 - y.0 <= EQUAL) {
+                equals.sort_by_key(|(_, place, j)| (*place, *j));
+            }
+        };
         let is_short = self.best.len() < n - 1;
         let mut all: Vec<Exact> = self.best.iter().map(|(_, j)| exact(*j)).collect();
-        all.sort_by(order);
+        sort(&mut all);
         // Those that were not kept may be as near as the last that is: then all are looked at.
-        let last = all
-            .get(k - 1)
-            .map_or(f64::NEG_INFINITY, |(value, ..)| *value);
-        if is_short && last - f64::from(self.worst) <= ROUNDING {
+        let last = |all: &[Exact]| {
+            let kept = all.iter().take(k).map(|(value, ..)| *value);
+            kept.fold(f64::INFINITY, f64::min)
+        };
+        if is_short && last(&all) - f64::from(self.worst) <= ROUNDING {
             all = (0..n as u32)
                 .filter(|j| *j != i as u32)
                 .map(exact)
                 .collect();
-            all.sort_by(order);
+            sort(&mut all);
         }
-        let tied = all.get(k).is_some_and(|(value, ..)| *value == last);
+        let last = last(&all);
+        let tied = (all.get(k)).is_some_and(|(value, ..)| (value - last).abs() <= EQUAL);
         (all.into_iter().take(k).map(|(.., j)| j).collect(), tied)
     }
 }

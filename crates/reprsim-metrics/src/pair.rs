@@ -3,42 +3,47 @@
 
 /// The sums over two n x n kernel matrices K and L that HSIC and correlations
 /// of their entries are made of.
+///
+/// The diagonal is apart everywhere: where one sample is far from all others, or dimensions are
+/// many, no sum that has it in it has digits left for the rest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelSums {
     /// Number of samples.
     pub n: f64,
-    /// Sum of K_ij L_ij.
-    pub product: f64,
+    /// Sum of K_ij L_ij, i != j.
+    pub off_product: f64,
     /// Sum of K_ii L_ii.
     pub diagonal: f64,
-    /// Sum over i of the product of the sums of row i.
+    /// Sum over i of the product of the sums of row i, K_ii and L_ii included.
     pub rows: f64,
     /// The same with the diagonal left out of the row sums.
     pub off_rows: f64,
-    /// Sums of all entries of K and of L.
-    pub totals: (f64, f64),
+    /// Sums of all entries of K and of L, the diagonal left out.
+    pub off_totals: (f64, f64),
     /// Traces of K and of L.
     pub traces: (f64, f64),
+    /// What was added up in f32 to find `off_product`: rounding is a share of it.
+    pub size: f64,
 }
 
 impl KernelSums {
     /// `tr(K H L H)`, H = I - 11'/n: (n - 1)^2 times the biased HSIC_0.
     pub fn hsic0(&self) -> f64 {
-        self.product - 2.0 / self.n * self.rows + self.totals.0 * self.totals.1 / self.n.powi(2)
+        let (off, traces) = (self.off_totals, self.traces);
+        let totals = (off.0 + traces.0) * (off.1 + traces.1);
+        self.off_product + self.diagonal - 2.0 / self.n * self.rows + totals / self.n.powi(2)
     }
 
     /// n (n - 3) times HSIC_1 of Song et al. (2012, JMLR 13, eq. 5).
     pub fn hsic1(&self) -> f64 {
         let n = self.n;
-        let off = (self.totals.0 - self.traces.0, self.totals.1 - self.traces.1);
-        (self.product - self.diagonal) + off.0 * off.1 / ((n - 1.0) * (n - 2.0))
+        self.off_product + self.off_totals.0 * self.off_totals.1 / ((n - 1.0) * (n - 2.0))
             - 2.0 / (n - 2.0) * self.off_rows
     }
 
     /// n (n - 1) times the covariance of the off-diagonal entries of K and L.
     pub fn covariance(&self) -> f64 {
-        let off = (self.totals.0 - self.traces.0, self.totals.1 - self.traces.1);
-        (self.product - self.diagonal) - off.0 * off.1 / (self.n * (self.n - 1.0))
+        self.off_product - self.off_totals.0 * self.off_totals.1 / (self.n * (self.n - 1.0))
     }
 
     /// The mean of these sums over all permutations of the samples of L.
@@ -47,11 +52,11 @@ impl KernelSums {
     /// this is the exact mean of the measure over all n! permutations.
     pub(crate) fn expected(&self) -> Self {
         let n = self.n;
-        let off = (self.totals.0 - self.traces.0, self.totals.1 - self.traces.1);
+        let off = self.off_totals;
         Self {
-            product: self.traces.0 * self.traces.1 / n + off.0 * off.1 / (n * (n - 1.0)),
+            off_product: off.0 * off.1 / (n * (n - 1.0)),
             diagonal: self.traces.0 * self.traces.1 / n,
-            rows: self.totals.0 * self.totals.1 / n,
+            rows: (off.0 + self.traces.0) * (off.1 + self.traces.1) / n,
             off_rows: off.0 * off.1 / n,
             ..*self
         }

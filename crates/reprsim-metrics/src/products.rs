@@ -13,12 +13,14 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use reprsim_graph::Profile;
 
-use crate::kernel::{Kernel, KernelLayer, tiles};
+use crate::far_products;
+use crate::kernel::{Entry, Kernel, KernelLayer};
 use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
 use crate::source::HostValues;
 use crate::square::{Found, Square};
+use crate::tiles::tiles;
 use crate::view::{View, rows_within};
 use crate::{MetricError, Undefined, Value};
 
@@ -112,38 +114,47 @@ pub(crate) fn compare(
     let whole = space == Space::Feature;
     let selves: Vec<KernelSums> = (0..sound.len())
         .map(|i| terms[i].with(&terms[i], products.get(i, i), whole, None))
-        .collect();
+        .collect::<Result<_, _>>()?;
 
-    let assemble = |i: usize, j: usize, product: f64, whole, map: Option<&[u32]>| KernelPair {
-        cross: terms[i].with(&terms[j], product, whole, map),
-        a: selves[i],
-        b: selves[j],
-        columns: [terms[i].columns, terms[j].columns],
-    };
-    let mut results: Vec<KernelResult> = pairs
-        .iter()
-        .map(|pair| KernelResult {
-            observed: placed(*pair).map(|(i, j)| assemble(i, j, products.get(i, j), whole, None)),
-            permuted: Vec::with_capacity(permutations.len()),
+    let assemble = |i: usize, j: usize, product: f64, whole, map: Option<&[u32]>| {
+        Ok::<_, MetricError>(KernelPair {
+            cross: terms[i].with(&terms[j], product, whole, map)?,
+            a: selves[i],
+            b: selves[j],
+            columns: [terms[i].columns, terms[j].columns],
         })
-        .collect();
+    };
+    let mut results: Vec<KernelResult> = Vec::with_capacity(pairs.len());
+    for pair in pairs {
+        results.push(KernelResult {
+            observed: match placed(*pair) {
+                Ok((i, j)) => Ok(assemble(i, j, products.get(i, j), whole, None)?),
+                Err(reason) => Err(reason),
+            },
+            permuted: Vec::with_capacity(permutations.len()),
+        });
+    }
     let mut add = |products: &Square, whole: bool, map: &[u32]| {
         for (pair, result) in pairs.iter().zip(&mut results) {
             if let Ok((i, j)) = placed(*pair) {
-                let pair = assemble(i, j, products.get(i, j), whole, Some(map));
+                let pair = assemble(i, j, products.get(i, j), whole, Some(map))?;
                 result.permuted.push(pair);
             }
         }
+        Ok::<_, MetricError>(())
     };
     match found {
-        Some(found) => (permutations.iter().zip(&found.permuted))
-            .for_each(|(map, products)| add(products, whole, map)),
+        Some(found) => {
+            for (map, products) in permutations.iter().zip(&found.permuted) {
+                add(products, whole, map)?;
+            }
+        }
         None if permutations.is_empty() || known.is_empty() => {}
         None => {
             let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
             let whole = matches!(null.way, Way::Feature);
             for map in permutations.iter() {
-                add(&null.products(map)?, whole, map);
+                add(&null.products(map)?, whole, map)?;
             }
         }
     }
@@ -210,51 +221,59 @@ pub(crate) fn profile(
 fn add_rows(layers: &mut [KernelLayer<'_>], sums: Vec<Vec<f64>>) {
     for (layer, sums) in layers.iter_mut().zip(sums) {
         if layer.lacks_rows() {
-            layer.rows = (sums.iter().zip(&layer.diagonal))
-                .map(|(sum, own)| sum + own)
-                .collect();
+            layer.off = sums;
         }
     }
 }
 
 /// What a layer adds to the sums, besides the product of entries.
-struct Terms {
-    tile_diagonal: Vec<f64>,
+struct Terms<'a> {
+    view: &'a View,
+    /// The diagonal that products of whole matrices have in them: that of the near samples.
+    own: Vec<f64>,
     diagonal: Vec<f64>,
     rows: Vec<f64>,
     off: Vec<f64>,
-    offsets: Vec<f64>,
-    total: f64,
+    offsets: &'a [f64],
+    off_total: f64,
     trace: f64,
     columns: (f64, f64),
 }
 
-impl Terms {
-    fn new(layer: &KernelLayer, kernel: Kernel) -> Self {
-        let n = layer.view.rows() as f64;
-        let (diagonal, rows) = (layer.diagonal.clone(), layer.rows.clone());
-        let (squared, fourth) = layer.view.column_moments;
+impl<'a> Terms<'a> {
+    fn new(layer: &KernelLayer<'a>, kernel: Kernel) -> Self {
+        let view = layer.view;
+        let (diagonal, off) = (layer.diagonal.clone(), layer.off.clone());
+        let mut own = match layer.entry {
+            Entry::Product => view.squares.clone(),
+            _ => diagonal.clone(),
+        };
+        view.far.clear(&mut own, 1, 0);
         Self {
-            tile_diagonal: layer.tile_diagonal.clone(),
-            off: rows.iter().zip(&diagonal).map(|(r, d)| r - d).collect(),
+            view,
+            own,
+            rows: off.iter().zip(&diagonal).map(|(r, d)| r + d).collect(),
             offsets: match kernel {
-                Kernel::Correlation => layer.view.offsets.clone(),
-                _ => vec![],
+                Kernel::Correlation => &view.offsets,
+                _ => &[],
             },
-            total: rows.iter().sum(),
+            off_total: off.iter().sum(),
             trace: diagonal.iter().sum(),
-            columns: (
-                squared - n / (n - 2.0) * fourth + squared / ((n - 1.0) * (n - 2.0)),
-                layer.view.width() as f64,
-            ),
+            columns: (view.columns, view.width() as f64),
             diagonal,
-            rows,
+            off,
         }
     }
 
-    /// The sums with another layer, its samples in the order of `map`; `product` is
-    /// of `whole` matrices or of all but their diagonals.
-    fn with(&self, other: &Self, product: f64, whole: bool, map: Option<&[u32]>) -> KernelSums {
+    /// The sums with another layer, its samples in the order of `map`; `product` is that of the near
+    /// samples, of `whole` matrices or of all but their diagonals.
+    fn with(
+        &self,
+        other: &Self,
+        product: f64,
+        whole: bool,
+        map: Option<&[u32]>,
+    ) -> Result<KernelSums, MetricError> {
         let dot = |a: &[f64], b: &[f64]| match map {
             None => crate::view::dot(a, b),
             Some(map) => (a.iter().zip(map))
@@ -262,20 +281,31 @@ impl Terms {
                 .sum(),
         };
         let n = self.rows.len() as f64;
-        let product = match whole {
-            true => product,
-            false => product + dot(&self.tile_diagonal, &other.tile_diagonal),
+        let own = dot(&self.own, &other.own);
+        let near = if whole { product - own } else { product };
+        let far = match self.view.far.is_empty() && other.view.far.is_empty() {
+            true => 0.0,
+            false => far_products::sum(self.view, other.view, map)?,
         };
-        KernelSums {
+        // Of entries x_i x_j + a_i + a_j and y_i y_j + b_i + b_j, a and b of mean 0.
+        let offsets = match (self.offsets, other.offsets) {
+            ([], _) | (_, []) => 0.0,
+            (a, b) => {
+                2.0 * dot(&self.view.off, b)
+                    + 2.0 * dot(a, &other.view.off)
+                    + 2.0 * (n - 2.0) * dot(a, b)
+            }
+        };
+        Ok(KernelSums {
             n,
-            // Row means that the doubly centred product has lost.
-            product: product + 2.0 * n * dot(&self.offsets, &other.offsets),
+            off_product: near + far + offsets,
             diagonal: dot(&self.diagonal, &other.diagonal),
             rows: dot(&self.rows, &other.rows),
             off_rows: dot(&self.off, &other.off),
-            totals: (self.total, other.total),
+            off_totals: (self.off_total, other.off_total),
             traces: (self.trace, other.trace),
-        }
+            size: (near + own).abs() + far.abs(),
+        })
     }
 }
 

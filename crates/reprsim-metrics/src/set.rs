@@ -290,14 +290,10 @@ impl Set {
         Ok(self.models.iter().map(|m| of_model[*m]).collect())
     }
 
-    /// The centred layers, as linear measures see them.
+    /// A centred layer, whole.
     pub(crate) fn centred(&self, layer: usize, room: &Room) -> Result<View, MetricError> {
-        View::new(
-            &self.layers[layer],
-            Kernel::Linear.transform(0.0),
-            room,
-            &self.device,
-        )
+        let transform = Columns::Centred.transform(0.0);
+        View::new(&self.layers[layer], transform, room, &self.device)
     }
 
     pub(crate) fn room(&self) -> Room {

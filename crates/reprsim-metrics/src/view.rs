@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
-#[cfg(feature = "wgpu")]
+use crate::far::{self, Far};
 use crate::source::HostValues;
 use crate::{Layer, MetricError, Undefined};
 
@@ -41,6 +41,8 @@ pub(crate) enum ColumnMap {
     AsIs,
     /// Its mean taken off.
     Centred,
+    /// Its mean over the near samples taken off; far ones are kept apart ([`crate::far`]).
+    Near,
     /// Its median over some samples taken off: where distances matter, one far
     /// sample must not move the others away from the origin.
     Located,
@@ -74,7 +76,7 @@ impl Transform {
                     if varies { 1.0 / sd } else { 0.0 }
                 })
                 .collect(),
-            (ColumnMap::Centred | ColumnMap::Located, RowMap::AsIs) => {
+            (ColumnMap::Centred | ColumnMap::Near | ColumnMap::Located, RowMap::AsIs) => {
                 let length = (squares.iter().sum::<f64>() / n as f64).sqrt();
                 vec![1.0 / length; squares.len()]
             }
@@ -109,6 +111,8 @@ pub(crate) struct View {
     transform: Transform,
     shift: Vec<f64>,
     scale: Vec<f64>,
+    /// What stored values are multiplied by as they are read.
+    factor: f64,
     /// The rows in the host's memory, if they are kept.
     kept: Option<Tensor<2>>,
     /// The same on the device, once they were asked for.
@@ -116,13 +120,16 @@ pub(crate) struct View {
     device: Device,
     /// Squared length of each transformed row.
     pub squares: Vec<f64>,
-    /// For each row, its product with the mean that was taken off, less that of
-    /// the mean row: the row means of the uncentred Gram matrix less their mean.
-    /// Empty unless rows are mapped and columns centred.
+    /// The samples whose rows on the device are zeros.
+    pub far: Far,
+    /// The products of each row with all others, added up.
+    pub off: Vec<f64>,
+    /// For each row, its product with the mean that was taken off, less the mean of that: what the
+    /// Gram matrix of the rows before has beside that of these, but for a constant. Empty unless
+    /// rows are mapped and columns centred.
     pub offsets: Vec<f64>,
-    /// Sum over columns of the squared sum of squares, and of the sum of fourth
-    /// powers.
-    pub column_moments: (f64, f64),
+    /// n (n - 3) HSIC_1 of each column with itself, added up.
+    pub columns: f64,
     /// Sum over rows of each column's squares.
     column_squares: Vec<f64>,
     pub degenerate: Option<Undefined>,
@@ -155,9 +162,12 @@ impl View {
             kept: None,
             resident: OnceLock::new(),
             device: device.clone(),
+            factor: 1.0,
             squares: vec![],
+            far: Far::default(),
+            off: vec![],
             offsets: vec![],
-            column_moments: (0.0, 0.0),
+            columns: 0.0,
             column_squares: vec![],
             degenerate: layer.empty(),
         };
@@ -165,21 +175,25 @@ impl View {
             return Ok(view);
         }
 
+        view.factor = 2f64.powi(-layer.exponent()?);
+
         // First pass: means, and whether the input can be measured at all.
+        let medians = match transform.columns {
+            ColumnMap::Near | ColumnMap::Located => view.medians()?,
+            _ => vec![],
+        };
         let mut sums = vec![0.0; d];
         let mut raw = 0.0;
         let mut mapped = 0.0;
-        let reason = view.for_chunks(|rows| {
-            raw += rows
-                .par_chunks(ROWS_A_TASK * d)
-                .map(square_sum)
-                .sum_in_order();
+        let mut apart = Vec::new();
+        let reason = view.for_chunks(|_, rows| {
+            raw += square_sums(rows, d);
             let degenerate = view.map_rows(rows);
-            mapped += rows
-                .par_chunks(ROWS_A_TASK * d)
-                .map(square_sum)
-                .sum_in_order();
+            mapped += square_sums(rows, d);
             add_in_order(&mut sums, column_sums(rows, d, |x| x));
+            if transform.columns == ColumnMap::Near {
+                apart.par_extend(rows.par_chunks(d).map(|row| square_apart(row, &medians)));
+            }
             degenerate
         })?;
         view.degenerate = match raw.is_finite() {
@@ -195,63 +209,127 @@ impl View {
         }
 
         // Second pass: deviations from the mean, which set the scale.
-        if transform.columns != ColumnMap::AsIs {
-            view.shift = match transform.columns {
-                ColumnMap::Located => view.medians()?,
-                _ => sums.iter().map(|s| s / n as f64).collect(),
-            };
-            let mut squares = vec![0.0; d];
-            view.for_chunks(|rows| {
-                view.map_rows(rows);
-                view.map_columns(rows);
-                add_in_order(&mut squares, column_sums(rows, d, |x| x * x));
-                None
-            })?;
-            let variation: f64 = squares.iter().sum();
-            if variation <= CONSTANT * mapped {
-                view.degenerate = Some(Undefined::ConstantLayer);
-                return Ok(view);
-            }
-            view.scale = transform.scale(&squares, &view.shift, n);
+        let whole = match transform.columns {
+            ColumnMap::Located => medians,
+            _ => sums.iter().map(|s| s / n as f64).collect(),
+        };
+        let varies = (view.part(&far::select(&apart))?)
+            || (transform.columns == ColumnMap::AsIs || view.place(whole, mapped)?);
+        if !varies {
+            view.degenerate = Some(Undefined::ConstantLayer);
+            return Ok(view);
         }
 
         // Last pass: the transformed rows, their lengths, and a copy that stays.
         let keep = room.take(n * d * 4);
         let mut kept = Vec::with_capacity(if keep { n * d } else { 0 });
         let mut squares = Vec::with_capacity(n);
+        let mut off = Vec::with_capacity(n);
         let mut offsets = Vec::new();
-        let mut moments = (vec![0.0; d], vec![0.0; d]);
-        let with_offsets =
-            transform.rows != RowMap::AsIs && transform.columns == ColumnMap::Centred;
-        view.for_chunks(|rows| {
+        let mut moments = Moments::new(d);
+        let far_sum = view.far.sum(d);
+        let shift_square = square_sum(&view.shift);
+        let with_offsets = transform.rows != RowMap::AsIs
+            && matches!(transform.columns, ColumnMap::Centred | ColumnMap::Near);
+        view.for_chunks(|start, rows| {
             view.map_rows(rows);
-            if with_offsets {
-                let row = |row: &[f64]| dot(row, &view.shift);
-                offsets.par_extend(rows.par_chunks(d).map(row));
-            }
+            let is_zero = |row: &[f64]| row.iter().all(|v| *v == 0.0);
+            let zeros: Vec<bool> = match with_offsets {
+                true => rows.par_chunks(d).map(is_zero).collect(),
+                false => vec![],
+            };
             view.map_columns(rows);
+            let from = squares.len();
             squares.par_extend(rows.par_chunks(d).map(square_sum));
-            add_in_order(&mut moments.0, column_sums(rows, d, |x| x * x));
-            add_in_order(&mut moments.1, column_sums(rows, d, |x| x * x * x * x));
+            // Of a row of length 1, x + m, the product with m is known from |x|, which keeps its
+            // digits where all rows are nearly one.
+            offsets.extend(
+                zeros
+                    .iter()
+                    .zip(&squares[from..])
+                    .map(|(zero, r)| match zero {
+                        true => -r - (1.0 - shift_square) / 2.0,
+                        false => -r / 2.0,
+                    }),
+            );
+            view.far.clear(rows, d, start);
+            match view.far.is_empty() {
+                true => off.extend(squares[from..].iter().map(|r| -r)),
+                false => {
+                    let near = |row: &[f64]| dot(row, &far_sum) - square_sum(row);
+                    off.par_extend(rows.par_chunks(d).map(near));
+                }
+            }
+            moments.add(rows, !view.far.is_empty());
             if keep {
                 kept.par_extend(rows.par_iter().map(|v| *v as f32));
             }
             None
         })?;
+        for (i, row) in view.far.iter(d) {
+            off[i] = view.far.off(i, row);
+        }
         let mean = offsets.iter().sum::<f64>() / n as f64;
         offsets.iter_mut().for_each(|o| *o -= mean);
         view.squares = squares;
+        view.off = off;
         view.offsets = offsets;
-        view.column_moments = (
-            moments.0.iter().map(|s| s * s).sum(),
-            moments.1.iter().sum(),
-        );
-        view.column_squares = moments.0;
+        view.columns = moments.alone(n, &view.far);
+        view.column_squares = moments.squares;
         if keep {
             let values = TensorData::new(kept, [n, d]);
             view.kept = Some(Tensor::from_data(values, &Device::flex()));
         }
         Ok(view)
+    }
+
+    /// Takes the mean of all but the `far` samples off, and keeps these apart; `false`, and nothing
+    /// is done, if there are none, or the others do not vary without them.
+    fn part(&mut self, far: &[u32]) -> Result<bool, MetricError> {
+        if far.is_empty() {
+            return Ok(false);
+        }
+        let (n, d) = (self.rows(), self.width());
+        self.far.samples = far.to_vec();
+        let mut sums = vec![0.0; d];
+        let mut mapped = 0.0;
+        self.for_chunks(|start, rows| {
+            self.map_rows(rows);
+            self.far.clear(rows, d, start);
+            mapped += square_sums(rows, d);
+            add_in_order(&mut sums, column_sums(rows, d, |x| x));
+            None
+        })?;
+        let near = (n - far.len()) as f64;
+        if !self.place(sums.iter().map(|s| s / near).collect(), mapped)? {
+            (self.far, self.shift, self.scale) = (Far::default(), vec![], vec![]);
+            return Ok(false);
+        }
+        let mut rows = Vec::with_capacity(far.len() * d);
+        for i in far {
+            rows.extend(self.read(*i as usize..*i as usize + 1)?);
+        }
+        self.far.rows = rows;
+        Ok(true)
+    }
+
+    /// Takes `shift` off the columns and sets their scale; `false` if nothing is left of rows that
+    /// had `mapped`, the sum of their squares.
+    fn place(&mut self, shift: Vec<f64>, mapped: f64) -> Result<bool, MetricError> {
+        let (n, d) = (self.rows(), self.width());
+        self.shift = shift;
+        let mut squares = vec![0.0; d];
+        self.for_chunks(|start, rows| {
+            self.map_rows(rows);
+            self.map_columns(rows);
+            self.far.clear(rows, d, start);
+            add_in_order(&mut squares, column_sums(rows, d, |x| x * x));
+            None
+        })?;
+        let variation: f64 = squares.iter().sum();
+        let near = n - self.far.samples.len();
+        self.scale = self.transform.scale(&squares, &self.shift, near);
+        Ok(variation > CONSTANT * mapped)
     }
 
     /// Number of samples.
@@ -316,7 +394,7 @@ impl View {
         Some(self.resident.get_or_init(|| place(kept)))
     }
 
-    /// Transformed rows on the device.
+    /// Transformed rows on the device, zeros for far ones.
     pub fn chunk(&self, rows: Range<usize>) -> Result<Tensor<2>, MetricError> {
         if let Some(resident) = self.resident() {
             return Ok(if rows.len() == self.rows() {
@@ -326,11 +404,61 @@ impl View {
             });
         }
         let shape = [rows.len(), self.width()];
-        let values = self.read(rows)?;
+        let mut values = self.read(rows.clone())?;
+        self.far.clear(&mut values, self.width(), rows.start);
         Ok(self.upload(&values, shape))
     }
 
-    /// Transformed rows on the device, in the order of `indices`.
+    /// Transformed rows on the device, in the order of `indices`, far ones as they are.
+    pub fn gather_all(&self, indices: &[u32]) -> Result<Tensor<2>, MetricError> {
+        let near = self.gather(indices)?;
+        if !indices.iter().any(|i| self.far.samples.contains(i)) {
+            return Ok(near);
+        }
+        let d = self.width();
+        let mut values = vec![0.0; indices.len() * d];
+        for (far, row) in self.far.iter(d) {
+            for (i, values) in indices.iter().zip(values.chunks_exact_mut(d)) {
+                if *i as usize == far {
+                    values.copy_from_slice(row);
+                }
+            }
+        }
+        Ok(near + self.upload(&values, [indices.len(), d]))
+    }
+
+    /// Inner products of some samples with all, a row a sample, far ones as they are.
+    pub fn with_all(&self, samples: &[u32]) -> Result<Vec<f64>, MetricError> {
+        let (n, d) = (self.rows(), self.width());
+        let mut rows = self.read_each(samples)?;
+        // Lengths are left to f64: those of far samples may be beyond f32.
+        let lengths: Vec<f64> = rows.chunks_exact_mut(d).map(unit).collect();
+        let left = self.upload(&rows, [samples.len(), d]);
+        let mut out = vec![0.0; samples.len() * n];
+        let step = rows_within(CHUNK_BYTES, d * 8);
+        for start in (0..n).step_by(step) {
+            let chunk = start..(start + step).min(n);
+            let near = self.chunk(chunk.clone())?;
+            let part = HostValues::of(left.clone().matmul(near.transpose()))?;
+            for ((out, part), length) in
+                (out.chunks_exact_mut(n).zip(part.chunks_exact(chunk.len()))).zip(&lengths)
+            {
+                let out = out[chunk.clone()].iter_mut();
+                out.zip(part)
+                    .for_each(|(out, v)| *out = length * f64::from(*v));
+            }
+        }
+        for (i, far) in self.far.iter(d) {
+            for ((out, row), length) in
+                (out.chunks_exact_mut(n).zip(rows.chunks_exact(d))).zip(&lengths)
+            {
+                out[i] = length * dot(row, far);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Transformed rows on the device, in the order of `indices`, zeros for far ones.
     pub fn gather(&self, indices: &[u32]) -> Result<Tensor<2>, MetricError> {
         if let Some(resident) = self.resident() {
             let indices: Vec<i32> = indices.iter().map(|i| *i as i32).collect();
@@ -339,11 +467,20 @@ impl View {
                 Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &self.device);
             return Ok(resident.clone().select(0, indices));
         }
+        let mut values = self.read_each(indices)?;
+        for (i, row) in indices.iter().zip(values.chunks_exact_mut(self.width())) {
+            self.far.clear(row, self.width(), *i as usize);
+        }
+        Ok(self.upload(&values, [indices.len(), self.width()]))
+    }
+
+    /// Transformed rows in f64 on the host, row-major, in the order of `indices`.
+    pub fn read_each(&self, indices: &[u32]) -> Result<Vec<f64>, MetricError> {
         let mut values = Vec::with_capacity(indices.len() * self.width());
         for i in indices {
             values.extend(self.read(*i as usize..*i as usize + 1)?);
         }
-        Ok(self.upload(&values, [indices.len(), self.width()]))
+        Ok(values)
     }
 
     /// Transformed rows in f64 on the host, row-major.
@@ -375,10 +512,10 @@ impl View {
             .collect())
     }
 
-    /// Calls `work` with each chunk of rows; the first reason that it gives.
+    /// Calls `work` with each chunk of rows and where it begins; the first reason that it gives.
     fn for_chunks(
         &self,
-        mut work: impl FnMut(&mut [f64]) -> Option<Undefined>,
+        mut work: impl FnMut(usize, &mut [f64]) -> Option<Undefined>,
     ) -> Result<Option<Undefined>, MetricError> {
         let (n, d) = (self.rows(), self.width());
         let step = rows_within(CHUNK_BYTES, d * 8);
@@ -388,19 +525,13 @@ impl View {
             let end = (start + step).min(n);
             let rows = &mut buffer[..(end - start) * d];
             self.read_source(start..end, rows)?;
-            reason = reason.or(work(rows));
+            reason = reason.or(work(start, rows));
         }
         Ok(reason)
     }
 
     fn read_source(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
-        self.layer
-            .source
-            .read(rows, out)
-            .map_err(|source| MetricError::Source {
-                layer: self.layer.name.clone(),
-                source,
-            })
+        self.layer.read(rows, out)
     }
 
     fn map_rows(&self, rows: &mut [f64]) -> Option<Undefined> {
@@ -409,10 +540,13 @@ impl View {
         match self.transform.rows {
             RowMap::AsIs => None,
             RowMap::Unit => {
-                rows.for_each(unit);
+                rows.for_each(|row| {
+                    unit(row);
+                });
                 None
             }
             RowMap::ClampedUnit { threshold } => {
+                let threshold = threshold * self.factor;
                 rows.for_each(|row| {
                     row.iter_mut()
                         .for_each(|v| *v = v.max(-threshold).min(threshold));
@@ -461,23 +595,32 @@ impl View {
 pub(crate) fn clamp_threshold(layers: &[Layer]) -> Result<f64, MetricError> {
     let total: usize = layers.iter().map(|l| l.rows() * l.width()).sum();
     let rank = (0.95 * total as f64) as usize;
-    let (high, before) = bucket_of(rank, |bits| Some((bits >> 16) as usize), layers)?;
+    // All layers by the same power of two, so that the largest is a number of f32.
+    let mut exponents = Vec::with_capacity(layers.len());
+    for layer in layers {
+        exponents.push(layer.exponent()?);
+    }
+    let exponent = exponents.iter().copied().max().unwrap_or(0);
+    let scaled: Vec<(&Layer, f64)> = (layers.iter().zip(&exponents))
+        .map(|(layer, own)| (layer, 2f64.powi(own - exponent)))
+        .collect();
+    let (high, before) = bucket_of(rank, |bits| Some((bits >> 16) as usize), &scaled)?;
     let (low, _) = bucket_of(
         rank - before,
         |bits| ((bits >> 16) as usize == high).then_some((bits & 0xffff) as usize),
-        layers,
+        &scaled,
     )?;
-    Ok(f64::from(f32::from_bits((high << 16 | low) as u32)))
+    Ok(f64::from(f32::from_bits((high << 16 | low) as u32)) * 2f64.powi(exponent))
 }
 
 /// The bucket that holds the entry of `rank`, and how many come before it.
 fn bucket_of(
     rank: usize,
     bucket: impl Fn(u32) -> Option<usize> + Sync,
-    layers: &[Layer],
+    layers: &[(&Layer, f64)],
 ) -> Result<(usize, usize), MetricError> {
     let mut counts = vec![0usize; 1 << 16];
-    for layer in layers {
+    for (layer, factor) in layers {
         let [n, d] = layer.source.shape();
         if d == 0 {
             continue;
@@ -487,15 +630,9 @@ fn bucket_of(
         for start in (0..n).step_by(step) {
             let end = (start + step).min(n);
             let rows = &mut buffer[..(end - start) * d];
-            layer
-                .source
-                .read(start..end, rows)
-                .map_err(|source| MetricError::Source {
-                    layer: layer.name.clone(),
-                    source,
-                })?;
+            layer.read(start..end, rows)?;
             for v in rows.iter() {
-                if let Some(i) = bucket((v.abs() as f32).to_bits()) {
+                if let Some(i) = bucket(((v.abs() * factor) as f32).to_bits()) {
                     counts[i] += 1;
                 }
             }
@@ -516,12 +653,25 @@ pub(crate) fn rows_within(bytes: usize, row_bytes: usize) -> usize {
     (bytes / row_bytes.max(1)).max(1)
 }
 
-fn unit(row: &mut [f64]) {
-    let length = square_sum(row).sqrt();
-    if length > 0.0 {
-        row.iter_mut().for_each(|v| *v /= length);
+/// Divides a row by its length, unless it is zero; the length.
+fn unit(row: &mut [f64]) -> f64 {
+    let mut length = square_sum(row).sqrt();
+    let mut scale = 1.0;
+    if !(SMALL..1.0 / SMALL).contains(&length) {
+        // Squares overflow or vanish though the values do not.
+        scale = row.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        if scale == 0.0 || !scale.is_finite() {
+            return scale;
+        }
+        row.iter_mut().for_each(|v| *v /= scale);
+        length = square_sum(row).sqrt();
     }
+    row.iter_mut().for_each(|v| *v /= length);
+    scale * length
 }
+
+/// Lengths between this and one over it have squares that are sound numbers.
+const SMALL: f64 = 1e-140;
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
@@ -529,6 +679,70 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 fn square_sum(values: &[f64]) -> f64 {
     values.iter().map(|v| v * v).sum()
+}
+
+/// The squared distance of two points.
+fn square_apart(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+}
+
+/// The sum of the squares of all rows of `d` values, on any number of threads the same.
+fn square_sums(rows: &[f64], d: usize) -> f64 {
+    rows.par_chunks(ROWS_A_TASK * d)
+        .map(square_sum)
+        .sum_in_order()
+}
+
+/// Sums over the near rows of the powers of each column.
+struct Moments {
+    squares: Vec<f64>,
+    cubes: Vec<f64>,
+    fourths: Vec<f64>,
+}
+
+impl Moments {
+    fn new(d: usize) -> Self {
+        let zeros = || vec![0.0; d];
+        Self {
+            squares: zeros(),
+            cubes: zeros(),
+            fourths: zeros(),
+        }
+    }
+
+    fn add(&mut self, rows: &[f64], with_cubes: bool) {
+        let d = self.squares.len();
+        add_in_order(&mut self.squares, column_sums(rows, d, |x| x * x));
+        add_in_order(&mut self.fourths, column_sums(rows, d, |x| x * x * x * x));
+        if with_cubes {
+            add_in_order(&mut self.cubes, column_sums(rows, d, |x| x * x * x));
+        }
+    }
+
+    /// n (n - 3) HSIC_1 of each column with itself, added up: that of the kernel x_i x_j, whose
+    /// sums off the diagonal are told from those of powers. Near values add up to zero.
+    fn alone(&self, n: usize, far: &Far) -> f64 {
+        let (n, d) = (n as f64, self.squares.len());
+        let column = |q: usize| {
+            let (a, b, c) = (self.squares[q], self.fourths[q], self.cubes[q]);
+            // Far values one after the other, each with those before it: nothing cancels.
+            let (mut sum, mut squares, mut product, mut total) = (0.0, 0.0, 0.0, 0.0);
+            for (_, row) in far.iter(d) {
+                let v = row[q];
+                product += 2.0 * v * v * squares;
+                total += 2.0 * v * sum;
+                squares += v * v;
+                sum += v;
+            }
+            let own = |row: &[f64]| (row[q] * (sum - row[q])).powi(2);
+            let off_rows = far.iter(d).map(|(_, row)| own(row)).sum::<f64>() + sum * sum * a
+                - 2.0 * sum * c
+                + b;
+            let (product, total) = (product + 2.0 * a * squares + (a * a - b), total - a);
+            product + total * total / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * off_rows
+        };
+        (0..d).map(column).sum()
+    }
 }
 
 /// For each task's rows, the sums of its columns.

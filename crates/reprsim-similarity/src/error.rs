@@ -68,6 +68,14 @@ pub enum SimilarityError {
         /// Where they part.
         difference: DifferentSamples,
     },
+    /// Masks that are neither one for all files nor one a file.
+    #[error("{given} masks for {files} files: give one for all of them, or one for each in order")]
+    Masks {
+        /// Masks.
+        given: usize,
+        /// Files.
+        files: usize,
+    },
     /// There are blocks, but not one a row.
     #[error("{blocks} rows have a block and the layers have {rows} rows")]
     Blocks {

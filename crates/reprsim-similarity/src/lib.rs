@@ -49,5 +49,5 @@ pub use models::ModelActivations;
 pub use question::{ALL, LayerPairs, Question, measures};
 pub use result::{Influence, MeasureResult, PairResult, Row};
 
-pub use reprsim_activations::{Pool, SampleIds};
+pub use reprsim_activations::{Mask, Pool, SampleIds};
 pub use reprsim_metrics::{Interval, Measure, Mode, Undefined};

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
-use reprsim_activations::{ActivationFile, LayerMatrix, Pool, SampleIds};
+use reprsim_activations::{ActivationFile, LayerMatrix, Mask, Pool, SampleIds};
 use reprsim_metrics::{Cause, Layer, Matrix, Source};
 
 use crate::error::SimilarityError;
@@ -90,15 +90,20 @@ impl ModelActivations {
     }
 
     /// The model in a file, called by the file's stem. Layers are read by rows when
-    /// they are measured; arrays of more than two axes need `pool`.
+    /// they are measured; arrays of more than two axes need `pool`, and of padded tokens a `mask`
+    /// says which are real.
     ///
     /// # Errors
     /// [`SimilarityError::Activations`] if the file cannot be used.
-    pub fn open(path: &Path, pool: Option<Pool>) -> Result<Self, SimilarityError> {
+    pub fn open(
+        path: &Path,
+        pool: Option<Pool>,
+        mask: Option<&Mask>,
+    ) -> Result<Self, SimilarityError> {
         let file = ActivationFile::open(path)?;
-        let layers = (file.layers.iter())
-            .map(|stored| Ok(Layer::new(&stored.name, Stored(stored.matrix(pool)?))))
-            .collect::<Result<Vec<Layer>, SimilarityError>>()?;
+        let layers = (file.matrices(pool, mask)?.into_iter())
+            .map(|(name, matrix)| Layer::new(name, Stored(matrix)))
+            .collect();
         Ok(Self {
             name: stem(path),
             ids: file.ids,
@@ -107,13 +112,22 @@ impl ModelActivations {
     }
 
     /// The models in several files, called by the files' stems, or by whole paths where
-    /// stems are the same.
+    /// stems are the same; `masks` are none, one for all, or one a file.
     ///
     /// # Errors
-    /// As [`ModelActivations::open`].
-    pub fn open_all(paths: &[PathBuf], pool: Option<Pool>) -> Result<Vec<Self>, SimilarityError> {
-        let mut models = (paths.iter())
-            .map(|path| Self::open(path, pool))
+    /// As [`ModelActivations::open`], and [`SimilarityError::Masks`].
+    pub fn open_all(
+        paths: &[PathBuf],
+        pool: Option<Pool>,
+        masks: &[Mask],
+    ) -> Result<Vec<Self>, SimilarityError> {
+        let (files, given) = (paths.len(), masks.len());
+        if given > 1 && given != files {
+            return Err(SimilarityError::Masks { given, files });
+        }
+        let mask = |at: usize| masks.get(if given == 1 { 0 } else { at });
+        let mut models = (paths.iter().enumerate())
+            .map(|(at, path)| Self::open(path, pool, mask(at)))
             .collect::<Result<Vec<Self>, _>>()?;
         let stems: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
         for (model, path) in models.iter_mut().zip(paths) {

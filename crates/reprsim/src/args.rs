@@ -151,6 +151,7 @@ Examples:
   reprsim compare a.npz b.npz c.npz --measures all --null 0 --out scores.parquet
   reprsim compare a.safetensors b.safetensors --mode paper
   reprsim compare vit.npz resnet.npz --pool mean --bootstrap 1000 --heatmap layers.png
+  reprsim compare bert.npz gpt.npz --pool mean --mask bert-mask.npy --mask gpt-mask.npy
 
 Each file holds one model's layers on the same samples in the same order:
 .safetensors, .npz (an array a layer), .npy (one layer) or the program's own
@@ -440,6 +441,10 @@ pub(crate) struct CompareArgs {
     /// How arrays of more than two axes become matrices.
     #[arg(long, value_parser = Pool::NAMES)]
     pub pool: Option<String>,
+    /// Which tokens are real and not padding, for --pool: a .npy file of [samples, tokens], 1 or 0.
+    /// Once for all files, or once for each in their order.
+    #[arg(long, value_name = "FILE", requires = "pool")]
+    pub mask: Vec<PathBuf>,
     /// Where to compute.
     #[arg(long, value_parser = device, default_value = "auto")]
     pub device: String,

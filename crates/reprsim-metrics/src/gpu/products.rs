@@ -40,7 +40,7 @@ struct Side {
 }
 
 /// The products of `pairs` of `layers`; `None` where they are not computed by replaying: on a
-/// device that is not wgpu's, with layers that are not kept, of kernels that have to be sorted,
+/// device that is not wgpu's, with layers that are not kept, of entries that are told on the host,
 /// or where memory does not suffice.
 pub(crate) fn find(
     layers: &[KernelLayer<'_>],
@@ -82,9 +82,11 @@ impl Ready {
         space: Space,
         permutations: &Permutations,
     ) -> Result<Option<Self>, MetricError> {
-        let sorted = |layer: &KernelLayer<'_>| matches!(layer.entry, Entry::Rank { .. });
         let samples = layers.first().map_or(0, |layer| layer.view.rows());
-        if samples == 0 || layers.iter().any(sorted) || !numbered(samples * layers.len()) {
+        if samples == 0
+            || layers.iter().any(KernelLayer::on_host)
+            || !numbered(samples * layers.len())
+        {
             return Ok(None);
         }
         let numbers = |of: fn(&(usize, usize)) -> usize| -> Vec<usize> {

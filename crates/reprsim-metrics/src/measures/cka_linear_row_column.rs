@@ -49,8 +49,8 @@ fn value(pair: &KernelPair) -> Value {
     ratio_of_differences(
         pair.cross.hsic1(),
         [
-            (own(&pair.a, pair.columns[0]), pair.a.product),
-            (own(&pair.b, pair.columns[1]), pair.b.product),
+            (own(&pair.a, pair.columns[0]), pair.a.size),
+            (own(&pair.b, pair.columns[1]), pair.b.size),
         ],
     )
 }

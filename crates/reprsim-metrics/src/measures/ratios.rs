@@ -30,7 +30,7 @@ pub(crate) fn ratio_of_differences(cross: f64, own: [(f64, f64); 2]) -> Value {
 /// layer's own is zero only if all samples are equally far apart, which leaves
 /// nothing to compare.
 pub(crate) fn ratio_of(pair: &KernelPair, of: impl Fn(&KernelSums) -> f64) -> Value {
-    let own = [&pair.a, &pair.b].map(|sums| (of(sums), sums.product));
+    let own = [&pair.a, &pair.b].map(|sums| (of(sums), sums.size));
     ratio_of_differences(of(&pair.cross), own)
 }
 

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use reprsim_base::write_whole;
 use reprsim_report::{heatmap, parquet, png};
 use reprsim_similarity::{
-    ALL, Comparison, Measure, Mode, ModelActivations, Pool, Question, SimilarityError,
+    ALL, Comparison, Mask, Measure, Mode, ModelActivations, Pool, Question, SimilarityError,
 };
 
 use crate::args::{CompareArgs, Format, ModeArg};
@@ -41,7 +41,10 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let pool: Option<Pool> = (args.pool.as_deref().map(str::parse).transpose())
         .map_err(|unknown: <Pool as std::str::FromStr>::Err| UsageError(unknown.to_string()))?;
     let chosen = reprsim_device::choose(&args.device)?;
-    let models = ModelActivations::open_all(&args.files, pool).map_err(told)?;
+    let masks = (args.mask.iter())
+        .map(|path| Mask::open(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let models = ModelActivations::open_all(&args.files, pool, &masks).map_err(told)?;
     let comparison = Comparison::new(models, question).map_err(told)?;
 
     let spinner = match std::io::stderr().is_terminal() {

@@ -1,0 +1,68 @@
+//! An n x n matrix in tiles, never whole, and the products of samples in them.
+
+use std::ops::Range;
+
+use crate::MetricError;
+use crate::source::HostValues;
+use crate::view::View;
+
+/// Rows of a tile.
+const TILE_ROWS: usize = 128;
+
+/// Entries of a tile at most: the sum over their squares in f32 keeps seven
+/// digits. Tiles are added up in f64.
+const TILE_ENTRIES: usize = 1 << 18;
+
+/// Bytes of all layers' tiles at once.
+const TILES_BYTES: usize = 64 << 20;
+
+/// Tiles that together cover an n x n matrix on and above the diagonal, of a size
+/// for working on those of `layers` layers at once: squares on the diagonal and
+/// wide tiles beside them.
+pub(crate) fn tiles(n: usize, layers: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let entries = TILE_ENTRIES.min(TILES_BYTES / 4 / layers.max(1));
+    let width = (entries / TILE_ROWS).max(TILE_ROWS);
+    let mut all = Vec::new();
+    for start in (0..n).step_by(TILE_ROWS) {
+        let rows = start..(start + TILE_ROWS).min(n);
+        all.push((rows.clone(), rows.clone()));
+        for left in (rows.end..n).step_by(width) {
+            all.push((rows.clone(), left..(left + width).min(n)));
+        }
+    }
+    all
+}
+
+/// The products of a view's samples, tile by tile, in the host's memory.
+pub(crate) struct GramTiles<'a> {
+    view: &'a View,
+    #[cfg(feature = "wgpu")]
+    replayed: Option<crate::gpu::Gram>,
+}
+
+impl<'a> GramTiles<'a> {
+    /// Of a view that is not degenerate.
+    pub fn new(view: &'a View) -> Result<Self, MetricError> {
+        Ok(Self {
+            view,
+            #[cfg(feature = "wgpu")]
+            replayed: crate::gpu::Gram::new(view, [TILE_ROWS, TILE_ENTRIES / TILE_ROWS])?,
+        })
+    }
+
+    /// The products of some samples with others, row-major. The ranges are those of [`tiles`] of
+    /// one layer.
+    pub fn tile(
+        &self,
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<HostValues, MetricError> {
+        #[cfg(feature = "wgpu")]
+        if let Some(replayed) = &self.replayed {
+            return Ok(HostValues::from(replayed.tile(rows, columns)?));
+        }
+        let x = self.view.chunk(rows.clone())?;
+        let y = self.view.chunk(columns.clone())?;
+        HostValues::of(x.matmul(y.transpose()))
+    }
+}
