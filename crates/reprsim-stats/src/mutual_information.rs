@@ -1,5 +1,6 @@
 //! Mutual information from nearest neighbours.
 
+use pulp::Arch;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -190,6 +191,9 @@ pub fn mutual_information_discrete(
     })
 }
 
+/// Permutations that share what they fill in.
+const IN_A_ROW: usize = 16;
+
 /// What all permutations of levels share.
 struct Ross {
     /// Points of each level, none or more than one.
@@ -227,19 +231,23 @@ impl Ross {
             values: vec![0.0; names.len()],
             next: vec![0; self.sizes.len()],
         };
-        let observed = self.estimate(&mut scratch());
+        // With the processor's own instructions, which compare several values at once.
+        let arch = Arch::new();
+        let observed = arch.dispatch(|| self.estimate(&mut scratch()));
         let at_least = |scratch: &mut Scratch<N>, permutation: usize| {
             scratch.names.copy_from_slice(names);
             scratch
                 .names
                 .shuffle(&mut stream.rng_at(permutation as u64));
-            usize::from(self.estimate(scratch) >= observed - 1e-12)
+            let estimate = arch.dispatch(|| self.estimate(scratch));
+            usize::from(estimate >= observed - 1e-12)
         };
-        let permutations = (0..permutations).into_par_iter();
+        let permutations = (0..permutations).into_par_iter().with_min_len(IN_A_ROW);
         (observed, permutations.map_init(scratch, at_least).sum())
     }
 
     /// The estimate; may be negative.
+    #[inline(always)]
     fn estimate<N: Copy + Into<u32>>(&self, scratch: &mut Scratch<N>) -> f64 {
         let Scratch {
             names,
@@ -275,6 +283,7 @@ impl Ross {
 
 /// Distance of a sorted value to its k-th nearest neighbour: the farther end of the nearest of
 /// the runs of k + 1 values that hold it.
+#[inline(always)]
 fn nearest(sorted: &[f64], place: usize, k: usize) -> f64 {
     let value = sorted[place];
     if k == NEIGHBOURS
@@ -298,6 +307,7 @@ fn nearest(sorted: &[f64], place: usize, k: usize) -> f64 {
 }
 
 /// The largest radius that leaves the neighbour at this distance outside.
+#[inline(always)]
 fn below(distance: f64) -> f64 {
     distance.next_down().max(0.0)
 }

@@ -1,32 +1,35 @@
 //! How many of many values lie near one of them.
 
-/// Values of one bucket beyond which the bucket is searched by halves.
-const CROWD: usize = 16;
+/// Values that are looked at together, without a question between them.
+const TOGETHER: usize = 8;
 
-/// Sorted values, with buckets of equal width, about as many as values, that say where to look.
+/// Sorted values, with buckets of equal width, twice as many as values, that say where to look.
 pub(crate) struct Neighbourhood {
-    sorted: Vec<f64>,
-    /// The place of the first value of each bucket; one more at the end.
+    /// With one at the beginning and a few at the end that are beyond all.
+    padded: Vec<f64>,
+    /// How many values stand before each bucket.
     first: Vec<u32>,
+    low: f64,
     per_unit: f64,
 }
 
 impl Neighbourhood {
     /// Of finite values, fewer than 2^32.
-    pub(crate) fn of(sorted: Vec<f64>) -> Self {
-        let buckets = sorted.len().max(1);
-        let width = match (sorted.first(), sorted.last()) {
-            (Some(low), Some(high)) => high - low,
-            _ => 0.0,
-        };
+    pub(crate) fn of(mut sorted: Vec<f64>) -> Self {
+        let buckets = (2 * sorted.len()).max(1);
+        let low = sorted.first().copied().unwrap_or_default();
+        let width = sorted.last().map_or(0.0, |high| high - low);
         let per_unit = buckets as f64 / width;
+        sorted.insert(0, f64::NEG_INFINITY);
+        sorted.extend([f64::INFINITY; TOGETHER]);
         let mut found = Self {
             first: vec![0; buckets + 1],
+            low,
             per_unit: if per_unit.is_finite() { per_unit } else { 0.0 },
-            sorted,
+            padded: sorted,
         };
-        for place in 0..found.sorted.len() {
-            let bucket = found.bucket(found.sorted[place]);
+        for place in 0..found.sorted().len() {
+            let bucket = found.bucket(found.sorted()[place]);
             found.first[bucket + 1] += 1;
         }
         for bucket in 0..buckets {
@@ -36,38 +39,37 @@ impl Neighbourhood {
     }
 
     pub(crate) fn sorted(&self) -> &[f64] {
-        &self.sorted
+        &self.padded[1..self.padded.len() - TOGETHER]
     }
 
     /// How many lie within a radius of a value, the value itself among them.
+    #[inline(always)]
     pub(crate) fn within(&self, value: f64, radius: f64) -> usize {
         let from = self.place(value - radius, |v| value - v > radius);
         let to = self.place(value + radius, |v| v - value <= radius);
         to.saturating_sub(from).max(1)
     }
 
+    #[inline(always)]
     fn bucket(&self, value: f64) -> usize {
-        let low = self.sorted.first().copied().unwrap_or_default();
         // Below the first bucket is 0, too.
-        (((value - low) * self.per_unit) as usize).min(self.first.len() - 2)
+        (((value - self.low) * self.per_unit) as usize).min(self.first.len() - 2)
     }
 
-    /// The place of the first value for which `is_before`, which is about being less than `near`,
-    /// is not true.
+    /// The padded place of the first value for which `is_before`, which is about being less than
+    /// `near`, is not true.
+    #[inline(always)]
     fn place(&self, near: f64, is_before: impl Fn(f64) -> bool) -> usize {
-        let bucket = self.bucket(near);
-        let (mut place, end) = (self.first[bucket] as usize, self.first[bucket + 1] as usize);
-        if end - place > CROWD {
-            place += self.sorted[place..end].partition_point(|v| is_before(*v));
+        // From the last value before the bucket on.
+        let from = self.first[self.bucket(near)] as usize;
+        let before: usize = (self.padded[from..from + TOGETHER].iter())
+            .map(|v| usize::from(is_before(*v)))
+            .sum();
+        match before {
+            // Rounding took the value for one of the next bucket, or many share this one.
+            0 | TOGETHER => self.padded.partition_point(|v| is_before(*v)),
+            before => from + before,
         }
-        // Rounding may have taken the value for one of the next bucket.
-        while place > 0 && !is_before(self.sorted[place - 1]) {
-            place -= 1;
-        }
-        while self.sorted.get(place).is_some_and(|v| is_before(*v)) {
-            place += 1;
-        }
-        place
     }
 }
 

@@ -56,6 +56,7 @@ pub fn permutation_p_value(
     };
     let at_least: usize = (0..draws)
         .into_par_iter()
+        .with_min_len(16)
         .map_init(|| residuals.clone(), at_least)
         .sum();
     Ok((at_least + 1) as f64 / (draws + 1) as f64)

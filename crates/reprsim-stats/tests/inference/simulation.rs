@@ -131,7 +131,7 @@ fn nominal(rate: f64) {
 /// Degrees of freedom are an approximation: where clusters are unlike, too little is found.
 #[track_caller]
 fn at_most_nominal(rate: f64) {
-    assert!((0.025..=0.055).contains(&rate), "found in {rate}");
+    assert!((0.015..=0.055).contains(&rate), "found in {rate}");
 }
 
 #[test]
