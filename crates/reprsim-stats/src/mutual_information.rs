@@ -1,6 +1,6 @@
 //! Mutual information from nearest neighbours.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -213,6 +213,18 @@ struct Scratch<N> {
     next: Vec<usize>,
 }
 
+/// The estimate of one permutation.
+struct Estimate<'a, N>(&'a Ross, &'a mut Scratch<N>);
+
+impl<N: Copy + Into<u32>> WithSimd for Estimate<'_, N> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        self.0.estimate(self.1)
+    }
+}
+
 impl Ross {
     fn new(sizes: Vec<usize>, sorted: Vec<f64>) -> Self {
         let psi = (0..=sorted.len()).map(|i| digamma(i as f64)).collect();
@@ -233,13 +245,13 @@ impl Ross {
         };
         // With the processor's own instructions, which compare several values at once.
         let arch = Arch::new();
-        let observed = arch.dispatch(|| self.estimate(&mut scratch()));
+        let observed = arch.dispatch(Estimate(self, &mut scratch()));
         let at_least = |scratch: &mut Scratch<N>, permutation: usize| {
             scratch.names.copy_from_slice(names);
             scratch
                 .names
                 .shuffle(&mut stream.rng_at(permutation as u64));
-            let estimate = arch.dispatch(|| self.estimate(scratch));
+            let estimate = arch.dispatch(Estimate(self, scratch));
             usize::from(estimate >= observed - 1e-12)
         };
         let permutations = (0..permutations).into_par_iter().with_min_len(IN_A_ROW);
