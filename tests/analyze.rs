@@ -142,7 +142,7 @@ fn several_columns_are_a_design() {
     // Main effects are those at the middle of the other axis: 2 + 4/2 and 3 + 4/2.
     for (row, slope) in rows.iter().zip([4.0, 5.0, 4.0]) {
         close(&row["slope"], &Value::from(slope), 0.1, "slope");
-        assert_eq!(row["errors"], "6 clusters (CR1)");
+        assert_eq!(row["errors"], "6 clusters (CR2)");
         assert_eq!(row["n"], 54);
     }
     // The shares are parts of R², which is nearly all here.
@@ -257,4 +257,182 @@ fn mistakes_are_named_with_their_place() {
         .unwrap();
     assert_eq!(absent.status.code(), Some(2));
     assert!(stderr(&absent).contains("no.csv"), "{}", stderr(&absent));
+}
+
+/// Two clusters whose slopes nearly agree: a t test with one degree of freedom finds that, and a
+/// test that takes nothing for normal cannot.
+#[test]
+fn few_clusters_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    let table = |clusters: u32| {
+        let mut text = String::from("seed,x,y,between\n");
+        for seed in 0..clusters {
+            for i in 0..4 {
+                let slope = 1.0 + 0.002 * f64::from(seed % 3);
+                let y = slope * f64::from(i) + 0.01 * f64::from(i * i % 3);
+                text += &format!("{seed},{i},{y},{}\n", seed % 2);
+            }
+        }
+        std::fs::write(&file, text).unwrap();
+        analyze(&file, &["--x", "x", "--y", "y", "--cluster", "seed"]).remove(0)
+    };
+    let two = table(2);
+    close(&two["df"], &Value::from(1.0), 1e-9, "df");
+    assert_eq!(two["randomisation_p"], 0.5);
+    assert_eq!(two["randomisation_least_p"], 0.5);
+    let caveat = two["caveat"].as_str().unwrap();
+    assert!(caveat.contains("2 clusters"), "{caveat}");
+    // What differs between two clusters alone has a slope, but no error.
+    let between = analyze(&file, &["--x", "between", "--y", "y", "--cluster", "seed"]).remove(0);
+    assert!(between["slope"].is_number());
+    assert_eq!(
+        (&between["stderr"], &between["p_value"]),
+        (&Value::Null, &Value::Null)
+    );
+    let reason = between["undefined"].as_str().unwrap();
+    assert!(reason.contains("rests on one cluster alone"), "{reason}");
+    let six = table(6);
+    close(&six["df"], &Value::from(5.0), 1e-9, "df");
+    assert_eq!(
+        (&six["randomisation_least_p"], &six["caveat"]),
+        (&Value::from(0.03125), &Value::Null)
+    );
+}
+
+#[test]
+fn numbers_at_the_ends_of_the_scale_are_numbers_like_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, factor: f64| {
+        let file = dir.path().join(name);
+        let rows = (0..12).map(|i| {
+            let y = [1.0, 1.2, 1.5, 1.1][i % 4] + 0.01 * (i * i % 7) as f64;
+            format!("{},{:e}\n", i % 4, y * factor)
+        });
+        std::fs::write(&file, "x,y\n".to_string() + &rows.collect::<String>()).unwrap();
+        analyze(&file, &["--x", "x", "--y", "y"]).remove(0)
+    };
+    let plain = write("plain.csv", 1.0);
+    for factor in [1e308, 1e-300] {
+        let far = write("far.csv", factor);
+        let slope = plain["slope"].as_f64().unwrap() * factor;
+        close(&far["slope"], &Value::from(slope), 1e-9 * factor, "slope");
+        for name in [
+            "p_value",
+            "r_squared",
+            "spearman",
+            "curvature_p",
+            "mi_ksg",
+            "mi",
+        ] {
+            let expected = plain[name].as_f64().unwrap();
+            close(
+                &far[name],
+                &Value::from(expected),
+                1e-6 * expected.abs(),
+                name,
+            );
+        }
+    }
+    // Constants have no slope, whatever they are.
+    for constant in ["1e308", "0.1", "0", "1e-310"] {
+        let file = dir.path().join("flat.csv");
+        let rows = (0..8).map(|i| format!("{},{constant}\n", i % 4));
+        std::fs::write(&file, "x,y\n".to_string() + &rows.collect::<String>()).unwrap();
+        for (arguments, reason) in [
+            (["--x", "x", "--y", "y"], "the values do not vary"),
+            (["--x", "y", "--y", "x"], "all points are at one level"),
+        ] {
+            let row = analyze(&file, &arguments).remove(0);
+            for name in [
+                "slope",
+                "p_value",
+                "r_squared",
+                "spearman",
+                "mi_ksg",
+                "mi",
+                "mi_p",
+            ] {
+                assert_eq!(row[name], Value::Null, "{constant}: {name}");
+            }
+            let said = row["undefined"].as_str().unwrap();
+            assert_eq!(
+                said.matches(reason).count(),
+                said.split("; ").count(),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn tables_are_read_as_people_have_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    let run = |text: &[u8], arguments: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let output = reprsim()
+            .arg("analyze")
+            .arg(&file)
+            .args(["--x", "frac overlap", "--y", "y", "--format", "json"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        (output.status.code(), stdout(&output), stderr(&output))
+    };
+    let plain = "frac overlap,y\n0,0.5\n0.5,0.75\n1,1.25\n0.25,0.5\n";
+    let (code, expected, said) = run(plain.as_bytes(), &[]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let semicolons = "\u{feff} frac overlap ;y\r\n0;0,5\r\n0,5;0,75\r\n1;1,25\r\n0,25;0,5\r\n";
+    let (code, found, said) = run(semicolons.as_bytes(), &[]);
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    assert!(
+        said.contains("fields are separated by semicolons, decimals are commas"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let tabs = plain.replace(',', "\t");
+    let (code, found, said) = run(tabs.as_bytes(), &[]);
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    assert!(said.contains("separated by tabs"), "{said}");
+    // As it is told, nothing is said.
+    let (code, found, said) = run(
+        semicolons.as_bytes(),
+        &["--delimiter", ";", "--decimal", ","],
+    );
+    assert_eq!((code, &found, said.as_str()), (Some(0), &expected, ""));
+    let bars = plain.replace(',', "|");
+    assert_eq!(run(bars.as_bytes(), &["--delimiter", "|"]).1, expected);
+    for (text, reason) in [
+        (
+            "frac overlap;y\n1,234;2\n1,5;3\n2,5;1.234,5\n",
+            "t.csv:4: '1.234,5' in column y is no number",
+        ),
+        (
+            "frac overlap;y\n1,234;2\n",
+            "line 2 has 1,234, which may be thousands or decimals",
+        ),
+        (
+            "frac overlap;y\n0,5;2\n1;0.5\n",
+            "say what stands before decimals with --decimal",
+        ),
+        ("frac overlap|y\n1|2\n", "name it with --delimiter"),
+    ] {
+        let (code, _, said) = run(text.as_bytes(), &[]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(reason), "{said}");
+    }
+    let wide: Vec<u8> = "\u{feff}frac overlap,y\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let (code, _, said) = run(&wide, &[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("save the table as UTF-8"), "{said}");
+    let (code, _, said) = run(b"frac overlap,y\n0,\xe4\n", &[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("save the table as UTF-8") && said.contains("t.csv"),
+        "{said}"
+    );
 }

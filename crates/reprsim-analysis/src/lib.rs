@@ -2,6 +2,7 @@
 
 mod analysis;
 mod covariate;
+mod dialect;
 mod error;
 mod others;
 mod result_table;
@@ -11,6 +12,7 @@ pub use analysis::{
     Analysis, Effect, Flag, FlagKind, Grid, GridAttribution, GridPoint, Information, PowerRow,
     analyze, power,
 };
+pub use dialect::{Asked, Decimal, Dialect, TableReader};
 pub use error::AnalysisError;
 pub use result_table::{table, to_csv};
 pub use summary::{Merged, Published, merge, write_events};

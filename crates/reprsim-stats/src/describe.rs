@@ -1,5 +1,7 @@
 //! Means and spreads per level.
 
+use crate::project::{times_two_to, to_unit};
+
 /// The points at one level of an axis.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Level {
@@ -15,7 +17,13 @@ pub struct Level {
 
 /// The arithmetic mean; NaN for no values.
 pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    let n = values.len() as f64;
+    let sum = values.iter().sum::<f64>();
+    // The sum of the largest numbers is none.
+    match sum.is_finite() {
+        true => sum / n,
+        false => values.iter().map(|v| v / n).sum(),
+    }
 }
 
 /// The sample standard deviation, n - 1 in the denominator; `None` for n < 2.
@@ -23,9 +31,11 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
     }
-    let m = mean(values);
-    let squares: f64 = values.iter().map(|v| (v - m) * (v - m)).sum();
-    Some((squares / (values.len() as f64 - 1.0)).sqrt())
+    let (scaled, unit) = to_unit(values);
+    let m = mean(&scaled);
+    let squares: f64 = scaled.iter().map(|v| (v - m) * (v - m)).sum();
+    let sd = (squares / (values.len() as f64 - 1.0)).sqrt();
+    Some(times_two_to(sd, unit))
 }
 
 /// The median; NaN for no values.
@@ -41,7 +51,11 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() as f64 - 1.0);
     let at = |i: f64| sorted.get(i as usize).copied().unwrap_or(f64::NAN);
     let (low, high) = (at(place.floor()), at(place.ceil()));
-    low + (high - low) * place.fract()
+    let share = place.fract();
+    match (high - low).is_finite() {
+        true => low + (high - low) * share,
+        false => low * (1.0 - share) + high * share,
+    }
 }
 
 /// The distinct values, lowest first.
@@ -90,6 +104,17 @@ mod tests {
             ]
         );
         assert!(describe_levels(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn the_largest_numbers_have_a_mean_and_a_spread() {
+        let far = [1.5e308, 1.7e308, 1.6e308];
+        assert!((mean(&far) / 1.6e308 - 1.0).abs() < 1e-15);
+        assert!((standard_deviation(&far).unwrap() / 1e307 - 1.0).abs() < 1e-12);
+        assert_eq!(median(&[-1.5e308, 1.5e308]), 0.0);
+        let near = far.map(|v| v * 1e-300 * 1e-310);
+        assert!((standard_deviation(&near).unwrap() / 1e-303 - 1.0).abs() < 1e-9);
+        assert_eq!(mean(&[f64::INFINITY, 1.0]), f64::INFINITY);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StatsError;
 use crate::linear::{Errors, LinearFit, Term, fit_linear};
 use crate::multiple::holm;
-use crate::randomisation::{Randomisation, randomisation};
+use crate::randomisation::{Randomisation, randomisation, sign_flip_least_p};
 
 /// A coefficient with its tests, or why there is none: what a table of effects says of
 /// each, whatever the fit is of.
@@ -15,6 +15,8 @@ pub struct FittedTerm {
     pub slope: Option<f64>,
     /// Its standard error.
     pub stderr: Option<f64>,
+    /// Degrees of freedom of its t test.
+    pub df: Option<f64>,
     /// Lower end of its 95 % interval.
     pub ci_low: Option<f64>,
     /// Upper end of its 95 % interval.
@@ -36,9 +38,12 @@ pub struct FittedTerm {
     pub errors: Option<Errors>,
     /// Number of points.
     pub n: usize,
-    /// Why there is no fit.
+    /// Why there is no fit, or no error or test of the coefficient.
     pub undefined: Option<String>,
 }
+
+/// A test that cannot give a smaller p-value finds nothing.
+const ALPHA: f64 = 0.05;
 
 impl FittedTerm {
     /// The coefficient `term` of a fit of `n` points.
@@ -51,17 +56,29 @@ impl FittedTerm {
     ) -> Self {
         Self {
             slope: Some(term.coefficient),
-            stderr: Some(term.stderr),
-            ci_low: Some(term.ci_low),
-            ci_high: Some(term.ci_high),
-            p_value: Some(term.p_value),
+            stderr: term.stderr,
+            df: term.df,
+            ci_low: term.ci_low,
+            ci_high: term.ci_high,
+            p_value: term.p_value,
             randomisation_p: randomisation.map(|r| r.p_value),
             randomisation_least_p: randomisation.map(|r| r.least),
             r_squared: Some(r_squared),
             errors: Some(errors),
             n,
+            undefined: term.undefined.clone(),
             ..Self::default()
         }
+    }
+
+    /// How many clusters the errors rest on, and the least p-value of their sign flips, where
+    /// that cannot be below 0.05: of fewer than 6.
+    pub fn few_clusters(&self) -> Option<(usize, f64)> {
+        let Some(Errors::ClusterRobust { clusters }) = self.errors else {
+            return None;
+        };
+        let least = sign_flip_least_p(clusters);
+        (least >= ALPHA).then_some((clusters, least))
     }
 
     /// No coefficient of `n` points, and why.
@@ -87,10 +104,19 @@ pub fn fit_terms(
 ) -> Vec<FittedTerm> {
     let fit = fit_linear(columns, y, clusters);
     let of = |place: usize, fit: &LinearFit| {
-        let test = randomisation(columns, place, y, clusters, draws, seed).ok();
+        let test = randomisation(columns, place, y, clusters, draws, seed);
+        let reason = test.err().map(|reason| reason.to_string());
+        let term = FittedTerm::new(
+            &fit.terms[place],
+            test.ok(),
+            fit.n,
+            fit.r_squared,
+            fit.errors,
+        );
         FittedTerm {
             intercept: (columns.len() == 1).then_some(fit.intercept),
-            ..FittedTerm::new(&fit.terms[place], test, fit.n, fit.r_squared, fit.errors)
+            undefined: term.undefined.clone().or(reason),
+            ..term
         }
     };
     (0..columns.len())
@@ -140,10 +166,11 @@ mod tests {
                 let test = randomisation(&columns, place, &y, clusters, 99, 3).unwrap();
                 let expected = FittedTerm {
                     slope: Some(term.coefficient),
-                    stderr: Some(term.stderr),
-                    ci_low: Some(term.ci_low),
-                    ci_high: Some(term.ci_high),
-                    p_value: Some(term.p_value),
+                    stderr: term.stderr,
+                    df: term.df,
+                    ci_low: term.ci_low,
+                    ci_high: term.ci_high,
+                    p_value: term.p_value,
                     p_holm: None,
                     randomisation_p: Some(test.p_value),
                     randomisation_least_p: Some(test.least),

@@ -1,6 +1,7 @@
 //! Statistics of similarity against overlap. Knows nothing of models.
 
 mod attribution;
+mod cluster;
 mod curvature;
 mod decomposition;
 mod describe;
@@ -11,12 +12,14 @@ mod jackknife;
 mod linear;
 mod multiple;
 mod mutual_information;
+mod neighbourhood;
 mod numpy_normal;
 mod power;
 mod project;
 mod randomisation;
 mod rank;
 mod series;
+mod symmetric;
 
 pub use attribution::{Attribution, Covariate, Design, TermShare, attribute, crossed};
 pub use curvature::curvature;

@@ -1,15 +1,18 @@
 //! Mutual information from nearest neighbours.
 
+use pulp::{Arch, Simd, WithSimd};
+use rand::RngExt;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use reprsim_base::Stream;
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::digamma;
 
 use crate::describe::{distinct, mean};
 use crate::error::StatsError;
+use crate::neighbourhood::Neighbourhood;
 use crate::numpy_normal::NumpyNormal;
-use crate::project::{centred, check, dot};
+use crate::project::{Scaled, centred, dot};
 
 /// Nearest neighbours, as in the published analysis.
 const NEIGHBOURS: usize = 3;
@@ -47,23 +50,27 @@ pub struct DiscreteInformation {
 /// [`StatsError`] for unequal lengths, non-finite values, fewer than 4 points, all x
 /// equal ([`StatsError::OneLevel`]) or all y equal ([`StatsError::Constant`]).
 pub fn mutual_information_ksg(x: &[f64], y: &[f64]) -> Result<f64, StatsError> {
-    check(&[x.to_vec()], y, None)?;
+    let scaled = Scaled::of(&[x.to_vec()], y, None)?;
     let n = y.len();
     if n <= NEIGHBOURS {
-        return Err(StatsError::TooFewPoints);
+        let needed = NEIGHBOURS + 1;
+        return Err(StatsError::TooFewPoints { needed });
     }
     let mut normal = NumpyNormal::new(42);
-    let x = jittered(x, || normal.next()).ok_or(StatsError::OneLevel)?;
-    let y = jittered(y, || normal.next()).ok_or(StatsError::Constant)?;
-    let (sorted_x, sorted_y) = (sorted(&x), sorted(&y));
-    let farthest = farthest(&x, &y);
-    let mut near = 0.0;
-    for i in 0..n {
-        let radius = below(farthest[i]);
+    let x = jittered(&scaled.columns[0], || normal.next()).ok_or(StatsError::OneLevel)?;
+    let y = jittered(&scaled.y, || normal.next()).ok_or(StatsError::Constant)?;
+    let (near_x, near_y) = (Neighbourhood::of(sorted(&x)), Neighbourhood::of(sorted(&y)));
+    let of_point = |(i, farthest): (usize, f64)| {
+        let radius = below(farthest);
         // The point itself is counted, which is the + 1 of the formula.
-        near += digamma(within(&sorted_x, x[i], radius) as f64)
-            + digamma(within(&sorted_y, y[i], radius) as f64);
-    }
+        digamma(near_x.within(x[i], radius) as f64) + digamma(near_y.within(y[i], radius) as f64)
+    };
+    let near: Vec<f64> = farthest(&x, &y)
+        .into_par_iter()
+        .enumerate()
+        .map(of_point)
+        .collect();
+    let near: f64 = near.iter().sum();
     let nats = digamma(n as f64) + digamma(NEIGHBOURS as f64) - near / n as f64;
     Ok(nats.max(0.0))
 }
@@ -75,8 +82,7 @@ fn farthest(x: &[f64], y: &[f64]) -> Vec<f64> {
     let n = y.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| y[a].total_cmp(&y[b]));
-    let mut found = vec![0.0; n];
-    for (place, &i) in order.iter().enumerate() {
+    let third = |(place, &i): (usize, &usize)| {
         let apart = |at: Option<usize>| {
             let j = *order.get(at?)?;
             Some(((y[j] - y[i]).abs(), (x[j] - x[i]).abs()))
@@ -108,7 +114,12 @@ fn farthest(x: &[f64], y: &[f64]) -> Vec<f64> {
                 false => upper = upper.map(|at| at + 1),
             }
         }
-        found[i] = nearest[NEIGHBOURS - 1];
+        (i, nearest[NEIGHBOURS - 1])
+    };
+    let thirds: Vec<(usize, f64)> = order.par_iter().enumerate().map(third).collect();
+    let mut found = vec![0.0; n];
+    for (i, distance) in thirds {
+        found[i] = distance;
     }
     found
 }
@@ -121,48 +132,56 @@ fn farthest(x: &[f64], y: &[f64]) -> Vec<f64> {
 ///
 /// # Errors
 /// [`StatsError`] for unequal lengths, non-finite values, all y equal
-/// ([`StatsError::Constant`]) or every point alone on its level
-/// ([`StatsError::TooFewPoints`]).
+/// ([`StatsError::Constant`]), every point alone on its level
+/// ([`StatsError::AloneOnLevels`]) or all others on one ([`StatsError::OneLevel`]).
 pub fn mutual_information_discrete(
     levels: &[f64],
     y: &[f64],
     permutations: usize,
     seed: u64,
 ) -> Result<DiscreteInformation, StatsError> {
-    check(&[levels.to_vec()], y, None)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let scaled = Scaled::of(&[levels.to_vec()], y, None)?;
+    let stream = Stream::new(seed).child("permutations of levels");
+    let mut rng = stream.child("jitter").rng();
     // Uniform, with a standard deviation of 1.
     let half = 3f64.sqrt();
-    let y = jittered(y, || rng.random_range(-half..=half)).ok_or(StatsError::Constant)?;
+    let jitter = || rng.random_range(-half..=half);
+    let y = jittered(&scaled.y, jitter).ok_or(StatsError::Constant)?;
     let names = distinct(levels);
+    let name = |level: &f64| names.partition_point(|name| name < level);
     let mut sizes = vec![0usize; names.len()];
-    let mut points: Vec<(f64, usize)> = Vec::with_capacity(y.len());
-    for (level, y) in levels.iter().zip(y) {
-        let name = names.partition_point(|name| name < level);
-        sizes[name] += 1;
-        points.push((y, name));
+    for level in levels {
+        sizes[name(level)] += 1;
     }
-    points.retain(|(_, name)| sizes[*name] > 1);
-    if points.is_empty() {
-        return Err(StatsError::TooFewPoints);
+    let shared = levels
+        .iter()
+        .map(name)
+        .zip(y)
+        .filter(|(name, _)| sizes[*name] > 1);
+    let mut points: Vec<(f64, u32)> = shared.map(|(name, y)| (y, name as u32)).collect();
+    match sizes.iter().filter(|size| **size > 1).count() {
+        0 => return Err(StatsError::AloneOnLevels),
+        1 => return Err(StatsError::OneLevel),
+        _ => {}
     }
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (y, mut names): (Vec<f64>, Vec<usize>) = points.into_iter().unzip();
+    let (y, names): (Vec<f64>, Vec<u32>) = points.into_iter().unzip();
+    sizes
+        .iter_mut()
+        .filter(|size| **size == 1)
+        .for_each(|size| *size = 0);
     let n = y.len() as f64;
-    let kept = sizes.iter().filter(|size| **size > 1);
-    let entropy: f64 = kept
+    let entropy: f64 = (sizes.iter().filter(|size| **size > 0))
         .map(|&size| size as f64 / n)
         .map(|share| -share * share.ln())
-        .sum::<f64>()
-        .max(0.0);
-    // Permutations ask for the same few values again and again.
-    let psi: Vec<f64> = (0..=y.len()).map(|i| digamma(i as f64)).collect();
-    let observed = ross(&names, &y, sizes.len(), &psi);
-    let mut at_least = 0;
-    for _ in 0..permutations {
-        names.shuffle(&mut rng);
-        at_least += usize::from(ross(&names, &y, sizes.len(), &psi) >= observed - 1e-12);
-    }
+        .sum();
+    let ross = Ross::new(sizes, y);
+    let bytes: Result<Vec<u8>, _> = names.iter().map(|&name| u8::try_from(name)).collect();
+    // Few names are shuffled where they are near.
+    let (observed, at_least) = match bytes {
+        Ok(names) => ross.test(&names, permutations, &stream),
+        Err(_) => ross.test(&names, permutations, &stream),
+    };
     let nats = observed.max(0.0);
     Ok(DiscreteInformation {
         nats,
@@ -172,54 +191,135 @@ pub fn mutual_information_discrete(
     })
 }
 
-/// The estimate for sorted `y`, each with one of so many `levels`; may be negative. `psi`
-/// holds the digamma function of 0 to the number of points.
-fn ross(names: &[usize], y: &[f64], levels: usize, psi: &[f64]) -> f64 {
-    let mut members = vec![vec![]; levels];
-    for (name, y) in names.iter().zip(y) {
-        members[*name].push(*y);
-    }
-    let mut sum = 0.0;
-    for of_level in members.iter().filter(|m| m.len() > 1) {
-        let size = of_level.len();
-        let k = NEIGHBOURS.min(size - 1);
-        sum += size as f64 * (psi[k] - psi[size]);
-        for (place, &value) in of_level.iter().enumerate() {
-            sum -= psi[within(y, value, below(nearest(of_level, place, k)))];
-        }
-    }
-    psi[y.len()] + sum / y.len() as f64
+/// Permutations that share what they fill in.
+const IN_A_ROW: usize = 16;
+
+/// What all permutations of levels share.
+struct Ross {
+    /// Points of each level, none or more than one.
+    sizes: Vec<usize>,
+    y: Neighbourhood,
+    /// The digamma function of 0 to the number of points: the same few values are asked for
+    /// again and again.
+    psi: Vec<f64>,
 }
 
-/// Distance of a sorted value to its k-th nearest neighbour.
-fn nearest(sorted: &[f64], place: usize, k: usize) -> f64 {
-    let (mut low, mut high) = (place, place);
-    let mut distance = 0.0;
-    for _ in 0..k {
-        let down = match low {
-            0 => f64::INFINITY,
-            _ => sorted[place] - sorted[low - 1],
+/// What one permutation fills in.
+struct Scratch<N> {
+    names: Vec<N>,
+    /// Values by their level, sorted within each.
+    values: Vec<f64>,
+    /// Where the next value of each level goes.
+    next: Vec<usize>,
+}
+
+/// The estimate of one permutation.
+struct Estimate<'a, N>(&'a Ross, &'a mut Scratch<N>);
+
+impl<N: Copy + Into<u32>> WithSimd for Estimate<'_, N> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        self.0.estimate(self.1)
+    }
+}
+
+impl Ross {
+    fn new(sizes: Vec<usize>, sorted: Vec<f64>) -> Self {
+        let psi = (0..=sorted.len()).map(|i| digamma(i as f64)).collect();
+        let y = Neighbourhood::of(sorted);
+        Self { sizes, y, psi }
+    }
+
+    /// The estimate for the levels of the points, in the order of their y, and how many of so many
+    /// permutations give no less.
+    fn test<N>(&self, names: &[N], permutations: usize, stream: &Stream) -> (f64, usize)
+    where
+        N: Copy + Into<u32> + Send + Sync,
+    {
+        let scratch = || Scratch {
+            names: names.to_vec(),
+            values: vec![0.0; names.len()],
+            next: vec![0; self.sizes.len()],
         };
-        let up = sorted
-            .get(high + 1)
-            .map_or(f64::INFINITY, |v| v - sorted[place]);
-        distance = down.min(up);
-        match down <= up {
-            true => low = low.saturating_sub(1),
-            false => high += 1,
-        }
+        // With the processor's own instructions, which compare several values at once.
+        let arch = Arch::new();
+        let observed = arch.dispatch(Estimate(self, &mut scratch()));
+        let at_least = |scratch: &mut Scratch<N>, permutation: usize| {
+            scratch.names.copy_from_slice(names);
+            scratch
+                .names
+                .shuffle(&mut stream.rng_at(permutation as u64));
+            let estimate = arch.dispatch(Estimate(self, scratch));
+            usize::from(estimate >= observed - 1e-12)
+        };
+        let permutations = (0..permutations).into_par_iter().with_min_len(IN_A_ROW);
+        (observed, permutations.map_init(scratch, at_least).sum())
     }
-    distance
+
+    /// The estimate; may be negative.
+    #[inline(always)]
+    fn estimate<N: Copy + Into<u32>>(&self, scratch: &mut Scratch<N>) -> f64 {
+        let Scratch {
+            names,
+            values,
+            next,
+        } = scratch;
+        let mut from = 0;
+        for (next, size) in next.iter_mut().zip(&self.sizes) {
+            *next = from;
+            from += size;
+        }
+        for (name, y) in names.iter().zip(self.y.sorted()) {
+            let name: u32 = (*name).into();
+            let next = &mut next[name as usize];
+            values[*next] = *y;
+            *next += 1;
+        }
+        let mut sum = 0.0;
+        let mut rest = values.as_slice();
+        for &size in self.sizes.iter().filter(|size| **size > 0) {
+            let (of_level, others) = rest.split_at(size);
+            rest = others;
+            let k = NEIGHBOURS.min(size - 1);
+            sum += size as f64 * (self.psi[k] - self.psi[size]);
+            for (place, &value) in of_level.iter().enumerate() {
+                let radius = below(nearest(of_level, place, k));
+                sum -= self.psi[self.y.within(value, radius)];
+            }
+        }
+        self.psi[names.len()] + sum / names.len() as f64
+    }
 }
 
-/// How many sorted values lie within a radius, the value itself among them.
-fn within(sorted: &[f64], value: f64, radius: f64) -> usize {
-    let from = sorted.partition_point(|v| value - v > radius);
-    let to = sorted.partition_point(|v| v - value <= radius);
-    to.saturating_sub(from).max(1)
+/// Distance of a sorted value to its k-th nearest neighbour: the farther end of the nearest of
+/// the runs of k + 1 values that hold it.
+#[inline(always)]
+fn nearest(sorted: &[f64], place: usize, k: usize) -> f64 {
+    let value = sorted[place];
+    if k == NEIGHBOURS
+        && let Some(&[a, b, c, _, d, e, f]) = place
+            .checked_sub(NEIGHBOURS)
+            .and_then(|from| sorted[from..].first_chunk())
+    {
+        let runs = [
+            value - a,
+            (value - b).max(d - value),
+            (value - c).max(e - value),
+            f - value,
+        ];
+        return runs[0].min(runs[1]).min(runs[2].min(runs[3]));
+    }
+    let runs = (place.saturating_sub(k)..=place).filter_map(|from| {
+        let last = sorted.get(from + k)?;
+        Some((value - sorted[from]).max(last - value))
+    });
+    runs.fold(f64::INFINITY, f64::min)
 }
 
 /// The largest radius that leaves the neighbour at this distance outside.
+#[inline(always)]
 fn below(distance: f64) -> f64 {
     distance.next_down().max(0.0)
 }

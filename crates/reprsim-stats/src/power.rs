@@ -7,7 +7,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma::ln_gamma;
 
 use crate::error::StatsError;
-use crate::project::{Basis, check, dot};
+use crate::project::{Basis, EXACT, Scaled, dot, in_units, is_constant};
 
 /// Level of the two-sided test.
 const ALPHA: f64 = 0.05;
@@ -60,16 +60,25 @@ pub fn pilot(
     seeds: &[u64],
     clustered: bool,
 ) -> Result<Pilot, StatsError> {
-    check(columns, y, Some(seeds))?;
+    let scaled = Scaled::of(columns, y, Some(seeds))?;
+    let columns = &scaled.columns;
     let column = columns.get(tested).ok_or(StatsError::NoSuchColumn)?;
     let coefficients = columns.len() + 1;
     if y.len() <= coefficients {
-        return Err(StatsError::TooFewPoints);
+        let needed = coefficients + 1;
+        return Err(StatsError::TooFewPoints { needed });
     }
-    let residuals = Basis::of(columns)?.residual(y);
+    let residuals = Basis::of(columns)?.residual(&scaled.y);
+    if is_constant(&scaled.y) {
+        return Err(StatsError::Constant);
+    }
+    if dot(&residuals, &residuals) <= EXACT * dot(&scaled.y, &scaled.y) {
+        return Err(StatsError::NoNoise);
+    }
     let others = columns.iter().enumerate().filter(|(i, _)| *i != tested);
     let column = Basis::of(others.map(|(_, column)| column))?.residual(column);
     let squares = dot(&column, &column);
+    let (x_unit, y_unit) = (scaled.column_units[tested], scaled.y_unit);
     let mut scores: BTreeMap<u64, f64> = BTreeMap::new();
     for ((seed, x), e) in seeds.iter().zip(&column).zip(&residuals) {
         *scores.entry(*seed).or_default() += x * e;
@@ -82,13 +91,13 @@ pub fn pilot(
         // A seed's slope less the mean slope is g times its score over all squares.
         let spread: f64 = scores.values().map(|s| (g * s / squares).powi(2)).sum();
         Noise::Clustered {
-            slope_sd: (spread / (g - 1.0)).sqrt(),
+            slope_sd: in_units((spread / (g - 1.0)).sqrt(), y_unit - x_unit)?,
         }
     } else {
         let df = (y.len() - coefficients) as f64;
         Noise::Independent {
-            residual_sd: (dot(&residuals, &residuals) / df).sqrt(),
-            sum_of_squares: squares / g,
+            residual_sd: in_units((dot(&residuals, &residuals) / df).sqrt(), y_unit)?,
+            sum_of_squares: in_units(squares / g, 2 * x_unit)?,
         }
     };
     Ok(Pilot {
@@ -102,10 +111,8 @@ pub fn pilot(
 /// this size (in units of y over those of the column) with so many seeds: from the
 /// noncentral t distribution, for normal errors as large as those of the pilot.
 ///
-/// With clusters the test is that of [`fit_linear`](crate::fit_linear) with its CR1
-/// factor; in a balanced design that is the t test of the slopes of single seeds, made
-/// stricter by the root of `(n - 1) / (n - coefficients)`: of no slope, its chance is a
-/// little below 0.05.
+/// With clusters the test is that of [`fit_linear`](crate::fit_linear), which in a balanced
+/// design is the t test of the slopes of single seeds.
 ///
 /// # Errors
 /// [`StatsError::NoSuchDesign`] for a spread or sum of squares that is not positive,
@@ -130,7 +137,7 @@ pub fn seeds_for(pilot: &Pilot, slope: f64, target: f64) -> Result<Option<usize>
     // A design without degrees of freedom finds nothing.
     let enough = |seeds: usize| match power(pilot, slope, seeds) {
         Ok(power) => Ok(power >= target),
-        Err(StatsError::TooFewPoints | StatsError::TooFewClusters) => Ok(false),
+        Err(StatsError::TooFewPoints { .. } | StatsError::TooFewClusters) => Ok(false),
         Err(error) => Err(error),
     };
     if !enough(MOST_SEEDS)? {
@@ -194,32 +201,25 @@ impl Test {
         let (s, coefficients) = (seeds as f64, pilot.coefficients as f64);
         let n = s * pilot.points_per_seed as f64;
         if n <= coefficients {
-            return Err(StatsError::TooFewPoints);
+            let needed = pilot.coefficients + 1;
+            return Err(StatsError::TooFewPoints { needed });
         }
-        let (stderr, df, strictness) = match pilot.noise {
+        let (stderr, df) = match pilot.noise {
             Noise::Independent {
                 residual_sd,
                 sum_of_squares,
-            } => (
-                residual_sd / (s * sum_of_squares).sqrt(),
-                n - coefficients,
-                1.0,
-            ),
+            } => (residual_sd / (s * sum_of_squares).sqrt(), n - coefficients),
             Noise::Clustered { .. } if seeds < 2 => return Err(StatsError::TooFewClusters),
-            Noise::Clustered { slope_sd } => (
-                slope_sd / s.sqrt(),
-                s - 1.0,
-                ((n - 1.0) / (n - coefficients)).sqrt(),
-            ),
+            Noise::Clustered { slope_sd } => (slope_sd / s.sqrt(), s - 1.0),
         };
         if !stderr.is_finite() || stderr <= 0.0 {
             return Err(StatsError::NoSuchDesign);
         }
-        let t = StudentsT::new(0.0, 1.0, df).map_err(|_| StatsError::TooFewPoints)?;
+        let t = StudentsT::new(0.0, 1.0, df).map_err(|_| StatsError::NoSuchDesign)?;
         Ok(Self {
             stderr,
             df,
-            critical: t.inverse_cdf(1.0 - ALPHA / 2.0) * strictness,
+            critical: t.inverse_cdf(1.0 - ALPHA / 2.0),
         })
     }
 

@@ -4,6 +4,8 @@ use crate::error::StatsError;
 
 /// Share of a column's squares below which what is left of it is rounding.
 const ROUNDING: f64 = 1e-20;
+/// Share of the squares of y below which residuals are rounding.
+pub(crate) const EXACT: f64 = 1e-24;
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
@@ -97,19 +99,112 @@ impl Basis {
     }
 }
 
-/// Refuses columns, values and clusters of different lengths, and values that are
-/// not finite.
-pub(crate) fn check(
-    columns: &[Vec<f64>],
-    y: &[f64],
-    clusters: Option<&[u64]>,
-) -> Result<(), StatsError> {
-    let n = y.len();
-    if columns.iter().any(|x| x.len() != n) || clusters.is_some_and(|c| c.len() != n) {
-        return Err(StatsError::LengthsDiffer);
+/// Data in units of their own, powers of two, so that no sum of their squares overflows or
+/// vanishes: to the last bit what they were, at another place of the scale.
+pub(crate) struct Scaled {
+    pub(crate) columns: Vec<Vec<f64>>,
+    /// The unit of each column is 2 to this power.
+    pub(crate) column_units: Vec<i32>,
+    pub(crate) y: Vec<f64>,
+    pub(crate) y_unit: i32,
+}
+
+impl Scaled {
+    /// Refuses columns, values and clusters of different lengths, and values that are
+    /// not finite.
+    pub(crate) fn of(
+        columns: &[Vec<f64>],
+        y: &[f64],
+        clusters: Option<&[u64]>,
+    ) -> Result<Self, StatsError> {
+        let n = y.len();
+        if columns.iter().any(|x| x.len() != n) || clusters.is_some_and(|c| c.len() != n) {
+            return Err(StatsError::LengthsDiffer);
+        }
+        if columns.iter().flatten().chain(y).any(|v| !v.is_finite()) {
+            return Err(StatsError::NonFinite);
+        }
+        let (columns, column_units) = columns.iter().map(|column| to_unit(column)).unzip();
+        let (y, y_unit) = to_unit(y);
+        Ok(Self {
+            columns,
+            column_units,
+            y,
+            y_unit,
+        })
     }
-    if columns.iter().flatten().chain(y).any(|v| !v.is_finite()) {
-        return Err(StatsError::NonFinite);
+}
+
+/// The values over a power of two that leaves the largest between 1 and 2, and that power.
+pub(crate) fn to_unit(values: &[f64]) -> (Vec<f64>, i32) {
+    let largest = values.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+    let unit = exponent(largest);
+    (
+        values.iter().map(|v| times_two_to(*v, -unit)).collect(),
+        unit,
+    )
+}
+
+/// Of the largest power of two that is no larger.
+fn exponent(value: f64) -> i32 {
+    const TO_NORMAL: i32 = 64;
+    let of = |value: f64| (value.to_bits() >> 52 & 0x7ff) as i32 - 1023;
+    match value {
+        0.0 => 0,
+        v if v.is_normal() => of(v),
+        v => of(times_two_to(v, TO_NORMAL)) - TO_NORMAL,
     }
-    Ok(())
+}
+
+/// The value times a power of two, in steps that are themselves no larger than numbers are.
+pub(crate) fn times_two_to(mut value: f64, mut power: i32) -> f64 {
+    while power != 0 {
+        let step = power.clamp(-1000, 1000);
+        value *= 2f64.powi(step);
+        power -= step;
+    }
+    value
+}
+
+/// A result in units of 2 to this power, refused where no number holds it.
+pub(crate) fn in_units(value: f64, power: i32) -> Result<f64, StatsError> {
+    let result = times_two_to(value, power);
+    match result.is_normal() || value == 0.0 {
+        true => Ok(result),
+        false => Err(StatsError::OutOfRange),
+    }
+}
+
+/// Whether nothing varies but what rounding leaves of one value.
+pub(crate) fn is_constant(values: &[f64]) -> bool {
+    centred(values).iter().all(|v| *v == 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_exact_at_both_ends() {
+        let tiny = f64::from_bits(1);
+        for values in [
+            vec![1e308, -1.7e308, 3.0],
+            vec![tiny, 5e-310, 0.0],
+            vec![1.5, -0.75, 1e-300],
+            vec![0.0, -0.0],
+        ] {
+            let (scaled, unit) = to_unit(&values);
+            let largest = scaled.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+            assert!(
+                largest == 0.0 || (1.0..2.0).contains(&largest),
+                "{values:?}"
+            );
+            let back: Vec<f64> = scaled.iter().map(|v| times_two_to(*v, unit)).collect();
+            assert_eq!(back, values);
+        }
+        assert_eq!(in_units(1.5, 1024), Err(StatsError::OutOfRange));
+        assert_eq!(in_units(1.5, -1100), Err(StatsError::OutOfRange));
+        assert_eq!(in_units(0.0, -1100), Ok(0.0));
+        assert_eq!(in_units(-1.5, 2), Ok(-6.0));
+    }
 }

@@ -1,14 +1,16 @@
 //! Tests that take no distribution for granted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use rand::Rng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use reprsim_base::Stream;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::Clusters;
 use crate::error::StatsError;
-use crate::project::{Basis, check, dot};
+use crate::project::{Basis, EXACT, Scaled, dot, is_constant};
 
 /// Up to so many clusters all sign flips are enumerated.
 const EXACT_CLUSTERS: usize = 14;
@@ -23,7 +25,8 @@ const TIE: f64 = 1e-10;
 /// counts (Phipson and Smyth 2010): the least attainable p is 1 / (draws + 1).
 ///
 /// # Errors
-/// [`StatsError`] for `tested` out of range, and as [`fit_linear`](crate::fit_linear).
+/// [`StatsError`] for `tested` out of range, a y of which the other columns leave nothing, and
+/// as [`fit_linear`](crate::fit_linear).
 pub fn permutation_p_value(
     columns: &[Vec<f64>],
     tested: usize,
@@ -31,11 +34,8 @@ pub fn permutation_p_value(
     draws: usize,
     seed: u64,
 ) -> Result<f64, StatsError> {
-    let (others, column, mut residuals) = partial(columns, tested, y, None)?;
+    let (others, column, residuals) = partial(columns, tested, y, None)?;
     let total = dot(&residuals, &residuals);
-    if total <= 0.0 {
-        return Ok(1.0);
-    }
     let squares = dot(&column, &column);
     // The squared partial correlation, which rises with the size of t.
     let statistic = |e: &[f64]| {
@@ -47,13 +47,18 @@ pub fn permutation_p_value(
         }
         dot(&column, e).powi(2) / squares / left
     };
-    let observed = statistic(&residuals);
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut at_least = 0;
-    for _ in 0..draws {
-        residuals.shuffle(&mut rng);
-        at_least += usize::from(statistic(&residuals) >= observed * (1.0 - TIE));
-    }
+    let least = statistic(&residuals) * (1.0 - TIE);
+    let stream = Stream::new(seed).child("permutations of residuals");
+    let at_least = |shuffled: &mut Vec<f64>, draw: usize| {
+        shuffled.copy_from_slice(&residuals);
+        shuffled.shuffle(&mut stream.rng_at(draw as u64));
+        usize::from(statistic(shuffled) >= least)
+    };
+    let at_least: usize = (0..draws)
+        .into_par_iter()
+        .with_min_len(16)
+        .map_init(|| residuals.clone(), at_least)
+        .sum();
     Ok((at_least + 1) as f64 / (draws + 1) as f64)
 }
 
@@ -70,8 +75,8 @@ pub fn permutation_p_value(
 /// ([`sign_flip_least_p`]): 0.0625 for 5 clusters, 0.0078 for 8.
 ///
 /// # Errors
-/// [`StatsError`] for `tested` out of range, fewer than 2 clusters, and as
-/// [`fit_linear`](crate::fit_linear).
+/// [`StatsError`] for `tested` out of range, fewer than 2 clusters, a y of which the other
+/// columns leave nothing, and as [`fit_linear`](crate::fit_linear).
 pub fn sign_flip_p_value(
     columns: &[Vec<f64>],
     tested: usize,
@@ -80,13 +85,10 @@ pub fn sign_flip_p_value(
     seed: u64,
 ) -> Result<f64, StatsError> {
     let (_, column, residuals) = partial(columns, tested, y, Some(clusters))?;
-    let mut scores: BTreeMap<u64, f64> = BTreeMap::new();
-    for ((id, x), e) in clusters.iter().zip(&column).zip(&residuals) {
-        *scores.entry(*id).or_default() += x * e;
-    }
-    let scores: Vec<f64> = scores.into_values().collect();
-    if scores.len() < 2 {
-        return Err(StatsError::TooFewClusters);
+    let clusters = Clusters::of(clusters)?;
+    let mut scores = vec![0.0; clusters.count];
+    for ((cluster, x), e) in clusters.of.iter().zip(&column).zip(&residuals) {
+        scores[*cluster] += x * e;
     }
     let size: f64 = scores.iter().map(|s| s.abs()).sum();
     let least = scores.iter().sum::<f64>().abs() - TIE * size;
@@ -99,14 +101,22 @@ pub fn sign_flip_p_value(
         });
         return Ok(at_least.count() as f64 / f64::from(flips));
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut at_least = 0;
-    for _ in 0..FLIPS {
-        let signed = |s: &f64| if rng.random::<bool>() { -s } else { *s };
-        let sum: f64 = scores.iter().map(signed).sum();
-        at_least += usize::from(sum.abs() >= least);
-    }
-    Ok((at_least + 1) as f64 / (FLIPS + 1) as f64)
+    let stream = Stream::new(seed).child("sign flips");
+    let at_least = (0..FLIPS).into_par_iter().filter(|flip| {
+        let mut rng = stream.rng_at(*flip as u64);
+        let sum: f64 = scores
+            .chunks(64)
+            .map(|scores| flipped(scores, rng.next_u64()))
+            .sum();
+        sum.abs() >= least
+    });
+    Ok((at_least.count() + 1) as f64 / (FLIPS + 1) as f64)
+}
+
+/// The sum of up to 64 scores, each flipped where its bit is set.
+fn flipped(scores: &[f64], bits: u64) -> f64 {
+    let flip = |(i, s): (usize, &f64)| f64::from_bits(s.to_bits() ^ (bits >> i & 1) << 63);
+    scores.iter().enumerate().map(flip).sum()
 }
 
 /// A test that assumes less than the t test, and the least p-value that it could give.
@@ -153,26 +163,30 @@ pub fn sign_flip_least_p(clusters: usize) -> f64 {
 }
 
 /// The other columns, the tested one less what they explain of it, and what they leave
-/// of y: exactly zero where that is rounding.
+/// of y: more than rounding.
 fn partial(
     columns: &[Vec<f64>],
     tested: usize,
     y: &[f64],
     clusters: Option<&[u64]>,
 ) -> Result<(Basis, Vec<f64>, Vec<f64>), StatsError> {
-    check(columns, y, clusters)?;
+    let Scaled { columns, y, .. } = Scaled::of(columns, y, clusters)?;
     let column = columns.get(tested).ok_or(StatsError::NoSuchColumn)?;
-    if y.len() < columns.len() + 2 {
-        return Err(StatsError::TooFewPoints);
+    let needed = columns.len() + 2;
+    if y.len() < needed {
+        return Err(StatsError::TooFewPoints { needed });
     }
     // Refuses dependent columns.
-    Basis::of(columns)?;
+    Basis::of(&columns)?;
+    if is_constant(&y) {
+        return Err(StatsError::Constant);
+    }
     let others = columns.iter().enumerate().filter(|(i, _)| *i != tested);
     let others = Basis::of(others.map(|(_, column)| column))?;
     let column = others.residual(column);
-    let mut residuals = others.residual(y);
-    if dot(&residuals, &residuals) <= 1e-24 * dot(y, y) {
-        residuals.fill(0.0);
+    let residuals = others.residual(&y);
+    if dot(&residuals, &residuals) <= EXACT * dot(&y, &y) {
+        return Err(StatsError::NothingLeft);
     }
     Ok((others, column, residuals))
 }

@@ -1,27 +1,28 @@
 //! Correlation of ranks.
 
 use crate::error::StatsError;
-use crate::project::{centred, check, dot};
+use crate::project::{Scaled, centred, dot, is_constant};
 
 /// Spearman's rank correlation: Pearson's correlation of the ranks, equal values
 /// sharing the average of their ranks (Spearman 1904). From -1 to 1.
 ///
 /// # Errors
 /// [`StatsError`] for unequal lengths, non-finite values, fewer than 3 points,
-/// all x equal ([`StatsError::OneLevel`]) or all y equal ([`StatsError::Constant`]).
+/// all x equal but for rounding ([`StatsError::OneLevel`]) or all y
+/// ([`StatsError::Constant`]).
 pub fn spearman(x: &[f64], y: &[f64]) -> Result<f64, StatsError> {
-    check(&[x.to_vec()], y, None)?;
+    let scaled = Scaled::of(&[x.to_vec()], y, None)?;
     if y.len() < 3 {
-        return Err(StatsError::TooFewPoints);
+        return Err(StatsError::TooFewPoints { needed: 3 });
+    }
+    if is_constant(&scaled.columns[0]) {
+        return Err(StatsError::OneLevel);
+    }
+    if is_constant(&scaled.y) {
+        return Err(StatsError::Constant);
     }
     let (rx, ry) = (centred(&ranks(x)), centred(&ranks(y)));
     let (sxx, syy) = (dot(&rx, &rx), dot(&ry, &ry));
-    if sxx <= 0.0 {
-        return Err(StatsError::OneLevel);
-    }
-    if syy <= 0.0 {
-        return Err(StatsError::Constant);
-    }
     Ok((dot(&rx, &ry) / (sxx * syy).sqrt()).clamp(-1.0, 1.0))
 }
 

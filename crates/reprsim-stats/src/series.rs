@@ -42,7 +42,7 @@ pub struct Series {
 }
 
 /// Describes the values `y` at levels `x`; with `clusters` (one id a point, such as the
-/// seed) errors are clustered (CR1) and signs of clusters are flipped, else points are
+/// seed) errors are clustered (CR2) and signs of clusters are flipped, else points are
 /// independent and are permuted. Missing values are for the caller to leave out.
 /// `draws` is the number of permutations, of which each test draws its own from `seed`.
 pub fn describe_series(
@@ -56,17 +56,28 @@ pub fn describe_series(
     // One column, one term.
     let fitted = fit_terms(&[x.to_vec()], y, clusters, draws, seed);
     let line = fitted.into_iter().next().unwrap_or_default();
-    for statistic in ["fit", "randomisation_p"] {
+    let absent = [
+        ("fit", line.slope.is_none()),
+        ("p_value", line.slope.is_some() && line.p_value.is_none()),
+        ("randomisation_p", line.randomisation_p.is_none()),
+    ];
+    for (statistic, _) in absent.into_iter().filter(|(_, absent)| *absent) {
         missing.extend(line.undefined.iter().map(|reason| Missing {
             statistic: statistic.into(),
             reason: reason.clone(),
         }));
     }
     let bend = keep(&mut missing, "curvature_p", curvature(x, y, clusters));
+    if let Some(reason) = bend.as_ref().and_then(|bend| bend.undefined.as_ref()) {
+        missing.push(Missing {
+            statistic: "curvature_p".into(),
+            reason: reason.clone(),
+        });
+    }
     Series {
         line,
         levels: distinct(x).len(),
-        curvature_p: bend.map(|t| t.p_value),
+        curvature_p: bend.and_then(|bend| bend.p_value),
         spearman: keep(&mut missing, "spearman", spearman(x, y)),
         mi_ksg: keep(&mut missing, "mi_ksg", mutual_information_ksg(x, y)),
         mi_discrete: keep(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 use reprsim_activations::Pool;
-use reprsim_analysis::Published;
+use reprsim_analysis::{Decimal, Published};
 use reprsim_device::{DeviceError, check_names};
 use reprsim_run::bench::WORKLOADS;
 
@@ -125,12 +125,13 @@ Examples:
   reprsim analyze published.csv --x frac_overlap --y a,b --missing -1 --cluster seed
   reprsim analyze table.csv --x data,task --y cka --cluster seed --covariate accuracy
 
-A CSV file with a header and a row a point. With one --x: slope, errors, interval, p,
-R2, rank correlation, a test for curvature, mutual information in nats by the published
+A CSV file with a header and a row a point; fields separated by commas, semicolons or
+tabs, decimals after points or commas. With one --x: slope, errors, interval, p, R2, rank correlation, a test for curvature, mutual information in nats by the published
 estimator (mi_ksg) and by one for levels (mi, its share of the levels' entropy, p). With
 several: every x and every product of two, and what share of the variance each explains.
-Errors are cluster-robust (CR1) with --cluster, else those of independent points;
-randomisation_p flips the signs of clusters, else permutes. Missing are empty fields, NA,
+Errors are cluster-robust (CR2, Satterthwaite's degrees of freedom df) with --cluster,
+else those of independent points; caveat says where clusters are few. randomisation_p,
+which cannot be below randomisation_least_p, flips the signs of clusters, else permutes. Missing are empty fields, NA,
 NaN and what --missing names; of text that ends with a number, like partition2, --x
 takes the number.")]
     Analyze(AnalyzeArgs),
@@ -268,6 +269,12 @@ pub(crate) struct AnalyzeArgs {
     /// may be repeated.
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     pub missing: Vec<f64>,
+    /// What separates fields, one character or `tab`; else found out from the first lines.
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+    /// What stands before decimals, `.` or `,`; else found out from the first lines.
+    #[arg(long, value_name = "CHAR", value_parser = decimal)]
+    pub decimal: Option<Decimal>,
     /// Permutations of the tests that permute; signs of few clusters are flipped all ways.
     #[arg(long, value_name = "COUNT", default_value_t = 999,
         value_parser = clap::value_parser!(u32).range(1..=MOST_DRAWS))]
@@ -309,6 +316,24 @@ fn image_shape(text: &str) -> Result<[usize; 3], String> {
 /// Names of devices, whether or not they are there.
 fn device(text: &str) -> Result<String, DeviceError> {
     check_names(text).map(|()| text.to_string())
+}
+
+/// Reads what separates fields.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => Ok(*byte),
+        _ => Err(format!("'{text}' is no separator, such as ';' or tab")),
+    }
+}
+
+/// Reads what stands before decimals.
+fn decimal(text: &str) -> Result<Decimal, String> {
+    match text {
+        "." => Ok(Decimal::Point),
+        "," => Ok(Decimal::Comma),
+        _ => Err(format!("'{text}' is neither '.' nor ','")),
+    }
 }
 
 /// Reads `COL=VALUE`.

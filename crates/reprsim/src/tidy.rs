@@ -4,24 +4,25 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use reprsim_analysis::{Asked, Decimal, Dialect, TableReader};
 use reprsim_base::unknown;
 
 use crate::exit::UsageError;
 
 /// What stands for a missing value in tables that Python and R write.
 const MISSING: [&str; 4] = ["", "NA", "NaN", "nan"];
+/// How tables are written where nothing else is said.
+const PLAIN: Dialect = Dialect {
+    delimiter: b',',
+    decimal: Decimal::Point,
+};
 
 /// A table as it was read.
 pub(crate) struct Tidy {
     path: PathBuf,
+    dialect: Dialect,
     header: Vec<String>,
-    rows: Vec<Row>,
-}
-
-/// A row and where it is in the file.
-struct Row {
-    line: u64,
-    fields: Vec<String>,
+    rows: Vec<csv::StringRecord>,
 }
 
 /// Some rows of a table, by their places.
@@ -30,45 +31,39 @@ pub(crate) struct Selection(Vec<usize>);
 
 impl Tidy {
     /// Reads a CSV file.
-    pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let say = |e: csv::Error| UsageError(format!("{}: {e}", path.display()));
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_path(path)
-            .map_err(say)?;
-        let header: Vec<String> = reader
-            .headers()
-            .map_err(say)?
-            .iter()
-            // Excel and pandas' utf-8-sig begin a file with a mark.
-            .map(|name| name.trim_start_matches('\u{feff}').to_string())
+    pub fn read(path: &Path, asked: Asked) -> anyhow::Result<Self> {
+        let say = |e: csv::Error| match e.kind() {
+            csv::ErrorKind::Utf8 { .. } => UsageError(format!(
+                "{}: {e}\n  save the table as UTF-8",
+                path.display()
+            )),
+            _ => UsageError(format!("{}: {e}", path.display())),
+        };
+        let TableReader { mut rows, dialect } = TableReader::open(path, asked)?;
+        let header: Vec<String> = (rows.headers().map_err(say)?.iter())
+            .map(str::to_string)
             .collect();
-        let mut names = header.clone();
+        // What has no name, such as the column of row names, cannot be asked for.
+        let mut names: Vec<&String> = header.iter().filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
             let reason = format!("{}: two columns are called '{name}'", path.display());
             return Err(UsageError(reason).into());
         }
-        let mut rows = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(say)?;
-            rows.push(Row {
-                line: record.position().map_or(0, csv::Position::line),
-                fields: record.iter().map(String::from).collect(),
-            });
-        }
+        let rows: Vec<csv::StringRecord> = rows.records().collect::<Result<_, _>>().map_err(say)?;
         if rows.is_empty() {
             return Err(UsageError(format!("{}: no rows", path.display())).into());
         }
         Ok(Self {
             path: path.to_path_buf(),
+            dialect,
             header,
             rows,
         })
     }
 
     fn column(&self, name: &str) -> anyhow::Result<usize> {
-        let place = self.header.iter().position(|known| known == name);
+        let place = (self.header.iter()).position(|known| known == name && !name.is_empty());
         Ok(place.ok_or_else(|| {
             let names: Vec<&str> = self.header.iter().map(String::as_str).collect();
             let reason = unknown("column", name, &names);
@@ -82,12 +77,11 @@ impl Tidy {
         let mut kept: Vec<usize> = (0..self.rows.len()).collect();
         for (name, value) in wanted {
             let column = self.column(name)?;
-            let wanted = level(value);
-            kept.retain(|&row| level(&self.rows[row].fields[column]) == wanted);
+            // A number may be asked for as the table or as everyone writes it.
+            let wanted = [self.dialect, PLAIN].map(|dialect| level(dialect, value));
+            kept.retain(|&row| wanted.contains(&level(self.dialect, &self.rows[row][column])));
             if kept.is_empty() {
-                let mut values: Vec<&str> = (self.rows.iter())
-                    .map(|row| row.fields[column].as_str())
-                    .collect();
+                let mut values: Vec<&str> = (self.rows.iter()).map(|row| &row[column]).collect();
                 values.sort_unstable();
                 values.dedup();
                 let more = if values.len() > 12 { ", ..." } else { "" };
@@ -115,11 +109,16 @@ impl Tidy {
         let mut groups: Vec<(Vec<String>, Selection)> = Vec::new();
         let mut known: HashMap<Vec<Cow<'_, str>>, usize> = HashMap::new();
         for &row in &rows.0 {
-            let fields = &self.rows[row].fields;
-            let key = places.iter().map(|&place| level(&fields[place])).collect();
+            let fields = &self.rows[row];
+            let key = (places.iter())
+                .map(|&place| level(self.dialect, &fields[place]))
+                .collect();
             let group = *known.entry(key).or_insert(groups.len());
             if group == groups.len() {
-                let name = places.iter().map(|&place| fields[place].clone()).collect();
+                let name = places
+                    .iter()
+                    .map(|&place| fields[place].to_string())
+                    .collect();
                 groups.push((name, Selection(vec![])));
             }
             groups[group].1.0.push(row);
@@ -139,16 +138,17 @@ impl Tidy {
         rows.0
             .iter()
             .map(|&row| {
-                let Row { line, fields } = &self.rows[row];
-                let text = fields[column].as_str();
+                let text = &self.rows[row][column];
                 if MISSING.contains(&text) {
                     return Ok(None);
                 }
-                let value = number(text).ok_or_else(|| {
+                let value = number(self.dialect, text).ok_or_else(|| {
+                    let line = self.rows[row].position().map_or(0, csv::Position::line);
                     UsageError(format!(
-                        "{}:{line}: '{text}' in column {name} is no number\n  a missing value is an \
-                         empty field, NA or NaN, or what --missing names",
-                        self.path.display()
+                        "{}:{line}: '{text}' in column {name} is no number{}\n  a missing value is \
+                         an empty field, NA or NaN, or what --missing names",
+                        self.path.display(),
+                        self.dialect.hint(text)
                     ))
                 })?;
                 Ok(Some(value).filter(|value| !missing.contains(value)))
@@ -165,34 +165,33 @@ impl Tidy {
             .0
             .iter()
             .map(|&row| {
-                let text = self.rows[row].fields[column].as_str();
+                let text = &self.rows[row][column];
                 if MISSING.contains(&text) {
                     return None;
                 }
                 let next = known.len() as u64;
-                Some(*known.entry(level(text)).or_insert(next))
+                Some(*known.entry(level(self.dialect, text)).or_insert(next))
             })
             .collect())
     }
 }
 
 /// A finite number, alone or after letters.
-fn number(text: &str) -> Option<f64> {
-    let plain = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite());
-    plain(text).or_else(|| {
+fn number(dialect: Dialect, text: &str) -> Option<f64> {
+    dialect.number(text).or_else(|| {
         let end = text.trim_start_matches(|c: char| c.is_alphabetic() || c == '_');
         let counted = end.starts_with(|c: char| c.is_ascii_digit());
-        plain(end).filter(|_| counted && end.len() < text.len())
+        (dialect.number(end)).filter(|_| counted && end.len() < text.len())
     })
 }
 
 /// What two fields that mean the same have in common: of numbers twelve digits, so that 0 is 0.0
 /// and 0.3 what 0.1 + 0.2 gives; else the text.
-fn level(field: &str) -> Cow<'_, str> {
-    match field.parse::<f64>() {
+fn level(dialect: Dialect, field: &str) -> Cow<'_, str> {
+    match dialect.number(field) {
         // No sign of zero.
-        Ok(number) if number.is_finite() => format!("{:.11e}", number + 0.0).into(),
-        _ => field.into(),
+        Some(number) => format!("{:.11e}", number + 0.0).into(),
+        None => field.into(),
     }
 }
 
@@ -204,18 +203,18 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text)?;
-        Tidy::read(&path)
+        Tidy::read(&path, Asked::default())
     }
 
     #[test]
     fn numbers_are_read_as_people_write_them() {
-        assert_eq!(number("partition2"), Some(2.0));
-        assert_eq!(number("-1.000"), Some(-1.0));
-        assert_eq!(number("level_0.5"), Some(0.5));
+        assert_eq!(number(PLAIN, "partition2"), Some(2.0));
+        assert_eq!(number(PLAIN, "-1.000"), Some(-1.0));
+        assert_eq!(number(PLAIN, "level_0.5"), Some(0.5));
         for wrong in ["", "two", "2b", "inf", "x-1", "partition"] {
-            assert_eq!(number(wrong), None, "{wrong}");
+            assert_eq!(number(PLAIN, wrong), None, "{wrong}");
         }
-        let same = |a: &str, b: &str| level(a) == level(b);
+        let same = |a: &str, b: &str| level(PLAIN, a) == level(PLAIN, b);
         assert!(same("0.50", "0.5") && !same("a", "b") && same("a", "a"));
         assert!(same("0", "0.0") && same("-0", "0") && same("1e2", "100"));
         assert!(same("0.3", "0.30000000000000004") && !same("0.3", "0.300001"));
@@ -263,6 +262,31 @@ mod tests {
         assert_eq!(groups.len(), 2);
         let error = tidy("a,b,a\n1,2,3\n").err().unwrap().to_string();
         assert!(error.contains("two columns are called 'a'"), "{error}");
+    }
+
+    #[test]
+    fn decimal_commas_are_the_same_numbers() {
+        let text = "\u{feff};s;frac overlap;y\n0;a;0,50;1\n1;a;0,5;2\n2;b;1;1.234,5\n";
+        let table = tidy(text).unwrap();
+        let all = table.select(&[]).unwrap();
+        let x = table.numbers(&all, "frac overlap", &[]).unwrap();
+        assert_eq!(x, [Some(0.5), Some(0.5), Some(1.0)]);
+        for half in ["0,5", "0.5"] {
+            let some = table
+                .select(&[("frac overlap".into(), half.into())])
+                .unwrap();
+            assert_eq!(some, Selection(vec![0, 1]));
+        }
+        let groups = table.groups(&all, &["frac overlap".into()]).unwrap();
+        assert_eq!(groups.len(), 2);
+        let error = table.numbers(&all, "y", &[]).unwrap_err().to_string();
+        assert!(error.contains("t.csv:4: '1.234,5'"), "{error}");
+        assert!(
+            error.contains("decimals are commas here (--decimal)"),
+            "{error}"
+        );
+        let error = table.numbers(&all, "", &[]).unwrap_err().to_string();
+        assert!(error.contains("unknown column"), "{error}");
     }
 
     #[test]

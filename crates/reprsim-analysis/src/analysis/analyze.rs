@@ -15,7 +15,7 @@ use super::health::{self, Flag};
 use super::series::{Place, Series};
 
 /// Version of the layout of `analysis.json`.
-const ANALYSIS_SCHEMA: u32 = 4;
+const ANALYSIS_SCHEMA: u32 = 5;
 
 /// What `analysis.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,7 @@ pub fn analyze(
     flags.extend(health::ranges(&doubts));
     flags.extend(health::small_probes(experiment, results));
     flags.extend(health::copies(experiment, results));
+    flags.extend(health::few_seeds(&effects));
     // What was declared is one question an axis, everything else is a search.
     correct(effects.iter_mut().map(|effect| {
         let counted = !effect.primary;
@@ -143,8 +144,9 @@ fn test(pairing: Pairing) -> &'static str {
         }
         Pairing::Nested => {
             "two-sided t test of each coefficient of an ordinary least-squares fit with an \
-             intercept, errors clustered by seed (CR1), seeds - 1 degrees of freedom, because \
-             cells of one seed share permutation, weights and order"
+             intercept, errors clustered by seed (CR2, Bell and McCaffrey 2002), Satterthwaite's \
+             degrees of freedom (seeds - 1 where all seeds have the same points), because cells of \
+             one seed share permutation, weights and order"
         }
     }
 }

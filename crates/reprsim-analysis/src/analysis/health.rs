@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use reprsim_config::{Cell, Duplicates, Experiment, Plan, Term};
 use reprsim_run::results::CellResult;
 
+use super::effect::Effect;
+
 /// What kind of weakness was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,6 +34,8 @@ pub enum FlagKind {
     SharedCopies,
     /// Held-out samples that are copies of training samples.
     HeldOutCopies,
+    /// Errors rest on so few seeds that a test of fewer assumptions can find nothing.
+    FewSeeds,
 }
 
 /// A weakness of a run.
@@ -340,4 +344,19 @@ pub(super) fn small_probes(experiment: &Experiment, results: &[(Cell, CellResult
             })
         })
         .collect()
+}
+
+/// Declared effects whose errors rest on few seeds, a flag for all.
+pub(super) fn few_seeds(effects: &[Effect]) -> Option<Flag> {
+    let declared = effects.iter().filter(|effect| effect.primary);
+    let few = declared.filter_map(|effect| effect.fit.few_clusters());
+    let (seeds, least) = few.min_by_key(|(seeds, _)| *seeds)?;
+    Some(Flag {
+        kind: FlagKind::FewSeeds,
+        message: format!(
+            "Errors rest on {seeds} seeds: intervals and p-values take slopes of seeds as normal, and \
+             the test that does not cannot say less than p = {least}. 6 seeds can show p < 0.05 by it."
+        ),
+        cells: vec![],
+    })
 }

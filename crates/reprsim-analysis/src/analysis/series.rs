@@ -192,7 +192,7 @@ impl<'a> Series<'a> {
             curvature_p: match single {
                 true => curvature(&columns[0], &values, clusters)
                     .ok()
-                    .map(|t| t.p_value),
+                    .and_then(|bend| bend.p_value),
                 false => None,
             },
             spearman: match single {

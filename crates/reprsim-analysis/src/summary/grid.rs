@@ -161,9 +161,9 @@ fn attribution_row(effect: &Effect, share: &TermShare) -> AttributionRow {
     AttributionRow {
         term: term_title(&effect.axis),
         coefficient: Some(share.term.coefficient),
-        interval: Some((share.term.ci_low, share.term.ci_high)),
-        p_value: Some(share.term.p_value),
-        randomisation_p: Some(share.randomisation_p),
+        interval: share.term.ci_low.zip(share.term.ci_high),
+        p_value: share.term.p_value,
+        randomisation_p: share.randomisation_p,
         partial_r2: Some(share.partial_r_squared),
         partial_r2_interval: share.partial_interval.map(ends),
         share: Some(share.share),
@@ -176,9 +176,9 @@ fn covariate_row(covariate: &Covariate) -> AttributionRow {
     AttributionRow {
         term: covariate.name.clone(),
         coefficient: Some(term.coefficient),
-        interval: Some((term.ci_low, term.ci_high)),
-        p_value: Some(term.p_value),
-        randomisation_p: Some(covariate.randomisation_p),
+        interval: term.ci_low.zip(term.ci_high),
+        p_value: term.p_value,
+        randomisation_p: covariate.randomisation_p,
         ..AttributionRow::default()
     }
 }

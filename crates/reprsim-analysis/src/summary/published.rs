@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use itertools::Itertools;
 use reprsim_stats::mean;
 
+use crate::dialect::{Asked, TableReader};
 use crate::error::AnalysisError;
 use reprsim_base::unknown;
 use reprsim_config::{AxisKind, MeasureName};
@@ -47,8 +48,8 @@ impl Published {
     pub fn means(&self, measure: MeasureName, k: usize) -> Result<Vec<(f64, f64)>, AnalysisError> {
         let path = self.path.display();
         let say = |reason: String| AnalysisError::Usage(format!("{path}: {reason}"));
-        let mut reader = csv::Reader::from_path(&self.path).map_err(|e| say(e.to_string()))?;
-        let header = reader.headers().map_err(|e| say(e.to_string()))?.clone();
+        let TableReader { mut rows, dialect } = TableReader::open(&self.path, Asked::default())?;
+        let header = rows.headers().map_err(|e| say(e.to_string()))?.clone();
         let names: Vec<&str> = header.iter().collect();
         let place = |name: &str| names.iter().position(|known| *known == name);
         let level = LEVELS.iter().find_map(|name| place(name)).ok_or_else(|| {
@@ -87,7 +88,7 @@ impl Published {
             )));
         };
         let mut points: Vec<(f64, f64)> = Vec::new();
-        for record in reader.records() {
+        for record in rows.records() {
             let record = record.map_err(|e| say(e.to_string()))?;
             let line = record.position().map_or(0, csv::Position::line);
             let field = |place: usize| record.get(place).unwrap_or_default();
@@ -96,8 +97,8 @@ impl Published {
             }
             let number = |text: &str| -> Result<f64, AnalysisError> {
                 let digits = text.trim_start_matches("partition");
-                let wrong = |_| say(format!("line {line}: '{text}' is no number"));
-                let value: f64 = digits.parse().map_err(wrong)?;
+                let wrong = || say(format!("line {line}: '{text}' is no number"));
+                let value = dialect.number(digits).ok_or_else(wrong)?;
                 Ok(if digits.len() < text.len() {
                     value - 1.0
                 } else {

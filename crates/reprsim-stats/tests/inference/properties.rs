@@ -34,7 +34,17 @@ fn ranks_know_no_units() {
         Err(StatsError::OneLevel)
     );
     assert_eq!(spearman(&y[..3], &[2.0; 3]), Err(StatsError::Constant));
-    assert_eq!(spearman(&y[..2], &x[..2]), Err(StatsError::TooFewPoints));
+    assert_eq!(
+        spearman(&y[..2], &x[..2]),
+        Err(StatsError::TooFewPoints { needed: 3 })
+    );
+    // What rounding leaves of a constant is no variation, here as in a fit.
+    assert_eq!(
+        spearman(&y[..3], &[0.3, 0.1 + 0.2, 0.3]),
+        Err(StatsError::Constant)
+    );
+    let far: Vec<f64> = y.iter().map(|v| v * 1e307).collect();
+    assert_eq!(spearman(&x, &far), spearman(&x, &y));
 }
 
 /// Of two normal variables with correlation r it is -ln(1 - r²) / 2.
@@ -75,14 +85,16 @@ fn levels_that_separate_tell_all() {
 
 #[test]
 fn one_level_tells_nothing() {
-    let information = mutual_information_discrete(&[0.5; 8], &normals(8, 1), 9, 1).unwrap();
-    assert!(information.nats < 1e-12);
-    assert_eq!((information.entropy, information.share), (0.0, None));
-    close(information.p_value, 1.0, 1e-12);
+    let y = normals(9, 1);
+    let one = |levels: &[f64]| mutual_information_discrete(levels, &y[..levels.len()], 9, 1);
+    assert_eq!(one(&[0.5; 8]), Err(StatsError::OneLevel));
+    // A point alone on its level is left out.
+    let alone = [&[0.5; 8], [2.0].as_slice()].concat();
+    assert_eq!(one(&alone), Err(StatsError::OneLevel));
     let each: Vec<f64> = (0..8).map(f64::from).collect();
     assert_eq!(
         mutual_information_discrete(&each, &normals(8, 1), 9, 1),
-        Err(StatsError::TooFewPoints)
+        Err(StatsError::AloneOnLevels)
     );
     assert_eq!(
         mutual_information_ksg(&[0.5; 8], &normals(8, 1)),
@@ -101,7 +113,13 @@ fn a_parabola_bends_as_it_does() {
         .map(|(x, e)| 1.0 - 2.0 * x + 3.0 * x * x + 1e-6 * e)
         .collect();
     let bend = curvature(&x, &y, None).unwrap();
-    assert!((bend.coefficient - 3.0).abs() < 1e-4 && bend.p_value < 1e-6);
+    assert!((bend.coefficient - 3.0).abs() < 1e-4 && bend.p_value.unwrap() < 1e-6);
+    // Whose squares no number holds.
+    let far: Vec<f64> = x.iter().map(|v| v * 2f64.powi(600)).collect();
+    let far_y: Vec<f64> = y.iter().map(|v| v * 2f64.powi(900)).collect();
+    let far = curvature(&far, &far_y, None).unwrap();
+    assert_eq!(far.p_value, bend.p_value);
+    assert_eq!(far.coefficient, bend.coefficient * 2f64.powi(-300));
     let two: Vec<f64> = (0..12).map(|i| f64::from(i % 2)).collect();
     assert_eq!(curvature(&two, &y, None), Err(StatsError::TooFewLevels));
 }
@@ -132,13 +150,20 @@ fn randomness_is_that_of_the_seed() {
 }
 
 #[test]
-fn nothing_to_test_is_no_effect() {
+fn nothing_to_test_has_no_p() {
     let table = Table::factorial();
     // All of y is explained by the other column, or there is nothing to explain.
-    for y in [vec![0.1; 54], table.a.clone()] {
+    for (y, reason) in [
+        (vec![0.1; 54], StatsError::Constant),
+        (vec![1e308; 54], StatsError::Constant),
+        (table.a.clone(), StatsError::NothingLeft),
+    ] {
         let columns = [table.a.clone(), table.b.clone()];
-        assert_eq!(permutation_p_value(&columns, 1, &y, 99, 1), Ok(1.0));
-        assert_eq!(sign_flip_p_value(&columns, 1, &y, &table.seeds, 1), Ok(1.0));
+        assert_eq!(permutation_p_value(&columns, 1, &y, 99, 1), Err(reason));
+        assert_eq!(
+            sign_flip_p_value(&columns, 1, &y, &table.seeds, 1),
+            Err(reason)
+        );
     }
     assert_eq!(
         permutation_p_value(&table.terms(), 3, &table.y, 9, 1),
@@ -281,6 +306,59 @@ fn few_seeds_have_no_intervals_of_shares() {
     assert!(!has(3) && has(4));
 }
 
+/// At the ends of the scale and where nothing varies.
+#[test]
+fn pilots_of_any_units() {
+    let table = Table::factorial();
+    let (columns, seeds) = (table.terms(), &table.seeds);
+    for clustered in [false, true] {
+        let plain = pilot(&columns, 0, &table.y, seeds, clustered).unwrap();
+        let far: Vec<f64> = table.y.iter().map(|v| v * 2f64.powi(1000)).collect();
+        let far = pilot(&columns, 0, &far, seeds, clustered).unwrap();
+        let slope = 0.1 * 2f64.powi(1000);
+        assert_eq!(power(&far, slope, 6), power(&plain, 0.1, 6));
+        let flat = pilot(&columns, 0, &[1e308; 54], seeds, clustered);
+        assert_eq!(flat, Err(StatsError::Constant));
+        let exact = pilot(&columns, 0, &table.a, seeds, clustered);
+        assert_eq!(exact, Err(StatsError::NoNoise));
+    }
+}
+
+/// The shares of an outcome do not depend on its units, and what explains nothing beside a fit
+/// that is exact has no p.
+#[test]
+fn attributions_of_any_units() {
+    let table = Table::factorial();
+    let plain = attribute(&design(&table), 99, 1).unwrap();
+    let mut far = design(&table);
+    far.y.iter_mut().for_each(|v| *v *= 2f64.powi(1020));
+    far.columns[0]
+        .iter_mut()
+        .for_each(|v| *v *= 2f64.powi(-900));
+    far.columns[0]
+        .iter_mut()
+        .for_each(|v| *v *= 2f64.powi(-100));
+    // Their slope would be.
+    assert_eq!(attribute(&far, 99, 1), Err(StatsError::OutOfRange));
+    far.y.iter_mut().for_each(|v| *v *= 2f64.powi(-1020));
+    let far = attribute(&far, 99, 1).unwrap();
+    for (far, near) in far.terms.iter().zip(&plain.terms) {
+        assert_eq!(
+            (far.share, far.share_interval),
+            (near.share, near.share_interval)
+        );
+        assert_eq!(far.randomisation_p, near.randomisation_p);
+        assert_eq!(far.term.p_value, near.term.p_value);
+    }
+    let mut exact = design(&table);
+    exact.y = table.a.iter().map(|a| 0.1 + 3.0 * a).collect();
+    let exact = attribute(&exact, 99, 1).unwrap();
+    assert!(exact.terms[0].randomisation_p.is_some());
+    for term in &exact.terms[1..] {
+        assert_eq!((term.randomisation_p, term.term.p_value), (None, None));
+    }
+}
+
 /// A pilot knows the error that a fit of it had.
 #[test]
 fn a_pilot_repeats_its_errors() {
@@ -297,7 +375,7 @@ fn a_pilot_repeats_its_errors() {
     let fit = fit_linear(&columns, y, None).unwrap();
     close(
         residual_sd / (6.0 * sum_of_squares).sqrt(),
-        fit.terms[2].stderr,
+        fit.terms[2].stderr.unwrap(),
         1e-10,
     );
     assert_eq!(
@@ -310,8 +388,7 @@ fn a_pilot_repeats_its_errors() {
         panic!("{clustered:?}")
     };
     let fit = fit_linear(&columns, y, Some(seeds)).unwrap();
-    let factor = (53f64 / 50.0).sqrt();
-    close(factor * slope_sd / 6f64.sqrt(), fit.terms[2].stderr, 1e-10);
+    close(slope_sd / 6f64.sqrt(), fit.terms[2].stderr.unwrap(), 1e-10);
     // The slopes of single seeds, one by one.
     let of_seed = |s: usize| {
         let cut = |v: &Vec<f64>| v[9 * s..9 * s + 9].to_vec();
@@ -356,7 +433,10 @@ fn designs_without_power() {
         assert_eq!(power(&of(sd), 1.0, 5), Err(StatsError::NoSuchDesign));
     }
     assert_eq!(power(&of(1.0), 1.0, 1), Err(StatsError::TooFewClusters));
-    assert_eq!(power(&of(1.0), 1.0, 0), Err(StatsError::TooFewPoints));
+    assert_eq!(
+        power(&of(1.0), 1.0, 0),
+        Err(StatsError::TooFewPoints { needed: 3 })
+    );
     assert_eq!(power(&of(1.0), f64::NAN, 5), Err(StatsError::NonFinite));
     for target in [0.05, 1.0, f64::NAN] {
         assert_eq!(
@@ -393,10 +473,7 @@ fn models_that_trained_badly() {
     assert_eq!(outliers(&[0.1, 0.9], BadEnd::Low, 0.1), [0usize; 0]);
 }
 
-#[test]
-fn a_series_says_what_it_lacks() {
-    let x: Vec<f64> = (0..12).map(|i| f64::from(i % 4)).collect();
-    let flat = describe_series(&x, &[1.0; 12], None, 99, 1);
+fn lacks_all(flat: &Series) {
     assert_eq!((flat.line.slope, flat.line.p_value), (None, None));
     assert_eq!(flat.line.randomisation_p, None);
     let lacks: Vec<&str> = flat.missing.iter().map(|m| m.statistic.as_str()).collect();
@@ -416,6 +493,45 @@ fn a_series_says_what_it_lacks() {
             .iter()
             .all(|m| m.reason == "the values do not vary")
     );
+}
+
+#[test]
+fn a_series_says_what_it_lacks() {
+    let x: Vec<f64> = (0..12).map(|i| f64::from(i % 4)).collect();
+    for constant in [1.0, 0.1, 0.0, 1e308, 1e-310] {
+        lacks_all(&describe_series(&x, &[constant; 12], None, 99, 1));
+    }
+    let one = describe_series(&[0.7; 12], &normals(12, 1), None, 99, 1);
+    assert_eq!(one.missing.len(), 6);
+    let reason = StatsError::OneLevel.to_string();
+    assert!(
+        one.missing.iter().all(|m| m.reason == reason),
+        "{:?}",
+        one.missing
+    );
+    assert_eq!(
+        (one.line.slope, one.mi_discrete, one.spearman),
+        (None, None, None)
+    );
+
+    // Between two clusters.
+    let half: Vec<f64> = (0..12).map(|i| f64::from(i / 6)).collect();
+    let ids: Vec<u64> = (0..12).map(|i| i / 6).collect();
+    let between = describe_series(&half, &normals(12, 1), Some(&ids), 99, 1);
+    assert!(between.line.slope.is_some() && between.line.p_value.is_none());
+    assert_eq!(between.missing[0].statistic, "p_value");
+    assert_eq!(
+        between.missing[0].reason,
+        StatsError::OneCluster.to_string()
+    );
+    assert_eq!(between.line.few_clusters(), Some((2, 0.5)));
+    let of = |clusters: u64| {
+        let ids: Vec<u64> = (0..12).map(|i| i % clusters).collect();
+        describe_series(&x, &normals(12, 1), Some(&ids), 9, 1)
+            .line
+            .few_clusters()
+    };
+    assert_eq!((of(5), of(6)), (Some((5, 0.0625)), None));
 
     let ids: Vec<u64> = (0..12).map(|i| i / 4).collect();
     let y = normals(12, 1);

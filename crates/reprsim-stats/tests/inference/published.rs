@@ -112,8 +112,8 @@ fn clustered_and_discrete_figures_of_the_published_tables() {
         "resnet_cifar100_ds_platonic",
         "metric_ood_all_mnist",
         [
-            0.011_797_907_873_504_009,
-            0.000_245_455_904_882_361_04,
+            0.011_743_664_331_589_578,
+            0.000_237_342_258_744_910_86,
             0.001_953_125,
             0.262_580_714_299_450_96,
             11f64.ln(),
@@ -124,8 +124,8 @@ fn clustered_and_discrete_figures_of_the_published_tables() {
         "nanogpt_shakespeare_ds_platonic",
         "metric_wikitext",
         [
-            0.028_803_381_728_467_22,
-            0.048_194_658_163_569_076,
+            0.028_388_922_973_510_634,
+            0.046_036_467_103_764_606,
             0.062_5,
             0.066_506_186_931_214_46,
             6f64.ln(),
@@ -136,8 +136,8 @@ fn clustered_and_discrete_figures_of_the_published_tables() {
         "resnet_partition_platonic",
         "shape",
         [
-            0.015_237_725_546_522_335,
-            1.548_917_813_359_311e-6,
+            0.015_081_437_050_495_432,
+            1.419_791_880_958_876_8e-6,
             0.001_953_125,
             0.403_003_019_817_151_25,
             0.950_270_539_233_234_7,

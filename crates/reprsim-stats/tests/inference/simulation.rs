@@ -108,8 +108,10 @@ impl Truth {
     /// The fit of the last coefficient, and whether its interval covers it.
     fn fit(&self, y: &[f64], clusters: Option<&[u64]>) -> (Term, bool) {
         let last = self.columns.len() - 1;
-        let term = fit_linear(&self.all_columns(), y, clusters).unwrap().terms[last];
-        let covered = (term.ci_low..=term.ci_high).contains(&self.coefficients[last]);
+        let fit = fit_linear(&self.all_columns(), y, clusters).unwrap();
+        let term = fit.terms[last].clone();
+        let interval = term.ci_low.unwrap()..=term.ci_high.unwrap();
+        let covered = interval.contains(&self.coefficients[last]);
         (term, covered)
     }
 }
@@ -126,10 +128,18 @@ fn nominal(rate: f64) {
     assert!((0.04..=0.06).contains(&rate), "found in {rate}");
 }
 
+/// Degrees of freedom are an approximation: where clusters are unlike, too little is found.
+#[track_caller]
+fn at_most_nominal(rate: f64) {
+    assert!((0.015..=0.055).contains(&rate), "found in {rate}");
+}
+
 #[test]
 fn classical_errors_of_independent_points() {
     covers(Truth::line(5, 0.5, 3).rate(TABLES, 1, |t, y| t.fit(y, None).1));
-    nominal(Truth::line(5, 0.0, 3).rate(TABLES, 2, |t, y| t.fit(y, None).0.p_value < 0.05));
+    nominal(
+        Truth::line(5, 0.0, 3).rate(TABLES, 2, |t, y| t.fit(y, None).0.p_value.unwrap() < 0.05),
+    );
 }
 
 #[test]
@@ -139,7 +149,9 @@ fn clustered_errors_of_nested_seeds() {
         let clusters = truth.clusters();
         covers(truth.rate(TABLES, 3, |t, y| t.fit(y, Some(&clusters)).1));
         let truth = Truth::line(5, 0.0, seeds).nested();
-        nominal(truth.rate(TABLES, 4, |t, y| t.fit(y, Some(&clusters)).0.p_value < 0.05));
+        nominal(truth.rate(TABLES, 4, |t, y| {
+            t.fit(y, Some(&clusters)).0.p_value.unwrap() < 0.05
+        }));
     }
 }
 
@@ -150,7 +162,7 @@ fn classical_errors_find_too_much_in_nested_seeds() {
         intercept_sd: 0.0,
         ..Truth::line(5, 0.0, 5).nested()
     };
-    let rate = truth.rate(TABLES, 5, |t, y| t.fit(y, None).0.p_value < 0.05);
+    let rate = truth.rate(TABLES, 5, |t, y| t.fit(y, None).0.p_value.unwrap() < 0.05);
     assert!(rate > 0.10, "{rate}");
 }
 
@@ -159,7 +171,9 @@ fn interactions_of_independent_factorials() {
     let truth = Truth::factorial(0.1, 3);
     covers(truth.rate(TABLES, 6, |t, y| t.fit(y, None).1));
     recovers(&truth, None);
-    nominal(Truth::factorial(0.0, 3).rate(TABLES, 7, |t, y| t.fit(y, None).0.p_value < 0.05));
+    nominal(
+        Truth::factorial(0.0, 3).rate(TABLES, 7, |t, y| t.fit(y, None).0.p_value.unwrap() < 0.05),
+    );
 }
 
 #[test]
@@ -170,7 +184,9 @@ fn interactions_of_nested_factorials() {
         covers(truth.rate(TABLES, 8, |t, y| t.fit(y, Some(&clusters)).1));
         recovers(&truth, Some(&clusters));
         let truth = Truth::factorial(0.0, seeds).nested();
-        nominal(truth.rate(TABLES, 9, |t, y| t.fit(y, Some(&clusters)).0.p_value < 0.05));
+        nominal(truth.rate(TABLES, 9, |t, y| {
+            t.fit(y, Some(&clusters)).0.p_value.unwrap() < 0.05
+        }));
     }
 }
 
@@ -187,23 +203,52 @@ fn recovers(truth: &Truth, clusters: Option<&[u64]>) {
     assert!(error < 0.003 && gap.abs() < 4.0 * error, "{gap}, {error}");
 }
 
-/// The t test of a covariate that each seed has one value of finds too much, the more so
-/// where few seeds hold most of its variation; its sign flips do not.
+/// A covariate that each seed has one value of, which few seeds may hold most of: neither the
+/// sign flips nor the t test find too much.
 #[test]
-fn sign_flips_of_a_covariate_of_whole_seeds() {
-    let truth = Truth::line(5, 0.0, 8).nested();
-    let clusters = truth.clusters();
-    let mut columns = truth.all_columns();
-    columns.push(clusters.iter().map(|&g| noise(g * 3 + 17)).collect());
-    let flips = truth.rate(TABLES, 20, |_, y| {
-        sign_flip_p_value(&columns, 1, y, &clusters, 1).unwrap() < 0.05
-    });
-    assert!(flips < 0.06, "{flips}");
-    let t = truth.rate(TABLES, 20, |_, y| {
-        let fit = fit_linear(&columns, y, Some(&clusters)).unwrap();
-        fit.terms[1].p_value < 0.05
-    });
-    assert!(t > 0.08, "{t}");
+fn covariates_of_whole_seeds() {
+    for seeds in [5, 8] {
+        let truth = Truth::line(5, 0.0, seeds).nested();
+        let clusters = truth.clusters();
+        let mut columns = truth.all_columns();
+        columns.push(clusters.iter().map(|&g| noise(g * 3 + 17)).collect());
+        let flips = truth.rate(TABLES, 20, |_, y| {
+            sign_flip_p_value(&columns, 1, y, &clusters, 1).unwrap() < 0.05
+        });
+        assert!(flips < 0.06, "{flips}");
+        at_most_nominal(truth.rate(TABLES, 20, |_, y| {
+            let fit = fit_linear(&columns, y, Some(&clusters)).unwrap();
+            fit.terms[1].p_value.unwrap() < 0.05
+        }));
+    }
+}
+
+/// 3 to 8 seeds, of as many points each or of one to three times as many. Degrees of freedom are
+/// an approximation, which is exact where seeds are alike and errs to the safe side where not.
+#[test]
+fn few_seeds_are_covered() {
+    for seeds in [3, 4, 5, 8] {
+        for uneven in [false, true] {
+            let truth = Truth::line(5, 0.5, seeds).nested();
+            let all = truth.clusters();
+            let is_kept = |i: &usize| {
+                let (seed, point) = (i / 5, i % 5);
+                !uneven
+                    || [vec![0, 4], vec![0, 1, 2, 4], vec![0, 1, 2, 3, 4]][seed % 3]
+                        .contains(&point)
+            };
+            let kept: Vec<usize> = (0..all.len()).filter(is_kept).collect();
+            let pick = |v: &[f64]| -> Vec<f64> { kept.iter().map(|&i| v[i]).collect() };
+            let columns = [pick(&truth.all_columns()[0])];
+            let clusters: Vec<u64> = kept.iter().map(|&i| all[i]).collect();
+            let rate = truth.rate(TABLES, 21, |_, y| {
+                let fit = fit_linear(&columns, &pick(y), Some(&clusters)).unwrap();
+                let term = &fit.terms[0];
+                (term.ci_low.unwrap()..=term.ci_high.unwrap()).contains(&0.5)
+            });
+            assert!((0.94..0.975).contains(&rate), "{seeds} seeds: {rate}");
+        }
+    }
 }
 
 /// A quarter of the points lost.
@@ -219,9 +264,9 @@ fn clustered_errors_of_unbalanced_seeds() {
         let pick = |v: &[f64]| -> Vec<f64> { kept.iter().map(|&i| v[i]).collect() };
         let columns: Vec<Vec<f64>> = truth.all_columns().iter().map(|c| pick(c)).collect();
         let clusters: Vec<u64> = kept.iter().map(|&i| all[i]).collect();
-        nominal(truth.rate(TABLES, 11, |_, y| {
+        at_most_nominal(truth.rate(TABLES, 11, |_, y| {
             let fit = fit_linear(&columns, &pick(y), Some(&clusters)).unwrap();
-            fit.terms[columns.len() - 1].p_value < 0.05
+            fit.terms[columns.len() - 1].p_value.unwrap() < 0.05
         }));
     }
 }
@@ -366,7 +411,7 @@ fn power_is_how_often_an_effect_is_found() {
             coefficients: 2,
         };
         let found = truth.rate(TABLES, 18, |t, y| {
-            t.fit(y, Some(&clusters)).0.p_value < 0.05
+            t.fit(y, Some(&clusters)).0.p_value.unwrap() < 0.05
         });
         let expected = power(&pilot, 0.15, seeds).unwrap();
         // 4 standard errors of the simulation at most.
@@ -381,6 +426,6 @@ fn power_is_how_often_an_effect_is_found() {
         points_per_seed: 5,
         coefficients: 2,
     };
-    let found = truth.rate(TABLES, 19, |t, y| t.fit(y, None).0.p_value < 0.05);
+    let found = truth.rate(TABLES, 19, |t, y| t.fit(y, None).0.p_value.unwrap() < 0.05);
     assert!((found - power(&pilot, 0.1, 3).unwrap()).abs() < 0.014);
 }

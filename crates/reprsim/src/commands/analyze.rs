@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use reprsim_analysis::Asked;
 use reprsim_stats::{
     Attribution, Design, Errors, FittedTerm, Series, Term, TermShare, attribute, correct, crossed,
     describe_series, mean,
@@ -34,17 +35,21 @@ struct Row {
 type Field = (&'static str, fn(&Row) -> Value);
 
 /// Fields of a table of lines, one x.
-const LINE: [Field; 20] = [
+const LINE: [Field; 23] = [
     ("group", |row| json!(row.group)),
     ("y", |row| json!(row.y)),
     ("n", |row| json!(row.fitted.n)),
     ("slope", |row| json!(row.fitted.slope)),
     ("stderr", |row| json!(row.fitted.stderr)),
+    ("df", |row| json!(row.fitted.df)),
     ("ci_low", |row| json!(row.fitted.ci_low)),
     ("ci_high", |row| json!(row.fitted.ci_high)),
     ("p_value", |row| json!(row.fitted.p_value)),
     ("p_holm", |row| json!(row.fitted.p_holm)),
     ("randomisation_p", |row| json!(row.fitted.randomisation_p)),
+    ("randomisation_least_p", |row| {
+        json!(row.fitted.randomisation_least_p)
+    }),
     ("r_squared", |row| json!(row.fitted.r_squared)),
     ("spearman", |row| of_line(row, |s| json!(s.spearman))),
     ("curvature_p", |row| of_line(row, |s| json!(s.curvature_p))),
@@ -60,22 +65,27 @@ const LINE: [Field; 20] = [
     }),
     ("intercept", |row| json!(row.fitted.intercept)),
     ("errors", |row| json!(row.fitted.errors.map(errors))),
+    ("caveat", |row| json!(caveat(&row.fitted))),
     ("undefined", |row| json!(row.undefined)),
 ];
 
 /// Fields of a table of designs, several x; `slope` is the coefficient of the term.
-const DESIGN: [Field; 19] = [
+const DESIGN: [Field; 22] = [
     ("group", |row| json!(row.group)),
     ("y", |row| json!(row.y)),
     ("term", |row| json!(row.term)),
     ("n", |row| json!(row.fitted.n)),
     ("slope", |row| json!(row.fitted.slope)),
     ("stderr", |row| json!(row.fitted.stderr)),
+    ("df", |row| json!(row.fitted.df)),
     ("ci_low", |row| json!(row.fitted.ci_low)),
     ("ci_high", |row| json!(row.fitted.ci_high)),
     ("p_value", |row| json!(row.fitted.p_value)),
     ("p_holm", |row| json!(row.fitted.p_holm)),
     ("randomisation_p", |row| json!(row.fitted.randomisation_p)),
+    ("randomisation_least_p", |row| {
+        json!(row.fitted.randomisation_least_p)
+    }),
     ("partial_r_squared", |row| {
         of_share(row, |s| json!(s.partial_r_squared))
     }),
@@ -89,6 +99,7 @@ const DESIGN: [Field; 19] = [
     ("r_squared", |row| json!(row.fitted.r_squared)),
     ("errors", |row| json!(row.fitted.errors.map(errors))),
     ("dropped", |row| json!(row.dropped)),
+    ("caveat", |row| json!(caveat(&row.fitted))),
     ("undefined", |row| json!(row.undefined)),
 ];
 
@@ -101,7 +112,11 @@ fn of_share(row: &Row, get: fn(&TermShare) -> Value) -> Value {
 }
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
-    let tidy = Tidy::read(&args.file)?;
+    let asked = Asked {
+        delimiter: args.delimiter,
+        decimal: args.decimal,
+    };
+    let tidy = Tidy::read(&args.file, asked)?;
     let kept = tidy.select(&args.conditions)?;
     let designed = args.x.len() > 1 || !args.covariate.is_empty();
     let mut rows: Vec<Row> = Vec::new();
@@ -212,22 +227,31 @@ fn design(points: &Points, args: &AnalyzeArgs) -> Vec<Row> {
     let terms = found.terms.iter().map(|term| Row {
         asked: true,
         share: Some(term.clone()),
-        ..term_row(&found, &term.name, &term.term, term.randomisation_p)
+        ..term_row(
+            &found,
+            &term.name,
+            &term.term,
+            [term.randomisation_p, term.randomisation_least_p],
+        )
     });
-    let covariates =
-        (found.covariates.iter()).map(|c| term_row(&found, &c.name, &c.term, c.randomisation_p));
+    let covariates = (found.covariates.iter()).map(|c| {
+        let randomised = [c.randomisation_p, c.randomisation_least_p];
+        term_row(&found, &c.name, &c.term, randomised)
+    });
     terms.chain(covariates).collect()
 }
 
 /// What terms and covariates of a design have in common.
-fn term_row(found: &Attribution, name: &str, term: &Term, randomisation_p: f64) -> Row {
+fn term_row(found: &Attribution, name: &str, term: &Term, randomised: [Option<f64>; 2]) -> Row {
     let fitted = FittedTerm::new(term, None, found.n, found.r_squared, found.errors);
     Row {
         term: Some(name.to_string()),
         fitted: FittedTerm {
-            randomisation_p: Some(randomisation_p),
+            randomisation_p: randomised[0],
+            randomisation_least_p: randomised[1],
             ..fitted
         },
+        undefined: term.undefined.clone(),
         dropped: (!found.dropped.is_empty()).then(|| found.dropped.join(", ")),
         ..Row::default()
     }
@@ -242,9 +266,18 @@ fn centred(x: &[f64]) -> Vec<f64> {
     x.iter().map(|v| v - middle).collect()
 }
 
+/// What to know before believing the t test.
+fn caveat(fitted: &FittedTerm) -> Option<String> {
+    let (clusters, _) = fitted.few_clusters()?;
+    Some(format!(
+        "{clusters} clusters: p_value takes their slopes as normal, and randomisation_p cannot be \
+         below randomisation_least_p"
+    ))
+}
+
 fn errors(errors: Errors) -> String {
     match errors {
         Errors::Classical => "classical".into(),
-        Errors::ClusterRobust { clusters } => format!("{clusters} clusters (CR1)"),
+        Errors::ClusterRobust { clusters } => format!("{clusters} clusters (CR2)"),
     }
 }
