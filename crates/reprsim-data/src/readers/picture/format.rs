@@ -4,10 +4,7 @@ use std::path::Path;
 
 use image::ImageFormat;
 
-use super::PictureError;
-
-/// The formats that are read, as a message lists them.
-pub(in crate::readers) const READ: &str = "PNG, JPEG, GIF, WebP and BMP";
+use super::error::{PictureError, READ};
 
 /// Endings of names of what is read. Which of the formats a file is, its content says.
 const ENDINGS: [&str; 11] = [

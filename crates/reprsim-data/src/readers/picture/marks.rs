@@ -3,7 +3,7 @@
 
 use image::ImageFormat;
 
-use super::PictureError;
+use super::error::PictureError;
 
 /// What a file says beside its pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -148,7 +148,7 @@ fn webp(bytes: &[u8]) -> Result<(), PictureError> {
 mod tests {
     use image::{DynamicImage, Frame, Rgb, RgbImage, codecs::gif::GifEncoder};
 
-    use super::super::read::{encode, with_chunk};
+    use super::super::samples::{encode, with_chunk};
     use super::*;
 
     fn picture() -> DynamicImage {

@@ -3,18 +3,17 @@
 //! Pixels of a JPEG may differ by a few levels from those of other decoders: the
 //! format leaves rounding and the scaling up of colour to them.
 
-use std::io::{self, Cursor};
+use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::colour::{for_screen, to_srgb};
-use super::format::{READ, by_content};
+use super::error::{MOST_PIXELS, PictureError};
+use super::format::by_content;
 use super::marks::marks;
 use super::planes::planes;
 
-/// More pixels are no sample of a data set: 8192 x 8192.
-const MOST_PIXELS: u64 = 1 << 26;
 /// What a decoder may take beside the pixels: a colour profile, a table.
 const MOST_BESIDE: u64 = 32 << 20;
 /// What it may take with them.
@@ -28,51 +27,6 @@ pub(in crate::readers) struct Head {
     pub height: usize,
     /// No colour.
     pub grey: bool,
-}
-
-/// Why a picture cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::readers) enum PictureError {
-    #[error("cannot be read: {0}")]
-    Unreadable(#[source] io::Error),
-    #[error("empty")]
-    Empty,
-    #[error("a file of {0} bytes is too large to be read")]
-    LongFile(u64),
-    #[error("not an image, whatever its name says")]
-    Format,
-    #[error("{} image; {READ} are read, save it as one of them", with_article(.0))]
-    Unread(&'static str),
-    #[error("an animation; save the picture of it that is meant as a file of its own")]
-    Animation,
-    #[error("a JPEG of four inks, whose colours depend on a press; save it as RGB")]
-    Inks,
-    #[error("a PNG of colours beyond a screen's (cICP); save it as sRGB")]
-    WideColour,
-    #[error(transparent)]
-    Undecodable(#[from] ImageError),
-    #[error("truncated: the {0} has no end")]
-    NoEnd(&'static str),
-    #[error("no JPEG segment at byte {0}")]
-    NoSegment(usize),
-    #[error(
-        "{width}x{height} are too many pixels: at most {MOST_PIXELS} are read, save it smaller"
-    )]
-    TooLarge { width: u32, height: u32 },
-    #[error("an image of {width}x{height}; all are {side}x{side}")]
-    Size {
-        width: u32,
-        height: u32,
-        side: usize,
-    },
-}
-
-fn with_article(format: &str) -> String {
-    let article = match format.starts_with(['A', 'E', 'i', 'O']) {
-        true => "an",
-        false => "a",
-    };
-    format!("{article} {format}")
 }
 
 /// A decoder of a picture of a size that is read. Its pixels are not decoded yet.
@@ -144,26 +98,6 @@ pub(in crate::readers) fn square(bytes: &[u8], side: usize) -> Result<Vec<u8>, P
     Ok(planes(&DynamicImage::from_decoder(decoder)?, 3))
 }
 
-/// Encodes pictures for the tests of the readers.
-#[cfg(test)]
-pub(in crate::readers) fn encode(picture: &DynamicImage, format: image::ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
-/// A PNG with another chunk before its pixels, for the tests.
-#[cfg(test)]
-pub(super) fn with_chunk(png: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    const HEADER: usize = 33;
-    let mut sum = flate2::Crc::new();
-    sum.update(name);
-    sum.update(data);
-    let length = (data.len() as u32).to_be_bytes();
-    let chunk = [&length, &name[..], data, &sum.sum().to_be_bytes()].concat();
-    [&png[..HEADER], &chunk, &png[HEADER..]].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -175,6 +109,7 @@ mod tests {
     use image::{GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage};
     use moxcms::ColorProfile;
 
+    use super::super::samples::{encode, with_chunk};
     use super::*;
 
     /// A picture of `tests/pictures`, red on the left and blue on the right.
