@@ -294,7 +294,7 @@ fn activations() {
                 return;
             };
             for layer in &file.layers {
-                if let Ok(matrix) = layer.matrix(None) {
+                if let Ok(matrix) = layer.matrix(None, None) {
                     let [n, d] = matrix.shape();
                     let mut rows = vec![0.0; n.min(100) * d];
                     let _ = matrix.read(0..n.min(100), &mut rows);
