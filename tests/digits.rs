@@ -20,6 +20,7 @@ use devices::{close, cpu};
 
 alike_on_every_device!(
     one_far_sample_leaves_every_digit,
+    several_samples_equally_far,
     far_samples_move_with_permutations,
     a_cluster_far_away_keeps_its_distances,
     ranks_of_distances_that_are_all_but_the_same,
@@ -312,6 +313,27 @@ fn maps(n: usize, permutations: &Permutations) -> Vec<Vec<usize>> {
             order.clone()
         })
         .collect()
+}
+
+/// Rows 5 and 11, and 17, at the same distance: none of them outweighs the others.
+fn several_samples_equally_far(device: &Device) {
+    let a = Dense::coded(60, 8, 3);
+    let b = Dense::coded(60, 8, 4).plus(&a);
+    for (rows, times, wanted) in [
+        (&[5, 11][..], 1e3, 0.008850280507383191),
+        (&[5, 11], 1e6, 0.008575087680771852),
+        (&[5, 11, 17], 1e4, 0.0030981240421205354),
+    ] {
+        let far = a.map(|i, _, v| if rows.contains(&i) { v * times } else { v });
+        let name = "cka_linear_debiased";
+        let found = value_on(device, name, [&far, &b]).unwrap();
+        close(
+            found,
+            wanted,
+            TOLERANCE,
+            &format!("{name} {rows:?} {times}"),
+        );
+    }
 }
 
 fn a_cluster_far_away_keeps_its_distances(device: &Device) {

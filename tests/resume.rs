@@ -402,3 +402,132 @@ fn a_run_of_another_layout_is_refused() {
     assert_eq!(fs::read_to_string(out.join("plan.json")).unwrap(), old);
     assert!(!out.join("report.html").exists());
 }
+
+/// What nobody needs goes, and nothing else; cells of an earlier form only when that is asked for.
+#[test]
+fn a_run_is_cleaned_of_what_nobody_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = experiment(dir.path(), TINY);
+    let out = dir.path().join("run");
+    assert!(run(&file, &out, &[]).status.success());
+    let cells: Vec<PathBuf> = fs::read_dir(out.join("cells"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let kept = files(&out);
+    let odd = [
+        (cells[0].join(".tmpAbC"), 10),
+        (cells[1].join("a.snapshot"), 20),
+        (cells[2].join("result.json.damaged"), 30),
+        (out.join("plan.json.damaged"), 5),
+    ];
+    for (path, size) in &odd {
+        fs::write(path, vec![0; *size]).unwrap();
+    }
+    let earlier = out.join("cells/0042-0123456789ab");
+    fs::create_dir(&earlier).unwrap();
+    fs::write(earlier.join("a.safetensors"), [0; 7]).unwrap();
+    let clean = |more: &[&str]| {
+        let output = common::reprsim()
+            .args(["clean", "--format", "json"])
+            .arg(&out)
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        rows.iter()
+            .map(|row| row["bytes"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(clean(&["--dry-run"]), 65);
+    assert!(odd.iter().all(|(path, _)| path.exists()));
+    assert_eq!(clean(&[]), 65);
+    assert!(odd.iter().all(|(path, _)| !path.exists()) && earlier.exists());
+    assert_eq!(clean(&["--unplanned"]), 7);
+    assert_eq!(clean(&[]), 0);
+    assert!(!earlier.exists());
+    assert_eq!(files(&out), kept);
+    // What is no run, and a run in use, are left alone.
+    let output = common::reprsim()
+        .arg("clean")
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let lock = fs::File::options()
+        .write(true)
+        .open(out.join("run.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let output = common::reprsim().arg("clean").arg(&out).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+/// A run that is done says so though its data are gone.
+#[test]
+fn a_run_that_is_done_needs_its_data_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let pictures = dir.path().join("pictures");
+    for (part, count) in [("train", 20u32), ("test", 12)] {
+        for class in 0..2u8 {
+            let folder = pictures.join(format!("{part}/class{class}"));
+            fs::create_dir_all(&folder).unwrap();
+            for i in 0..count {
+                let shade = |x: u32, y: u32| image::Rgb([90 * class, (x * i) as u8, (y * 9) as u8]);
+                let picture = image::RgbImage::from_fn(8, 8, shade);
+                picture.save(folder.join(format!("{i}.png"))).unwrap();
+            }
+        }
+    }
+    let end = TINY.find("[[axis]]\nkind = \"class\"").unwrap();
+    let probes = TINY.find("[[probe]]\nname = \"test\"").unwrap();
+    let plain = TINY.find("[[probe]]\nname = \"plain\"").unwrap();
+    let analysis = TINY.find("[analysis]").unwrap();
+    let text = format!(
+        "{}{}{}",
+        &TINY[..end],
+        &TINY[probes..plain],
+        &TINY[analysis..]
+    )
+    .replace(
+        "name = \"color-shape-digit\"\n",
+        "name = \"folder\"\npath = \"pictures\"\n",
+    )
+    .replace(
+        "preset = \"varied\"\nfactor_classes = 4\nlabel = [\"digit\"]\ntrain_samples = 400\n\
+             train_per_model = 64",
+        "train_per_model = 16",
+    )
+    .replace("samples = 60", "samples = 10");
+    let file = experiment(dir.path(), &text);
+    let (out, cache) = (dir.path().join("run"), dir.path().join("cache"));
+    let cache = ["--data-dir", cache.to_str().unwrap()];
+    let output = run(&file, &out, &cache);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // The pictures' content is gone, not their names: the experiment can still be read.
+    for entry in fs::read_dir(pictures.join("train/class0"))
+        .unwrap()
+        .flatten()
+    {
+        fs::write(entry.path(), "gone").unwrap();
+    }
+    fs::remove_dir_all(dir.path().join("cache")).unwrap();
+    for part in ["train", "test"] {
+        for entry in fs::read_dir(pictures.join(part).join("class1"))
+            .unwrap()
+            .flatten()
+        {
+            fs::write(entry.path(), "gone").unwrap();
+        }
+    }
+    for entry in fs::read_dir(pictures.join("test/class0"))
+        .unwrap()
+        .flatten()
+    {
+        fs::write(entry.path(), "gone").unwrap();
+    }
+    let output = run(&file, &out, &cache);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(common::stdout(&output).contains("0 cells in"));
+}

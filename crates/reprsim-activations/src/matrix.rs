@@ -27,13 +27,26 @@ pub struct LayerMatrix {
 pub(crate) struct Padding(Arc<AtomicBool>);
 
 impl Padding {
-    /// Says it of the first of some samples from row `start`, of shape `[_, tokens, d]`, that
-    /// begins or ends with a token that is wholly zero while others are not.
-    fn look(&self, path: &Path, [_, tokens, d]: [usize; 3], samples: &[f64], start: usize) {
+    /// Says it of the first of some samples from row `start`, of shape `[_, tokens, d]`, of which
+    /// `pool` takes a token at an end that is wholly zero while others are not.
+    fn look(
+        &self,
+        path: &Path,
+        pool: Pool,
+        [_, tokens, d]: [usize; 3],
+        samples: &[f64],
+        start: usize,
+    ) {
         let is_zero = |token: &[f64]| token.iter().all(|v| *v == 0.0);
         let is_padded = |sample: &[f64]| {
-            let ends = [&sample[..d], &sample[(tokens - 1) * d..]];
-            ends.into_iter().any(is_zero) && !is_zero(sample)
+            let (first, last) = (&sample[..d], &sample[(tokens - 1) * d..]);
+            let at_end = match pool {
+                Pool::Flatten => false,
+                Pool::Mean | Pool::Max => is_zero(first) || is_zero(last),
+                Pool::First => is_zero(first),
+                Pool::Last => is_zero(last),
+            };
+            at_end && !is_zero(sample)
         };
         if tokens < 2 || self.0.load(Ordering::Relaxed) {
             return;
@@ -44,8 +57,7 @@ impl Padding {
         if !self.0.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "{}: sample {} begins or ends with tokens that are wholly zero, as padding is, and \
-                 they are pooled with the others: models then look alike by the lengths of their \
-                 samples alone. Say which tokens are real with --mask FILE.npy ([samples, tokens], \
+                 they are pooled: models then look alike by the lengths of their samples alone. Say which tokens are real with --mask FILE.npy ([samples, tokens], \
                  1 for a real one)",
                 path.display(),
                 start + at
@@ -98,11 +110,9 @@ impl LayerMatrix {
                     self.array.read_samples(start, samples)?;
                     let shape = &self.array.shape;
                     let real = self.mask.as_ref().map(|mask| mask.samples(start, count));
-                    if let (&[n, tokens, d], None) = (shape.as_slice(), real)
-                        && pool != Pool::Flatten
-                    {
-                        self.padding
-                            .look(&self.path, [n, tokens, d], samples, start);
+                    if let (&[n, tokens, d], None) = (shape.as_slice(), real) {
+                        let shape = [n, tokens, d];
+                        self.padding.look(&self.path, pool, shape, samples, start);
                     }
                     pool.pool(shape, samples, real, out);
                 }

@@ -29,6 +29,8 @@ pub struct Dialect {
     pub delimiter: u8,
     /// What stands before decimals.
     pub decimal: Decimal,
+    /// Whether the first lines, in which there were whole numbers alone, left that open.
+    assumed: bool,
 }
 
 /// What a user says of a table; the rest is found out.
@@ -87,21 +89,36 @@ impl TableReader {
 }
 
 impl Dialect {
+    /// How tables are written where nothing else is said.
+    pub const PLAIN: Self = Self {
+        delimiter: b',',
+        decimal: Decimal::Point,
+        assumed: false,
+    };
+
     /// From the first lines of a table, which may end within one.
     fn of(head: &[u8], is_whole: bool, asked: Asked) -> Result<Self, String> {
         let delimiter = match asked.delimiter {
             Some(delimiter) => delimiter,
             None => delimiter(head, is_whole)?,
         };
-        let decimal = match asked.decimal {
-            Some(decimal) => decimal,
+        let found = match asked.decimal {
+            Some(decimal) => Some(decimal),
             None => decimal(&records(head, is_whole, delimiter), delimiter)?,
         };
-        Ok(Self { delimiter, decimal })
+        Ok(Self {
+            delimiter,
+            decimal: found.unwrap_or(Decimal::Point),
+            // Where commas separate fields, decimals are points.
+            assumed: found.is_none() && delimiter != b',',
+        })
     }
 
     /// A finite number, however it is written here; thousands are not set apart.
     pub fn number(self, text: &str) -> Option<f64> {
+        if self.is_open(text) {
+            return None;
+        }
         let value: f64 = match self.decimal {
             Decimal::Point => text.parse().ok()?,
             Decimal::Comma if text.contains('.') => return None,
@@ -110,10 +127,18 @@ impl Dialect {
         value.is_finite().then_some(value)
     }
 
+    /// Whether a text may be thousands or decimals, and nothing said which.
+    fn is_open(self, text: &str) -> bool {
+        self.assumed && matches!(written(text), Some(Written::Either(_)))
+    }
+
     /// What to say where a text is no number, though another tool may take it for one.
     pub fn hint(self, text: &str) -> &'static str {
         match self.decimal {
             _ if !text.contains(['.', ',']) => "",
+            _ if self.is_open(text) => {
+                ", which may be thousands or decimals: say what stands before decimals with --decimal"
+            }
             Decimal::Point => "; decimals are points here (--decimal), and nothing parts thousands",
             Decimal::Comma => "; decimals are commas here (--decimal), and nothing parts thousands",
         }
@@ -184,8 +209,8 @@ enum Written {
     Either(Decimal),
 }
 
-/// What decimals follow in the rows after the header.
-fn decimal(records: &[csv::ByteRecord], delimiter: u8) -> Result<Decimal, String> {
+/// What decimals follow in the rows after the header; nothing if there are whole numbers alone.
+fn decimal(records: &[csv::ByteRecord], delimiter: u8) -> Result<Option<Decimal>, String> {
     let mut found: Vec<(Written, u64, &str)> = Vec::new();
     for record in records.iter().skip(1) {
         for field in record {
@@ -227,11 +252,12 @@ fn decimal(records: &[csv::ByteRecord], delimiter: u8) -> Result<Decimal, String
         of(Either(Comma)),
     ) {
         (Some(point), Some(comma), ..) => both(point, comma),
-        (None, Some(_), ..) => Ok(Comma),
-        (Some(_), None, ..) | (None, None, None, None) => Ok(Point),
+        (None, Some(_), ..) => Ok(Some(Comma)),
+        (Some(_), None, ..) => Ok(Some(Point)),
+        (None, None, None, None) => Ok(None),
         (None, None, Some(point), Some(comma)) => both(point, comma),
         // Where commas separate fields, decimals are points.
-        (None, None, Some(_), None) if delimiter == b',' => Ok(Point),
+        (None, None, Some(_), None) if delimiter == b',' => Ok(Some(Point)),
         (None, None, Some(one), None) | (None, None, None, Some(one)) => doubtful(one),
     }
 }
@@ -355,6 +381,7 @@ mod tests {
     #[test]
     fn numbers_are_never_misread() {
         let of = |decimal| Dialect {
+            assumed: false,
             delimiter: b';',
             decimal,
         };

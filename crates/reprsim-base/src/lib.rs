@@ -5,6 +5,7 @@
 
 mod digest;
 mod header;
+mod leftovers;
 mod memory;
 mod names;
 mod paths;
@@ -16,6 +17,7 @@ mod whole;
 
 pub use digest::{Digest, sha256, sum_while_copying};
 pub use header::sorted_header;
+pub use leftovers::{TEMPORARY, entries, leftovers, remove, size_of, sweep};
 pub use memory::{OverBudget, ask_memory, host_memory, memory_budget, set_memory_budget};
 pub use names::{hint, unknown};
 pub use paths::default_cache;
@@ -25,5 +27,5 @@ pub use sealed::{
 };
 pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;
-pub use text::{csv_field, printable, printable_line};
-pub use whole::{TEMPORARY, set_aside, sync_folder, temporary_beside, write_whole};
+pub use text::{csv_field, printable, printable_json, printable_line};
+pub use whole::{set_aside, sync_folder, temporary_beside, write_whole};

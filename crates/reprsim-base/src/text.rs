@@ -27,6 +27,21 @@ pub fn csv_field(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON for a terminal: what steers it is written as JSON writes it, and reads back as it was.
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    let steers = |c: char| steers(c) && !matches!(c, '\n' | '\t');
+    match json.contains(steers) {
+        false => json.into(),
+        true => (json.chars())
+            .map(|c| match steers(c) {
+                // All of them are below 2^16.
+                true => format!("\\u{:04x}", u32::from(c)),
+                false => c.to_string(),
+            })
+            .collect(),
+    }
+}
+
 /// Whether a character is no part of what is seen. Source of the last: Unicode's bidirectional
 /// controls (UAX 9, section 2).
 fn steers(c: char) -> bool {
@@ -76,6 +91,16 @@ mod tests {
             assert_eq!(csv_field(plain), plain);
         }
         assert_eq!(csv_field("a\rb"), "a\\rb");
+    }
+
+    #[test]
+    fn json_reads_back_as_it_was() {
+        let text = "a\u{9b}\u{202e}b\n\u{7f}";
+        let json = serde_json::to_string(&[text]).unwrap();
+        let shown = printable_json(&json);
+        assert!(!shown.chars().any(steers), "{shown}");
+        let back: [String; 1] = serde_json::from_str(&shown).unwrap();
+        assert_eq!(back, [text]);
     }
 
     proptest! {

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// How names of temporary files begin.
-pub const TEMPORARY: &str = ".tmp";
+use crate::leftovers::TEMPORARY;
 
 /// Writes `bytes` to `path` under a temporary name beside it and renames, so that
 /// a process killed at any moment leaves nothing half-written under the final
@@ -55,7 +54,8 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// A temporary file in the folder of `path`, to be filled and then renamed to it.
+/// A temporary file in the folder of `path`, to be filled and then renamed to it; locked until it is
+/// closed.
 ///
 /// # Errors
 /// The operating system's.
@@ -70,7 +70,10 @@ pub fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     // temporary file: results are there to be shared.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(dir)
+    let file = builder.tempfile_in(dir)?;
+    // Others tell it by this from one that is left, where the file system can do that.
+    let _ = file.as_file().try_lock();
+    Ok(file)
 }
 
 #[cfg(test)]

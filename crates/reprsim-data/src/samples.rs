@@ -1,9 +1,13 @@
 //! The samples of a data set: images or pieces of text, all of them or a selection.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
+use reprsim_base::Digest;
 
 use crate::Bytes;
+use crate::content::SampleDigest;
 use crate::text::TextSamples;
 
 /// Samples that are cheap to clone and to select from: what they hold is shared, in memory
@@ -11,6 +15,8 @@ use crate::text::TextSamples;
 #[derive(Clone)]
 pub struct Samples {
     store: Store,
+    /// Of all samples of the store, once they were asked for.
+    digests: Arc<OnceLock<Vec<SampleDigest>>>,
     /// Places in the store of a selection; without it, all samples in their order.
     chosen: Option<Arc<[u32]>>,
 }
@@ -31,6 +37,7 @@ impl Samples {
                 bytes: bytes.into(),
                 size,
             },
+            digests: Arc::default(),
             chosen: None,
         }
     }
@@ -39,6 +46,7 @@ impl Samples {
     pub(crate) fn text(samples: TextSamples) -> Self {
         Self {
             store: Store::Text(samples),
+            digests: Arc::default(),
             chosen: None,
         }
     }
@@ -82,6 +90,33 @@ impl Samples {
         }
     }
 
+    /// The digest of each sample, in their order; taken once of all of a store, for all selections.
+    pub(crate) fn digests(&self) -> Vec<SampleDigest> {
+        let all = self.digests.get_or_init(|| {
+            let whole = Self {
+                chosen: None,
+                ..self.clone()
+            };
+            let indices = (0..whole.len()).into_par_iter();
+            indices.map(|index| whole.digest(index)).collect()
+        });
+        (0..self.len())
+            .map(|index| all[self.place(index)])
+            .collect()
+    }
+
+    fn digest(&self, index: usize) -> SampleDigest {
+        let mut digest = Digest::new();
+        match self.store {
+            Store::Images { .. } => digest.update(self.bytes(index)),
+            Store::Text(_) => {
+                (self.tokens(index).iter()).for_each(|t| digest.update(t.to_le_bytes()));
+            }
+        }
+        let first = digest.bytes().into_iter().take(size_of::<SampleDigest>());
+        first.fold(0, |sum, byte| sum << 8 | SampleDigest::from(byte))
+    }
+
     /// The place of sample `index` among all from which it was selected.
     pub(crate) fn place(&self, index: usize) -> usize {
         match &self.chosen {
@@ -94,6 +129,7 @@ impl Samples {
     pub(crate) fn select(&self, indices: &[u32]) -> Self {
         Self {
             store: self.store.clone(),
+            digests: self.digests.clone(),
             chosen: Some(
                 indices
                     .iter()

@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::file_state::FileState;
-use crate::leftovers::{held_temporary, sweep};
 use crate::{Bytes, Cause, DataError};
-use reprsim_base::{Digest, sorted_header};
+use reprsim_base::{Digest, sorted_header, sweep, temporary_beside};
 
 /// Why a file cannot be used.
 #[derive(Debug)]
@@ -123,7 +122,7 @@ pub(crate) fn write(
     let header = Metadata::new(Some(info), places).map_err(io::Error::other)?;
     let header = sorted_header(&serde_json::to_vec(&header)?)?;
 
-    let mut temporary = held_temporary(path)?;
+    let mut temporary = temporary_beside(path)?;
     let mut file = BufWriter::new(temporary.as_file_mut());
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;
@@ -247,7 +246,7 @@ pub(crate) fn through_cache<T>(
     let written = path
         .parent()
         .map_or(Ok(()), |dir| {
-            sweep(dir);
+            sweep(dir, false);
             fs::create_dir_all(dir)
         })
         .and_then(|()| write(path, &made, origin));

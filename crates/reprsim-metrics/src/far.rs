@@ -7,8 +7,8 @@
 //! the far ones add is taken entry by entry ([`crate::far_products`]), the diagonal left out, and nothing
 //! cancels. Means and scale are those of the near samples, too.
 
-/// A sample is far if its squared distance from the median is more than so many times the mean of
-/// that of all that are nearer: then f32 sums of the near ones keep six digits.
+/// A sample is far if its squared distance from the median, or that of a nearer one, is more than so
+/// many times the mean of that of all that are nearer still: then f32 sums of the near ones keep six digits.
 const FAR: f64 = 64.0;
 
 /// Far samples at most; less than half of all, too, or the median is not that of the near.
@@ -29,7 +29,8 @@ pub(crate) fn select(squares: &[f64]) -> Vec<u32> {
     let is_far = |at: &usize| {
         square(&order[*at]) * (n - at - 1) as f64 > FAR * nearer[*at] && nearer[*at] > 0.0
     };
-    let count = (0..most).take_while(is_far).count();
+    // The last that is: of several that are equally far only the nearest outweighs those behind it.
+    let count = (0..most).rev().find(is_far).map_or(0, |at| at + 1);
     let mut far = order[..count].to_vec();
     far.sort_unstable();
     far
@@ -96,6 +97,16 @@ mod tests {
         assert_eq!(select(&squares), [3]);
         (squares[50], squares[7]) = (1e6, 1e3);
         assert_eq!(select(&squares), [3, 7, 50]);
+        // Two that are equally far of 60, and seventeen of 1000.
+        for (n, k) in [(60, 2), (1000, 17)] {
+            let mut squares = vec![1.0; n];
+            squares[..k].fill(1e9);
+            assert_eq!(
+                select(&squares),
+                (0..k as u32).collect::<Vec<_>>(),
+                "{k} of {n}"
+            );
+        }
         // What is beyond the cap stays, and of equals none is far.
         assert!(select(&vec![5.0; 4]).is_empty());
         assert!(select(&[0.0, 0.0, 0.0, 0.0, 9.0]).is_empty());

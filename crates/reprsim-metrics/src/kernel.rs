@@ -128,10 +128,6 @@ impl<'a> KernelLayer<'a> {
     }
 
     /// Whether entries are told on the host.
-    #[cfg_attr(
-        not(feature = "wgpu"),
-        expect(dead_code, reason = "no GPU that tells them")
-    )]
     pub fn on_host(&self) -> bool {
         match &self.entry {
             Entry::Product => false,

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use reprsim_graph::Profile;
 
@@ -480,7 +480,7 @@ impl TileSums {
         let mut flat = Vec::with_capacity(layers.len());
         let mut sums = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
-            let tile = tile(layer, rows, columns, None)?;
+            let tile = beside(layers, tile(layer, rows, columns, None)?);
             if layer.lacks_rows() {
                 let along = HostValues::of(tile.clone().sum_dim(1))?;
                 let down = HostValues::of(tile.clone().sum_dim(0))?;
@@ -493,6 +493,15 @@ impl TileSums {
             products: HostValues::of(flat.clone().matmul(flat.transpose()))?,
             rows: sums,
         })
+    }
+}
+
+/// Entries where they are multiplied: on the host if those of one of the layers are told there, for
+/// whose digits a device's long sums would be too coarse.
+fn beside(layers: &[KernelLayer], tile: Tensor<2>) -> Tensor<2> {
+    match layers.iter().any(KernelLayer::on_host) {
+        true => tile.to_device(&Device::flex()),
+        false => tile,
     }
 }
 
@@ -607,17 +616,19 @@ impl<'a> PermutedProducts<'a> {
             Way::Tiles => {
                 for (rows, columns) in tiles(map.len(), self.a.len() + self.b.len()) {
                     let weight = if rows == columns { 1.0 } else { 2.0 };
-                    let flat =
-                        |of: &[usize], map: Option<&[u32]>| {
-                            let size = rows.len() * columns.len();
-                            (of.iter())
-                                .map(|i| {
-                                    Ok(tile(&self.layers[*i], &rows, &columns, map)?
-                                        .reshape([1, size]))
-                                })
-                                .collect::<Result<Vec<Tensor<2>>, MetricError>>()
-                                .map(|tiles| Tensor::cat(tiles, 0))
-                        };
+                    let flat = |of: &[usize], map: Option<&[u32]>| {
+                        let size = rows.len() * columns.len();
+                        (of.iter())
+                            .map(|i| {
+                                Ok(beside(
+                                    self.layers,
+                                    tile(&self.layers[*i], &rows, &columns, map)?,
+                                )
+                                .reshape([1, size]))
+                            })
+                            .collect::<Result<Vec<Tensor<2>>, MetricError>>()
+                            .map(|tiles| Tensor::cat(tiles, 0))
+                    };
                     let (first, second) = (flat(&self.a, None)?, flat(&self.b, Some(map))?);
                     let part = HostValues::of(first.matmul(second.transpose()))?;
                     for (at, v) in part.iter().enumerate() {

@@ -1,15 +1,15 @@
 //! What a run directory holds that nobody needs.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::TEMPORARY;
+use reprsim_base::{entries, leftovers as temporaries, remove, size_of};
 use reprsim_config::Plan;
 
 use crate::error::RunError;
 use crate::model::SNAPSHOT;
-use crate::store::{CellStore, cell_stores, lock};
+use crate::store::{REPORTS, cell_stores, lock};
 
 /// Something that can go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,16 +22,24 @@ pub struct Leftover {
     pub why: &'static str,
 }
 
+/// What can go of a run directory, which nobody else works on while this is there.
+#[derive(Debug)]
+pub struct Leftovers {
+    /// In the order of their paths.
+    pub found: Vec<Leftover>,
+    _lock: File,
+}
+
 /// What nobody needs in the run directory `root`: temporary files of killed processes, snapshots
 /// of models that are done, what was set aside as damaged and, where `unplanned` ones are asked for,
-/// cells that are not in the plan (of an earlier form of the experiment). In the order of their paths.
+/// cells that are not in the plan (of an earlier form of the experiment).
 ///
 /// # Errors
 /// [`RunError::Locked`] while the run is in use, [`RunError::Config`] if it is no run,
 /// [`RunError::Store`] if it cannot be read.
-pub fn leftovers(root: &Path, unplanned: bool) -> Result<Vec<Leftover>, RunError> {
+pub fn leftovers(root: &Path, unplanned: bool) -> Result<Leftovers, RunError> {
     let plan = Plan::read(root)?;
-    let _lock = lock(root, "run.lock", true)?;
+    let lock = lock(root, "run.lock", true)?;
     let cells = cell_stores(root, &plan)?;
     let mut done = BTreeSet::new();
     for files in cells.values() {
@@ -41,82 +49,52 @@ pub fn leftovers(root: &Path, unplanned: bool) -> Result<Vec<Leftover>, RunError
         }
     }
     let mut found = vec![];
-    let known = |path: &Path| {
-        cells
-            .values()
-            .any(|cell: &CellStore| cell.directory == path)
-    };
-    for path in entries(&root.join("cells"))? {
+    let known = |path: &Path| cells.values().any(|cell| cell.directory == path);
+    for path in listed(&root.join("cells"))? {
         if unplanned && path.is_dir() && !known(&path) {
             found.push(leftover(path, "a cell that is not in the plan")?);
         }
     }
-    let of_run = [
-        root.to_path_buf(),
-        root.join("evaluations"),
-        root.join("figures"),
-    ];
-    let of_cells = cells.values().map(|cell| cell.directory.clone());
-    for folder in of_run.into_iter().chain(of_cells) {
-        for path in entries(&folder)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.ends_with(".damaged") {
+    let of_run = REPORTS.map(|folder| (root.join(folder), false));
+    let of_cells = cells.values().map(|cell| &cell.directory);
+    let of_cells =
+        of_cells.flat_map(|cell| [(cell.clone(), true), (cell.join("activations"), true)]);
+    for (folder, ours) in of_run.into_iter().chain(of_cells) {
+        for path in temporaries(&folder, ours) {
+            found.push(leftover(path, "left by a killed process")?);
+        }
+        for path in listed(&folder)? {
+            let ends = |ending: &str| path.extension().is_some_and(|e| e == ending);
+            if ends("damaged") {
                 found.push(leftover(path, "set aside as damaged")?);
-            } else if name.starts_with(TEMPORARY) {
-                found.push(leftover(path, "left by a killed process")?);
-            } else if done.contains(&folder) && path.extension().is_some_and(|e| e == SNAPSHOT) {
+            } else if ends(SNAPSHOT) && done.contains(&folder) {
                 found.push(leftover(path, "of a model that is done")?);
-            } else if name == "activations" {
-                for path in entries(&path)? {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    if name.starts_with(TEMPORARY) {
-                        found.push(leftover(path, "left by a killed process")?);
-                    }
-                }
             }
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(found)
+    Ok(Leftovers { found, _lock: lock })
 }
 
-/// Removes what [`leftovers`] found in the run directory `root`.
-///
-/// # Errors
-/// [`RunError::Locked`] while the run is in use, [`RunError::Store`] for what cannot be removed.
-pub fn clean(root: &Path, found: &[Leftover]) -> Result<(), RunError> {
-    let _lock = lock(root, "run.lock", true)?;
-    for Leftover { path, .. } in found {
-        let removed = match path.is_dir() {
-            true => fs::remove_dir_all(path),
-            false => fs::remove_file(path),
+impl Leftovers {
+    /// Removes them.
+    ///
+    /// # Errors
+    /// [`RunError::Store`] for what cannot be removed.
+    pub fn free(&self) -> Result<(), RunError> {
+        let one = |leftover: &Leftover| {
+            let path = &leftover.path;
+            remove(path).map_err(|e| RunError::store(path, e))
         };
-        removed.map_err(|e| RunError::store(path, e))?;
+        self.found.iter().try_for_each(one)
     }
-    Ok(())
 }
 
 fn leftover(path: PathBuf, why: &'static str) -> Result<Leftover, RunError> {
-    let bytes = size(&path)?;
+    let bytes = size_of(&path).map_err(|e| RunError::store(&path, e))?;
     Ok(Leftover { path, bytes, why })
 }
 
-fn size(path: &Path) -> Result<u64, RunError> {
-    let metadata = fs::symlink_metadata(path).map_err(|e| RunError::store(path, e))?;
-    match metadata.is_dir() {
-        true => entries(path)?.iter().map(|path| size(path)).sum(),
-        false => Ok(metadata.len()),
-    }
-}
-
-/// What is in a folder; nothing if it is not there.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
-    let failed = |e| RunError::store(folder, e);
-    match fs::read_dir(folder) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(vec![]),
-        listed => listed
-            .map_err(failed)?
-            .map(|entry| Ok(entry.map_err(failed)?.path()))
-            .collect(),
-    }
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
+    entries(folder).map_err(|e| RunError::store(folder, e))
 }

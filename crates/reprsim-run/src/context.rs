@@ -190,10 +190,7 @@ impl Context {
     /// What was left out of the data set's folder, and what is odd in it.
     pub fn skipped(&self) -> Result<Vec<Skipped>, RunError> {
         let (train, test) = (&self.training()?.dataset, self.test()?);
-        let mut skipped = [train.skipped.as_slice(), test.skipped.as_slice()].concat();
-        skipped.sort();
-        skipped.dedup();
-        Ok(skipped)
+        Ok(Skipped::merged(&[&train.skipped, &test.skipped]))
     }
 
     /// The training part.
@@ -204,13 +201,15 @@ impl Context {
 
     /// The held-out part.
     pub fn test(&self) -> Result<&Dataset, RunError> {
-        self.test.get(|| {
-            let spec = self.experiment.dataset.spec(self.experiment.root_seed);
-            let whole = open(&spec, Part::Test, &self.cache)?;
-            match self.experiment.dataset.duplicates {
-                Duplicates::Keep => Ok(whole),
-                Duplicates::Drop => Ok(self.training()?.without_copies(&whole, true)),
-                Duplicates::Together => Ok(self.training()?.without_copies(&whole, false)),
+        self.test.get(|| match self.experiment.dataset.duplicates {
+            // Probes alone need no training part.
+            Duplicates::Keep => {
+                let spec = self.experiment.dataset.spec(self.experiment.root_seed);
+                Ok(open(&spec, Part::Test, &self.cache)?)
+            }
+            Duplicates::Drop | Duplicates::Together => {
+                let training = self.training()?;
+                training.held_out_part(&self.experiment, &self.cache)
             }
         })
     }
@@ -513,7 +512,9 @@ fn probe_dataset(
     cache: &Path,
 ) -> Result<Dataset, RunError> {
     let same_preset = config.preset == experiment.dataset.preset;
-    if config.dataset.is_none() && config.corpora.is_none() && same_preset {
+    let named = config.dataset.as_ref();
+    let own_set = named.is_none_or(|name| *name == experiment.dataset.name);
+    if own_set && config.corpora.is_none() && same_preset {
         return Ok(test.clone());
     }
     let spec = probe_spec(experiment, config);

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use reprsim_base::Stream;
-use reprsim_config::{Plan, Term};
+use reprsim_config::{Experiment, Plan, Term};
+use reprsim_data::Skipped;
 use reprsim_device::Chosen;
 use reprsim_train::{
     Epoch, Evaluate, HeldOut, Initial, Job, Occupancy, Stacks, Supply, TrainingConfig, TrainingSet,
@@ -63,6 +64,37 @@ pub fn training_sizes(plan: &Plan, cache: &Path) -> Result<Vec<TrainingSize>, Ru
         }
     }
     Ok(sizes)
+}
+
+/// How much data an experiment has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSizes {
+    /// Training samples, of which models get theirs.
+    pub training: usize,
+    /// Held-out samples.
+    pub held_out: usize,
+    /// Classes of the label.
+    pub classes: usize,
+    /// The factors whose product is the label.
+    pub label: Vec<String>,
+    /// What was left out, and what is odd.
+    pub skipped: Vec<Skipped>,
+}
+
+/// How much data an experiment has, as its settings divide it.
+///
+/// # Errors
+/// Those of opening the data set.
+pub fn data_sizes(experiment: &Experiment, cache: &Path) -> Result<DataSizes, RunError> {
+    let training = TrainingData::open(experiment, cache)?;
+    let held_out = training.held_out_part(experiment, cache)?;
+    Ok(DataSizes {
+        training: training.dataset.len(),
+        held_out: held_out.len(),
+        classes: training.classes.len(),
+        label: training.dataset.label.clone(),
+        skipped: Skipped::merged(&[&training.dataset.skipped, &held_out.skipped]),
+    })
 }
 
 /// How long the training of a plan takes.

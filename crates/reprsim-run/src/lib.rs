@@ -20,4 +20,4 @@ mod way;
 
 pub use error::RunError;
 pub use extraction::extract_probes;
-pub use read::{read_experiment, read_experiment_and_text, schema, with_content};
+pub use read::{content_of_run, read_experiment, read_experiment_and_text, schema, with_content};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_config::{ConfigError, Experiment};
+use reprsim_config::{ConfigError, Experiment, Plan};
 use reprsim_data::content_of;
 use serde_json::Value;
 
@@ -49,6 +49,18 @@ pub fn with_content(experiment: &Experiment, cache: &Path) -> Result<Experiment,
         named.dataset.content = own;
     }
     Ok(named)
+}
+
+/// The same as far as a run of this experiment knows: what its data held when it was planned. `None` if
+/// `root` holds no run of it.
+pub fn content_of_run(experiment: &Experiment, root: &Path) -> Option<Experiment> {
+    let known = Plan::read(root).ok()?.experiment;
+    let mut named = experiment.clone();
+    named.dataset.content.clone_from(&known.dataset.content);
+    for (named, known) in named.probes.iter_mut().zip(&known.probes) {
+        named.content.clone_from(&known.content);
+    }
+    (named == known).then_some(named)
 }
 
 /// The JSON Schema of experiment files.

@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::{TEMPORARY, check_seal, seal, set_aside, sync_folder, write_whole};
+use reprsim_base::{check_seal, seal, set_aside, sweep, sync_folder, write_whole};
 use reprsim_data::Skipped;
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
@@ -207,25 +207,16 @@ impl Store {
         }
     }
 
-    /// Temporary files of a killed process in the folder of the run and those of its reports, which
-    /// nobody else writes.
+    /// Temporary files of killed processes. Reports may be written by others at any time.
     fn clear_leftovers(&self) {
-        for folder in ["", "evaluations", "figures", "tensorboard"] {
-            clear_temporaries(&self.root.join(folder));
+        for folder in REPORTS {
+            sweep(&self.root.join(folder), false);
         }
     }
 }
 
-/// Removes temporary files of killed processes from a folder, in which nobody else may be writing.
-/// What cannot be removed does no harm.
-fn clear_temporaries(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
+/// Folders of a run, in it, that reports are written to.
+pub(crate) const REPORTS: [&str; 4] = ["", "evaluations", "figures", "tensorboard"];
 
 /// What [`Store::write_skipped`] writes.
 const SKIPPED: &str = "skipped.json";
@@ -279,8 +270,9 @@ const ROWS_SCHEMA: u32 = 2;
 impl CellStore {
     /// Removes temporary files of a killed process; the cell must be ours.
     pub fn clear_leftovers(&self) {
-        clear_temporaries(&self.directory);
-        clear_temporaries(&self.directory.join("activations"));
+        for folder in ["", "activations"] {
+            sweep(&self.directory.join(folder), true);
+        }
     }
 
     fn path(&self, evaluation: &dyn PairEvaluation) -> PathBuf {

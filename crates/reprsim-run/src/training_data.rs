@@ -142,17 +142,31 @@ impl TrainingData {
         pair.reached_by_content(&self.first)
     }
 
-    /// The samples of a held-out part that hold the same as no training sample; if `distinct`, of
-    /// those that hold the same as each other the first.
-    pub fn without_copies(&self, held_out: &Dataset, distinct: bool) -> Dataset {
+    /// The held-out part. Where copies are not kept, without images that hold the same as one of the
+    /// training part, of those that hold the same as each other with the first alone if copies
+    /// are dropped.
+    pub fn held_out_part(
+        &self,
+        experiment: &Experiment,
+        cache: &Path,
+    ) -> Result<Dataset, RunError> {
+        let spec = experiment.dataset.spec(experiment.root_seed);
+        let whole = open(&spec, Part::Test, cache)?;
+        let distinct = match experiment.dataset.duplicates {
+            Duplicates::Keep => return Ok(whole),
+            Duplicates::Drop => true,
+            Duplicates::Together => false,
+        };
         let mut known: HashSet<SampleDigest> = self.digests.iter().copied().collect();
+        // By these it is decided which network is kept.
+        known.extend(self.validation.iter().flat_map(Dataset::digests));
         let mut own = |digest: &SampleDigest| match distinct {
             true => known.insert(*digest),
             false => !known.contains(digest),
         };
         let kept = |(index, digest): (u32, SampleDigest)| own(&digest).then_some(index);
-        let indices: Vec<u32> = (0..).zip(held_out.digests()).filter_map(kept).collect();
-        held_out.select(&indices)
+        let indices: Vec<u32> = (0..).zip(whole.digests()).filter_map(kept).collect();
+        Ok(whole.select(&indices))
     }
 
     /// How many of `held_out` samples hold the same as a sample that one of the pair's models is

@@ -4,11 +4,11 @@ mod args;
 mod commands;
 mod comparison;
 mod exit;
+mod freeing;
 mod messages;
 mod output;
 mod progress;
 mod signals;
-mod skipped;
 mod table;
 mod tidy;
 

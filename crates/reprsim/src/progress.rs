@@ -14,7 +14,6 @@ use reprsim_run::run::{Observer, TrainingConfig};
 
 use crate::messages;
 use crate::output::note;
-use crate::skipped;
 
 /// Shows how a run goes.
 pub(crate) struct Progress {
@@ -82,7 +81,9 @@ fn spell(duration: Duration) -> String {
 
 impl Observer for Progress {
     fn skipped(&self, files: &[Skipped]) {
-        skipped::lines(files).iter().for_each(|line| note(line));
+        for line in Skipped::lines(files) {
+            note(&format!("data set: {line}"));
+        }
     }
 
     fn device(&self, chosen: &Chosen, stack: usize, jobs: usize) {

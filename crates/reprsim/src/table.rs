@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use reprsim_base::{csv_field, printable_line};
+use reprsim_base::{csv_field, printable_json, printable_line};
 use reprsim_report::Column;
 use serde_json::{Map, Value};
 
@@ -20,6 +20,11 @@ impl Table {
             fields: fields.to_vec(),
             rows: Vec::new(),
         }
+    }
+
+    /// Whether it has no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     pub fn push(&mut self, row: Vec<Value>) {
@@ -70,7 +75,7 @@ impl Table {
             .collect()
     }
 
-    fn write(&self, format: Format, mut out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Json => {
                 let objects: Vec<Value> = self
@@ -81,8 +86,8 @@ impl Table {
                         Value::Object(fields.zip(row.iter().cloned()).collect::<Map<_, _>>())
                     })
                     .collect();
-                serde_json::to_writer_pretty(&mut out, &objects)?;
-                writeln!(out)
+                let json = serde_json::to_string_pretty(&objects)?;
+                writeln!(out, "{}", printable_json(&json))
             }
             Format::Csv => {
                 // By way of memory: an error of `out` stays what it is, such as a closed pipe.
@@ -212,7 +217,8 @@ mod tests {
             rows,
             [
                 ["a, \"b\"", "0.0", "7", ""],
-                ["two\r\nlines", "-0.1234567", "", ""]
+                // What would steer whoever reads it is an escape.
+                ["two\\r\nlines", "-0.1234567", "", ""]
             ]
         );
     }

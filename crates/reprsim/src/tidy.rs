@@ -4,18 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use reprsim_analysis::{Asked, Decimal, Dialect, TableReader};
+use reprsim_analysis::{Asked, Dialect, TableReader};
 use reprsim_base::unknown;
 
 use crate::exit::UsageError;
 
 /// What stands for a missing value in tables that Python and R write.
 const MISSING: [&str; 4] = ["", "NA", "NaN", "nan"];
-/// How tables are written where nothing else is said.
-const PLAIN: Dialect = Dialect {
-    delimiter: b',',
-    decimal: Decimal::Point,
-};
 
 /// A table as it was read.
 pub(crate) struct Tidy {
@@ -78,7 +73,7 @@ impl Tidy {
         for (name, value) in wanted {
             let column = self.column(name)?;
             // A number may be asked for as the table or as everyone writes it.
-            let wanted = [self.dialect, PLAIN].map(|dialect| level(dialect, value));
+            let wanted = [self.dialect, Dialect::PLAIN].map(|dialect| level(dialect, value));
             kept.retain(|&row| wanted.contains(&level(self.dialect, &self.rows[row][column])));
             if kept.is_empty() {
                 let mut values: Vec<&str> = (self.rows.iter()).map(|row| &row[column]).collect();
@@ -208,13 +203,13 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_people_write_them() {
-        assert_eq!(number(PLAIN, "partition2"), Some(2.0));
-        assert_eq!(number(PLAIN, "-1.000"), Some(-1.0));
-        assert_eq!(number(PLAIN, "level_0.5"), Some(0.5));
+        assert_eq!(number(Dialect::PLAIN, "partition2"), Some(2.0));
+        assert_eq!(number(Dialect::PLAIN, "-1.000"), Some(-1.0));
+        assert_eq!(number(Dialect::PLAIN, "level_0.5"), Some(0.5));
         for wrong in ["", "two", "2b", "inf", "x-1", "partition"] {
-            assert_eq!(number(PLAIN, wrong), None, "{wrong}");
+            assert_eq!(number(Dialect::PLAIN, wrong), None, "{wrong}");
         }
-        let same = |a: &str, b: &str| level(PLAIN, a) == level(PLAIN, b);
+        let same = |a: &str, b: &str| level(Dialect::PLAIN, a) == level(Dialect::PLAIN, b);
         assert!(same("0.50", "0.5") && !same("a", "b") && same("a", "a"));
         assert!(same("0", "0.0") && same("-0", "0") && same("1e2", "100"));
         assert!(same("0.3", "0.30000000000000004") && !same("0.3", "0.300001"));

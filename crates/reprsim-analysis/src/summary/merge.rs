@@ -28,9 +28,6 @@ const INLINE_ROWS: usize = 30_000;
 /// Pixels of a PNG figure for each unit of its SVG: print quality at column width.
 const PNG_SCALE: f32 = 3.0;
 
-/// Remarks about the data that a page holds; `skipped.json` has all.
-const REMARKS: usize = 10;
-
 /// What is drawn behind an axis: level and mean.
 struct Behind {
     axis: AxisKind,
@@ -154,17 +151,10 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
     })
 }
 
-/// Caveats about what was left out of the data.
+/// Caveats about what was left out of the data; `skipped.json` has all.
 fn of_data(skipped: &[Skipped]) -> Vec<String> {
-    let named = skipped.iter().take(REMARKS);
-    let mut caveats: Vec<String> = named
-        .map(|s| format!("Data set: {}: {}.", s.path.display(), s.reason))
-        .collect();
-    if skipped.len() > REMARKS {
-        let more = skipped.len() - REMARKS;
-        caveats.push(format!("Data set: {more} more in skipped.json."));
-    }
-    caveats
+    let caveat = |line: String| format!("Data set: {line}.");
+    Skipped::lines(skipped).into_iter().map(caveat).collect()
 }
 
 fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> Report {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use reprsim_base::sweep;
+
 use super::download::Patience;
 use super::error::{Attempt, Attempts, FetchError};
 use super::event::FetchEvent;
@@ -12,7 +14,6 @@ use super::source::{from_source, may_have, package_folder, part};
 use super::wanted::Wanted;
 use crate::DataError;
 use crate::card::{Card, Source};
-use crate::leftovers::sweep;
 
 /// Fetches every missing or damaged file of `card` into `cache/NAME/`. Of several fetches
 /// at once one does it, and the others wait.
@@ -39,7 +40,7 @@ fn fetch_with(
     fs::create_dir_all(&dir).map_err(|e| DataError::io(&dir, e))?;
     let lock = SetLock::wait(cache, &card.name, event);
     if lock.is_some() {
-        sweep(&dir);
+        sweep(&dir, false);
         sweep_working_folders(&dir);
     }
     for file in &card.files {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use reprsim_base::sum_while_copying;
+use reprsim_base::{sum_while_copying, temporary_beside};
 
 use super::error::FetchError;
 use super::event::FetchEvent;
@@ -13,7 +13,6 @@ use super::source::Came;
 use crate::DataError;
 use crate::card::CardFile;
 use crate::checksum::{record, recorded, sum_of_file};
-use crate::leftovers::held_temporary;
 
 /// What is known of a file before it comes.
 pub(super) struct Wanted<'a> {
@@ -85,7 +84,7 @@ impl<'a> Wanted<'a> {
             if packed {
                 source = Box::new(MultiGzDecoder::new(source));
             }
-            let mut temporary = held_temporary(target).map_err(&say)?;
+            let mut temporary = temporary_beside(target).map_err(&say)?;
             // One byte more than promised tells a file that goes on.
             let most = self.file.bytes.map_or(u64::MAX, |bytes| bytes + 1);
             sum_while_copying(&mut source.take(most), &mut temporary)

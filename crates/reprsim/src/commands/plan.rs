@@ -8,9 +8,9 @@ use bytesize::ByteSize;
 use reprsim_analysis::power;
 use reprsim_base::default_cache;
 use reprsim_config::{CellRole, Experiment, Pairing, Plan};
-use reprsim_data::{Part, open};
+use reprsim_data::Skipped;
 use reprsim_device::{Chosen, choose_all};
-use reprsim_run::estimate::{Estimate, estimate, training_sizes};
+use reprsim_run::estimate::{Estimate, data_sizes, estimate, training_sizes};
 use reprsim_run::store::finished;
 use reprsim_run::{read_experiment, with_content};
 use serde_json::json;
@@ -18,7 +18,6 @@ use serde_json::json;
 use crate::args::{Format, PlanArgs};
 use crate::commands::say;
 use crate::exit::UsageError;
-use crate::skipped;
 use crate::table::Table;
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
@@ -240,20 +239,17 @@ pub(crate) fn show(
 
 /// How much data there is, and what is odd in a folder of the user's.
 fn about_data(plan: &Plan, cache: &Path) -> anyhow::Result<Vec<String>> {
-    let spec = plan.experiment.dataset.spec(plan.experiment.root_seed);
-    let [train, test] = [Part::Train, Part::Test].map(|part| open(&spec, part, cache));
-    let (train, test) = (train?, test?);
-    let (_, classes) = train.joint_label(&train.label)?;
-    let mut skipped = [train.skipped.as_slice(), &test.skipped].concat();
-    skipped.sort();
-    skipped.dedup();
-    let mut lines = skipped::lines(&skipped);
+    let found = data_sizes(&plan.experiment, cache)?;
+    let mut lines: Vec<String> = (Skipped::lines(&found.skipped).iter())
+        .map(|line| format!("data set: {line}"))
+        .collect();
     lines.push(format!(
-        "data set: {}, {classes} classes of {}, {} samples to train on, {} held out",
-        train.name,
-        train.label.join(" x "),
-        train.len(),
-        test.len()
+        "data set: {}, {} classes of {}, {} samples to train on, {} held out",
+        plan.experiment.dataset.name,
+        found.classes,
+        found.label.join(" x "),
+        found.training,
+        found.held_out
     ));
     Ok(lines)
 }

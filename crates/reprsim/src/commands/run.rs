@@ -12,7 +12,7 @@ use reprsim_config::Plan;
 use reprsim_device::{Chosen, choose_all};
 use reprsim_run::run::{Way, default_device_budget, run as run_plan};
 use reprsim_run::store::Share;
-use reprsim_run::{read_experiment_and_text, with_content};
+use reprsim_run::{content_of_run, read_experiment_and_text, with_content};
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};
@@ -24,7 +24,15 @@ use crate::signals;
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let cache = args.data_dir.clone().unwrap_or_else(default_cache);
     let (experiment, text) = read_experiment_and_text(&args.experiment)?;
-    let experiment = with_content(&experiment, &cache)?;
+    let root = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
+    // A run that is done needs its data no more.
+    let experiment = match with_content(&experiment, &cache) {
+        Ok(named) => named,
+        Err(error) => content_of_run(&experiment, &root).ok_or(error)?,
+    };
     let plan = Plan::new(&experiment);
     let share = match (args.cell, args.shard) {
         (Some(cell), _) if cell >= plan.cells.len() => {
@@ -44,10 +52,6 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         plan::show(&plan, &devices, [jobs, stack], &cache, args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let root = args
-        .out
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
     for chosen in &devices {
         note(&format!("device: {} ({})", chosen.name, chosen.why));
     }

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use reprsim_data::{DataError, check as look};
+use reprsim_data::{Skipped, check as look};
 use serde_json::json;
 
-use super::named::{FOLDER_SIDE, spec_of};
+use super::named::{at_one_size, spec_of};
 use crate::args::Format;
 use crate::commands::say;
 use crate::output::note;
-use crate::skipped;
 use crate::table::Table;
 
 /// Copies of samples are named up to so many.
@@ -19,14 +18,7 @@ const PLAIN: &str = "plain";
 
 /// Reads a data set wholly and says what it holds, and which samples are there more than once.
 pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<()> {
-    let mut spec = spec_of(name, PLAIN)?;
-    let checked = match look(&spec, cache) {
-        Err(DataError::Setting { .. }) if spec.path.is_some() => {
-            spec.size = Some(FOLDER_SIDE);
-            look(&spec, cache)
-        }
-        result => result,
-    }?;
+    let (_, checked) = at_one_size(spec_of(name, PLAIN)?, |spec| look(spec, cache))?;
     for file in &checked.sums {
         note(&format!("{file}: checksum right"));
     }
@@ -86,9 +78,10 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
                 say(&format!("  and {} more", copies.len() - COPIES_SHOWN))?;
             }
         }
-        for line in skipped::lines(&part.skipped) {
-            say(&line)?;
-        }
+    }
+    let skipped: Vec<&[Skipped]> = checked.parts.iter().map(|p| p.skipped.as_slice()).collect();
+    for line in Skipped::lines(&Skipped::merged(&skipped)) {
+        say(&format!("data set: {line}"))?;
     }
     Ok(())
 }

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use bytesize::ByteSize;
 use reprsim_data::{free, spares};
 use serde_json::json;
 
 use crate::args::Format;
-use crate::output::note;
+use crate::freeing::list_and_free;
 use crate::table::Table;
 
 /// Removes what can be made or fetched again, or says what that would be.
@@ -26,15 +25,9 @@ pub(super) fn clean(
             json!(spare.bytes),
             json!(spare.path.display().to_string()),
         ]);
-        if !dry_run {
-            free(spare)?;
-        }
     }
-    table.print(format)?;
-    let bytes = ByteSize(spares.found.iter().map(|spare| spare.bytes).sum());
-    note(&match dry_run {
-        true => format!("{bytes} would be freed; without --dry-run it is"),
-        false => format!("{bytes} freed"),
-    });
-    Ok(())
+    let bytes = spares.found.iter().map(|spare| spare.bytes).sum();
+    list_and_free(&table, bytes, dry_run, format, || {
+        spares.found.iter().try_for_each(|spare| Ok(free(spare)?))
+    })
 }

@@ -4,15 +4,14 @@ use std::path::Path;
 
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_data::{
-    DataError, Dataset, DatasetSpec, FOLDER, Part, TEXT, TextSettings, corpus_names, dataset_names,
-    open,
+    DataError, DatasetSpec, FOLDER, TEXT, TextSettings, corpus_names, dataset_names,
 };
 use reprsim_run::read_experiment;
 
 use crate::output::note;
 
 /// Side of the pictures of a folder whose images differ in size.
-pub(super) const FOLDER_SIDE: usize = 64;
+const FOLDER_SIDE: usize = 64;
 
 /// The data set that a name on the command line means.
 pub(super) fn spec_of(name: &str, preset: &str) -> anyhow::Result<DatasetSpec> {
@@ -53,20 +52,20 @@ pub(super) fn spec_of(name: &str, preset: &str) -> anyhow::Result<DatasetSpec> {
     })
 }
 
-/// Opens the test part, and says how; images of a folder that differ in size become squares.
-pub(super) fn open_to_show(
+/// What `look` finds, and of what; images of a folder that differ in size become squares, which is said.
+pub(super) fn at_one_size<T>(
     mut spec: DatasetSpec,
-    cache: &Path,
-) -> Result<(DatasetSpec, Dataset), DataError> {
-    match open(&spec, Part::Test, cache) {
+    look: impl Fn(&DatasetSpec) -> Result<T, DataError>,
+) -> Result<(DatasetSpec, T), DataError> {
+    match look(&spec) {
         Err(DataError::Setting { .. }) if spec.path.is_some() && spec.size.is_none() => {
             spec.size = Some(FOLDER_SIDE);
         }
-        result => return result.map(|dataset| (spec, dataset)),
+        found => return found.map(|found| (spec, found)),
     }
-    let dataset = open(&spec, Part::Test, cache)?;
+    let found = look(&spec)?;
     note(&format!(
         "images differ in size or are large: shown as size = {FOLDER_SIDE} makes them"
     ));
-    Ok((spec, dataset))
+    Ok((spec, found))
 }

@@ -8,9 +8,8 @@ use reprsim_base::Stream;
 use reprsim_data::preview::{Section, grid, preview_text};
 use reprsim_data::{Dataset, DatasetSpec, FOLDER, Part, SampleShape, Skipped, open};
 
-use super::named::{open_to_show, spec_of};
+use super::named::{at_one_size, spec_of};
 use crate::commands::say;
-use crate::skipped;
 
 /// Writes what a data set holds: one by name, a corpus, a folder of images, or that of an
 /// experiment file.
@@ -25,7 +24,7 @@ pub(super) fn preview(
     if spec.text.is_some() {
         return write_text_preview(&spec, name, out, count, cache);
     }
-    let (spec, held_out) = open_to_show(spec, cache)?;
+    let (spec, held_out) = at_one_size(spec, |spec| open(spec, Part::Test, cache))?;
     let train = match spec.name == FOLDER {
         true => Some(open(&spec, Part::Train, cache)?),
         false => None,
@@ -41,14 +40,11 @@ pub(super) fn preview(
     let grid = grid(&sections, 10)?;
     grid.save(out)
         .with_context(|| format!("could not write {}", out.display()))?;
-    let mut skipped: Vec<Skipped> = vec![];
-    sections
-        .iter()
-        .for_each(|s| skipped.extend_from_slice(&s.dataset.skipped));
-    skipped.sort();
-    skipped.dedup();
-    for line in skipped::lines(&skipped) {
-        say(&line)?;
+    let skipped: Vec<&[Skipped]> = (sections.iter())
+        .map(|section| section.dataset.skipped.as_slice())
+        .collect();
+    for line in Skipped::lines(&Skipped::merged(&skipped)) {
+        say(&format!("data set: {line}"))?;
     }
     let shown: Vec<&str> = sections.iter().map(|s| s.title.as_str()).collect();
     say(&format!(
@@ -109,8 +105,8 @@ fn write_text_preview(
 ) -> anyhow::Result<()> {
     let tokenizer = spec.text.as_ref().map(|text| text.tokenizer);
     let dataset = open(spec, Part::Test, cache)?;
-    for line in skipped::lines(&dataset.skipped) {
-        say(&line)?;
+    for line in Skipped::lines(&dataset.skipped) {
+        say(&format!("data set: {line}"))?;
     }
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
     indices.shuffle(&mut Stream::new(0).child("preview").rng());
