@@ -230,6 +230,7 @@ fn what_cannot_be_read_is_named_and_kept() {
         ("plan.json", false),
         ("result.json", false),
         ("similarity.json", false),
+        ("accuracy.json", false),
         ("a.safetensors", true),
         ("b.train.jsonl", true),
     ] {

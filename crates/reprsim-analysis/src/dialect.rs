@@ -72,6 +72,14 @@ impl TableReader {
         if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
             return Err(say("the text is UTF-16: save the table as UTF-8".into()));
         }
+        if head.starts_with(b"\x1f\x8b") || head.starts_with(b"PK") {
+            return Err(say(
+                "it is compressed, or a workbook: unpack it, or save it as CSV".into(),
+            ));
+        }
+        if head.is_empty() {
+            return Err(say("the file is empty".into()));
+        }
         if head.starts_with(MARK) {
             head.drain(..MARK.len());
         }

@@ -28,4 +28,4 @@ pub use sealed::{
 pub use settings::{SettingsError, named, settings};
 pub use stream::Stream;
 pub use text::{csv_field, printable, printable_json, printable_line};
-pub use whole::{set_aside, sync_folder, temporary_beside, write_whole};
+pub use whole::{read_stored, set_aside, sync_folder, temporary_beside, write_whole};

@@ -41,6 +41,25 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// What a file holds that this program wrote: a file, and no larger than `most` bytes.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] for what is neither, which is not opened: a pipe would be waited
+/// for, and a disk may hold more than memory; else the operating system's.
+pub fn read_stored(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let odd = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(odd("it is no file".into()));
+    }
+    match metadata.len() {
+        size if metadata.is_file() && size > most => Err(odd(format!(
+            "it has {size} bytes; nothing with so many was written there"
+        ))),
+        _ => fs::read(path),
+    }
+}
+
 /// Renames what cannot be used to `NAME.damaged`, in place of an earlier one, so that it can be
 /// looked at, and returns the new name.
 ///

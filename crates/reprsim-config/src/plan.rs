@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use reprsim_base::{Stream, check_seal};
+use reprsim_base::{Stream, check_seal, read_stored};
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
 use reprsim_train::{Foreign, Initial, Reference};
@@ -15,6 +15,8 @@ use crate::experiment::{DatasetConfig, Experiment, Pairing, ProbeConfig};
 use crate::key::Form;
 use crate::sweep::{Point, Sweep};
 
+/// No plan is larger, whatever its number of cells.
+const LARGEST: u64 = 256 << 20;
 /// Version of the layout of `plan.json`.
 const PLAN_SCHEMA: u32 = 4;
 
@@ -206,7 +208,11 @@ impl Plan {
             reason: e.to_string(),
             source: e,
         };
-        let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+        let read = read_stored(&path, LARGEST).and_then(|bytes| {
+            let odd = |e| std::io::Error::new(std::io::ErrorKind::InvalidData, e);
+            String::from_utf8(bytes).map_err(odd)
+        });
+        let text = read.map_err(|e| match e.kind() {
             std::io::ErrorKind::InvalidData => damaged(e.into()),
             std::io::ErrorKind::NotFound => fail(
                 format!(

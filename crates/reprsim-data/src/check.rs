@@ -7,8 +7,9 @@ use std::path::Path;
 use crate::catalog::{FOLDER, TEXT, card_of};
 use crate::checksum::{recorded, sum_of_file};
 use crate::color_shape_digit;
-use crate::content::{SampleDigest, first_of_each};
+use crate::content::first_of_each;
 use crate::open::{Read, open, open_files};
+use crate::samples::SampleDigest;
 use crate::spec::DatasetSpec;
 use crate::{DataError, Dataset, Factor, Part, Skipped};
 

@@ -5,14 +5,10 @@ use std::collections::HashMap;
 
 use reprsim_base::Digest;
 
-use crate::{Dataset, SampleShape};
+use crate::{Dataset, SampleDigest, SampleShape};
 
 /// Characters of what names the content of a part.
 const SHOWN: usize = 8;
-
-/// The beginning of the SHA-256 of what a sample holds, as a model sees it: pixels after
-/// decoding and resampling, or tokens. Equal digests are equal samples.
-pub type SampleDigest = u128;
 
 impl Dataset {
     /// The digest of each sample, in their order.

@@ -121,7 +121,6 @@ fn open_card(
         .files
         .iter()
         .map(|f| {
-            // As it was when every card gave both, so that arrays of then are found.
             let bytes = f.bytes.map_or(String::new(), |bytes| bytes.to_string());
             let sum = f.sha256.as_deref().unwrap_or_default();
             format!("{} {bytes} {sum}", f.name)

@@ -7,8 +7,11 @@ use rayon::prelude::*;
 use reprsim_base::Digest;
 
 use crate::Bytes;
-use crate::content::SampleDigest;
 use crate::text::TextSamples;
+
+/// The beginning of the SHA-256 of what a sample holds, as a model sees it: pixels after
+/// decoding and resampling, or tokens. Equal digests are equal samples.
+pub type SampleDigest = u128;
 
 /// Samples that are cheap to clone and to select from: what they hold is shared, in memory
 /// or mapped from a file.

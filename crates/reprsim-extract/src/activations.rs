@@ -2,13 +2,12 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use reprsim_base::ask_memory;
 use reprsim_graph::Profile;
 use reprsim_models::{Feature, Input, Network, Output, Pass, Pooling};
 use reprsim_train::Supply;
 
 use crate::error::ExtractError;
-use crate::probe::{Keep, LayerActivation, ProbeActivations};
+use crate::probe::{Keep, LayerActivation, ProbeActivations, ask_to_keep};
 #[cfg(feature = "wgpu")]
 use crate::recorded::Recorded;
 
@@ -99,13 +98,6 @@ fn together(
     let alone = |network: &&Network| together(&[*network], samples, batch, keep);
     let found: Result<Vec<_>, _> = networks.iter().map(alone).collect();
     Ok(found?.into_iter().flatten().collect())
-}
-
-/// Asks for the memory of all layers of so many samples, before the second batch.
-pub(crate) fn ask_to_keep(samples: usize, values: usize) -> Result<(), ExtractError> {
-    let what = format!("keeping activations, {values} values for each of {samples} samples,");
-    let bytes = size_of::<f32>() as u128 * samples as u128 * values as u128;
-    Ok(ask_memory(bytes, what)?)
 }
 
 /// burn computes each operation: the CPU, and whatever cannot be recorded.

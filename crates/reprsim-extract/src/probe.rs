@@ -1,6 +1,7 @@
 //! A model's layers on a probe.
 
 use burn::tensor::Tensor;
+use reprsim_base::ask_memory;
 use reprsim_models::{Input, Network, Pooling};
 
 use crate::error::ExtractError;
@@ -27,6 +28,13 @@ pub struct ProbeActivations {
     pub pooling: Pooling,
     /// The layers, input side first.
     pub layers: Vec<LayerActivation>,
+}
+
+/// Asks for the memory of all layers of so many samples, before the second batch.
+pub(crate) fn ask_to_keep(samples: usize, values: usize) -> Result<(), ExtractError> {
+    let what = format!("keeping activations, {values} values for each of {samples} samples,");
+    let bytes = size_of::<f32>() as u128 * samples as u128 * values as u128;
+    Ok(ask_memory(bytes, what)?)
 }
 
 impl ProbeActivations {

@@ -10,9 +10,8 @@ use reprsim_graph::{
 use reprsim_models::Network;
 use reprsim_train::Supply;
 
-use crate::activations::ask_to_keep;
 use crate::error::ExtractError;
-use crate::probe::{Keep, LayerActivation};
+use crate::probe::{Keep, LayerActivation, ask_to_keep};
 
 /// Models of equal shapes, ready to be run over samples.
 pub(crate) struct Recorded<'a> {

@@ -16,6 +16,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::measure::{Bound, Measure};
 use crate::{MetricError, Permutations, Set};
 
+/// Samples of a half below which any measure may be at its limit.
+const FEWEST: usize = 4;
 /// Values that are nearer to each other than that are the same.
 const SAME: f64 = 1e-9;
 
@@ -112,7 +114,7 @@ impl Set {
                     .map(|(drawn, value)| {
                         let complete = drawn.len() == draws && draws > 1;
                         complete
-                            .then(|| self.interval(*measure, (*value)?, drawn))
+                            .then(|| self.interval(*measure, (*value)?, drawn, rows / 2))
                             .flatten()
                     })
                     .collect()
@@ -120,14 +122,22 @@ impl Set {
             .collect())
     }
 
-    fn interval(&self, measure: &dyn Measure, value: f64, mut drawn: Vec<f64>) -> Option<Interval> {
+    fn interval(
+        &self,
+        measure: &dyn Measure,
+        value: f64,
+        mut drawn: Vec<f64>,
+        half: usize,
+    ) -> Option<Interval> {
         drawn.sort_by(f64::total_cmp);
         let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
         // A measure that gives all halves the same, and not what it gives the whole, is at its limit
-        // on so few samples: that says nothing of how the score varies.
+        // on so few samples; of two or three samples it may be so of the whole, too. That says nothing
+        // of how the score varies.
         let spread = drawn[drawn.len() - 1] - drawn[0];
         let size = value.abs().max(1.0);
-        if spread <= SAME * size && (value - mean).abs() > SAME * size {
+        let is_limit = half < FEWEST || (value - mean).abs() > SAME * size;
+        if spread <= SAME * size && is_limit {
             return None;
         }
         let quantile = |q: f64| {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::seq::SliceRandom;
-use reprsim_base::{Stream, ask_memory};
+use reprsim_base::{Stream, ask_memory, memory_budget};
 use reprsim_config::{Cell, Duplicates, Experiment, ProbeConfig, ProbeKind};
 use reprsim_data::split::{ModelSamples, PairSplit};
 use reprsim_data::{
@@ -22,9 +22,11 @@ use crate::error::RunError;
 use crate::once::Once;
 use crate::training_data::{Judging, TrainingData};
 
-/// Bytes for each weight of a model in training, at least: itself, its gradient, and what an
-/// optimiser keeps of it.
-const TRAINED: u128 = 12;
+/// Bytes for each weight of a model in training, on the host: itself, its gradient, what an optimiser
+/// keeps of it, their new values, and the copy that is written.
+const TRAINED: u128 = 24;
+/// Bytes of a value that is kept between the passes of a step.
+const KEPT: u128 = 4;
 /// Bytes for each value of a batch: as it is read and as it is learned from.
 const BATCHED: u128 = 5;
 
@@ -141,25 +143,38 @@ impl Context {
         self.fixed_probes().map(|_| ())
     }
 
-    /// Asks for the memory that training one model of each size takes.
-    fn check_memory(&self) -> Result<(), RunError> {
+    /// Asks for the memory that training a model of each size takes.
+    pub fn check_memory(&self) -> Result<(), RunError> {
+        let (model, bytes) = self.largest()?;
+        let batch = self.experiment.training.batch;
+        let what = format!("training {model} in batches of {batch}");
+        Ok(ask_memory(bytes, what).map_err(ModelError::from)?)
+    }
+
+    /// The model of the experiment whose training takes most memory, in words, and how much at least.
+    fn largest(&self) -> Result<(String, u128), RunError> {
         let shape = ModelShape {
             input: self.train_supply()?.shape(),
             classes: self.classes()?,
         };
         let training = &self.experiment.training;
-        let batch = training.batch.min(self.training()?.dataset.len());
+        let batch = training.batch.min(self.training()?.dataset.len()) as u128;
+        let mut largest = (String::new(), 0);
         for model in self.experiment.models() {
             let weights = model.weights(shape)?;
-            let batch = batch as u128 * shape.input.values() as u128;
-            let what = format!(
-                "training a {} of {weights} weights in batches of {}",
-                model.name(),
-                training.batch
-            );
-            ask_memory(TRAINED * weights + BATCHED * batch, what).map_err(ModelError::from)?;
+            let of_sample = BATCHED * shape.input.values() as u128 + KEPT * model.kept(shape);
+            let bytes = TRAINED * weights + batch * of_sample;
+            if bytes > largest.1 {
+                largest = (format!("a {} of {weights} weights", model.name()), bytes);
+            }
         }
-        Ok(())
+        Ok(largest)
+    }
+
+    /// Cells that fit into memory at once, at least one.
+    pub fn cells_that_fit(&self) -> Result<usize, RunError> {
+        let fitting = u128::from(memory_budget()) / self.largest()?.1.max(1);
+        Ok(usize::try_from(fitting).unwrap_or(usize::MAX).max(1))
     }
 
     /// Finds what is impossible for the models of one cell.

@@ -12,7 +12,7 @@ use reprsim_train::{
 };
 use serde::Serialize;
 
-use crate::context::normalization;
+use crate::context::{Context, normalization};
 use crate::error::RunError;
 use crate::training_data::TrainingData;
 use crate::way::{MOST_SIDE_BY_SIDE, default_jobs, replays, stack_bytes, threads_per_job};
@@ -128,6 +128,8 @@ pub fn estimate(
     let Some(chosen) = devices.first() else {
         return Err(RunError::Usage("no device is named".into()));
     };
+    let context = Context::new(&plan.experiment, chosen, 0, cache);
+    context.check_memory()?;
     let samples = samples_to_train(plan, cache)?;
     let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
     let most = jobs.map_or(most, |jobs| most.min(2 * jobs));
@@ -140,7 +142,10 @@ pub fn estimate(
             (taken.models, taken.samples_per_s, Some(taken.bytes))
         }
         None => {
-            let jobs = jobs.unwrap_or_else(|| default_jobs(chosen, 1));
+            let jobs = match jobs {
+                Some(jobs) => jobs,
+                None => default_jobs(chosen, 1).min(context.cells_that_fit()?),
+            };
             let threads = threads_per_job(chosen, jobs);
             let measure = || samples_per_second(plan, chosen, cache);
             let rate = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {

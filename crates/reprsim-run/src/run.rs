@@ -210,6 +210,10 @@ fn workers(
     cells: [usize; 2],
     observer: &dyn Observer,
 ) -> Result<Vec<Worker>, RunError> {
+    let fitting = match cells[1] {
+        0 => usize::MAX,
+        _ => checked.cells_that_fit()?,
+    };
     let mut checked = Some(checked);
     let [share, to_train] = cells.map(|count| count.div_ceil(way.devices.len()));
     let mut workers = vec![];
@@ -225,7 +229,11 @@ fn workers(
                 suits(&found).map_or(1, |suits| suits.models)
             }
         };
-        let jobs = way.jobs.unwrap_or_else(|| default_jobs(chosen, stack));
+        let jobs = match way.jobs {
+            Some(jobs) => jobs,
+            None if chosen.cpu => default_jobs(chosen, stack).min(fitting),
+            None => default_jobs(chosen, stack),
+        };
         let jobs = jobs.clamp(1, share.max(1));
         observer.device(chosen, stack, jobs);
         let opened = checked.take().unwrap_or_else(|| context(chosen));

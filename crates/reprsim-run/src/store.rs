@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::{check_seal, seal, set_aside, sweep, sync_folder, write_whole};
+use reprsim_base::{check_seal, read_stored, seal, set_aside, sweep, sync_folder, write_whole};
 use reprsim_data::Skipped;
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
@@ -217,6 +217,10 @@ impl Store {
 
 /// Folders of a run, in it, that reports are written to.
 pub(crate) const REPORTS: [&str; 4] = ["", "evaluations", "figures", "tensorboard"];
+
+/// No file of results or rows is larger: of a thousand pairs of layers, twenty measures and ten probes
+/// it has a quarter of that.
+const LARGEST: u64 = 256 << 20;
 
 /// What [`Store::write_skipped`] writes.
 const SKIPPED: &str = "skipped.json";
@@ -579,6 +583,12 @@ pub fn directories(root: &Path, plan: &Plan) -> Result<BTreeMap<String, PathBuf>
     for entry in entries {
         let entry = entry.map_err(|e| RunError::store(&cells, e))?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            return Err(RunError::Usage(format!(
+                "{} is a link, and a cell has a directory of its own\n  move the link away",
+                entry.path().display()
+            )));
+        }
         if let Some((_, hash)) = name.split_once('-') {
             found.entry(hash.to_string()).or_default().push(name);
         }
@@ -608,13 +618,14 @@ pub fn directories(root: &Path, plan: &Plan) -> Result<BTreeMap<String, PathBuf>
 /// # Errors
 /// [`RunError::Damaged`] if it is not what was written, [`RunError::Store`] if it cannot be read.
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RunError> {
-    let text = match fs::read(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(|e| RunError::store(path, e))?,
-    };
     let damaged = |reason: String| RunError::Damaged {
         path: path.to_path_buf(),
         reason,
+    };
+    let text = match read_stored(path, LARGEST) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(damaged(e.to_string())),
+        text => text.map_err(|e| RunError::store(path, e))?,
     };
     let text = String::from_utf8(text).map_err(|e| damaged(e.to_string()))?;
     check_seal(&text).map_err(|e| damaged(e.to_string()))?;

@@ -1,11 +1,14 @@
 //! One line of training history an epoch, as JSON lines.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
-use reprsim_base::{check_lines, seal_lines, write_whole};
+use reprsim_base::{check_lines, read_stored, seal_lines, write_whole};
 use serde::{Deserialize, Serialize};
+
+/// No history is larger.
+const LARGEST: u64 = 256 << 20;
 
 /// Version of the layout of a line.
 pub(crate) const EPOCH_SCHEMA: u32 = 4;
@@ -71,7 +74,8 @@ pub fn write_epochs(path: &Path, epochs: &[Epoch], owner: &str) -> io::Result<()
 /// The operating system's, or [`io::ErrorKind::InvalidData`] if it is not what was written for that
 /// owner.
 pub fn read_epochs(path: &Path, owner: &str) -> io::Result<Vec<Epoch>> {
-    let lines = fs::read_to_string(path)?;
+    let odd = |e| io::Error::new(io::ErrorKind::InvalidData, e);
+    let lines = String::from_utf8(read_stored(path, LARGEST)?).map_err(odd)?;
     if lines.is_empty() {
         return Ok(vec![]);
     }

@@ -36,7 +36,8 @@ pub(crate) struct Args {
         long,
         global = true,
         value_name = "SIZE",
-        help_heading = "Global options"
+        help_heading = "Global options",
+        value_parser = memory
     )]
     pub memory: Option<ByteSize>,
 }
@@ -47,6 +48,10 @@ const MOST_DRAWS: i64 = 1_000_000;
 const LARGEST: usize = 1 << 20;
 /// The same for seconds of a repeat of a benchmark.
 const LONGEST: f64 = 3600.0;
+/// Half-samples of which an interval of 95 % can be read.
+const FEWEST_HALVES: u32 = 40;
+/// The program itself takes more than less.
+const LEAST_MEMORY: ByteSize = ByteSize::mib(64);
 /// The same for classes of a head.
 const MOST_CLASSES: i64 = 1 << 20;
 
@@ -86,7 +91,7 @@ Examples:
 --pilot RUN, and says how many seeds find the slope with a chance of 80 and of 90 %, by
 the two-sided t test at the level 0.05.")]
     Plan(PlanArgs),
-    /// List, preview or fetch data sets.
+    /// List, preview, check, fetch or clean data sets.
     #[command(subcommand)]
     Data(DataCommand),
     /// List the devices of this machine and which one `auto` takes.
@@ -296,6 +301,22 @@ fn size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| format!("'{text}' is not a whole number from 1 to {LARGEST}"))
 }
 
+/// Reads a number of half-samples, of which few give no interval.
+fn half_samples(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok();
+    let count = count.filter(|n: &u32| *n == 0 || (FEWEST_HALVES..=MOST_DRAWS as u32).contains(n));
+    count.ok_or_else(|| {
+        format!("'{text}' is not 0 or a number from {FEWEST_HALVES} to {MOST_DRAWS}")
+    })
+}
+
+/// Reads an amount of memory.
+fn memory(text: &str) -> Result<ByteSize, String> {
+    let size: Option<ByteSize> = text.parse().ok();
+    size.filter(|size| size.as_u64() >= LEAST_MEMORY.as_u64())
+        .ok_or_else(|| format!("'{text}' is no size of at least {LEAST_MEMORY}, such as 8GiB"))
+}
+
 /// Reads how long a repeat takes.
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text
@@ -454,8 +475,7 @@ pub(crate) struct CompareArgs {
         value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
     pub null: u32,
     /// Half-samples for 95 % intervals; 0: none.
-    #[arg(long, value_name = "COUNT", default_value_t = 0,
-        value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
+    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = half_samples)]
     pub bootstrap: u32,
     /// Find the sample that carries each linear CKA most, and its value without it.
     #[arg(long)]
@@ -623,7 +643,7 @@ Examples:
 Copies are samples that hold the same after decoding. `duplicates` under [dataset] of an
 experiment says what becomes of them.")]
     Check {
-        /// The data set, or a folder of class folders.
+        /// The data set, a folder of class folders, or an experiment file.
         name: String,
         /// How to print the table.
         #[arg(long, value_enum, default_value_t)]

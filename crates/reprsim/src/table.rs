@@ -180,6 +180,7 @@ fn human(field: &str, value: &Value) -> String {
                 format!("{v:.4}")
             }
         }
+        Value::String(text) => text.clone(),
         other => plain(other),
     }
 }

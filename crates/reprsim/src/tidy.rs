@@ -5,12 +5,17 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use reprsim_analysis::{Asked, Dialect, TableReader};
-use reprsim_base::unknown;
+use reprsim_base::{ask_memory, unknown};
 
 use crate::exit::UsageError;
 
 /// What stands for a missing value in tables that Python and R write.
 const MISSING: [&str; 4] = ["", "NA", "NaN", "nan"];
+
+/// Bytes of a row beside its fields, about.
+const ROW: usize = 120;
+/// Rows that are read before it is asked whether there is room for more.
+const ROWS_AT_ONCE: usize = 100_000;
 
 /// A table as it was read.
 pub(crate) struct Tidy {
@@ -45,7 +50,18 @@ impl Tidy {
             let reason = format!("{}: two columns are called '{name}'", path.display());
             return Err(UsageError(reason).into());
         }
-        let rows: Vec<csv::StringRecord> = rows.records().collect::<Result<_, _>>().map_err(say)?;
+        let mut read: Vec<csv::StringRecord> = vec![];
+        let mut bytes = 0u128;
+        for row in rows.records() {
+            let row = row.map_err(say)?;
+            bytes += (row.as_slice().len() + ROW + row.len() * size_of::<usize>()) as u128;
+            if read.len().is_multiple_of(ROWS_AT_ONCE) {
+                let what = format!("{}: the first {} rows", path.display(), read.len());
+                ask_memory(2 * bytes, what).map_err(|e| UsageError(e.to_string()))?;
+            }
+            read.push(row);
+        }
+        let rows = read;
         if rows.is_empty() {
             return Err(UsageError(format!("{}: no rows", path.display())).into());
         }
@@ -152,7 +168,7 @@ impl Tidy {
     }
 
     /// A number for each different text of a column, in the order of appearance; `None`
-    /// where it is missing. Numbers are the same however they are written.
+    /// where it is missing. Decimals are the same however they are written.
     pub fn ids(&self, rows: &Selection, name: &str) -> anyhow::Result<Vec<Option<u64>>> {
         let column = self.column(name)?;
         let mut known: HashMap<Cow<'_, str>, u64> = HashMap::new();
@@ -165,7 +181,7 @@ impl Tidy {
                     return None;
                 }
                 let next = known.len() as u64;
-                Some(*known.entry(level(self.dialect, text)).or_insert(next))
+                Some(*known.entry(identity(self.dialect, text)).or_insert(next))
             })
             .collect())
     }
@@ -190,9 +206,50 @@ fn level(dialect: Dialect, field: &str) -> Cow<'_, str> {
     }
 }
 
+/// What two fields that name the same have in common. Names may be long whole numbers, of which every
+/// digit counts, or look like powers of ten or begin with zeros: those are text.
+fn identity(dialect: Dialect, field: &str) -> Cow<'_, str> {
+    let digits = field.strip_prefix('-').unwrap_or(field);
+    let (whole, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, ""));
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let is_plain = is_number(whole) && is_number(decimals) && !whole.is_empty();
+    let begins_with_zero = whole.len() > 1 && whole.starts_with('0');
+    match decimals.trim_end_matches('0') {
+        _ if !is_plain || begins_with_zero || dialect.number(field).is_none() => field.into(),
+        "" if whole == "0" => whole.into(),
+        "" => field[..field.len() - digits.len() + whole.len()].into(),
+        _ => level(dialect, field),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_differ_in_any_digit_and_decimals_in_twelve() {
+        let same = |a: &str, b: &str| identity(Dialect::PLAIN, a) == identity(Dialect::PLAIN, b);
+        for (a, b) in [
+            ("0", "0.0"),
+            ("0", "-0"),
+            ("3", "3.00"),
+            ("-2", "-2.0"),
+            ("0.3", "0.30000000000000004"),
+            ("0.5", "0.50"),
+        ] {
+            assert!(same(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("1700000000000", "1700000000001"),
+            ("9007199254740992", "9007199254740993"),
+            ("1e1", "10"),
+            ("010", "10"),
+            ("1", "-1"),
+            ("s1", "1"),
+        ] {
+            assert!(!same(a, b), "{a} {b}");
+        }
+    }
 
     fn tidy(text: &str) -> anyhow::Result<Tidy> {
         let folder = tempfile::tempdir()?;

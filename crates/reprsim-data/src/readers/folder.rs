@@ -20,7 +20,7 @@ use crate::spec::LARGEST_SIDE;
 use crate::{DataError, Factor, Part, SampleShape, Skipped};
 
 /// Bytes that images read at the same time may take.
-const AT_ONCE: u64 = 1 << 30;
+const AT_ONCE: u64 = 384 << 20;
 /// Bytes that a pixel takes while it is decoded: of a deep or progressive image, with
 /// its colours converted, its planes apart and turned.
 const PER_PIXEL: u64 = 16;

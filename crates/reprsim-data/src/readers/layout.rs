@@ -9,11 +9,13 @@ pub(super) enum Kind {
 }
 
 /// Names of parts as they are handed out, in lower case.
-const NAMES: [(&str, Kind); 11] = [
+const NAMES: [(&str, Kind); 13] = [
     ("train", Kind::Train),
     ("training", Kind::Train),
+    ("trn", Kind::Train),
     ("test", Kind::Test),
     ("testing", Kind::Test),
+    ("tst", Kind::Test),
     ("val", Kind::Validation),
     ("valid", Kind::Validation),
     ("validation", Kind::Validation),
@@ -23,7 +25,9 @@ const NAMES: [(&str, Kind); 11] = [
     ("evaluation", Kind::Validation),
 ];
 /// Words that say no more: `training_set`, `test-images`, `trainset`.
-const FILLERS: [&str; 6] = ["set", "data", "dataset", "images", "split", "part"];
+const FILLERS: [&str; 8] = [
+    "set", "data", "dataset", "images", "imgs", "split", "part", "seg",
+];
 
 /// The part that a folder of this name is, if it is one: `Train`, `test_set`, `val2017`.
 pub(super) fn kind_of(name: &str) -> Option<Kind> {

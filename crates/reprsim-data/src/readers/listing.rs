@@ -201,6 +201,8 @@ impl Walk<'_> {
         };
         if name.starts_with('.') {
             Some("hidden")
+        } else if name.contains(char::REPLACEMENT_CHARACTER) && path.symlink_metadata().is_err() {
+            Some("its name is not UTF-8: rename it")
         } else if !path.is_dir() {
             None
         } else if is_output(path) {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{block_names, check_transformer};
+use crate::layers::{block_names, check_transformer, kept_of};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -61,6 +61,14 @@ impl Architecture for GptSettings {
 
     fn check(&self) -> Result<(), ModelError> {
         check_transformer(Self::NAME, self.width, self.depth, self.heads)
+    }
+
+    fn kept(&self, shape: ModelShape) -> u128 {
+        let Ok([window, vocabulary]) = shape.window(Self::NAME) else {
+            return 0;
+        };
+        // And the scores of every token.
+        kept_of(window, self.width, self.depth, self.heads) + (window * vocabulary) as u128
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -175,6 +175,14 @@ macro_rules! architectures {
                 Ok(init.counted())
             }
 
+            /// Values of one sample that a training step keeps between its passes, at least, where
+            /// sequences are long.
+            pub fn kept(&self, shape: ModelShape) -> u128 {
+                match self {
+                    $(Self::$model(settings) => settings.kept(shape),)*
+                }
+            }
+
             /// Checks the architecture against what goes in.
             ///
             /// # Errors

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, block_names, check_transformer};
+use crate::layers::{Square, block_names, check_transformer, kept_of};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -63,6 +63,14 @@ impl Architecture for VitSettings {
 
     fn stride(&self) -> usize {
         self.patch
+    }
+
+    fn kept(&self, shape: ModelShape) -> u128 {
+        let Ok([_, height, side]) = shape.image(Self::NAME) else {
+            return 0;
+        };
+        let tokens = (height / self.patch.max(1)) * (side / self.patch.max(1)) + 1;
+        kept_of(tokens, self.width, self.depth, self.heads)
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -11,4 +11,4 @@ pub(crate) use convolve::{convolve, convolve_transposed};
 pub use init::Init;
 pub(crate) use init::Square;
 pub(crate) use sizes::{DEEPEST, check_width};
-pub(crate) use transformer::{block_names, check_transformer};
+pub(crate) use transformer::{block_names, check_transformer, kept_of};

@@ -8,6 +8,13 @@ pub(crate) fn block_names(depth: usize) -> impl Iterator<Item = String> {
     (1..=depth).map(|block| format!("block{block}"))
 }
 
+/// What a training step keeps of one sequence: in each block the maps of attention, and eight arrays
+/// of the block's width (of norms, queries, keys, values, and the perceptron's four).
+pub(crate) fn kept_of(tokens: usize, width: usize, depth: usize, heads: usize) -> u128 {
+    let [tokens, width, depth, heads] = [tokens, width, depth, heads].map(|size| size as u128);
+    depth * tokens * (heads * tokens + 8 * width)
+}
+
 /// Checks the sizes of the transformer `name`.
 pub(crate) fn check_transformer(
     name: &str,

@@ -8,6 +8,8 @@ use image::ImageError;
 pub(in crate::readers) const READ: &str = "PNG, JPEG, GIF, WebP and BMP";
 /// More pixels are no sample of a data set: 8192 x 8192.
 pub(super) const MOST_PIXELS: u64 = 1 << 26;
+/// Bytes of a decoded picture; with what is made of it a third or half of that more is taken, twice.
+pub(super) const MOST_BYTES: u64 = 144 << 20;
 
 /// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,8 @@ pub(in crate::readers) enum PictureError {
         "{width}x{height} are too many pixels: at most {MOST_PIXELS} are read, save it smaller"
     )]
     TooLarge { width: u32, height: u32 },
+    #[error("{0} bytes of pixels: at most {MOST_BYTES} are read, save it smaller or with 8 bits")]
+    TooDeep(u64),
     #[error("an image of {width}x{height}; all are {side}x{side}")]
     Size {
         width: u32,

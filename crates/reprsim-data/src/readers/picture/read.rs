@@ -9,15 +9,15 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::colour::{for_screen, to_srgb};
-use super::error::{MOST_PIXELS, PictureError};
+use super::error::{MOST_BYTES, MOST_PIXELS, PictureError};
 use super::format::by_content;
 use super::marks::marks;
 use super::planes::planes;
 
 /// What a decoder may take beside the pixels: a colour profile, a table.
 const MOST_BESIDE: u64 = 32 << 20;
-/// What it may take with them.
-const MOST_MEMORY: u64 = 1 << 30;
+/// What a decoder may take with them.
+const MOST_MEMORY: u64 = 1 << 29;
 
 /// What the header of a picture says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, PictureError> {
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(PictureError::TooLarge { width, height });
+    }
+    if decoder.total_bytes() > MOST_BYTES {
+        return Err(PictureError::TooDeep(decoder.total_bytes()));
     }
     limits.max_alloc = Some(MOST_MEMORY);
     decoder.set_limits(limits)?;
