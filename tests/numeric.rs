@@ -537,6 +537,29 @@ fn checkpoints_of_other_types_and_wrapped_names_load() {
                 }
             }
         }
+        // What is no number is no weight.
+        let odd: Vec<(String, Vec<usize>, Vec<u8>)> = (file.tensors().iter())
+            .map(|(name, view)| {
+                let mut bytes = view.data().to_vec();
+                if name.ends_with("weight") {
+                    bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+                }
+                (name.clone(), view.shape().to_vec(), bytes)
+            })
+            .collect();
+        let views = odd.iter().map(|(name, shape, bytes)| {
+            let kind = safetensors::Dtype::F32;
+            let view = safetensors::tensor::TensorView::new(kind, shape.clone(), bytes);
+            (name.clone(), view.unwrap())
+        });
+        let other = dir.path().join("odd.safetensors");
+        std::fs::write(&other, safetensors::serialize(views, None).unwrap()).unwrap();
+        let error = load_checkpoint(&other, &model, shape, &device).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("weight' has values that are no finite"),
+            "{error}"
+        );
     }
 }
 

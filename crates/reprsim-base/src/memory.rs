@@ -65,36 +65,40 @@ pub fn ask_memory(bytes: u128, what: impl fmt::Display) -> Result<(), OverBudget
     let budget = memory_budget();
     match bytes > u128::from(budget) {
         false => Ok(()),
-        true => Err(OverBudget {
+        true => Err(OverBudget(Box::new(Refused {
             what: what.to_string(),
             bytes,
             budget,
-        }),
+        }))),
     }
 }
 
 /// More memory than may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverBudget {
-    /// For what.
-    pub what: String,
-    /// Bytes that it takes.
-    pub bytes: u128,
-    /// Bytes that may be used.
-    pub budget: u64,
+pub struct OverBudget(Box<Refused>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refused {
+    what: String,
+    bytes: u128,
+    budget: u64,
 }
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refused {
+            what,
+            bytes,
+            budget,
+        } = &*self.0;
         // What no number of 64 bits holds is no different from the largest that one does.
-        let bytes = u64::try_from(self.bytes).unwrap_or(u64::MAX);
+        let bytes = u64::try_from(*bytes).unwrap_or(u64::MAX);
         write!(
             f,
-            "{} takes {} of memory, and {} may be used\n  if this machine has more, say so with \
+            "{what} takes {} of memory, and {} may be used\n  if this machine has more, say so with \
              --memory",
-            self.what,
             ByteSize::b(bytes),
-            ByteSize::b(self.budget)
+            ByteSize::b(*budget)
         )
     }
 }
@@ -124,6 +128,6 @@ mod tests {
         let text = refused.to_string();
         assert!(text.starts_with("a model of many weights takes "), "{text}");
         assert!(text.contains("--memory"), "{text}");
-        assert_eq!(refused.bytes, 1 << 70);
+        assert_eq!(refused.0.bytes, 1 << 70);
     }
 }

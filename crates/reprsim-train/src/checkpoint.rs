@@ -4,8 +4,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Bytes, DType, Device, FloatDType, Tensor};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Bytes, DType, Device, FloatDType, Tensor, TensorData};
 use burn_store::{
     ApplyResult, BurnToPyTorchAdapter, BurnpackStore, KeyRemapper, ModuleSnapshot, ModuleStore,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
@@ -173,7 +173,9 @@ fn load_checked(
             result = Ok(found);
         }
     }
-    let result = result.map_err(&fail)?;
+    // What burn says goes on for many lines, of which the first names the tensor.
+    let first = |e: Reason| e.to_string().lines().next().unwrap_or_default().to_string();
+    let result = result.map_err(|e| fail(first(e).into()))?;
     let of_head = |name: &str| head.iter().any(|head| name.starts_with(head));
     if let Some((missing, _)) = result.missing.iter().find(|(name, _)| !of_head(name)) {
         return Err(fail(format!("it lacks the tensor '{missing}'").into()));
@@ -185,7 +187,50 @@ fn load_checked(
         let reason = format!("it has the tensor '{name}', for which a {model} here has no place");
         return Err(fail(reason.into()));
     }
-    Ok(network.map(&mut Single))
+    let network = network.map(&mut Single);
+    let mut numbers = Numbers::default();
+    network.visit(&mut numbers);
+    match numbers.odd {
+        None => Ok(network),
+        Some(name) => Err(fail(
+            format!("the tensor '{name}' has values that are no finite numbers in f32").into(),
+        )),
+    }
+}
+
+/// Finds the first parameter whose values are not all numbers.
+#[derive(Default)]
+struct Numbers {
+    names: Vec<String>,
+    odd: Option<String>,
+}
+
+impl ModuleVisitor for Numbers {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.names.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.names.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let is_odd = |values: TensorData| {
+            let values = values.as_slice::<f32>();
+            values.is_ok_and(|values| values.iter().any(|v| !v.is_finite()))
+        };
+        if self.odd.is_none() && is_odd(param.val().into_data()) {
+            // The first name is that of the architecture.
+            self.odd = Some(
+                self.names
+                    .iter()
+                    .skip(1)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join("."),
+            );
+        }
+    }
 }
 
 /// What programs put before the names of a model that they wrap: PyTorch's data parallelism, its

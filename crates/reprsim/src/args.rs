@@ -48,8 +48,6 @@ const MOST_DRAWS: i64 = 1_000_000;
 const LARGEST: usize = 1 << 20;
 /// The same for seconds of a repeat of a benchmark.
 const LONGEST: f64 = 3600.0;
-/// Half-samples of which an interval of 95 % can be read.
-const FEWEST_HALVES: u32 = 40;
 /// The program itself takes more than less.
 const LEAST_MEMORY: ByteSize = ByteSize::mib(64);
 /// The same for classes of a head.
@@ -301,15 +299,6 @@ fn size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| format!("'{text}' is not a whole number from 1 to {LARGEST}"))
 }
 
-/// Reads a number of half-samples, of which few give no interval.
-fn half_samples(text: &str) -> Result<u32, String> {
-    let count = text.parse().ok();
-    let count = count.filter(|n: &u32| *n == 0 || (FEWEST_HALVES..=MOST_DRAWS as u32).contains(n));
-    count.ok_or_else(|| {
-        format!("'{text}' is not 0 or a number from {FEWEST_HALVES} to {MOST_DRAWS}")
-    })
-}
-
 /// Reads an amount of memory.
 fn memory(text: &str) -> Result<ByteSize, String> {
     let size: Option<ByteSize> = text.parse().ok();
@@ -475,7 +464,8 @@ pub(crate) struct CompareArgs {
         value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
     pub null: u32,
     /// Half-samples for 95 % intervals; 0: none.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = half_samples)]
+    #[arg(long, value_name = "COUNT", default_value_t = 0, 
+        value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
     pub bootstrap: u32,
     /// Find the sample that carries each linear CKA most, and its value without it.
     #[arg(long)]

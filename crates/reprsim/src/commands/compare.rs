@@ -16,11 +16,14 @@ use reprsim_similarity::{
 use crate::args::{CompareArgs, Format, ModeArg};
 use crate::comparison::Answer;
 use crate::exit::UsageError;
+use crate::output::note;
 use crate::table::Table;
 
 /// What is measured in `--mode exact` where nothing is named.
 const DEFAULT_MEASURES: [&str; 3] = ["cka_linear_debiased", "cka_linear_biased", "mutual_knn"];
 
+/// Half-samples of which the ends of a 95 % interval cannot be read.
+const FEW_HALVES: u32 = 40;
 /// Pixels a unit of a PNG figure.
 const PNG_SCALE: f32 = 2.0;
 
@@ -29,6 +32,12 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let out = args.out.as_deref().map(Table::ending).transpose()?;
     for file in &args.heatmap {
         ending(file, &["svg", "png"])?;
+    }
+    if (1..FEW_HALVES).contains(&args.bootstrap) {
+        note(&format!(
+            "--bootstrap {}: intervals of so few half-samples are rough; 1000 take longer and are not",
+            args.bootstrap
+        ));
     }
     let question = Question {
         k: args.k as usize,
