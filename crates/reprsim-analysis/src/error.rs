@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub enum AnalysisError {
     /// The run.
     #[error(transparent)]
-    Run(#[from] reprsim_run::RunError),
+    Run(Box<reprsim_run::RunError>),
     /// Something was asked for that this run or this table cannot give.
     #[error("{0}")]
     Usage(String),
@@ -22,6 +22,12 @@ pub enum AnalysisError {
         #[source]
         reason: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl From<reprsim_run::RunError> for AnalysisError {
+    fn from(error: reprsim_run::RunError) -> Self {
+        Self::Run(Box::new(error))
+    }
 }
 
 impl AnalysisError {

@@ -108,7 +108,7 @@ mod tests {
             );
         }
         // What is beyond the cap stays, and of equals none is far.
-        assert!(select(&vec![5.0; 4]).is_empty());
+        assert!(select(&[5.0; 4]).is_empty());
         assert!(select(&[0.0, 0.0, 0.0, 0.0, 9.0]).is_empty());
         assert_eq!(select(&[1.0, 2.0, 1.0, 1e9]), [3]);
         let steps: Vec<f64> = (0..20).map(|i| 1e3f64.powi(i)).collect();
