@@ -22,7 +22,9 @@ use crate::error::RunError;
 use crate::once::Once;
 use crate::training_data::{Judging, TrainingData};
 
-/// Bytes for each weight of a model in training, on the host: itself, its gradient, what an optimiser
+/// Bytes for each weight of a model that a GPU trains: as it begins and as it is written.
+const HELD: u128 = 8;
+/// Bytes for each weight of a model that the host trains: itself, its gradient, what an optimiser
 /// keeps of it, their new values, and the copy that is written.
 const TRAINED: u128 = 24;
 /// Bytes of a value that is kept between the passes of a step.
@@ -159,11 +161,15 @@ impl Context {
         };
         let training = &self.experiment.training;
         let batch = training.batch.min(self.training()?.dataset.len()) as u128;
+        let (of_weight, of_kept) = match self.chosen.cpu {
+            true => (TRAINED, KEPT),
+            false => (HELD, 0),
+        };
         let mut largest = (String::new(), 0);
         for model in self.experiment.models() {
             let weights = model.weights(shape)?;
-            let of_sample = BATCHED * shape.input.values() as u128 + KEPT * model.kept(shape);
-            let bytes = TRAINED * weights + batch * of_sample;
+            let of_sample = BATCHED * shape.input.values() as u128 + of_kept * model.kept(shape);
+            let bytes = of_weight * weights + batch * of_sample;
             if bytes > largest.1 {
                 largest = (format!("a {} of {weights} weights", model.name()), bytes);
             }

@@ -114,6 +114,10 @@ pub(crate) fn decompose_without(
     let n = y.len() as f64;
     let without_one = |taken: &[f64]| {
         let left = n - taken[0];
+        // As many points as coefficients leave nothing to tell an error from.
+        if left <= (k + 1) as f64 {
+            return None;
+        }
         let (sums, products) = taken[1..].split_at(size);
         let mut others: Vec<Vec<f64>> = (products.chunks(size).zip(sums).enumerate())
             .map(|(i, (products, a))| {
@@ -267,6 +271,9 @@ mod tests {
         y: &[f64],
         points: &[usize],
     ) -> Option<Decomposition> {
+        if points.len() <= columns.len() + 1 {
+            return None;
+        }
         let pick = |values: &[f64]| -> Vec<f64> { points.iter().map(|&p| values[p]).collect() };
         let mut basis = Basis::default();
         for column in columns {
