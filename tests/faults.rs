@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{TINY, experiment, reprsim, run, start, stderr};
+use common::{TINY, copy_folder, experiment, reprsim, run, start, stderr};
 
 /// Three cells with everything that a cell can keep.
 fn small() -> String {
@@ -48,17 +48,6 @@ fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        match from.is_dir() {
-            true => copy(&from, &to),
-            false => drop(fs::copy(from, to).unwrap()),
-        }
-    }
 }
 
 /// Cells with trained models, in their order.
@@ -146,7 +135,7 @@ fn every_stored_file_under_every_fault() {
             }
             for fault in FAULTS {
                 let _ = fs::remove_dir_all(&struck);
-                copy(&whole, &struck);
+                copy_folder(&whole, &struck);
                 let [one, other] = [0, 1].map(|i| cells(&struck)[i].clone());
                 let (path, mate) = match in_cell {
                     true => (one.join(name), other.join(name)),
@@ -236,7 +225,7 @@ fn what_cannot_be_read_is_named_and_kept() {
     ] {
         for error in [NO_ACCESS, DISK_ERROR] {
             let _ = fs::remove_dir_all(&tried);
-            copy(&whole, &tried);
+            copy_folder(&whole, &tried);
             if again {
                 for cell in cells(&tried) {
                     fs::remove_file(cell.join("result.json")).unwrap();

@@ -24,7 +24,7 @@ use reprsim_models::{InputShape, ModelShape};
 use reprsim_run::store::finished;
 use reprsim_train::{load_checkpoint, read_epochs};
 
-use common::{TINY, experiment, run, stderr};
+use common::{TINY, copy_folder, experiment, run, stderr};
 
 /// What a mutated file may take, at most, beside what the tests themselves hold.
 const BUDGET: u64 = 256 << 20;
@@ -141,18 +141,8 @@ fn done() -> &'static Path {
 
 /// A copy of that run of its own, and its first cell with trained models.
 fn own_run() -> (tempfile::TempDir, PathBuf) {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap().flatten() {
-            let (from, to) = (entry.path(), to.join(entry.file_name()));
-            match from.is_dir() {
-                true => copy(&from, &to),
-                false => drop(fs::copy(from, to).unwrap()),
-            }
-        }
-    }
     let dir = tempfile::tempdir().unwrap();
-    copy(&done().join("run"), dir.path());
+    copy_folder(&done().join("run"), dir.path());
     let cells = fs::read_dir(dir.path().join("cells")).unwrap().flatten();
     let mut cells: Vec<PathBuf> = cells.map(|entry| entry.path()).collect();
     cells.sort();
