@@ -50,6 +50,16 @@ fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+/// The experiment, a run of it that nothing happens to, and that run's files.
+fn left_alone(dir: &Path) -> (PathBuf, PathBuf, BTreeMap<PathBuf, Vec<u8>>) {
+    let file = experiment(dir, &small());
+    let whole = dir.join("whole");
+    let output = run(&file, &whole, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = files(&whole);
+    (file, whole, expected)
+}
+
 /// Cells with trained models, in their order.
 fn cells(run: &Path) -> Vec<PathBuf> {
     let listed = fs::read_dir(run.join("cells")).unwrap().flatten();
@@ -104,11 +114,7 @@ fn strike(fault: &str, path: &Path, other: &Path) {
 #[test]
 fn every_stored_file_under_every_fault() {
     let dir = tempfile::tempdir().unwrap();
-    let file = experiment(dir.path(), &small());
-    let whole = dir.path().join("whole");
-    let output = run(&file, &whole, &[]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let expected = files(&whole);
+    let (file, whole, expected) = left_alone(dir.path());
     // (the file, whether it is read again where all is done, and where pairs are measured again)
     let of_cell = [
         ("result.json", true, false),
@@ -210,10 +216,7 @@ fn what_cannot_be_read_is_named_and_kept() {
     const DISK_ERROR: &str = "5";
     let dir = tempfile::tempdir().unwrap();
     let library = failing_disk(dir.path());
-    let file = experiment(dir.path(), &small());
-    let whole = dir.path().join("whole");
-    assert!(run(&file, &whole, &[]).status.success());
-    let expected = files(&whole);
+    let (file, whole, expected) = left_alone(dir.path());
     let tried = dir.path().join("tried");
     for (name, again) in [
         ("plan.json", false),
@@ -267,10 +270,7 @@ fn what_cannot_be_read_is_named_and_kept() {
 fn a_full_disk_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let library = failing_disk(dir.path());
-    let file = experiment(dir.path(), &small());
-    let whole = dir.path().join("whole");
-    assert!(run(&file, &whole, &[]).status.success());
-    let expected = files(&whole);
+    let (file, _, expected) = left_alone(dir.path());
     let size: usize = expected.values().map(Vec::len).sum();
     let full = dir.path().join("full");
     for eighth in 0..8 {
@@ -297,10 +297,7 @@ fn a_full_disk_loses_nothing() {
 #[test]
 fn killed_after_each_file() {
     let dir = tempfile::tempdir().unwrap();
-    let file = experiment(dir.path(), &small());
-    let whole = dir.path().join("whole");
-    assert!(run(&file, &whole, &[]).status.success());
-    let expected = files(&whole);
+    let (file, _, expected) = left_alone(dir.path());
     let killed = dir.path().join("killed");
     // Files come and go while they are counted.
     fn there(folder: &Path) -> usize {

@@ -100,12 +100,11 @@ fn of_card(card: &Card, cache: &Path, spares: &mut Spares) -> Result<(), DataErr
     if !dir.is_dir() {
         return Ok(());
     }
-    let before = spares.locks.len();
-    match SetLock::at_once(cache, &card.name) {
-        Err(_) => return Ok(()),
-        Ok(lock) => spares.locks.extend(lock),
-    }
-    let is_locked = spares.locks.len() > before;
+    let Ok(lock) = SetLock::at_once(cache, &card.name) else {
+        return Ok(());
+    };
+    let is_locked = lock.is_some();
+    spares.locks.extend(lock);
     let found = &mut spares.found;
     if is_here(card, cache) {
         arrays(&card.name, &dir, Freeable::Arrays, found)?;

@@ -295,7 +295,7 @@ fn attempt(
         true => Some(lock(&files.directory, "cell.lock", true)?),
         false => None,
     };
-    files.clear_leftovers();
+    files.clear_leftovers(store.is_locked());
     let evaluations = asked(&context.experiment);
     // Libraries below may panic where a device runs out of memory; that must not
     // take the other cells along.

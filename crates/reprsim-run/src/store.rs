@@ -272,10 +272,10 @@ struct RowsHead {
 const ROWS_SCHEMA: u32 = 2;
 
 impl CellStore {
-    /// Removes temporary files of a killed process; the cell must be ours.
-    pub fn clear_leftovers(&self) {
+    /// Removes temporary files of killed processes: all, if the cell is `ours` alone.
+    pub fn clear_leftovers(&self, ours: bool) {
         for folder in ["", "activations"] {
-            sweep(&self.directory.join(folder), true);
+            sweep(&self.directory.join(folder), ours);
         }
     }
 
