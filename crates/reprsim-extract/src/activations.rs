@@ -113,14 +113,16 @@ fn eager(
         false => Some(network.valid().to_device(samples.device())),
     };
     let network = moved.as_ref().unwrap_or(network);
+    // One sample tells how large all will be, before a whole batch is there.
+    if !samples.is_empty() {
+        let first = keep(network, samples.slice(0..1))?;
+        let values = first.iter().map(|(_, values)| values.shape().num_elements());
+        ask_to_keep(samples.len(), values.sum())?;
+    }
     let mut parts: Vec<(String, Vec<Tensor<2>>)> = Vec::new();
     for start in (0..samples.len()).step_by(batch.max(1)) {
         let end = (start + batch.max(1)).min(samples.len());
         let kept = keep(network, samples.slice(start..end))?;
-        if start == 0 {
-            let values = kept.iter().map(|(_, values)| values.dims()[1]).sum();
-            ask_to_keep(samples.len(), values)?;
-        }
         for (i, (name, values)) in kept.into_iter().enumerate() {
             if start == 0 {
                 parts.push((name, Vec::new()));

@@ -30,7 +30,7 @@ pub struct ProbeActivations {
     pub layers: Vec<LayerActivation>,
 }
 
-/// Asks for the memory of all layers of so many samples, before the second batch.
+/// Asks for the memory of all layers of so many samples.
 pub(crate) fn ask_to_keep(samples: usize, values: usize) -> Result<(), ExtractError> {
     let what = format!("keeping activations, {values} values for each of {samples} samples,");
     let bytes = size_of::<f32>() as u128 * samples as u128 * values as u128;

@@ -47,11 +47,8 @@ pub trait Architecture:
         1
     }
 
-    /// Values of one sample that a training step keeps between its passes, beside those that the
-    /// weights tell of: at least so many. It is asked where sequences are long.
-    fn kept(&self, _: ModelShape) -> u128 {
-        0
-    }
+    /// Values of one sample that a training step keeps between its passes: at least so many.
+    fn kept(&self, shape: ModelShape) -> u128;
 
     /// The same architecture with another width; `None` where it has none.
     fn with_width(&self, width: usize) -> Option<Self>;

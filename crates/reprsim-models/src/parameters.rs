@@ -39,11 +39,13 @@ impl ModuleVisitor for Counter {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, Tensor};
     use reprsim_base::Stream;
 
     use super::*;
-    use crate::{ARCHITECTURES, InputKind, InputShape, ModelConfig, ModelShape};
+    use crate::{
+        ARCHITECTURES, Feature, Input, InputKind, InputShape, ModelConfig, ModelShape, Pooling,
+    };
 
     fn shape(model: &ModelConfig) -> ModelShape {
         ModelShape {
@@ -79,6 +81,38 @@ mod tests {
                     built.parameters() as u128,
                     "{model:?}"
                 );
+            }
+        }
+    }
+
+    /// A step keeps at least every layer that has a name, at any size of the samples.
+    #[test]
+    fn what_a_step_keeps_is_no_less_than_its_layers() {
+        for about in ARCHITECTURES {
+            let model = (about.default)();
+            for larger in [1, 2] {
+                let mut shape = shape(&model);
+                let batch = match &mut shape.input {
+                    InputShape::Image { height, width, .. } => {
+                        [*height, *width] = [*height * larger, *width * larger];
+                        Input::Images(Tensor::zeros([1, 3, *height, *width], &Device::flex()))
+                    }
+                    InputShape::Tokens { window, .. } => {
+                        *window *= larger;
+                        Input::Tokens(Tensor::zeros([1, *window], &Device::flex()))
+                    }
+                };
+                let rng = &mut Stream::new(0).rng();
+                let network = Network::new(&model, shape, rng, &Device::flex()).unwrap();
+                let layers = network.activations(batch).unwrap().layers;
+                let of_layer = |(_, feature): (String, Feature)| {
+                    feature.pooled(Pooling::Flatten).shape().num_elements() as u128
+                };
+                let named: u128 = layers.into_iter().map(of_layer).sum();
+                let kept = model.kept(shape);
+                // The head's scores are not counted where they are few.
+                assert!(kept + 8 >= named, "{model:?}: {kept} of {named}");
+                assert!(kept < 40 * named, "{model:?}: {kept} of {named}");
             }
         }
     }

@@ -70,7 +70,13 @@ impl ModelJob<'_> {
         };
         let epochs = match read_epochs(&history, &owner(&self.cell.hash, self.name)) {
             Ok(epochs) => epochs,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                log::warn!(
+                    "{} is missing beside its checkpoint; the model is trained anew",
+                    history.display()
+                );
+                return Ok(None);
+            }
             Err(e) if e.kind() == io::ErrorKind::InvalidData => {
                 put_aside(&history, &format!("{}: {e}", history.display()))?;
                 return Ok(None);

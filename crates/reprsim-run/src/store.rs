@@ -539,6 +539,7 @@ pub fn tasks(root: &Path, plan: &Plan) -> Result<BTreeMap<usize, [String; 2]>, R
 pub fn histories(root: &Path, plan: &Plan) -> Result<BTreeMap<usize, [Vec<Epoch>; 2]>, RunError> {
     let directories = directories(root, plan)?;
     let mut found = BTreeMap::new();
+    let mut missing = vec![];
     for cell in &plan.cells {
         let Some(directory) = directories.get(&cell.hash) else {
             continue;
@@ -548,7 +549,12 @@ pub fn histories(root: &Path, plan: &Plan) -> Result<BTreeMap<usize, [Vec<Epoch>
             let path = directory.join(format!("{model}.train.jsonl"));
             match read_epochs(&path, &owner(&cell.hash, model)) {
                 Ok(epochs) => *history = epochs,
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    // One that is still trained has none yet.
+                    if cell.point().is_some() && directory.join("result.json").exists() {
+                        missing.push(path);
+                    }
+                }
                 Err(e) if e.kind() == io::ErrorKind::InvalidData => {
                     log::warn!("{}: {e}; this history is left out", path.display());
                 }
@@ -558,6 +564,14 @@ pub fn histories(root: &Path, plan: &Plan) -> Result<BTreeMap<usize, [Vec<Epoch>
         if both.iter().any(|history| !history.is_empty()) {
             found.insert(cell.index, both);
         }
+    }
+    if let Some(first) = missing.first() {
+        log::warn!(
+            "{} training histories of finished cells are missing, {} for one; \
+             curves of training are drawn without them",
+            missing.len(),
+            first.display()
+        );
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, convolve};
+use crate::layers::{check_width, convolve, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -45,6 +45,19 @@ impl Architecture for CnnSettings {
 
     fn check(&self) -> Result<(), ModelError> {
         check_width("a cnn", self.width)
+    }
+
+    fn kept(&self, shape: ModelShape) -> u128 {
+        let Ok([_, mut height, mut side]) = shape.image(Self::NAME) else {
+            return 0;
+        };
+        let mut kept = 0;
+        for channels in [1, 2, 4].map(|times| times * self.width) {
+            [height, side] = [height, side].map(|side| side_after(side, 3, 2, 1));
+            // Before and after the norm.
+            kept += 2 * map_values(channels, [height, side]);
+        }
+        kept
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

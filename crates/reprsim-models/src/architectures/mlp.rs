@@ -51,6 +51,11 @@ impl Architecture for MlpSettings {
         }
     }
 
+    fn kept(&self, _: ModelShape) -> u128 {
+        // Before and after the rectifier.
+        self.hidden.iter().map(|&width| 2 * width as u128).sum()
+    }
+
     fn with_width(&self, width: usize) -> Option<Self> {
         Some(Self {
             hidden: vec![width; self.hidden.len()],

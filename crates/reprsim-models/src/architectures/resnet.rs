@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, convolve};
+use crate::layers::{check_width, convolve, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -89,6 +89,30 @@ impl Architecture for ResNetSettings {
     fn check(&self) -> Result<(), ModelError> {
         check_width("a resnet", self.width)?;
         self.blocks().map(|_| ())
+    }
+
+    fn kept(&self, shape: ModelShape) -> u128 {
+        let (Ok([_, height, side]), Ok(blocks)) = (shape.image(Self::NAME), self.blocks()) else {
+            return 0;
+        };
+        let mut sides = [height, side];
+        let mut kept = 0;
+        // Of each convolution, before and after its norm.
+        if self.stem == Stem::Stock {
+            sides = sides.map(|side| side_after(side, 7, 2, 3));
+            kept += 2 * map_values(self.width, sides);
+            sides = sides.map(|side| side_after(side, 3, 2, 1));
+        } else {
+            kept += 2 * map_values(self.width, sides);
+        }
+        for (number, blocks) in blocks.into_iter().enumerate() {
+            if number > 0 {
+                sides = sides.map(|side| side_after(side, 3, 2, 1));
+            }
+            // Two convolutions, and the sum of a block.
+            kept += 5 * blocks as u128 * map_values(self.width << number, sides);
+        }
+        kept
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -175,8 +175,7 @@ macro_rules! architectures {
                 Ok(init.counted())
             }
 
-            /// Values of one sample that a training step keeps between its passes, at least, where
-            /// sequences are long.
+            /// Values of one sample that a training step keeps between its passes: at least so many.
             pub fn kept(&self, shape: ModelShape) -> u128 {
                 match self {
                     $(Self::$model(settings) => settings.kept(shape),)*

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, check_width, convolve, convolve_transposed};
+use crate::layers::{Square, check_width, convolve, convolve_transposed, map_values};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Reconstruction,
@@ -54,6 +54,16 @@ impl Architecture for VaeSettings {
 
     fn stride(&self) -> usize {
         4
+    }
+
+    fn kept(&self, shape: ModelShape) -> u128 {
+        let Ok([channels, height, side]) = shape.image(Self::NAME) else {
+            return 0;
+        };
+        let [half, quarter] = [2, 4].map(|by| [height / by, side / by]);
+        // Of both convolutions and both ways, before and after the rectifier; then the pixels.
+        4 * (map_values(self.width, half) + map_values(2 * self.width, quarter))
+            + map_values(channels, [height, side])
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -10,5 +10,5 @@ pub use batch_norm::BatchNorm;
 pub(crate) use convolve::{convolve, convolve_transposed};
 pub use init::Init;
 pub(crate) use init::Square;
-pub(crate) use sizes::{DEEPEST, check_width};
+pub(crate) use sizes::{DEEPEST, check_width, map_values, side_after};
 pub(crate) use transformer::{block_names, check_transformer, kept_of};

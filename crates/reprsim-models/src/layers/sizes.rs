@@ -16,3 +16,13 @@ pub(crate) fn check_width(what: &str, width: usize) -> Result<(), ModelError> {
         ))),
     }
 }
+
+/// Pixels that a convolution, or a pooling, leaves of each side.
+pub(crate) fn side_after(side: usize, kernel: usize, stride: usize, padding: usize) -> usize {
+    (side + 2 * padding).saturating_sub(kernel) / stride + 1
+}
+
+/// Values of `channels` maps of these sides.
+pub(crate) fn map_values(channels: usize, sides: [usize; 2]) -> u128 {
+    channels as u128 * sides[0] as u128 * sides[1] as u128
+}
