@@ -14,7 +14,7 @@ use crate::flex::{
     channel_major, contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked,
 };
 use crate::geometry::{Geometry, Window};
-use crate::products::{convolve, convolve_back, correlate};
+use crate::{products, winograd};
 
 /// The convolution (as neural networks mean it: a correlation) of images `[n, c, h, w]`
 /// with `weight` `[channels, c, kernel, kernel]`: `[n, channels, h', w']` with
@@ -63,11 +63,18 @@ impl Direction {
     fn forward(self, input: &mut FlexTensor, weight: &[f32], geometry: &Geometry) -> FlexTensor {
         match self {
             Self::Down => {
-                let output = convolve(&planes(input), weight, geometry);
+                let output = match winograd::suits(geometry) {
+                    true => winograd::convolve(&planes(input), weight, geometry),
+                    false => products::convolve(&planes(input), weight, geometry),
+                };
                 images(output, batch(geometry, geometry.small))
             }
             Self::Up => {
-                let output = convolve_back(channel_major(input), weight, geometry);
+                let input = channel_major(input);
+                let output = match winograd::suits(geometry) {
+                    true => winograd::convolve_back(input, weight, geometry),
+                    false => products::convolve_back(input, weight, geometry),
+                };
                 images(output, batch(geometry, geometry.large))
             }
         }
@@ -95,7 +102,10 @@ impl Direction {
             Self::Down => (planes(input), channel_major(gradient)),
             Self::Up => (planes(gradient), channel_major(input)),
         };
-        correlate(&large, small, geometry)
+        match winograd::suits(geometry) {
+            true => winograd::correlate(&large, small, geometry),
+            false => products::correlate(&large, small, geometry),
+        }
     }
 }
 

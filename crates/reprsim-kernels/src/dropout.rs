@@ -48,6 +48,11 @@ impl Dropout {
         }
     }
 
+    /// Whether anything is dropped.
+    pub(crate) fn drops(&self) -> bool {
+        self.rate != 0.0
+    }
+
     /// The tensor with some of its elements dropped.
     pub fn apply<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
         if self.rate == 0.0 {

@@ -6,6 +6,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 
+use faer::MatRef;
+
 use crate::channels::Planes;
 
 /// Whether tensors on this device are burn's flex tensors.
@@ -73,6 +75,18 @@ pub(crate) fn contiguous(tensor: &mut FlexTensor) -> &[f32] {
     }
     let start = tensor.layout().start_offset();
     &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
+}
+
+/// A matrix, or the transpose of one, as it lies in memory; anything else is copied first.
+pub(crate) fn matrix(tensor: &mut FlexTensor) -> MatRef<'_, f32> {
+    let shape = tensor.layout().shape();
+    let (rows, columns) = (shape[0], shape[1]);
+    if tensor.layout().strides() == [1, rows as isize] {
+        let start = tensor.layout().start_offset();
+        let values = &tensor.storage::<f32>()[start..start + rows * columns];
+        return MatRef::from_column_major_slice(values, rows, columns);
+    }
+    MatRef::from_row_major_slice(contiguous(tensor), rows, columns)
 }
 
 /// All values in their own order, to be changed; copied first if another tensor shares

@@ -1,5 +1,6 @@
-//! Convolution, batch normalisation, GELU, cross-entropy, the optimisers' steps: by kernels of
-//! this crate on the CPU, on every other device by burn's own operations.
+//! Fully connected layers, convolution, attention, normalisation, GELU, cross-entropy, the
+//! optimisers' steps: by kernels of this crate on the CPU, on every other device by burn's own
+//! operations.
 //!
 //! On the CPU burn's flex backend spends most of a convolutional network's training
 //! time in copies between layouts and in chains of element-wise operations. Here
@@ -11,6 +12,8 @@
 //! Results do not depend on the number of threads: work is split in the same way
 //! whatever their number, and sums are taken in the same order.
 
+mod affine;
+mod attention;
 mod batch_norm;
 mod channels;
 mod columns;
@@ -21,18 +24,24 @@ mod exponential;
 mod flex;
 mod gelu;
 mod geometry;
+mod layer_norm;
+mod linear;
 mod normalization;
 mod optimizer;
 mod products;
 mod spatial_mean;
 mod sums;
+mod winograd;
 
+pub use attention::attention;
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
 pub use convolution::{conv_transpose2d, conv2d};
 pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
 pub use gelu::gelu;
 pub use geometry::Window;
+pub use layer_norm::layer_norm;
+pub use linear::{After, linear};
 pub use optimizer::{AdamStep, SgdStep};
 pub use reprsim_graph::is_training;
 pub use spatial_mean::spatial_mean;

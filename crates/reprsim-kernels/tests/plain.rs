@@ -3,12 +3,12 @@
 use burn::tensor::activation::{self, log_softmax, relu};
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_kernels::{
-    Scaling, Window, batch_norm, batch_norm_train, conv_transpose2d, conv2d, cross_entropy, gelu,
-    spatial_mean,
+    After, Dropout, Scaling, Window, attention, batch_norm, batch_norm_train, conv_transpose2d,
+    conv2d, cross_entropy, gelu, layer_norm, linear, spatial_mean,
 };
 
 fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
@@ -28,6 +28,9 @@ fn difference<const D: usize>(found: Tensor<D>, expected: Tensor<D>) -> f32 {
 }
 
 /// Shapes of images, channels of the output, windows: the models' and odd ones.
+///
+/// 3x3 windows of stride 1 between many channels are transformed (Winograd): their rounding is that
+/// of numbers a few times as large.
 fn cases() -> Vec<([usize; 4], usize, Window)> {
     let window = |kernel, stride, padding| Window {
         kernel,
@@ -44,6 +47,11 @@ fn cases() -> Vec<([usize; 4], usize, Window)> {
         ([4, 2, 28, 28], 3, window(4, 2, 1)),
         ([1, 1, 5, 9], 2, window(3, 3, 2)),
         ([2, 3, 11, 6], 1, window(2, 1, 0)),
+        ([5, 64, 32, 32], 64, window(3, 1, 1)),
+        ([67, 17, 8, 8], 19, window(3, 1, 1)),
+        ([131, 24, 4, 4], 40, window(3, 1, 1)),
+        ([3, 16, 7, 14], 33, window(3, 1, 1)),
+        ([1, 31, 1, 2], 16, window(3, 1, 1)),
     ]
 }
 
@@ -79,13 +87,13 @@ fn convolutions_equal_burns() {
         let found = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
         for (found, expected) in found.into_iter().zip(expected.clone()) {
             let apart = difference(found, expected);
-            assert!(apart < 1e-5, "{shape:?} {channels} {window:?}: {apart}");
+            assert!(apart < 2e-5, "{shape:?} {channels} {window:?}: {apart}");
         }
         // The same images in another order in memory, and without derivatives.
         let turned = images.swap_dims(0, 1).clone() + 0.0;
         let found = conv2d(turned.swap_dims(0, 1), weight, window);
         let [expected, ..] = expected;
-        assert!(difference(found, expected) < 1e-5, "{shape:?} {window:?}");
+        assert!(difference(found, expected) < 2e-5, "{shape:?} {window:?}");
     }
 }
 
@@ -111,9 +119,180 @@ fn transposed_convolutions_equal_burns() {
         let found = evaluate(&|x, w| conv_transpose2d(x, w, window), &images, &weight);
         for (found, expected) in found.into_iter().zip(expected) {
             let apart = difference(found, expected);
-            assert!(apart < 1e-5, "{shape:?} {channels} {window:?}: {apart}");
+            assert!(apart < 2e-5, "{shape:?} {channels} {window:?}: {apart}");
         }
     }
+}
+
+#[test]
+fn fully_connected_layers_equal_burns() {
+    // Rows, and what goes in and comes out: a small product, and wide and tall ones in parts.
+    for (rows, inputs, outputs) in [(3, 5, 2), (64, 300, 512), (700, 96, 130), (1, 4, 1)] {
+        let input = random([rows, inputs], 5);
+        let weight = random([inputs, outputs], 6);
+        let bias = random([outputs], 7);
+        for (biased, rectified) in [(true, true), (true, false), (false, true), (false, false)] {
+            let bias = biased.then(|| bias.clone());
+            let after = if rectified {
+                After::Relu
+            } else {
+                After::Nothing
+            };
+            let plain = |x: Tensor<3>, w: Tensor<2>, b: Option<Tensor<1>>| {
+                let output = module::linear(x, w, b);
+                if rectified { relu(output) } else { output }
+            };
+            let own = |x, w, b| linear(x, w, b, after);
+            let gradients =
+                |function: &dyn Fn(Tensor<3>, Tensor<2>, Option<Tensor<1>>) -> Tensor<3>| {
+                    // A view, and one dimension more.
+                    let x = input.clone().autodiff().require_grad();
+                    let w = weight.clone().autodiff().require_grad();
+                    let b = bias.clone().map(|b| b.autodiff().require_grad());
+                    let turned = x.clone().swap_dims(0, 1).swap_dims(0, 1).unsqueeze::<3>();
+                    let output = function(turned, w.clone(), b.clone());
+                    let weighting = random(output.dims(), 8).autodiff();
+                    let found = (output.clone() * weighting).sum().backward();
+                    let bias = b.and_then(|b| b.grad(&found)).map(Tensor::unsqueeze::<2>);
+                    let arrays = [
+                        Some(output.inner().squeeze_dim::<2>(0)),
+                        x.grad(&found),
+                        w.grad(&found),
+                        bias,
+                    ];
+                    arrays.into_iter().flatten().collect::<Vec<_>>()
+                };
+            let (found, expected) = (gradients(&own), gradients(&plain));
+            assert_eq!(found.len(), 3 + usize::from(biased));
+            for (found, expected) in found.into_iter().zip(expected) {
+                let apart = difference(found, expected);
+                assert!(apart < 1e-5, "{rows} {inputs} {outputs} {after:?}: {apart}");
+            }
+            // Without derivatives.
+            let alone = own(input.clone().unsqueeze::<3>(), weight.clone(), bias.clone());
+            let expected = plain(input.clone().unsqueeze::<3>(), weight.clone(), bias);
+            assert!(difference(alone, expected) < 1e-5);
+        }
+    }
+}
+
+/// Attention and layer norms as chains of burn's operations.
+#[test]
+fn attention_equals_burns() {
+    // Sequences, positions, heads, length of a query: less and more than a block of queries.
+    for (n, time, heads, size) in [(2, 7, 2, 3), (3, 64, 4, 16), (1, 150, 2, 8), (2, 1, 1, 4)] {
+        for causal in [true, false] {
+            let width = heads * size;
+            let all = random([n, time, 3 * width], 12) * 2.0;
+            let weighting = random([n, time, width], 13);
+            let plain = |all: Tensor<3>| {
+                let part = |part: usize| -> Tensor<4> {
+                    let part = all.clone().slice_dim(2, part * width..(part + 1) * width);
+                    part.reshape([n, time, heads, size]).swap_dims(1, 2)
+                };
+                let scores = part(0).matmul(part(1).swap_dims(2, 3)) / (size as f64).sqrt();
+                let scores = match causal {
+                    true => {
+                        let device = scores.device();
+                        let later = Tensor::<2, Bool>::tril_mask([time, time], 0, &device);
+                        scores.mask_fill(later.unsqueeze::<4>(), f32::NEG_INFINITY)
+                    }
+                    false => scores,
+                };
+                let mixed = activation::softmax(scores, 3).matmul(part(2));
+                mixed.swap_dims(1, 2).reshape([n, time, width])
+            };
+            let own = |all| attention(all, heads, causal, &mut Dropout::none());
+            let both = |function: &dyn Fn(Tensor<3>) -> Tensor<3>| {
+                let all = all.clone().autodiff().require_grad();
+                let output = function(all.clone());
+                let found = (output.clone() * weighting.clone().autodiff())
+                    .sum()
+                    .backward();
+                [output.inner(), all.grad(&found).unwrap()]
+            };
+            for (found, expected) in both(&own).into_iter().zip(both(&plain)) {
+                let apart = difference(found, expected);
+                assert!(apart < 2e-6, "{n} {time} {heads} {size} {causal}: {apart}");
+            }
+            assert!(difference(own(all.clone()), plain(all.clone())) < 2e-6);
+        }
+    }
+}
+
+#[test]
+fn layer_norms_equal_burns() {
+    for (rows, width) in [(3, 5), (300, 64), (1, 1), (129, 40)] {
+        let input = random([rows, width], 14) * 3.0 + 1.0;
+        let (gamma, beta) = (random([width], 15), random([width], 16));
+        let weighting = random([rows, width], 17);
+        for shifted in [true, false] {
+            let beta = shifted.then(|| beta.clone());
+            let all = |function: &dyn Fn(Tensor<2>, Tensor<1>, Option<Tensor<1>>) -> Tensor<2>| {
+                let x = input.clone().autodiff().require_grad();
+                let gamma = gamma.clone().autodiff().require_grad();
+                let beta = beta.clone().map(|beta| beta.autodiff().require_grad());
+                let output = function(x.clone(), gamma.clone(), beta.clone());
+                let found = (output.clone() * weighting.clone().autodiff())
+                    .sum()
+                    .backward();
+                let vector = |of: &Tensor<1>| of.grad(&found).map(Tensor::unsqueeze::<2>);
+                let arrays = [
+                    Some(output.inner()),
+                    x.grad(&found),
+                    vector(&gamma),
+                    beta.as_ref().and_then(vector),
+                ];
+                arrays.into_iter().flatten().collect::<Vec<_>>()
+            };
+            let plain = |x: Tensor<2>, gamma: Tensor<1>, beta: Option<Tensor<1>>| {
+                let centred = x.clone() - x.mean_dim(1);
+                let variance = centred.clone().square().mean_dim(1);
+                let normal = centred / (variance + 1e-5).sqrt() * gamma.unsqueeze::<2>();
+                match beta {
+                    Some(beta) => normal + beta.unsqueeze::<2>(),
+                    None => normal,
+                }
+            };
+            let own = |x, gamma, beta| layer_norm(x, gamma, beta, 1e-5);
+            let (found, expected) = (all(&own), all(&plain));
+            assert_eq!(found.len(), 3 + usize::from(shifted));
+            for (found, expected) in found.into_iter().zip(expected) {
+                let apart = difference(found, expected);
+                assert!(apart < 1e-5, "{rows} {width} {shifted}: {apart}");
+            }
+            let alone = own(input.clone(), gamma.clone(), beta.clone());
+            let expected = plain(input.clone(), gamma.clone(), beta);
+            assert!(difference(alone, expected) < 1e-5);
+        }
+    }
+}
+
+/// What is not finite in one image is none of another's business.
+#[test]
+fn images_are_apart() {
+    let window = Window {
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+    };
+    let (images, weight) = (random([9, 16, 8, 8], 18), random([16, 16, 3, 3], 19));
+    let spoilt = images.clone().slice_fill([4..5], f32::NAN);
+    let (whole, spoilt) = (
+        conv2d(images, weight.clone(), window),
+        conv2d(spoilt, weight, window),
+    );
+    for others in [0..4, 5..9] {
+        let pair = [&whole, &spoilt].map(|t| t.clone().slice_dim(0, others.clone()).into_data());
+        assert_eq!(pair[0], pair[1]);
+    }
+    assert!(
+        spoilt
+            .slice_dim(0, 4..5)
+            .is_nan()
+            .all()
+            .into_scalar::<bool>()
+    );
 }
 
 #[test]
@@ -204,21 +383,46 @@ fn spatial_means_equal_burns() {
 
 #[test]
 fn results_do_not_depend_on_threads() {
-    let window = Window {
-        kernel: 3,
-        stride: 1,
-        padding: 1,
-    };
+    // Transformed, and by the matrix of windows.
+    for stride in [1, 2] {
+        threads_agree(Window {
+            kernel: 3,
+            stride,
+            padding: 1,
+        });
+    }
+}
+
+fn threads_agree(window: Window) {
     let images = random([20, 70, 16, 16], 10);
     let weight = random([24, 70, 3, 3], 11);
+    let matrix = random([256, 1200], 12);
     let with = |threads: usize| -> Vec<Vec<f32>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = match pool {
             Ok(pool) => pool,
             Err(error) => panic!("{error}"),
         };
-        pool.install(|| evaluate(&|x, w| conv2d(x, w, window), &images, &weight))
-            .map(|tensor| tensor.into_data().iter::<f32>().collect())
+        let all = || {
+            let [output, x, w] = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
+            let side = 16 / window.stride;
+            let rows = output.clone().reshape([20 * 24 * side * side / 256, 256]);
+            let connected = linear(rows.clone(), matrix.clone(), None, After::Relu);
+            let all = rows
+                .clone()
+                .reshape([4, 20 * 24 * side * side / 1024 / 6, 6 * 256]);
+            let mixed = attention(all.slice_dim(2, 0..48), 2, true, &mut Dropout::none());
+            let flat = |tensor: Tensor<4>| tensor.reshape([-1]);
+            [
+                flat(output),
+                flat(x),
+                flat(w),
+                connected.reshape([-1]),
+                mixed.reshape([-1]),
+            ]
+        };
+        pool.install(all)
+            .map(|tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect())
             .to_vec()
     };
     assert_eq!(with(1), with(3));

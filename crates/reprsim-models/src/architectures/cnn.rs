@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, convolve, map_values, side_after};
+use crate::layers::{check_width, connect, convolve, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -103,7 +103,7 @@ impl Cnn {
         let conv2 = self.bn2.forward_relu(convolve(&self.conv2, conv1.clone()));
         let conv3 = self.bn3.forward_relu(convolve(&self.conv3, conv2.clone()));
         let pooled = Feature::Map(conv3).pooled(Pooling::Mean);
-        let logits = self.fc.forward(pooled.clone());
+        let logits = connect(&self.fc, pooled.clone());
         ([conv1, conv2], [pooled, logits])
     }
 }

@@ -6,12 +6,12 @@ use burn::nn::{Embedding, LayerNorm, Linear};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor};
 use rand::Rng;
-use reprsim_kernels::{Dropout, gelu};
+use reprsim_kernels::{After, Dropout, attention, gelu, linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{block_names, check_transformer, kept_of};
+use crate::layers::{block_names, check_transformer, connect, kept_of, normalize};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -124,24 +124,9 @@ pub struct CausalSelfAttention {
 
 impl CausalSelfAttention {
     fn forward(&self, x: Tensor<3>, dropout: &mut Dropout) -> Tensor<3> {
-        let [n, time, width] = x.dims();
-        let heads = self.heads;
-        let split = |part: usize, all: &Tensor<3>| {
-            let part = all.clone().slice_dim(2, part * width..(part + 1) * width);
-            part.reshape([n, time, heads, width / heads])
-                .swap_dims(1, 2)
-        };
-        let all = self.c_attn.forward(x);
-        let [query, key, value] = [0, 1, 2].map(|part| split(part, &all));
-        let scale = ((width / heads) as f64).sqrt().recip();
-        let scores = query.mul_scalar(scale).matmul(key.swap_dims(2, 3));
-        // Positions after one's own.
-        let device = scores.device();
-        let later = Tensor::<2, Bool>::tril_mask([time, time], 0, &device);
-        let scores = scores.mask_fill(later.unsqueeze::<4>(), f32::NEG_INFINITY);
-        let weights = dropout.apply(softmax(scores, 3));
-        let mixed = weights.matmul(value).swap_dims(1, 2);
-        dropout.apply(self.c_proj.forward(mixed.reshape([n, time, width])))
+        let all = connect(&self.c_attn, x);
+        let mixed = attention(all, self.heads, true, dropout);
+        dropout.apply(connect(&self.c_proj, mixed))
     }
 }
 
@@ -188,9 +173,9 @@ impl GptBlock {
     }
 
     fn forward(&self, x: Tensor<3>, dropout: &mut Dropout) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x), dropout);
-        let inner = gelu(self.mlp.c_fc.forward(self.ln_2.forward(x.clone())));
-        x + dropout.apply(self.mlp.c_proj.forward(inner))
+        let x = x.clone() + self.attn.forward(normalize(&self.ln_1, x), dropout);
+        let inner = gelu(connect(&self.mlp.c_fc, normalize(&self.ln_2, x.clone())));
+        x + dropout.apply(connect(&self.mlp.c_proj, inner))
     }
 }
 
@@ -223,7 +208,7 @@ impl Gpt {
             x = block.forward(x, dropout);
             states.push(x.clone());
         }
-        (states, ln_f.forward(x))
+        (states, normalize(ln_f, x))
     }
 
     /// Logits of the token after each, `[n, time, vocabulary]` (padded), from tokens
@@ -234,9 +219,8 @@ impl Gpt {
         let weight = self.transformer.wte.weight.val();
         let [vocabulary, width] = weight.dims();
         // One product over all positions: a batch of them would be taken one by one.
-        last.reshape([n * time, width])
-            .matmul(weight.transpose())
-            .reshape([n, time, vocabulary])
+        let last = last.reshape([n * time, width]);
+        linear(last, weight.transpose(), None, After::Nothing).reshape([n, time, vocabulary])
     }
 }
 

@@ -2,13 +2,12 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::relu;
 use rand::Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{DEEPEST, check_width};
+use crate::layers::{DEEPEST, check_width, connect, connect_relu};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -110,10 +109,10 @@ impl Model for Mlp {
         let mut x = input.images(MlpSettings::NAME)?.flatten(1, 3);
         let mut layers = Vec::with_capacity(self.hidden.len() + 1);
         for layer in &self.hidden {
-            x = relu(layer.forward(x));
+            x = connect_relu(layer, x);
             layers.push(Feature::Vector(x.clone()));
         }
-        layers.push(Feature::Vector(self.head.forward(x)));
+        layers.push(Feature::Vector(connect(&self.head, x)));
         Ok(Activations::new(layer_names(self.hidden.len()), layers))
     }
 
@@ -122,7 +121,7 @@ impl Model for Mlp {
         let last = self
             .hidden
             .iter()
-            .fold(x, |x, layer| relu(layer.forward(x)));
-        Ok(Output::Logits(self.head.forward(last)))
+            .fold(x, |x, layer| connect_relu(layer, x));
+        Ok(Output::Logits(connect(&self.head, last)))
     }
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, convolve, map_values, side_after};
+use crate::layers::{check_width, connect, convolve, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -242,7 +242,7 @@ impl ResNet {
             maps.push(last.clone());
         }
         let pooled = Feature::Map(last).pooled(Pooling::Mean);
-        let logits = self.fc.forward(pooled.clone());
+        let logits = connect(&self.fc, pooled.clone());
         (maps, [pooled, logits])
     }
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, check_width, convolve, convolve_transposed, map_values};
+use crate::layers::{Square, check_width, connect, convolve, convolve_transposed, map_values};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Reconstruction,
@@ -122,7 +122,7 @@ impl Vae {
     /// Means and log-variances of the latent vectors, from the second maps.
     fn latent(&self, second: Tensor<4>) -> [Tensor<2>; 2] {
         let flat: Tensor<2> = second.flatten(1, 3);
-        [self.mu.forward(flat.clone()), self.logvar.forward(flat)]
+        [connect(&self.mu, flat.clone()), connect(&self.logvar, flat)]
     }
 }
 
@@ -155,7 +155,7 @@ impl Model for Vae {
             Some(noise) => mu.clone() + noise * logvar.clone().mul_scalar(0.5).exp(),
             None => mu.clone(),
         };
-        let inner = self.decode.forward(latent).reshape([n, c, h, w]);
+        let inner = connect(&self.decode, latent).reshape([n, c, h, w]);
         let logits = convolve_transposed(
             &self.deconv2,
             relu(convolve_transposed(&self.deconv1, inner)),

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, block_names, check_transformer, kept_of};
+use crate::layers::{Square, attend, block_names, check_transformer, connect, kept_of, normalize};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
@@ -143,10 +143,10 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let normed = self.norm1.forward(x.clone());
-        let x = x + self.attention.forward(MhaInput::self_attn(normed)).context;
-        let inner = gelu(self.linear1.forward(self.norm2.forward(x.clone())));
-        x + self.linear2.forward(inner)
+        let normed = normalize(&self.norm1, x.clone());
+        let x = x + attend(&self.attention, normed);
+        let inner = gelu(connect(&self.linear1, normalize(&self.norm2, x.clone())));
+        x + connect(&self.linear2, inner)
     }
 }
 
@@ -177,8 +177,8 @@ impl Vit {
             x = block.forward(x);
             tokens.push(x.clone());
         }
-        let class = self.norm.forward(x.slice_dim(1, 0..1)).flatten(1, 2);
-        let logits = self.head.forward(class.clone());
+        let class = normalize(&self.norm, x.slice_dim(1, 0..1)).flatten(1, 2);
+        let logits = connect(&self.head, class.clone());
         (tokens, [class, logits])
     }
 }

@@ -1,12 +1,14 @@
 //! The building blocks of architectures.
 
 mod batch_norm;
+mod connect;
 mod convolve;
 mod init;
 mod sizes;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
+pub(crate) use connect::{attend, connect, connect_relu, normalize};
 pub(crate) use convolve::{convolve, convolve_transposed};
 pub use init::Init;
 pub(crate) use init::Square;

@@ -21,7 +21,8 @@ pub(crate) struct Eager<'a> {
     job: &'a Job<'a>,
     streams: &'a Streams,
     pub batches: Batches<'a>,
-    network: Network,
+    /// `None` within the optimiser alone: whose parameters no one else holds it changes in place.
+    network: Option<Network>,
     optimizer: ModuleOptimizer,
     sums: Sums,
     _turn: Option<MutexGuard<'a, ()>>,
@@ -39,7 +40,7 @@ impl<'a> Eager<'a> {
             job,
             streams,
             batches: Batches::new(job, streams, device),
-            network: initial_network(job, &device.clone().autodiff())?,
+            network: Some(initial_network(job, &device.clone().autodiff())?),
             optimizer: job.config.optimizer.build(),
             sums: Sums::from_kept(&Kept::default(), device),
             _turn: turn,
@@ -51,10 +52,18 @@ impl<'a> Eager<'a> {
         let before = self.sums.seen;
         let mut gradients = self.gradients(step)?;
         if let Some(norm) = self.job.config.clip {
-            clip(&self.network, &mut gradients, norm);
+            clip(self.trained(), &mut gradients, norm);
         }
-        self.network = self.optimizer.step(lr, self.network.clone(), gradients);
+        let network = self.network.take();
+        self.network = network.map(|network| self.optimizer.step(lr, network, gradients));
         Ok(self.sums.seen - before)
+    }
+
+    fn trained(&self) -> &Network {
+        match &self.network {
+            Some(network) => network,
+            None => unreachable!("the optimiser gives the network back"),
+        }
     }
 
     /// The gradients of one step. (The place of mixed precision: the model's answer in a
@@ -70,15 +79,15 @@ impl<'a> Eager<'a> {
             let batch = job.task.batch(drawn, &mut draws.noise)?;
             let dropout = draws.dropout(job.config.dropout);
             let mut pass = Pass::training(dropout, &mut draws.noise);
-            let output = self.network.output(batch.input, &mut pass)?;
+            let output = self.trained().output(batch.input, &mut pass)?;
             let loss = job.task.loss(output, batch.target)?;
             self.sums.add(&loss, size);
             let share = loss.share(size, all);
-            let gradients = GradientsParams::from_grads(share.backward(), &self.network);
+            let gradients = GradientsParams::from_grads(share.backward(), self.trained());
             if sizes.len() == 1 {
                 return Ok(gradients);
             }
-            accumulated.accumulate(&self.network, gradients);
+            accumulated.accumulate(self.trained(), gradients);
         }
         Ok(accumulated.grads())
     }
@@ -93,28 +102,28 @@ impl<'a> Eager<'a> {
     }
 
     pub fn held_out_loss(&self, held_out: HeldOut<'_>) -> Result<f64, TrainError> {
-        let network = self.network.valid();
+        let network = self.network();
         held_out_loss(&network, self.job.task, held_out, self.job.config.batch)
     }
 
     pub fn network(&self) -> Network {
-        self.network.valid()
+        self.trained().valid()
     }
 
     /// With the parameters' ids, by which the optimiser knows them.
     pub fn parts(&self) -> Parts {
         Ok(vec![
-            ("network", packed(&self.network)?),
+            ("network", packed(self.trained())?),
             ("optimizer", self.optimizer.into_bytes()?.to_vec()),
         ])
     }
 
     /// `None`, and nothing is changed, if a part is missing or cannot be read.
     pub fn restore(&mut self, part: &dyn Fn(&str) -> Option<Vec<u8>>, sums: &Kept) -> Option<()> {
-        let network = unpacked(part("network")?, self.network.clone())?;
+        let network = unpacked(part("network")?, self.trained().clone())?;
         let state = Bytes::from_bytes_vec(part("optimizer")?);
         let optimizer = self.optimizer.clone().from_bytes(state).ok()?;
-        (self.network, self.optimizer) = (network, optimizer);
+        (self.network, self.optimizer) = (Some(network), optimizer);
         self.sums = Sums::from_kept(sums, self.job.set.supply.device());
         Some(())
     }

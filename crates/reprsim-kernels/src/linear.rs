@@ -1,0 +1,187 @@
+//! Fully connected layers with their derivatives: product, bias and rectifier in one operation.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::activation::relu;
+use burn::tensor::{Tensor, module};
+
+use crate::affine::{column_sums, multiply, rows, shift, shut};
+use crate::flex::{contiguous, contiguous_mut, is_cpu, like, matrix, primitive, tensor, tracked};
+
+/// What becomes of each output of [`linear`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    Nothing,
+    /// A rectifier (ReLU).
+    Relu,
+}
+
+/// `input weight + bias` with `input` `[..., inputs]`, `weight` `[inputs, outputs]` and `bias`
+/// `[outputs]`, then what `after` says.
+pub fn linear<const D: usize>(
+    input: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    after: After,
+) -> Tensor<D> {
+    if !is_cpu(&input.device()) {
+        let output = module::linear(input, weight, bias);
+        return match after {
+            After::Nothing => output,
+            After::Relu => relu(output),
+        };
+    }
+    let mut dims = input.dims();
+    dims[D - 1] = weight.dims()[1];
+    if !input.device().is_autodiff() {
+        let bias = bias.map(primitive);
+        let (mut input, mut weight) = (primitive(input), primitive(weight));
+        let output = forward(&mut input, &mut weight, bias.as_ref(), after);
+        return Tensor::from_primitive::<Flex>(tensor(output, dims));
+    }
+    let (input, weight) = (tracked(input), tracked(weight));
+    let (input_node, weight_node) = (input.node(), weight.node());
+    let (mut input, mut weight) = (input.into_primitive(), weight.into_primitive());
+    let state = |output: &FlexTensor, input: FlexTensor, weight: FlexTensor| State {
+        input,
+        weight,
+        output: (after == After::Relu).then(|| output.clone()),
+    };
+    let output = match bias.map(tracked) {
+        Some(bias) => {
+            let nodes = [input_node, weight_node, bias.node()];
+            let bias = bias.into_primitive();
+            let output = tensor(forward(&mut input, &mut weight, Some(&bias), after), dims);
+            match Linear
+                .prepare::<NoCheckpointing>(nodes)
+                .compute_bound()
+                .stateful()
+            {
+                OpsKind::Tracked(prepared) => {
+                    prepared.finish(state(&output, input, weight), output)
+                }
+                OpsKind::UnTracked(prepared) => prepared.finish(output),
+            }
+        }
+        None => {
+            let nodes = [input_node, weight_node];
+            let output = tensor(forward(&mut input, &mut weight, None, after), dims);
+            match Linear
+                .prepare::<NoCheckpointing>(nodes)
+                .compute_bound()
+                .stateful()
+            {
+                OpsKind::Tracked(prepared) => {
+                    prepared.finish(state(&output, input, weight), output)
+                }
+                OpsKind::UnTracked(prepared) => prepared.finish(output),
+            }
+        }
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+fn forward(
+    input: &mut FlexTensor,
+    weight: &mut FlexTensor,
+    bias: Option<&FlexTensor>,
+    after: After,
+) -> Vec<f32> {
+    let [inputs, _] = sizes(weight);
+    let mut output = multiply(rows(contiguous(input), inputs), matrix(weight));
+    let least = match after {
+        After::Nothing => f32::NEG_INFINITY,
+        After::Relu => 0.0,
+    };
+    match bias.cloned() {
+        Some(mut bias) => shift(&mut output, Some(contiguous(&mut bias)), least),
+        None if after == After::Relu => shift(&mut output, None, least),
+        None => {}
+    }
+    output
+}
+
+fn sizes(weight: &FlexTensor) -> [usize; 2] {
+    let shape = weight.layout().shape();
+    [shape[0], shape[1]]
+}
+
+#[derive(Debug)]
+struct Linear;
+
+#[derive(Clone, Debug)]
+struct State {
+    input: FlexTensor,
+    weight: FlexTensor,
+    /// Where a rectifier follows.
+    output: Option<FlexTensor>,
+}
+
+impl State {
+    /// The gradient of what comes before the rectifier.
+    fn before(&mut self, mut gradient: FlexTensor) -> FlexTensor {
+        if let Some(output) = &mut self.output {
+            shut(contiguous_mut(&mut gradient), contiguous(output));
+        }
+        gradient
+    }
+
+    fn of_input(&mut self, gradient: &mut FlexTensor) -> FlexTensor {
+        let [_, outputs] = sizes(&self.weight);
+        let weight = matrix(&mut self.weight).transpose();
+        let values = multiply(rows(contiguous(gradient), outputs), weight);
+        like(values, &self.input)
+    }
+
+    fn of_weight(&mut self, gradient: &mut FlexTensor) -> FlexTensor {
+        let [inputs, outputs] = sizes(&self.weight);
+        let input = rows(contiguous(&mut self.input), inputs);
+        let values = multiply(input.transpose(), rows(contiguous(gradient), outputs));
+        tensor(values, [inputs, outputs])
+    }
+
+    fn of_bias(&self, gradient: &mut FlexTensor) -> FlexTensor {
+        let [_, outputs] = sizes(&self.weight);
+        tensor(column_sums(contiguous(gradient), outputs), [outputs])
+    }
+}
+
+impl Backward<Flex, 2> for Linear {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let mut state = ops.state;
+        let mut gradient = state.before(gradients.consume::<Flex>(&ops.node));
+        let [input, weight] = ops.parents;
+        if let Some(node) = weight {
+            gradients.register::<Flex>(node.id, state.of_weight(&mut gradient));
+        }
+        if let Some(node) = input {
+            gradients.register::<Flex>(node.id, state.of_input(&mut gradient));
+        }
+    }
+}
+
+impl Backward<Flex, 3> for Linear {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let mut state = ops.state;
+        let mut gradient = state.before(gradients.consume::<Flex>(&ops.node));
+        let [input, weight, bias] = ops.parents;
+        if let Some(node) = bias {
+            gradients.register::<Flex>(node.id, state.of_bias(&mut gradient));
+        }
+        if let Some(node) = weight {
+            gradients.register::<Flex>(node.id, state.of_weight(&mut gradient));
+        }
+        if let Some(node) = input {
+            gradients.register::<Flex>(node.id, state.of_input(&mut gradient));
+        }
+    }
+}

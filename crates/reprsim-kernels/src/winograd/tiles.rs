@@ -1,0 +1,456 @@
+//! Images cut into tiles, and the transforms of all tiles of a channel.
+//!
+//! A channel's pixels are first sorted by their place in their tile: the transforms then run over
+//! values that lie one after another, a lane for each tile, however small the images are. What a tile
+//! reads beyond its own pixels is its neighbours'.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::points::{LANES, POINTS};
+use super::transforms::{IN, OUT, TAPS, input, output, output_adjoint, weight, weight_adjoint};
+use crate::channels::Planes;
+
+/// How images are cut into tiles: what does not fill the last tile of a side is zero.
+#[derive(Clone, Copy)]
+pub(super) struct Tiling {
+    pub height: usize,
+    pub width: usize,
+}
+
+impl Tiling {
+    fn across(&self) -> usize {
+        self.width.div_ceil(OUT)
+    }
+
+    fn down(&self) -> usize {
+        self.height.div_ceil(OUT)
+    }
+
+    /// Tiles of an image.
+    pub fn tiles(&self) -> usize {
+        self.across() * self.down()
+    }
+
+    fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// Which sides of some images' tiles have a neighbour: 1 where there is one.
+pub(super) struct Borders {
+    left: Vec<f32>,
+    right: Vec<f32>,
+    above: Vec<f32>,
+    below: Vec<f32>,
+}
+
+impl Borders {
+    pub fn new(tiling: &Tiling, images: usize) -> Self {
+        let (across, down) = (tiling.across(), tiling.down());
+        let tiles = (images * tiling.tiles()).next_multiple_of(LANES);
+        let mask = |has: &dyn Fn(usize, usize) -> bool| {
+            let place = |tile| has(tile % across, tile / across % down);
+            (0..tiles)
+                .map(|tile| f32::from(u8::from(place(tile))))
+                .collect()
+        };
+        Self {
+            left: mask(&|x, _| x > 0),
+            right: mask(&|x, _| x + 1 < across),
+            above: mask(&|_, y| y > 0),
+            below: mask(&|_, y| y + 1 < down),
+        }
+    }
+}
+
+/// Pixels of one channel of some images, sorted by their place in their tile: `OUT * OUT` rows of
+/// one value for each tile, with room for a row of tiles on both sides.
+#[derive(Default)]
+pub(super) struct Sorted {
+    values: Vec<f32>,
+    /// The same sorted by the row in their tile alone.
+    lines: Vec<f32>,
+    /// Tiles of room, on one side.
+    room: usize,
+    /// Values of a row with all its room.
+    length: usize,
+}
+
+impl Sorted {
+    fn reshape(&mut self, tiling: &Tiling, images: usize) {
+        let tiles = images * tiling.tiles();
+        self.room = tiling.across() + 1;
+        let length = tiles.next_multiple_of(LANES) + 2 * self.room + LANES;
+        if self.length != length {
+            // The room must hold numbers; it is masked.
+            self.length = length;
+            self.values.clear();
+            self.values.resize(OUT * OUT * length, 0.0);
+        }
+        self.lines.clear();
+        self.lines.resize(OUT * OUT * tiles, 0.0);
+    }
+
+    /// Where a line of an image lies among lines that are sorted by their row in their tile.
+    fn line(&self, tiling: &Tiling, image: usize, y: usize) -> usize {
+        let width = tiling.across() * OUT;
+        let of_row = self.lines.len() / OUT;
+        y % OUT * of_row + (image * tiling.down() + y / OUT) * width
+    }
+
+    #[inline(always)]
+    fn fill<'a>(&mut self, tiling: &Tiling, images: impl Iterator<Item = &'a [f32]>) {
+        for (i, image) in images.enumerate() {
+            for (y, line) in image.chunks_exact(tiling.width).enumerate() {
+                let start = self.line(tiling, i, y);
+                self.lines[start..start + line.len()].copy_from_slice(line);
+            }
+        }
+        let of_row = (self.lines.len() / OUT).max(1);
+        let rows = self.values.chunks_exact_mut(OUT * self.length);
+        for (lines, row) in self.lines.chunks_exact(of_row).zip(rows) {
+            let (tiles, _) = lines.as_chunks::<OUT>();
+            let (first, rest) = row.split_at_mut(self.length);
+            let (second, rest) = rest.split_at_mut(self.length);
+            let (third, fourth) = rest.split_at_mut(self.length);
+            let columns = self.room..self.room + tiles.len();
+            let first = &mut first[columns.clone()];
+            let second = &mut second[columns.clone()];
+            let third = &mut third[columns.clone()];
+            let fourth = &mut fourth[columns];
+            for (t, tile) in tiles.iter().enumerate() {
+                [first[t], second[t], third[t], fourth[t]] = *tile;
+            }
+        }
+    }
+
+    /// The inverse of [`Self::fill`].
+    #[inline(always)]
+    fn write(&mut self, tiling: &Tiling, images: &mut [f32]) {
+        let of_row = (self.lines.len() / OUT).max(1);
+        let rows = self.values.chunks_exact(OUT * self.length);
+        for (lines, row) in self.lines.chunks_exact_mut(of_row).zip(rows) {
+            let (tiles, _) = lines.as_chunks_mut::<OUT>();
+            let columns = self.room..self.room + tiles.len();
+            let (first, rest) = row.split_at(self.length);
+            let (second, rest) = rest.split_at(self.length);
+            let (third, fourth) = rest.split_at(self.length);
+            let first = &first[columns.clone()];
+            let second = &second[columns.clone()];
+            let third = &third[columns.clone()];
+            let fourth = &fourth[columns];
+            for (t, tile) in tiles.iter_mut().enumerate() {
+                *tile = [first[t], second[t], third[t], fourth[t]];
+            }
+        }
+        for (i, image) in images.chunks_exact_mut(tiling.pixels()).enumerate() {
+            for (y, line) in image.chunks_exact_mut(tiling.width).enumerate() {
+                let start = self.line(tiling, i, y);
+                line.copy_from_slice(&self.lines[start..start + line.len()]);
+            }
+        }
+    }
+
+    /// The pixels in this place of the tiles from `tile` on; tiles are counted through all images.
+    #[inline(always)]
+    fn pixels<S: Simd>(&self, row: usize, column: usize, tile: isize) -> S::f32s {
+        let start = (row * OUT + column) * self.length + (self.room as isize + tile) as usize;
+        load::<S>(&self.values[start..])
+    }
+}
+
+#[inline(always)]
+fn load<S: Simd>(values: &[f32]) -> S::f32s {
+    S::as_simd_f32s(&values[..S::F32_LANES]).0[0]
+}
+
+#[inline(always)]
+fn store<S: Simd>(values: &mut [f32], vector: S::f32s) {
+    S::as_mut_simd_f32s(&mut values[..S::F32_LANES]).0[0] = vector;
+}
+
+// Functions rather than closures from here on: those are not always inlined, and then lack the
+// processor's vector instructions.
+
+/// Zeros where there is no neighbour. (A product with the mask would leave what is not finite.)
+#[inline(always)]
+fn masked<S: Simd>(simd: S, values: S::f32s, mask: &[f32], tile: usize) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    let has = simd.greater_than_f32s(load::<S>(&mask[tile..]), zero);
+    simd.select_f32s(has, values, zero)
+}
+
+#[inline(always)]
+fn masked_row<S: Simd>(simd: S, row: [S::f32s; IN], mask: &[f32], tile: usize) -> [S::f32s; IN] {
+    let mut masked_row = row;
+    for value in &mut masked_row {
+        *value = masked(simd, *value, mask, tile);
+    }
+    masked_row
+}
+
+#[inline(always)]
+fn column<T: Copy, const R: usize, const C: usize>(rows: &[[T; C]; R], place: usize) -> [T; R] {
+    let mut column = [rows[0][place]; R];
+    for (value, row) in column.iter_mut().zip(rows) {
+        *value = row[place];
+    }
+    column
+}
+
+/// `B' d` of one row of the pixels that tiles read; `tile` is `at` or in the row of tiles above or
+/// below.
+#[inline(always)]
+fn row_around<S: Simd>(
+    simd: S,
+    sorted: &Sorted,
+    borders: &Borders,
+    at: usize,
+    row: usize,
+    tile: isize,
+) -> [S::f32s; IN] {
+    let pixels = [
+        masked(
+            simd,
+            sorted.pixels::<S>(row, 3, tile - 1),
+            &borders.left,
+            at,
+        ),
+        sorted.pixels::<S>(row, 0, tile),
+        sorted.pixels::<S>(row, 1, tile),
+        sorted.pixels::<S>(row, 2, tile),
+        sorted.pixels::<S>(row, 3, tile),
+        masked(
+            simd,
+            sorted.pixels::<S>(row, 0, tile + 1),
+            &borders.right,
+            at,
+        ),
+    ];
+    input(simd, pixels)
+}
+
+/// `B' d B` of every tile of a channel: the products' second factors.
+pub(super) struct Around<'a> {
+    pub tiling: &'a Tiling,
+    pub borders: &'a Borders,
+    pub planes: &'a Planes<'a>,
+    pub channel: usize,
+    pub images: Range<usize>,
+    pub sorted: &'a mut Sorted,
+    pub into: [&'a mut [f32]; POINTS],
+}
+
+impl WithSimd for Around<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            tiling,
+            borders,
+            planes,
+            channel,
+            images,
+            sorted,
+            into,
+        } = self;
+        let tiles = images.len() * tiling.tiles();
+        sorted.reshape(tiling, images.len());
+        sorted.fill(tiling, images.map(|image| planes.plane(channel, image)));
+        let across = tiling.across() as isize;
+        for at in (0..tiles).step_by(S::F32_LANES) {
+            let tile = at as isize;
+            let above = row_around(simd, sorted, borders, at, 3, tile - across);
+            let below = row_around(simd, sorted, borders, at, 0, tile + across);
+            let rows = [
+                masked_row(simd, above, &borders.above, at),
+                row_around(simd, sorted, borders, at, 0, tile),
+                row_around(simd, sorted, borders, at, 1, tile),
+                row_around(simd, sorted, borders, at, 2, tile),
+                row_around(simd, sorted, borders, at, 3, tile),
+                masked_row(simd, below, &borders.below, at),
+            ];
+            for x in 0..IN {
+                let found = input(simd, column(&rows, x));
+                for y in 0..IN {
+                    store::<S>(&mut into[y * IN + x][at..], found[y]);
+                }
+            }
+        }
+    }
+}
+
+/// `A y A'` of every tile of a channel.
+pub(super) struct Within<'a> {
+    pub tiling: &'a Tiling,
+    pub planes: &'a Planes<'a>,
+    pub channel: usize,
+    pub images: Range<usize>,
+    pub sorted: &'a mut Sorted,
+    pub into: [&'a mut [f32]; POINTS],
+}
+
+impl WithSimd for Within<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            tiling,
+            planes,
+            channel,
+            images,
+            sorted,
+            into,
+        } = self;
+        let tiles = images.len() * tiling.tiles();
+        sorted.reshape(tiling, images.len());
+        sorted.fill(tiling, images.map(|image| planes.plane(channel, image)));
+        for at in (0..tiles).step_by(S::F32_LANES) {
+            let mut rows = [[simd.splat_f32s(0.0); IN]; OUT];
+            for (y, row) in rows.iter_mut().enumerate() {
+                let tile = at as isize;
+                let pixels = [
+                    sorted.pixels::<S>(y, 0, tile),
+                    sorted.pixels::<S>(y, 1, tile),
+                    sorted.pixels::<S>(y, 2, tile),
+                    sorted.pixels::<S>(y, 3, tile),
+                ];
+                *row = output_adjoint(simd, pixels);
+            }
+            for x in 0..IN {
+                let found = output_adjoint(simd, column(&rows, x));
+                for y in 0..IN {
+                    store::<S>(&mut into[y * IN + x][at..], found[y]);
+                }
+            }
+        }
+    }
+}
+
+/// `A' m A` of every tile of a channel, written to its images.
+pub(super) struct Images<'a> {
+    pub tiling: &'a Tiling,
+    pub products: [&'a [f32]; POINTS],
+    pub sorted: &'a mut Sorted,
+    pub into: &'a mut [f32],
+}
+
+impl WithSimd for Images<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            tiling,
+            products,
+            sorted,
+            into,
+        } = self;
+        let images = into.len() / tiling.pixels();
+        sorted.reshape(tiling, images);
+        for at in (0..images * tiling.tiles()).step_by(S::F32_LANES) {
+            let mut rows = [[simd.splat_f32s(0.0); OUT]; IN];
+            for (y, row) in rows.iter_mut().enumerate() {
+                let mut points = [simd.splat_f32s(0.0); IN];
+                for (x, point) in points.iter_mut().enumerate() {
+                    *point = load::<S>(&products[y * IN + x][at..]);
+                }
+                *row = output(simd, points);
+            }
+            for x in 0..OUT {
+                let found = output(simd, column(&rows, x));
+                for y in 0..OUT {
+                    let start = (y * OUT + x) * sorted.length + sorted.room + at;
+                    store::<S>(&mut sorted.values[start..], found[y]);
+                }
+            }
+        }
+        sorted.write(tiling, into);
+    }
+}
+
+/// `G g G'` of the weights between one channel and each of some others.
+pub(super) struct Weights<'a, W> {
+    /// The nine weights between the channel and another.
+    pub weights: W,
+    pub count: usize,
+    pub into: [&'a mut [f32]; POINTS],
+}
+
+impl<W: Fn(usize) -> [f32; TAPS * TAPS]> WithSimd for Weights<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for at in (0..self.count).step_by(S::F32_LANES) {
+            let mut taps = [[0.0; LANES]; TAPS * TAPS];
+            for lane in 0..S::F32_LANES.min(self.count - at) {
+                let weights = (self.weights)(at + lane);
+                for (tap, weight) in taps.iter_mut().zip(weights) {
+                    tap[lane] = weight;
+                }
+            }
+            let mut rows = [[simd.splat_f32s(0.0); IN]; TAPS];
+            for (y, row) in rows.iter_mut().enumerate() {
+                let taps = [
+                    load::<S>(&taps[y * TAPS]),
+                    load::<S>(&taps[y * TAPS + 1]),
+                    load::<S>(&taps[y * TAPS + 2]),
+                ];
+                *row = weight(simd, taps);
+            }
+            for x in 0..IN {
+                let found = weight(simd, column(&rows, x));
+                for y in 0..IN {
+                    store::<S>(&mut self.into[y * IN + x][at..], found[y]);
+                }
+            }
+        }
+    }
+}
+
+/// `G' u G` for one channel and each of some others: nine weights for each.
+pub(super) struct WeightsAdjoint<'a> {
+    pub points: [&'a [f32]; POINTS],
+    pub into: &'a mut [[f32; TAPS * TAPS]],
+}
+
+impl WithSimd for WeightsAdjoint<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (chunk, into) in self.into.chunks_mut(S::F32_LANES).enumerate() {
+            let at = chunk * S::F32_LANES;
+            let mut rows = [[simd.splat_f32s(0.0); TAPS]; IN];
+            for (y, row) in rows.iter_mut().enumerate() {
+                let mut points = [simd.splat_f32s(0.0); IN];
+                for (x, point) in points.iter_mut().enumerate() {
+                    *point = load::<S>(&self.points[y * IN + x][at..]);
+                }
+                *row = weight_adjoint(simd, points);
+            }
+            let mut taps = [[0.0; LANES]; TAPS * TAPS];
+            for x in 0..TAPS {
+                let found = weight_adjoint(simd, column(&rows, x));
+                for y in 0..TAPS {
+                    store::<S>(&mut taps[y * TAPS + x], found[y]);
+                }
+            }
+            for (lane, weights) in into.iter_mut().enumerate() {
+                for (weight, tap) in weights.iter_mut().zip(&taps) {
+                    *weight = tap[lane];
+                }
+            }
+        }
+    }
+}
+
+/// Runs one of these with the widest vectors there are.
+pub(super) fn run(work: impl WithSimd<Output = ()>) {
+    Arch::new().dispatch(work);
+}
