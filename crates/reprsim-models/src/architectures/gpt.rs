@@ -3,8 +3,7 @@
 
 use burn::module::Module;
 use burn::nn::{Embedding, LayerNorm, Linear};
-use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use rand::Rng;
 use reprsim_kernels::{After, Dropout, attention, gelu, linear};
 use schemars::JsonSchema;
