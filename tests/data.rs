@@ -213,7 +213,11 @@ fn a_check_counts_samples_classes_and_copies() {
         (&train["smallest"], &test["largest"]),
         (&24.into(), &12.into())
     );
-    assert!(check("table").contains("train/1 = train/0"));
+    assert!(check("table").contains("train/class0/01.png = train/class0/00.png\n"));
+    assert!(check("table").contains("test/class0/00.png = train/class0/00.png\n"));
+    assert!(check("table").contains("and 6 more; all of them: --format json"));
+    assert_eq!(train["copied"].as_array().unwrap().len(), 16);
+    assert_eq!(test["copied"][3]["of"], "train/class3/00.png");
     // Equal pictures with other labels are told.
     let (from, to) = (
         pictures.join("train/class0/20.png"),

@@ -116,7 +116,9 @@ fn eager(
     // One sample tells how large all will be, before a whole batch is there.
     if !samples.is_empty() {
         let first = keep(network, samples.slice(0..1))?;
-        let values = first.iter().map(|(_, values)| values.shape().num_elements());
+        let values = first
+            .iter()
+            .map(|(_, values)| values.shape().num_elements());
         ask_to_keep(samples.len(), values.sum())?;
     }
     let mut parts: Vec<(String, Vec<Tensor<2>>)> = Vec::new();
