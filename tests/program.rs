@@ -404,7 +404,7 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         (
             "train_samples = 400",
             "train_samples = 400\nnormalization = { mean = [0.5], std = [1e308] }",
-            &["experiment.toml:10", "std = 1e308", "0.001 to 1"],
+            &["experiment.toml:11", "std = 1e308", "0.001 to 1"],
         ),
         (
             "train_samples = 400",

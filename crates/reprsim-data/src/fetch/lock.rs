@@ -29,7 +29,7 @@ impl SetLock {
     ///
     /// # Errors
     /// [`FetchError::Stopped`].
-    pub fn wait(
+    pub(super) fn wait(
         cache: &Path,
         name: &str,
         patience: &Patience<'_>,

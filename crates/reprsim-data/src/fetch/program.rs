@@ -139,8 +139,14 @@ mod tests {
         let ended = run(&mut command, Stdio::null(), work.path(), patience);
         let took = begin.elapsed().as_secs_f32();
         let child = std::fs::read_to_string(work.path().join("child")).unwrap_or_default();
-        let state = std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
-        let alive = state.is_ok_and(|stat| !stat.contains(") Z"));
+        let state = format!("/proc/{}/stat", child.trim());
+        let alive = || std::fs::read_to_string(&state).is_ok_and(|stat| !stat.contains(") Z"));
+        // What is killed takes a moment to go.
+        let end = Instant::now() + Duration::from_secs(5);
+        while alive() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let alive = alive();
         (ended, took, alive)
     }
 

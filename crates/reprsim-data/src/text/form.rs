@@ -179,10 +179,11 @@ fn valid(head: &[u8]) -> (&str, bool) {
     }
 }
 
-/// Whether there is a NUL byte, or one byte in 32 is a control character that no text has.
+/// Whether there is a NUL byte, or one byte in 32, and more than two, is a control character that no
+/// text has.
 fn is_binary(head: &[u8]) -> bool {
     let odd = |b: &&u8| matches!(b, 0..=7 | 14..=26 | 28..=31);
-    head.contains(&0) || head.iter().filter(odd).count() * 32 > head.len()
+    head.contains(&0) || head.iter().filter(odd).count() * 32 > head.len().max(64)
 }
 
 /// The form of a text that begins with `head`, which may be `whole`, in a file of that

@@ -561,9 +561,9 @@ mod tests {
         let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (prose, lines) = (dir.path().join("a.txt"), dir.path().join("a.jsonl"));
         let text: String = (0..300)
-            .map(|i| format!("{{\"text\": \"paragraph {i} of it\"}}\n\n"))
+            .map(|i| format!("Not all of it is JSON.\n\n{{\"text\": \"paragraph {i} of it\"}}\n\n"))
             .collect();
-        fs::write(&prose, format!("Not all of it is JSON.\n\n{text}")).unwrap();
+        fs::write(&prose, text).unwrap();
         let read = |path: &Path| {
             let spec = spec(&[path.to_str().unwrap()], |s| s.window = 8);
             open(&spec, Part::Test, cache.path())
