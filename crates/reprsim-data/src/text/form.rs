@@ -179,11 +179,11 @@ fn valid(head: &[u8]) -> (&str, bool) {
     }
 }
 
-/// Whether there is a NUL byte, or one byte in 32, and more than two, is a control character that no
+/// Whether there is a NUL byte, or one byte in 32, and more than one, is a control character that no
 /// text has.
 fn is_binary(head: &[u8]) -> bool {
     let odd = |b: &&u8| matches!(b, 0..=7 | 14..=26 | 28..=31);
-    head.contains(&0) || head.iter().filter(odd).count() * 32 > head.len().max(64)
+    head.contains(&0) || head.iter().filter(odd).count() * 32 > head.len().max(32)
 }
 
 /// The form of a text that begins with `head`, which may be `whole`, in a file of that
@@ -212,7 +212,10 @@ pub(super) fn form(head: &[u8], whole: bool, promise: Promise) -> Result<Form, S
     match found {
         Ok(0) => {}
         Ok(_) => return Err(NEITHER.into()),
-        Err(e) if is_begun_object(begin) => return Err(format!("JSON with a fault: {e}")),
+        Err(e) if is_begun_object(begin) => {
+            let remedy = "mend it, or write it as JSON lines, {\"text\": \"...\"} a document";
+            return Err(format!("JSON with a fault ({e}); {remedy}"));
+        }
         Err(_) => {}
     }
     if let Some((what, remedy)) = markup::kind(begin, promise == Promise::Light) {
@@ -259,12 +262,16 @@ fn values(text: &str, whole: bool) -> Result<usize, serde_json::Error> {
     }
 }
 
-/// Whether a text begins as an object of JSON does, with a name in quotes and a colon.
+/// Whether a text begins as an object of JSON does, with a name in quotes, of one kind or the other,
+/// and a colon.
 fn is_begun_object(text: &str) -> bool {
     let inside = text.trim_start_matches('[').trim_start().strip_prefix('{');
-    let name = inside.and_then(|inside| inside.trim_start().strip_prefix('"'));
-    let rest = name.and_then(|name| name.split_once('"'));
-    rest.is_some_and(|(name, rest)| !name.contains('\n') && rest.trim_start().starts_with(':'))
+    let inside = inside.unwrap_or_default().trim_start();
+    let name = ['"', '\''].iter().find_map(|quote| {
+        let name = inside.strip_prefix(*quote)?;
+        name.split_once(*quote)
+    });
+    name.is_some_and(|(name, rest)| !name.contains('\n') && rest.trim_start().starts_with(':'))
 }
 
 /// Whether every line that is not blank, at least one, is an object of JSON; the last, if
@@ -368,7 +375,12 @@ mod tests {
         let reason = of("a.json", "{\"text\": \"a\"").unwrap_err();
         assert!(reason.starts_with("not JSON: EOF"), "{reason}");
         let reason = of("a.txt", "{\n\"text\": \"a\",\n}").unwrap_err();
-        assert!(reason.starts_with("JSON with a fault: "), "{reason}");
+        assert!(reason.starts_with("JSON with a fault ("), "{reason}");
+        let reason = of("a.txt", "{'text': 'a'}\n{'text': 'b'}\n").unwrap_err();
+        assert!(
+            reason.contains("JSON lines"),
+            "as Python shows it: {reason}"
+        );
         let long = format!("[\"{}", "word ".repeat(HEAD));
         let cut = form(&long.as_bytes()[..HEAD], false, Promise::Plain);
         assert!(cut.unwrap_err().contains("neither"));

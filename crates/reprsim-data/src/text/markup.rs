@@ -20,10 +20,12 @@ const FROM_XML: &str =
 const FROM_LATEX: &str = "take its text out, for example with: pandoc -f latex -t plain";
 /// A text with fewer elements that are closed is none of mark-up.
 const FEWEST: usize = 3;
-/// Nor is one where so many bytes come on one of them.
+/// Nor is one where so many bytes come on one of them, unless it begins with one.
 const THINNEST: usize = 400;
-/// Where it does not begin with an element, one byte in so many must be of a tag.
-const THICKEST: usize = 4;
+/// Elements that prose may have, and even begin with.
+const INLINE: [&str; 14] = [
+    "a", "abbr", "b", "code", "em", "font", "i", "kbd", "small", "strong", "sub", "sup", "tt", "u",
+];
 /// Elements whose tags mark sentences in corpora of prose.
 const OF_CORPORA: [&str; 1] = ["s"];
 
@@ -62,25 +64,29 @@ fn begin(mut text: &str) -> &str {
     }
 }
 
+/// Whether a text has elements as pages do: some that are no words in prose, from its beginning on or
+/// all over it.
 fn is_of_elements(text: &str, begin: &str) -> bool {
-    let (mut open, mut closed, mut of_tags) = (Vec::new(), 0, 0);
+    let (mut open, mut closed) = (Vec::new(), 0);
+    let is_word = |name: &str| {
+        let mut words = INLINE.iter().chain(&OF_CORPORA);
+        words.any(|word| name.eq_ignore_ascii_case(word))
+    };
     for tag in tags(text) {
-        of_tags += tag.len();
         match tag.strip_prefix("</") {
             None => open.push(name(&tag[1..])),
             Some(rest) => {
                 let name = name(rest);
                 if let Some(at) = open.iter().rposition(|other| *other == name) {
                     open.truncate(at);
-                    closed += usize::from(!OF_CORPORA.contains(&name));
+                    closed += usize::from(!is_word(name));
                 }
             }
         }
     }
-    let begins = tags(begin).next().is_some_and(|tag| begin.starts_with(tag));
-    closed >= FEWEST
-        && closed * THINNEST >= text.len()
-        && (begins || of_tags * THICKEST >= text.len())
+    let first = tags(begin).next().filter(|tag| begin.starts_with(tag));
+    let begins = first.is_some_and(|tag| !is_word(name(&tag[1..])));
+    closed >= FEWEST && (begins || closed * THINNEST >= text.len())
 }
 
 /// The tags of elements, as they are written.
@@ -111,6 +117,7 @@ mod tests {
 
     #[test]
     fn pages_and_documents_are_told() {
+        let long = format!("<p>{}</p>\n", "words and more ".repeat(100)).repeat(9);
         let rows = "<li><a href=\"x\">a word</a></li>\n".repeat(9);
         for (text, what) in [
             ("<!DOCTYPE html>\n<title>x</title>", "HTML"),
@@ -119,9 +126,10 @@ mod tests {
             ("<?xml version=\"1.0\"?>\n<a/>", "XML"),
             ("<!DOCTYPE TEI.2 SYSTEM \"x\">", "XML"),
             (
-                "<p>One.</p>\n<p>Two, with <i>more</i>.</p>\n",
+                "<p>One.</p>\n<p>Two, with <i>more</i>.</p><p>Three.</p>",
                 "HTML or XML",
             ),
+            (&long, "HTML or XML"),
             (
                 "<doc><title>x</title><body>words</body></doc>",
                 "HTML or XML",
@@ -144,6 +152,7 @@ mod tests {
             "<|endoftext|>\nOnce upon a time <unk> went <unk>\n",
             "<he came in> and said </nothing>\n",
             "<b>once</b>, at the beginning, and never again",
+            "<i>A title</i> with <b>words</b> of <i>weight</i>, <em>and</em> more <i>of them</i>",
             "100% of it, % of that",
             "\\emph{a word} is no document",
             "<",

@@ -11,9 +11,20 @@ const FEWEST_SPACED: usize = 8;
 /// Whether `text`, which goes on if it is not `whole`, is a table: nearly all of its lines have
 /// equally many fields.
 pub(super) fn is_table(text: &str, whole: bool) -> bool {
+    let text = without_comments(text);
     DELIMITERS
         .iter()
         .any(|&delimiter| Rows::of(text, whole, delimiter).is_some_and(|rows| rows.agree()))
+}
+
+/// A text without the lines that it begins with and that say what it is.
+fn without_comments(mut text: &str) -> &str {
+    while let Some((first, rest)) = text.split_once('\n')
+        && (first.starts_with('#') || first.trim().is_empty())
+    {
+        text = rest;
+    }
+    text
 }
 
 /// The rows of a text for a delimiter.
@@ -131,6 +142,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn comments_before_a_table_do_not_hide_it() {
+        let text = "# made by hand\n#\n\nid,text\n1,words\n2,more words\n";
+        assert!(is_table(text, true));
+        assert!(!is_table("# A title\n\nSome words,\nand more.\n", true));
     }
 
     #[test]
