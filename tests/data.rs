@@ -303,3 +303,39 @@ fn what_no_machine_can_do_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }
+
+/// Classes of which the files of a set hold no sample are said before anything is trained, and counted.
+#[test]
+fn labels_with_gaps_are_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let of_set = dir.path().join("cache/mnist");
+    fs::create_dir_all(&of_set).unwrap();
+    let idx = |dims: &[u32], values: Vec<u8>| {
+        let mut bytes = vec![0, 0, 8, dims.len() as u8];
+        dims.iter().for_each(|d| bytes.extend(d.to_be_bytes()));
+        bytes.extend(values);
+        bytes
+    };
+    let n = 240u32;
+    for prefix in ["train", "t10k"] {
+        let noise = (0..n * 64).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
+        let images = idx(&[n, 8, 8], noise.collect());
+        let labels = idx(&[n], (0..n).map(|i| [0, 1, 3][i as usize % 3]).collect());
+        fs::write(of_set.join(format!("{prefix}-images-idx3-ubyte")), images).unwrap();
+        fs::write(of_set.join(format!("{prefix}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    let text = on_pictures("").replace(
+        "name = \"folder\"\npath = \"pictures\"\n",
+        "name = \"mnist\"\n",
+    );
+    let output = go(dir.path(), "plan", &experiment(dir.path(), &text), &[]);
+    let said = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for expected in [
+        "mnist, 10 classes of class (7 without a training sample), 240 samples to train on",
+        "data set: 2: the train part has no sample of this class",
+        "data set: 2: the test part has no sample of this class",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}

@@ -25,6 +25,8 @@ pub(super) fn npm(
     command
         .args(["pack", "--silent"])
         .arg(format!("{package}@{version}"))
+        // What is on the way is seen to grow, and goes with the folder.
+        .env("npm_config_cache", work.join("npm"))
         .current_dir(work);
     run(&mut command, Stdio::null(), work, patience)?;
     first_with_extension(work, "tgz")
@@ -46,6 +48,7 @@ pub(super) fn pypi(
     command
         .args(["-m", "pip", "download", "--quiet", "--no-deps", kind])
         .arg(format!("{package}=={version}"))
+        .env("TMPDIR", work)
         .current_dir(work);
     run(&mut command, Stdio::null(), work, patience)?;
     first_with_extension(work, if wheel { "whl" } else { "gz" })

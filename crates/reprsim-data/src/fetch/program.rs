@@ -29,10 +29,6 @@ pub(super) fn run(
     let mut said = tempfile::tempfile_in(work).map_err(&say)?;
     let to = said.try_clone().map_err(&say)?;
     command.stdin(Stdio::null()).stdout(stdout).stderr(to);
-    // What downloads on the way is seen to grow, and goes with the folder.
-    command
-        .env("TMPDIR", work)
-        .env("npm_config_cache", work.join("npm"));
     let mut running = match Running::start(command) {
         Ok(running) => running,
         Err(source) => return Err(FetchError::Program { program, source }),
