@@ -213,7 +213,11 @@ fn a_check_counts_samples_classes_and_copies() {
         (&train["smallest"], &test["largest"]),
         (&24.into(), &12.into())
     );
-    assert!(check("table").contains("train/1 = train/0"));
+    assert!(check("table").contains("train/class0/01.png = train/class0/00.png\n"));
+    assert!(check("table").contains("test/class0/00.png = train/class0/00.png\n"));
+    assert!(check("table").contains("and 6 more; all of them: --format json"));
+    assert_eq!(train["copied"].as_array().unwrap().len(), 16);
+    assert_eq!(test["copied"][3]["of"], "train/class3/00.png");
     // Equal pictures with other labels are told.
     let (from, to) = (
         pictures.join("train/class0/20.png"),
@@ -298,4 +302,80 @@ fn what_no_machine_can_do_is_refused() {
         let output = reprsim().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
+}
+
+/// Classes of which the files of a set hold no sample are said before anything is trained, and counted.
+#[test]
+fn labels_with_gaps_are_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let of_set = dir.path().join("cache/mnist");
+    fs::create_dir_all(&of_set).unwrap();
+    let idx = |dims: &[u32], values: Vec<u8>| {
+        let mut bytes = vec![0, 0, 8, dims.len() as u8];
+        dims.iter().for_each(|d| bytes.extend(d.to_be_bytes()));
+        bytes.extend(values);
+        bytes
+    };
+    let n = 240u32;
+    for prefix in ["train", "t10k"] {
+        let noise = (0..n * 64).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
+        let images = idx(&[n, 8, 8], noise.collect());
+        let labels = idx(&[n], (0..n).map(|i| [0, 1, 3][i as usize % 3]).collect());
+        fs::write(of_set.join(format!("{prefix}-images-idx3-ubyte")), images).unwrap();
+        fs::write(of_set.join(format!("{prefix}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    let output = reprsim()
+        .args(["data", "preview", "mnist", "--data-dir"])
+        .arg(dir.path().join("cache"))
+        .arg("--out")
+        .arg(dir.path().join("grid.png"))
+        .output()
+        .unwrap();
+    let said = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let told = "data set: 2: the test part has no sample of this class";
+    assert!(said.contains(told), "{said}");
+    // Where models are to learn all classes, it is refused for that.
+    let text = on_pictures("").replace(
+        "name = \"folder\"\npath = \"pictures\"\n",
+        "name = \"mnist\"\n",
+    );
+    for command in ["run", "plan"] {
+        let output = go(dir.path(), command, &experiment(dir.path(), &text), &[]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("no training sample of class '2'"), "{said}");
+    }
+}
+
+/// Where models see samples of all classes that there are, a plan counts those that there are not.
+#[test]
+fn a_plan_counts_classes_without_a_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let (start, end) = (
+        TINY.find("[[axis]]").unwrap(),
+        TINY.find("[[probe]]").unwrap(),
+    );
+    let axis = "[[axis]]\nkind = \"task\"\nfactors = [\"shape\", \"digit\"]\nfactors_per_task = \
+                1\nlevels = [0, 1]\n\n";
+    let end_of_probes = TINY.find("[[probe]]\nname = \"plain\"").unwrap();
+    let after = TINY.find("[analysis]").unwrap();
+    let text = [
+        &TINY[..start],
+        axis,
+        &TINY[end..end_of_probes],
+        &TINY[after..],
+    ]
+    .concat();
+    let text = text
+        .replace("label = [\"digit\"]", "label = [\"digit\", \"shape\"]")
+        .replace(
+            "train_samples = 400\ntrain_per_model = 64",
+            "train_samples = 10",
+        );
+    let output = go(dir.path(), "plan", &experiment(dir.path(), &text), &[]);
+    let said = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(said.contains("16 classes of digit x shape ("), "{said}");
+    assert!(said.contains(" without a training sample)"), "{said}");
 }

@@ -612,8 +612,48 @@ fn models_begin_as_a_checkpoint() {
     assert_ne!(other["fc.weight"], fresh["fc.weight"]);
     let names = vec![[r"^net\.".to_string(), String::new()]];
     assert_eq!(begin(Head::File, &foreign, names, 1).unwrap(), whole);
-    let error = begin(Head::File, &foreign, vec![], 1).unwrap_err();
-    assert!(error.contains("foreign.safetensors"), "{error}");
+    // One thing that all names have before them is left off.
+    assert_eq!(begin(Head::File, &foreign, vec![], 1).unwrap(), whole);
+    let fresh_of = begin(Head::Fresh, &foreign, vec![], 1).unwrap();
+    assert_eq!(fresh_of, fresh, "also without the head");
+    let write = |name: &str, rename: &dyn Fn(&str) -> String| {
+        let path = dir.path().join(name);
+        let renamed = (file.tensors().into_iter()).map(|(name, view)| (rename(&name), view));
+        std::fs::write(&path, safetensors::serialize(renamed, None).unwrap()).unwrap();
+        path
+    };
+    let deep = write("deep.safetensors", &|name| format!("a-b.backbone.{name}"));
+    assert_eq!(begin(Head::File, &deep, vec![], 1).unwrap(), whole);
+    let wrapped = write("wrapped.safetensors", &|name| format!("module.{name}"));
+    assert_eq!(begin(Head::Fresh, &wrapped, vec![], 1).unwrap(), fresh);
+    // Names that do not fit are told, those that are missing and those that are there, in one line.
+    let other = write("other.safetensors", &|name| format!("backbone.x{name}"));
+    let error = begin(Head::File, &other, vec![], 1).unwrap_err();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    for said in [
+        "other.safetensors",
+        "it lacks",
+        ".weight",
+        "others (backbone.x",
+        "'backbone.' before their names",
+        "names = [[",
+    ] {
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    let two = write("two.safetensors", &|name| match is_head(name) {
+        true => name.to_string(),
+        false => format!("body.{name}"),
+    });
+    assert_eq!(begin(Head::File, &two, vec![], 1).unwrap(), whole);
+    let mixed = write("mixed.safetensors", &|name| match is_head(name) {
+        true => format!("top.{name}"),
+        false => format!("body.{name}"),
+    });
+    let error = begin(Head::File, &mixed, vec![], 1).unwrap_err();
+    assert!(
+        error.contains("it lacks") && error.contains("body."),
+        "{error}"
+    );
 }
 
 /// Snapshots that a watcher finds while a training leaves one after each step.

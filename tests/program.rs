@@ -402,6 +402,26 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
             &["1 values a statistic", "3 channels"],
         ),
         (
+            "train_samples = 400",
+            "train_samples = 400\nnormalization = { mean = [0.5], std = [1e308] }",
+            &["experiment.toml:11", "std = 1e308", "0.001 to 1"],
+        ),
+        (
+            "train_samples = 400",
+            "train_samples = 400\nnormalization = { mean = [0.5], std = [1e-310] }",
+            &["std = 1e-310", "0.001 to 1"],
+        ),
+        (
+            "train_samples = 400",
+            "train_samples = 400\nnormalization = { mean = [0.5], std = [0.0] }",
+            &["std = 0.0", "0.001 to 1"],
+        ),
+        (
+            "train_samples = 400",
+            "train_samples = 400\nnormalization = { mean = [127.5], std = [0.5] }",
+            &["mean = 127.5", "from 0 to 1", "divide it by 255"],
+        ),
+        (
             "kind = \"common-classes\"\nsamples = 50",
             "kind = \"common-classes\"\nclasses = 2",
             &["a matched probe needs 'samples'"],

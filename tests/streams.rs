@@ -184,6 +184,56 @@ fn a_signal_stops_a_run_that_goes_on_later() {
     }
 }
 
+/// A fetch that is asked to stop ends with the code of runs, with all that it started, and leaves its
+/// lock. The program of the registry is one that hangs.
+#[test]
+fn a_signal_stops_a_fetch() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let npm = dir.path().join("npm");
+    let pid = dir.path().join("pid");
+    let script = format!(
+        "#!/bin/sh\nsleep 300 &\necho $! > {}\nwait\n",
+        pid.display()
+    );
+    fs::write(&npm, script).unwrap();
+    fs::set_permissions(&npm, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    for signal in ["TERM", "INT"] {
+        let mut command = reprsim();
+        command.args(["data", "fetch", "emoji", "--data-dir"]);
+        command.arg(dir.path().join("data"));
+        command.env("PATH", format!("{}:{path}", dir.path().display()));
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        until(|| fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n')));
+        let sleeps = fs::read_to_string(&pid).unwrap();
+        fs::remove_file(&pid).unwrap();
+        send(signal, child.id());
+        let begin = Instant::now();
+        let status = child.wait().unwrap();
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!(status.code(), Some(75), "{signal}: {said}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{signal}");
+        assert!(said.contains("run again to go on"), "{signal}: {said}");
+        let stat = format!("/proc/{}/stat", sleeps.trim());
+        let ended = || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z"));
+        until(ended);
+        assert!(ended(), "{signal}: what it started goes on");
+        let lock = File::open(dir.path().join("data/.emoji.lock")).unwrap();
+        lock.try_lock().unwrap();
+    }
+}
+
 #[test]
 fn a_second_signal_ends_at_once() {
     let dir = tempfile::tempdir().unwrap();

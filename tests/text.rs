@@ -282,6 +282,21 @@ fn mistakes_get_one_clear_message_before_training() {
             "[\"table.csv\"]",
             &["table.csv: a table", "JSON lines"],
         ),
+        (
+            "[\"father-brown\"]",
+            "[\"rows.txt\"]",
+            &["rows.txt: a table", "JSON lines"],
+        ),
+        (
+            "[\"father-brown\"]",
+            "[\"page.txt\"]",
+            &["page.txt: HTML", "pandoc"],
+        ),
+        (
+            "[\"father-brown\"]",
+            "[\"cut.txt.gz\"]",
+            &["cut.txt.gz: packed with gzip", "gzip -t"],
+        ),
     ];
     for (old, new, expected) in cases {
         let text = TINY_TEXT.replacen(old, new, 1);
@@ -301,6 +316,13 @@ fn mistakes_get_one_clear_message_before_training() {
         .unwrap();
         fs::write(dir.path().join("paper.txt"), "%PDF-1.4\n").unwrap();
         fs::write(dir.path().join("table.csv"), "text\nwords\n").unwrap();
+        let rows = "text,label\nsome words,1\nother words,0\n".repeat(50);
+        fs::write(dir.path().join("rows.txt"), rows).unwrap();
+        let page = "<!DOCTYPE html>\n<p>words</p>\n".repeat(50);
+        fs::write(dir.path().join("page.txt"), page).unwrap();
+        // The beginning of a packed text, as a download leaves it.
+        let begun = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x4c";
+        fs::write(dir.path().join("cut.txt.gz"), begun).unwrap();
         let file = experiment(dir.path(), &text);
         let out = dir.path().join("run");
         let data = dir.path().join("data");
@@ -358,6 +380,114 @@ fn what_is_left_out_of_a_folder_is_said() {
     assert!(output.status.success(), "{}", stderr(&output));
     let report = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(!report.contains("files left out") && !out.join("skipped.json").exists());
+}
+
+/// Marks and control characters inside a text are no part of it: they are taken out, which the run, its
+/// report and a look at the data say, also when the tokens were kept.
+#[test]
+fn what_is_taken_out_of_a_text_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let notes: String = (0..60)
+        .map(|i| format!("\u{feff}{}\u{7}\n\n", format!("line {i} ").repeat(60)))
+        .collect();
+    fs::write(dir.path().join("notes.txt"), notes).unwrap();
+    let text = TINY_TEXT
+        .replace("father-brown", "notes.txt")
+        .replace("steps = 20", "steps = 2");
+    let file = experiment(dir.path(), &text);
+    let data = dir.path().join("data");
+    for name in ["first", "again"] {
+        let out = dir.path().join(name);
+        let output = run(&file, &out, &["--data-dir", data.to_str().unwrap()]);
+        let message = stderr(&output);
+        assert!(output.status.success(), "{message}");
+        let report = fs::read_to_string(out.join("report.html")).unwrap();
+        let skipped = fs::read_to_string(out.join("skipped.json")).unwrap();
+        for said in [&message, &report, &skipped] {
+            // The first mark is how a text may begin.
+            assert!(said.contains("byte order marks inside it (59)"), "{said}");
+            assert!(said.contains("control characters (60: 60 BEL)"), "{said}");
+        }
+    }
+}
+
+/// Files of a folder of text whose documents are those of others are named.
+#[test]
+fn copies_of_text_are_named_by_their_files() {
+    let dir = tempfile::tempdir().unwrap();
+    write_corpora(dir.path());
+    let ash = dir.path().join("ash");
+    fs::create_dir(ash.join("more")).unwrap();
+    fs::copy(ash.join("0.txt"), ash.join("more/0.txt")).unwrap();
+    let output = reprsim()
+        .args(["data", "check", "ash", "--data-dir", "data"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let said = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(said.contains("ash/more/0.txt = ash/0.txt"), "{said}");
+}
+
+/// A few bytes that unpack to many are refused before they take much memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_packed_text_takes_no_more_memory_than_may_be_used() {
+    use std::io::Write;
+    let dir = tempfile::tempdir().unwrap();
+    let file = fs::File::create(dir.path().join("many.txt.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    for i in 0..6_000u32 {
+        let words = (1000 * i..1000 * (i + 1)).map(|i| i.wrapping_mul(2_654_435_761));
+        let words: String = words.map(|word| format!("{word:x} ")).collect();
+        packed.write_all(words.as_bytes()).unwrap();
+    }
+    packed.finish().unwrap();
+    let zeros = fs::File::create(dir.path().join("spaces.txt.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(zeros, flate2::Compression::best());
+    for _ in 0..400 {
+        packed.write_all(&[b' '; 1 << 20]).unwrap();
+    }
+    packed.finish().unwrap();
+    for (name, told) in [
+        ("many.txt.gz", "--memory"),
+        ("spaces.txt.gz", "which no text does"),
+    ] {
+        let text = TINY_TEXT.replace("father-brown", name);
+        let file = experiment(dir.path(), &text);
+        let mut command = reprsim();
+        command
+            .arg("run")
+            .arg(&file)
+            .args(["--device", "cpu", "--memory", "100MB"]);
+        command.arg("--out").arg(dir.path().join("run"));
+        command.arg("--data-dir").arg(dir.path().join("data"));
+        let mut child = command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut peak = 0u64;
+        let status = loop {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
+            for line in status.unwrap_or_default().lines() {
+                if let Some(rest) = line.strip_prefix("VmHWM:") {
+                    peak = rest.trim().trim_end_matches(" kB").parse().unwrap_or(peak);
+                }
+            }
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => std::thread::sleep(std::time::Duration::from_millis(2)),
+            }
+        };
+        let output = child.wait_with_output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(status.code(), Some(2), "{name}: {said}");
+        assert!(
+            said.contains(name.split('.').next().unwrap()) && said.contains(told),
+            "{said}"
+        );
+        assert!(peak > 0 && peak < 300_000, "{name}: {peak} kB");
+    }
 }
 
 /// Tokens that are kept are freed when that is asked for, not when it is asked what would be.

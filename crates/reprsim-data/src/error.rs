@@ -106,6 +106,9 @@ pub enum DataError {
     /// A probe cannot be drawn as asked.
     #[error("{0}")]
     Probe(String),
+    /// A fetch was asked to stop; what has come of a file stays.
+    #[error("stopped")]
+    Stopped,
     /// A download failed from every source.
     #[error(
         "could not fetch {file} of data set '{name}':{attempts}\n  \
@@ -128,13 +131,37 @@ pub enum DataError {
     },
 }
 
+/// What a reader of ours finds wrong with the bytes that go through it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The content is not what it should be at this place.
+    #[error("{1} (at byte {0})")]
+    At(u64, String),
+    /// It is no text; with the remedy.
+    #[error("{0}")]
+    NoText(String),
+    /// It does not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] reprsim_base::OverBudget),
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        Self::other(fault)
+    }
+}
+
 impl DataError {
     /// Whether the user asked for something impossible, as opposed to a failure
     /// on the way.
     pub fn is_usage(&self) -> bool {
         !matches!(
             self,
-            Self::Io { .. } | Self::Damaged { .. } | Self::Line { .. } | Self::Fetch { .. }
+            Self::Io { .. }
+                | Self::Damaged { .. }
+                | Self::Line { .. }
+                | Self::Stopped
+                | Self::Fetch { .. }
         )
     }
 
@@ -167,13 +194,18 @@ impl DataError {
         }
     }
 
-    /// An error while reading: the operating system's own, or one that a decoder
-    /// made up because the content is not what it should be.
+    /// An error while reading: the operating system's own, one of a reader of ours, or one that
+    /// a decoder made up because the content is not what it should be.
     pub(crate) fn reading(path: &Path, offset: u64, error: io::Error) -> Self {
-        if error.raw_os_error().is_some() {
-            Self::io(path, error)
-        } else {
-            Self::undecodable(path, offset, "", error)
+        match error.downcast::<Fault>() {
+            Ok(Fault::At(offset, reason)) => Self::damaged(path, offset, reason),
+            Ok(Fault::NoText(reason)) => Self::NoText {
+                path: path.into(),
+                reason,
+            },
+            Ok(Fault::TooLarge(refused)) => refused.into(),
+            Err(error) if error.raw_os_error().is_some() => Self::io(path, error),
+            Err(error) => Self::undecodable(path, offset, "", error),
         }
     }
 

@@ -43,4 +43,4 @@ pub use probe::{Probe, ProbeClasses, draw_probe};
 pub use samples::{SampleDigest, Samples};
 pub use skipped::Skipped;
 pub use spec::{DatasetSpec, factors_of, label_of, part_len};
-pub use text::{TextSettings, Tokenizer, content_of_text};
+pub use text::{TextSettings, Tokenizer, content_of_text, is_folder_of_text};

@@ -16,7 +16,7 @@ use crate::readers::{RawPart, cifar, emoji, folder, mnist, svhn, tiny_imagenet};
 use crate::spec::{DatasetSpec, label_of, part_len};
 use crate::tensor_file::{self, Origin};
 use crate::text;
-use crate::{DataError, Dataset, Part, SampleShape, Samples};
+use crate::{DataError, Dataset, Part, SampleShape, Samples, Skipped};
 use reprsim_base::sha256;
 
 /// Counts up when a reader gives other samples for the same files, which makes
@@ -147,7 +147,28 @@ fn open_card(
         Read::Kept => through_cache(&array_path(spec, part, dir), &key, &files, make)?,
         Read::Originals => make()?,
     };
-    finish(spec, part, card.name.clone(), raw)
+    let mut dataset = finish(spec, part, card.name.clone(), raw)?;
+    dataset.skipped.extend(empty_classes(&dataset)?);
+    Ok(dataset)
+}
+
+/// Classes of the label of which a part has no sample; a folder's are said where it is listed.
+fn empty_classes(dataset: &Dataset) -> Result<Vec<Skipped>, DataError> {
+    let mut found = Vec::new();
+    for name in &dataset.label {
+        let factor = dataset.factor(name)?;
+        let mut any = vec![false; factor.classes.len()];
+        (factor.values.iter()).for_each(|&class| any[usize::from(class)] = true);
+        let empty = factor.classes.iter().zip(any).filter(|(_, any)| !any);
+        found.extend(empty.map(|(class, _)| Skipped {
+            path: class.into(),
+            reason: format!(
+                "the {} part has no sample of this {name}",
+                dataset.part.name()
+            ),
+        }));
+    }
+    Ok(found)
 }
 
 /// What is damaged of a set that was fetched can be fetched again.
@@ -319,6 +340,22 @@ mod tests {
                 file.set_modified(time).unwrap();
             }
         }
+    }
+
+    /// Labels with gaps are said, as folders without images are.
+    #[test]
+    fn classes_without_a_sample_are_said() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &[0, 1, 3]);
+        let set = open(&spec(), Part::Train, dir.path()).unwrap();
+        let said: Vec<String> = (set.skipped.iter())
+            .map(|s| format!("{}: {}", s.path.display(), s.reason))
+            .collect();
+        assert_eq!(said.len(), 7);
+        assert_eq!(said[0], "2: the train part has no sample of this class");
+        // Also where the array is taken that was kept.
+        let kept = open(&spec(), Part::Train, dir.path()).unwrap();
+        assert_eq!(kept.skipped, set.skipped);
     }
 
     #[test]

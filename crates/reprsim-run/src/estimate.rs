@@ -1,5 +1,6 @@
 //! How long a plan will take, from a few real steps on the device.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use reprsim_base::Stream;
@@ -75,6 +76,8 @@ pub struct DataSizes {
     pub held_out: usize,
     /// Classes of the label.
     pub classes: usize,
+    /// Those of them without a training sample.
+    pub empty: usize,
     /// The factors whose product is the label.
     pub label: Vec<String>,
     /// What was left out, and what is odd.
@@ -92,6 +95,7 @@ pub fn data_sizes(experiment: &Experiment, cache: &Path) -> Result<DataSizes, Ru
         training: training.dataset.len(),
         held_out: held_out.len(),
         classes: training.classes.len(),
+        empty: training.classes.len() - training.labels.iter().collect::<BTreeSet<_>>().len(),
         label: training.dataset.label.clone(),
         skipped: Skipped::merged(&[&training.dataset.skipped, &held_out.skipped]),
     })

@@ -1,8 +1,10 @@
 //! Checkpoints: all parameters in one safetensors file, laid out and named as
 //! PyTorch would.
 
+use std::collections::BTreeSet;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Bytes, DType, Device, FloatDType, Tensor, TensorData};
@@ -14,6 +16,7 @@ use reprsim_base::{SealError, Stream, check_safetensors, seal_safetensors, write
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;
+use crate::tensor_names::{misfit, pattern, prefixes, surplus};
 
 /// Version of the checkpoint layout, kept in each file's metadata.
 const SCHEMA: &str = "1";
@@ -147,39 +150,8 @@ fn load_checked(
         let pattern = format!("^{}", name.replace('.', r"\."));
         [pattern, format!("{UNREAD}{name}")]
     }));
-    let mut result = read(&mut network, path, &renamed, fresh, None);
-    let lacks = |result: &Result<ApplyResult, Reason>| match result {
-        Ok(result) => !result.missing.is_empty(),
-        Err(_) => true,
-    };
-    // What the file has by its own names is what counts: the first error is told.
-    let aliases = model.aliases().iter();
-    let aliases: Vec<[String; 2]> = aliases
-        .map(|(name, ours)| [(*name).into(), (*ours).into()])
-        .collect();
-    let wrapped = [WRAPPERS.to_string(), String::new()];
-    for (more, inside) in [
-        (aliases.clone(), None),
-        ([vec![wrapped.clone()], aliases.clone()].concat(), None),
-        ([vec![wrapped], aliases].concat(), Some("state_dict")),
-    ] {
-        if !lacks(&result) {
-            break;
-        }
-        let renamed = [more, renamed.clone()].concat();
-        if let Ok(found) = read(&mut network, path, &renamed, fresh, inside)
-            && (result.is_err() || found.missing.is_empty())
-        {
-            result = Ok(found);
-        }
-    }
-    // What burn says goes on for many lines, of which the first names the tensor.
-    let first = |e: Reason| e.to_string().lines().next().unwrap_or_default().to_string();
-    let result = result.map_err(|e| fail(first(e).into()))?;
     let of_head = |name: &str| head.iter().any(|head| name.starts_with(head));
-    if let Some((missing, _)) = result.missing.iter().find(|(name, _)| !of_head(name)) {
-        return Err(fail(format!("it lacks the tensor '{missing}'").into()));
-    }
+    let result = fitting(&mut network, path, model, &renamed, &of_head).map_err(&fail)?;
     // burn leaves alone what it has no place for; a model with more is another model.
     let unknown = |name: &&String| !model.is_buffer(name) && !name.starts_with(UNREAD);
     if let Some(name) = result.unused.iter().find(unknown) {
@@ -195,6 +167,99 @@ fn load_checked(
         Some(name) => Err(fail(
             format!("the tensor '{name}' has values that are no finite numbers in f32").into(),
         )),
+    }
+}
+
+/// Reads the tensors of a file whose names are to be changed so, and as else other programs call
+/// them, until all are there but those of a head that is not read.
+///
+/// # Errors
+/// That of reading the file under its own names, or how it does not fit.
+fn fitting(
+    network: &mut Network,
+    path: &Path,
+    model: &ModelConfig,
+    renamed: &[[String; 2]],
+    of_head: &dyn Fn(&str) -> bool,
+) -> Result<ApplyResult, Reason> {
+    let lacks = |found: &ApplyResult| -> Vec<String> {
+        let missing = found.missing.iter().map(|(name, _)| name.clone());
+        missing.filter(|name| !of_head(name)).collect()
+    };
+    let mut read = |more: &[[String; 2]], inside: Option<&str>| {
+        let names = [more, renamed].concat();
+        let found = read(network, path, &names, inside)?;
+        Ok::<_, Reason>((lacks(&found), found))
+    };
+    let aliases = model.aliases().iter();
+    let aliases: Vec<[String; 2]> = aliases
+        .map(|(name, ours)| [(*name).into(), (*ours).into()])
+        .collect();
+    let without = |prefix: &str| [vec![[prefix.into(), String::new()]], aliases.clone()].concat();
+    let mut tries = vec![
+        (vec![], None),
+        (aliases.clone(), None),
+        (without(WRAPPERS), None),
+    ];
+    if is_pytorch(path) {
+        tries.push((without(WRAPPERS), Some("state_dict")));
+    }
+    let mut closest: Option<(Vec<String>, ApplyResult, Option<&str>)> = None;
+    let mut error = None;
+    for (number, (more, inside)) in tries.iter().enumerate() {
+        match read(more, *inside) {
+            Ok((missing, found)) if missing.is_empty() => return Ok(found),
+            Ok((missing, found)) => {
+                if closest
+                    .as_ref()
+                    .is_none_or(|(least, ..)| missing.len() < least.len())
+                {
+                    closest = Some((missing, found, *inside));
+                }
+            }
+            // What it has by its own names is what counts.
+            Err(e) if number == 0 => error = Some(e),
+            Err(_) => {}
+        }
+    }
+    let Some((missing, found, inside)) = closest else {
+        return Err(first_line(error));
+    };
+    let others = surplus(&found, model);
+    for prefix in prefixes(&others) {
+        match read(&without(&pattern(prefix)), inside) {
+            Ok((missing, found)) if missing.is_empty() => {
+                say_once(path, prefix);
+                return Ok(found);
+            }
+            Ok(_) => {}
+            Err(e) if error.is_none() => error = Some(e),
+            Err(_) => {}
+        }
+    }
+    match error {
+        Some(_) => Err(first_line(error)),
+        None => {
+            let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+            Err(misfit(&missing, &found, &others, model).into())
+        }
+    }
+}
+
+/// What burn says goes on for many lines, of which the first names the tensor.
+fn first_line(error: Option<Reason>) -> Reason {
+    let text = error.map_or(String::new(), |e| e.to_string());
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    first.unwrap_or("no tensors in it").trim().into()
+}
+
+/// Says what is left off the names of a file, of which each model of a run is made.
+fn say_once(path: &Path, prefix: &str) {
+    static SAID: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert(path.into()) {
+        let path = path.display();
+        log::info!("{path}: its tensors have '{prefix}' before their names, which is left off");
     }
 }
 
@@ -253,26 +318,41 @@ fn read(
     network: &mut Network,
     path: &Path,
     names: &[[String; 2]],
-    partial: bool,
     inside: Option<&str>,
 ) -> Result<ApplyResult, Reason> {
     let pairs = names.iter().map(|[from, to]| (from.as_str(), to.as_str()));
     let remapper = KeyRemapper::from_pattern_iter(pairs)?;
-    if is_pytorch(path) {
+    // What is missing or of another shape is told here, shorter.
+    let found = if is_pytorch(path) {
         let mut store = PytorchStore::from_file(path)
             .remap(remapper)
-            .allow_partial(partial);
+            .validate(false)
+            .allow_partial(true);
         if let Some(key) = inside {
             store = store.with_top_level_key(key);
         }
-        return Ok(network.load_from(&mut store)?);
+        network.load_from(&mut store)?
+    } else {
+        let mut store = SafetensorsStore::from_file(path)
+            .with_from_adapter(PyTorchToBurnAdapter)
+            .skip_enum_variants(true)
+            .remap(remapper)
+            .validate(false)
+            .allow_partial(true);
+        network.load_from(&mut store)?
+    };
+    match found.errors.as_slice() {
+        [] => Ok(found),
+        [first, more @ ..] => {
+            let more = match more.len() {
+                0 => String::new(),
+                more => format!(", and so {more} more"),
+            };
+            let remedy = "it is of another size or for other classes; head = \"fresh\" under [initial] \
+                          leaves out the head alone";
+            Err(format!("{first}{more}: {remedy}").into())
+        }
     }
-    let mut store = SafetensorsStore::from_file(path)
-        .with_from_adapter(PyTorchToBurnAdapter)
-        .skip_enum_variants(true)
-        .remap(remapper)
-        .allow_partial(partial);
-    Ok(network.load_from(&mut store)?)
 }
 
 /// A network with its parameters' ids.

@@ -20,6 +20,7 @@ mod sums;
 mod supply;
 mod taped;
 mod task;
+mod tensor_names;
 mod train;
 mod validation;
 

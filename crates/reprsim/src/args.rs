@@ -623,17 +623,20 @@ Examples:
         #[arg(long)]
         data_dir: Option<PathBuf>,
     },
-    /// Read a data set of images wholly: whether its files are what they should be, how many
-    /// samples and classes it has, and which samples are copies of others.
+    /// Read a data set wholly: whether its files are what they should be, how many
+    /// samples and classes it has, and which samples or files of text are copies of others.
     #[command(after_help = "\
 Examples:
   reprsim data check fashion-mnist
   reprsim data check photos/          a folder that holds one folder of pictures a class
+  reprsim data check notes/           a folder of text files, whose documents are counted
+  reprsim data check photos/ --format json      with all copies
 
-Copies are samples that hold the same after decoding. `duplicates` under [dataset] of an
-experiment says what becomes of them.")]
+Copies are samples that hold the same after decoding; the images of a folder are named by their
+files. `duplicates` under [dataset] of an experiment says what becomes of them. Of text the files
+are named whose documents are those of an earlier one; each document is used once.")]
     Check {
-        /// The data set, a folder of class folders, or an experiment file.
+        /// The data set or corpus, a folder of class folders or of text, or an experiment file.
         name: String,
         /// How to print the table.
         #[arg(long, value_enum, default_value_t)]
@@ -643,7 +646,12 @@ experiment says what becomes of them.")]
         data_dir: Option<PathBuf>,
     },
     /// Bring data sets to this machine, checked by SHA-256.
-    #[command(after_help = "Example:\n  reprsim data fetch fashion-mnist mnist")]
+    #[command(after_help = "\
+Example:
+  reprsim data fetch fashion-mnist mnist
+
+A signal that asks it to end ends it with exit code 75; what has come of a file stays, and the next
+fetch goes on there.")]
     Fetch {
         /// The data sets.
         #[arg(required = true)]

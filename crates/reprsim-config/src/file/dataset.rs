@@ -1,5 +1,6 @@
 //! The `[dataset]` section.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use reprsim_base::unknown;
@@ -18,6 +19,11 @@ use crate::experiment::DatasetConfig;
 
 /// Tokens in a window, and chunks of a corpus, beyond which a number is a slip of the keyboard.
 const MOST_TOKENS: usize = 1 << 24;
+
+/// Means of values from 0 to 1.
+const MEANS: RangeInclusive<f64> = 0.0..=1.0;
+/// Their deviations are at most 0.5; 1 leaves the scale alone, and one level of 255 is 0.004.
+const DEVIATIONS: RangeInclusive<f64> = 1e-3..=1.0;
 
 impl Reader<'_> {
     pub(super) fn dataset(&self, given: &DatasetSection) -> Result<DatasetConfig, ConfigError> {
@@ -38,10 +44,20 @@ impl Reader<'_> {
             if mean.len() != std.len() || ![1, 3].contains(&mean.len()) {
                 return fail("normalization needs 1 or 3 means and as many stds");
             }
-            if mean.iter().chain(std).any(|v| !v.is_finite()) || std.iter().any(|&s| s <= 0.0) {
-                return fail(
-                    "normalization needs finite means and stds above 0, on the 0..1 scale",
-                );
+            for (name, values, range) in [("mean", mean, MEANS), ("std", std, DEVIATIONS)] {
+                // Also what is no number.
+                if let Some(value) = values.iter().find(|value| !range.contains(value)) {
+                    return Err(self.at(
+                        "dataset.normalization",
+                        format!(
+                            "{name} = {value:?} of the normalization is out of range: values of samples \
+                             are from 0 to 1, so a {name} is from {} to {} (on the scale to 255, \
+                             divide it by 255)",
+                            range.start(),
+                            range.end()
+                        ),
+                    ));
+                }
             }
         }
         let positive = |key: &str, value: Option<usize>| {

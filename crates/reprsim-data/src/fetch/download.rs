@@ -3,47 +3,20 @@
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use ureq::http::HeaderMap;
 
 use super::error::FetchError;
 use super::event::FetchEvent;
+use super::patience::{LARGEST, Patience};
 use crate::card::CardFile;
-
-/// How long a server is waited for.
-pub(super) struct Patience {
-    /// Until it takes the connection.
-    pub connect: Duration,
-    /// Until it sends something, first or next.
-    pub silence: Duration,
-    /// Before it is asked again, each time that it failed; afresh once more of the file came.
-    pub pauses: &'static [Duration],
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(15),
-            silence: Duration::from_secs(60),
-            pauses: const {
-                &[
-                    Duration::from_secs(1),
-                    Duration::from_secs(4),
-                    Duration::from_secs(16),
-                ]
-            },
-        }
-    }
-}
 
 /// Downloads `url` to `part`, going on where an earlier try broke off; whether it did.
 pub(super) fn download(
     url: &str,
     part: &Path,
     wanted: &CardFile,
-    patience: &Patience,
+    patience: &Patience<'_>,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<bool, FetchError> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -65,7 +38,7 @@ pub(super) fn download(
             let _ = fs::remove_file(part);
         }
         resumed |= size() > 0;
-        let Err(error) = once(&agent, url, part, wanted, event) else {
+        let Err(error) = once(&agent, url, part, wanted, patience, event) else {
             return Ok(resumed);
         };
         if size() > farthest {
@@ -75,7 +48,7 @@ pub(super) fn download(
             return Err(error);
         };
         event(FetchEvent::Again(error.to_string(), *pause));
-        thread::sleep(*pause);
+        patience.pause(*pause)?;
     }
 }
 
@@ -85,8 +58,10 @@ fn once(
     url: &str,
     part: &Path,
     wanted: &CardFile,
+    patience: &Patience<'_>,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<(), FetchError> {
+    patience.go_on()?;
     let have = fs::metadata(part).map_or(0, |m| m.len());
     let mut request = agent.get(url);
     if have > 0 {
@@ -138,6 +113,11 @@ fn once(
             let _ = fs::remove_file(part);
             return Err(FetchError::Endless(bytes));
         }
+        if here > LARGEST.max(wanted.bytes.unwrap_or(0)) {
+            let _ = fs::remove_file(part);
+            return Err(FetchError::TooMuch(LARGEST));
+        }
+        patience.go_on()?;
         event(FetchEvent::Bytes(here, total));
     }
     if total.is_some_and(|t| here < t) {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a source did not give a file.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,28 @@ pub enum FetchError {
     /// The server sends more than the file can have.
     #[error("the server sends more than twice the {0} bytes of the file")]
     Endless(u64),
+    /// More comes than any file or package has.
+    #[error("more than {0} bytes come, which no data set has")]
+    TooMuch(u64),
+    /// It was asked to stop.
+    #[error("stopped")]
+    Stopped,
+    /// A program of a package registry did nothing any more, and was ended.
+    #[error("'{program}' brought nothing for {} s and was ended; run the command again", silence.as_secs_f32())]
+    Stalled {
+        /// The program.
+        program: String,
+        /// How long it was waited for.
+        silence: Duration,
+    },
+    /// A program of a package registry took too long, and was ended.
+    #[error("'{program}' was not done after {} s and was ended; run the command again", total.as_secs_f32())]
+    Slow {
+        /// The program.
+        program: String,
+        /// How long it was waited for.
+        total: Duration,
+    },
     /// What came cannot be unpacked.
     #[error("what came is damaged: {0}")]
     Damaged(#[source] io::Error),

@@ -3,8 +3,11 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
+use super::error::FetchError;
 use super::event::FetchEvent;
+use super::patience::Patience;
 
 /// The lock of a data set, which is freed when it is dropped or the process ends.
 #[derive(Debug)]
@@ -23,22 +26,34 @@ impl SetLock {
 
     /// That of the data set called `name`, when nobody else has it any more; none where there
     /// can be no lock.
-    pub fn wait(cache: &Path, name: &str, event: &mut dyn FnMut(FetchEvent<'_>)) -> Option<Self> {
-        let locked = Self::open(cache, name).and_then(|file| match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                event(FetchEvent::Waiting);
-                file.lock().map(|()| file)
+    ///
+    /// # Errors
+    /// [`FetchError::Stopped`].
+    pub(super) fn wait(
+        cache: &Path,
+        name: &str,
+        patience: &Patience<'_>,
+        event: &mut dyn FnMut(FetchEvent<'_>),
+    ) -> Result<Option<Self>, FetchError> {
+        let mut said = false;
+        let reason = loop {
+            let file = match Self::open(cache, name) {
+                Ok(file) => file,
+                Err(reason) => break reason,
+            };
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self { _held: file })),
+                Err(TryLockError::WouldBlock) if !said => {
+                    said = true;
+                    event(FetchEvent::Waiting);
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(reason)) => break reason,
             }
-            Err(TryLockError::Error(reason)) => Err(reason),
-        });
-        match locked {
-            Ok(file) => Some(Self { _held: file }),
-            Err(reason) => {
-                event(FetchEvent::Unlocked(reason.to_string()));
-                None
-            }
-        }
+            patience.step(Duration::MAX)?;
+        };
+        event(FetchEvent::Unlocked(reason.to_string()));
+        Ok(None)
     }
 
     /// The same unless somebody else has it, which is an error.

@@ -2,43 +2,51 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use reprsim_base::sweep;
 
-use super::download::Patience;
 use super::error::{Attempt, Attempts, FetchError};
 use super::event::FetchEvent;
 use super::lock::SetLock;
 use super::package::WORKING;
+use super::patience::Patience;
 use super::source::{from_source, may_have, package_folder, part};
 use super::wanted::Wanted;
 use crate::DataError;
 use crate::card::{Card, Source};
 
 /// Fetches every missing or damaged file of `card` into `cache/NAME/`. Of several fetches
-/// at once one does it, and the others wait.
+/// at once one does it, and the others wait. Once `stop` is set it ends; what has come of a file
+/// stays.
 ///
 /// # Errors
 /// [`DataError::Fetch`], naming each source that was tried, why it failed and
 /// what to do without a network; [`DataError::Io`] if the cache cannot be
-/// written.
+/// written; [`DataError::Stopped`].
 pub fn fetch(
     card: &Card,
     cache: &Path,
+    stop: &AtomicBool,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<(), DataError> {
-    fetch_with(card, cache, &Patience::default(), event)
+    let patience = Patience {
+        stop: Some(stop),
+        ..Patience::default()
+    };
+    fetch_with(card, cache, &patience, event)
 }
 
 fn fetch_with(
     card: &Card,
     cache: &Path,
-    patience: &Patience,
+    patience: &Patience<'_>,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<(), DataError> {
     let dir = cache.join(&card.name);
     fs::create_dir_all(&dir).map_err(|e| DataError::io(&dir, e))?;
-    let lock = SetLock::wait(cache, &card.name, event);
+    // It waits for nothing but that.
+    let lock = SetLock::wait(cache, &card.name, patience, event).map_err(|_| DataError::Stopped)?;
     if lock.is_some() {
         sweep(&dir, false);
         sweep_working_folders(&dir);
@@ -67,6 +75,7 @@ fn fetch_with(
                     done = true;
                     break;
                 }
+                Err(FetchError::Stopped) => return Err(DataError::Stopped),
                 Err(source) => attempts.0.push(Attempt { from, source }),
             }
         }
@@ -99,7 +108,7 @@ fn bring(
     source: &Source,
     wanted: &Wanted<'_>,
     dir: &Path,
-    patience: &Patience,
+    patience: &Patience<'_>,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> (String, Result<String, FetchError>) {
     let target = dir.join(&wanted.file.name);
@@ -140,6 +149,7 @@ mod tests {
     use std::error::Error as _;
     use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::Ordering;
     use std::sync::{Arc, Mutex};
     use std::thread;
     use std::time::{Duration, SystemTime};
@@ -149,12 +159,16 @@ mod tests {
     use crate::card::{CardFile, CardText, Source};
     use reprsim_base::sha256;
 
-    const QUICK: Patience = Patience {
+    const QUICK: Patience<'_> = Patience {
         connect: Duration::from_secs(5),
         silence: Duration::from_millis(400),
         pauses: &[Duration::from_millis(5); 3],
+        stall: Duration::from_secs(5),
+        total: Duration::from_secs(20),
+        most: 1 << 30,
+        stop: None,
     };
-    const ONCE: Patience = Patience {
+    const ONCE: Patience<'_> = Patience {
         pauses: &[],
         ..QUICK
     };
@@ -305,6 +319,56 @@ mod tests {
         assert!(first.unwrap() > kept, "it went on instead of starting over");
         assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
         assert!(!part.exists());
+    }
+
+    /// A stop ends a download, a pause and a wait for the lock; what came stays for the next.
+    #[test]
+    fn a_stop_leaves_what_has_come() {
+        let content = noise(400_000);
+        let body = content.clone();
+        let (address, starts) = scripted(move |number, start, stream| match number {
+            0 => {
+                send(stream, "200 OK", "", body.len(), &body[..100_000]);
+                thread::sleep(Duration::from_millis(200));
+                let _ = stream.write_all(&body[100_000..200_000]);
+                thread::sleep(Duration::from_millis(500));
+            }
+            1 => send(stream, "503 Service Unavailable", "", 0, &[]),
+            _ => send_from(stream, &body, start, usize::MAX),
+        });
+        let cache = tempfile::tempdir().unwrap();
+        let card = card(address, "", &content);
+        let stop = AtomicBool::new(false);
+        let patience = Patience {
+            stop: Some(&stop),
+            pauses: const { &[Duration::from_secs(60); 2] },
+            silence: Duration::from_secs(10),
+            ..QUICK
+        };
+        let stopped = |at: &dyn Fn(&FetchEvent<'_>) -> bool| {
+            stop.store(false, Ordering::Relaxed);
+            let begin = std::time::Instant::now();
+            let ended = fetch_with(&card, cache.path(), &patience, &mut |e| {
+                if at(&e) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            });
+            assert!(matches!(ended, Err(DataError::Stopped)), "{ended:?}");
+            assert!(begin.elapsed() < Duration::from_secs(5));
+        };
+        stopped(&|e| matches!(e, FetchEvent::Bytes(..)));
+        let part = cache.path().join("tiny/data.part");
+        let came = fs::metadata(&part).unwrap().len();
+        assert!(came > 0);
+        stopped(&|e| matches!(e, FetchEvent::Again(..)));
+        let held = SetLock::at_once(cache.path(), "tiny").unwrap();
+        stopped(&|e| matches!(e, FetchEvent::Waiting));
+        drop(held);
+        assert_eq!(fs::metadata(&part).unwrap().len(), came);
+        stop.store(false, Ordering::Relaxed);
+        fetch_with(&card, cache.path(), &patience, &mut |_| {}).unwrap();
+        assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
+        assert_eq!(starts.lock().unwrap()[2], came as usize, "it went on there");
     }
 
     #[test]

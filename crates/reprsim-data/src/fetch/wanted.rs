@@ -9,6 +9,7 @@ use reprsim_base::{sum_while_copying, temporary_beside};
 
 use super::error::FetchError;
 use super::event::FetchEvent;
+use super::patience::LARGEST;
 use super::source::Came;
 use crate::DataError;
 use crate::card::CardFile;
@@ -86,9 +87,13 @@ impl<'a> Wanted<'a> {
             }
             let mut temporary = temporary_beside(target).map_err(&say)?;
             // One byte more than promised tells a file that goes on.
-            let most = self.file.bytes.map_or(u64::MAX, |bytes| bytes + 1);
+            let most = self.file.bytes.unwrap_or(LARGEST) + 1;
             sum_while_copying(&mut source.take(most), &mut temporary)
                 .map_err(FetchError::Damaged)
+                .and_then(|sum| match sum.0 == most && self.file.bytes.is_none() {
+                    true => Err(FetchError::TooMuch(LARGEST)),
+                    false => Ok(sum),
+                })
                 .and_then(|sum| self.right(sum))
                 .and_then(|sum| {
                     temporary

@@ -1,8 +1,17 @@
 //! A bound on what comes out of packed bytes: a few of them can unpack to any number.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::rc::Rc;
+
+use reprsim_base::{OverBudget, ask_memory};
+
+/// Asks for `bytes` that are to be read into a vector for `what`. It grows with what is there, not
+/// with what a file says that there is, so that for a moment it is there twice.
+pub(crate) fn ask_to_hold(bytes: u64, what: impl fmt::Display) -> Result<(), OverBudget> {
+    ask_memory(2 * u128::from(bytes), what)
+}
 
 /// Fails once more comes than may, instead of ending as if that were all.
 pub(crate) struct Bounded<R> {
@@ -36,7 +45,10 @@ impl<R: Read> Read for Bounded<R> {
                 self.left.set(left);
                 Ok(n)
             }
-            None => Err(io::Error::new(ErrorKind::InvalidData, self.message.clone())),
+            None => Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                self.message.clone(),
+            )),
         }
     }
 }

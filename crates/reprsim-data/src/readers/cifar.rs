@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::raw::check_count;
+use super::raw::{check_count, room};
 use super::{RawPart, tarball};
 use crate::{Card, DataError, Factor, Part};
 
@@ -84,7 +84,7 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
             values: Vec::with_capacity(card.len(part)),
         });
     }
-    let mut samples = Vec::with_capacity(card.len(part).saturating_mul(IMAGE));
+    let mut samples = room(path, card.len(part), IMAGE)?;
     for file in data {
         let content = tarball::take(&mut members, path, &full(file))?;
         if content.len() % record != 0 {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::raw::check_count;
+use super::raw::{check_count, room};
 use super::{RawPart, picture, tarball};
 use crate::{Card, DataError, Factor, Part};
 use reprsim_base::sha256;
@@ -93,7 +93,9 @@ pub(crate) fn read(card: &Card, part: Part, paths: &[PathBuf]) -> Result<RawPart
         .collect::<Result<Vec<_>, _>>()?;
     check_count(&first_path, card, part, decoded.len())?;
     let factors = factors.factors(&chosen, drawings.len());
-    Ok(RawPart::colour(SIDE, decoded.concat(), factors))
+    let mut samples = room(&first_path, decoded.len(), 3 * SIDE * SIDE)?;
+    decoded.iter().for_each(|image| samples.extend(image));
+    Ok(RawPart::colour(SIDE, samples, factors))
 }
 
 fn folder_of(artist: &str) -> String {

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use super::bounded::ask_to_hold;
 use crate::DataError;
 
 /// An array of unsigned bytes read from an IDX file.
@@ -28,7 +29,7 @@ pub struct IdxArray {
 /// # Errors
 /// [`DataError::Io`] if the file cannot be read, [`DataError::Damaged`] with the
 /// offset if the magic number, type, dimensions or length are not as the format
-/// says: truncated and oversized files are both refused.
+/// says: truncated and oversized files are both refused; [`DataError::TooLarge`].
 pub fn read_idx(path: &Path, largest: u64) -> Result<IdxArray, DataError> {
     let file = File::open(path).map_err(|e| DataError::io(path, e))?;
     let mut reader = BufReader::new(file);
@@ -91,6 +92,7 @@ fn parse(reader: &mut impl Read, path: &Path, largest: u64) -> Result<IdxArray, 
                 ),
             )
         })?;
+    ask_to_hold(expected, format!("{}, {dims:?} values,", path.display()))?;
     // Read no more than promised plus one byte, whatever the file holds.
     let mut values = Vec::new();
     reader

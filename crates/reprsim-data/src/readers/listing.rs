@@ -21,6 +21,8 @@ const DEEPEST: usize = 16;
 const HELD_OUT: u64 = 5;
 /// A factor's values are 16-bit.
 const MOST_CLASSES: usize = 1 << 16;
+/// So many classes are named where those of two parts differ.
+const CLASSES_SHOWN: usize = 5;
 /// Counts up when the same files give other samples or parts.
 const READING: u32 = 2;
 
@@ -84,7 +86,7 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
     let folders = walk.folders(root)?;
     let holds_folders = |name: &str| walk.folders(&root.join(name)).is_ok_and(|f| !f.is_empty());
     let mut found: Vec<Found> = Vec::new();
-    let train = match parts(&folders, holds_folders).map_err(setting)? {
+    let divided = match parts(&folders, holds_folders).map_err(setting)? {
         None => {
             walk.classes(root, None, &mut found)?;
             None
@@ -102,7 +104,7 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
             }
             walk.classes(&root.join(parts.train), Some(Part::Train), &mut found)?;
             walk.classes(&root.join(parts.held_out), Some(Part::Test), &mut found)?;
-            Some(parts.train.to_string())
+            Some([parts.train.to_string(), parts.held_out.to_string()])
         }
     };
     let mut classes: Vec<String> = found
@@ -113,12 +115,15 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
     classes.sort_unstable();
     classes.dedup();
     if !(2..=MOST_CLASSES).contains(&classes.len()) {
-        let place = train.map_or(String::new(), |train| format!(" in {train}/"));
+        let place = divided.map_or(String::new(), |[train, _]| format!(" in {train}/"));
         return Err(setting(format!(
             "{} class folders with images{place}; a data set has 2 to {MOST_CLASSES}, each a \
              folder of {READ} files",
             classes.len()
         )));
+    }
+    if let Some([train, held_out]) = &divided {
+        check_names(&found, &classes, train, held_out).map_err(setting)?;
     }
     walk.say_uneven(&mut found, &classes);
     let mut entries: Vec<Entry> = found
@@ -139,6 +144,60 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
         entries,
         skipped,
     })
+}
+
+/// Refuses held-out classes that are the training part's but for how their names are written, and a
+/// held-out part without any class of the training part.
+fn check_names(
+    found: &[Found],
+    classes: &[String],
+    train: &str,
+    held_out: &str,
+) -> Result<(), String> {
+    let plain = |name: &str| name.trim().to_lowercase();
+    let mut others: Vec<&str> = (found.iter())
+        .filter(|f| f.part == Part::Test)
+        .map(|f| f.class.as_str())
+        .collect();
+    others.sort_unstable();
+    others.dedup();
+    let shared = others.len();
+    others.retain(|name| classes.binary_search_by(|c| c.as_str().cmp(name)).is_err());
+    let pairs: Vec<(&str, &str)> = (others.iter())
+        .filter_map(|name| {
+            let meant = classes.iter().find(|class| plain(class) == plain(name))?;
+            Some((meant.as_str(), *name))
+        })
+        .collect();
+    if let Some((class, other)) = pairs.first() {
+        let more = match pairs.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more such pairs)"),
+        };
+        return Err(format!(
+            "{train}/{class}/ and {held_out}/{other}/ differ by capital letters or spaces alone{more}; \
+             classes are told by their exact names, so rename one of them"
+        ));
+    }
+    if shared > 0 && others.len() == shared {
+        let first = |names: &[&str]| {
+            let shown = names[..names.len().min(CLASSES_SHOWN)].join(", ");
+            shown
+                + if names.len() > CLASSES_SHOWN {
+                    ", ..."
+                } else {
+                    ""
+                }
+        };
+        let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+        return Err(format!(
+            "{train}/ and {held_out}/ have no class in common: there are {} and {}; name the class \
+             folders of both parts alike",
+            first(&classes),
+            first(&others)
+        ));
+    }
+    Ok(())
 }
 
 /// Whether an image is held out where the folder has no parts: by its path alone.
@@ -429,6 +488,48 @@ mod tests {
             .filter(|p| p.starts_with("dog/"))
             .count();
         assert!((23..=57).contains(&of_dog), "{of_dog}");
+    }
+
+    /// What differs by how it is written alone is a slip, and is said as that.
+    #[test]
+    fn classes_that_differ_by_case_alone_are_refused_with_the_reason() {
+        let error = |files: &[&str]| {
+            let error = list(folder(files).path()).unwrap_err();
+            assert!(error.is_usage());
+            error.to_string()
+        };
+        let said = error(&[
+            "train/a/1.png",
+            "train/b/2.png",
+            "test/A/3.png",
+            "test/B/4.png",
+        ]);
+        assert!(
+            said.contains("train/a/ and test/A/ differ by capital letters")
+                && said.contains("rename"),
+            "{said}"
+        );
+        assert!(said.contains("1 more such pair"), "{said}");
+        let said = error(&[
+            "train/a/1.png",
+            "train/b/2.png",
+            "val/a/3.png",
+            "val/B /4.png",
+        ]);
+        assert!(said.contains("train/b/ and val/B /"), "{said}");
+        let said = error(&["train/a/1.png", "train/b/2.png", "test/c/3.png"]);
+        assert!(
+            said.contains("no class in common: there are a, b and c;"),
+            "{said}"
+        );
+        // Two classes of a part may be called so.
+        let files = [
+            "train/a/1.png",
+            "train/A/2.png",
+            "test/a/3.png",
+            "test/A/4.png",
+        ];
+        assert_eq!(list(folder(&files).path()).unwrap().classes, ["A", "a"]);
     }
 
     /// An image that is held out once is held out for ever, whatever is added or removed.

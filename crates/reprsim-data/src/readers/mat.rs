@@ -16,6 +16,7 @@ use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
+use super::bounded::ask_to_hold;
 use crate::{Cause, DataError};
 
 const HEADER: usize = 128;
@@ -321,6 +322,8 @@ impl<R: Read> Source<'_, R> {
                 tag.size, stored.size
             )));
         }
+        let what = format!("{}, {count} values of '{name}',", self.path.display());
+        ask_to_hold(count, what)?;
         let start = self.at;
         let mut values = Vec::new();
         if let Some(data) = tag.inline {

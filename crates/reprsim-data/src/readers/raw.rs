@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use reprsim_base::ask_memory;
+
 use crate::{Bytes, Card, DataError, Factor, Part, SampleShape, Skipped};
 
 /// One part of a data set, before it has a name.
@@ -27,6 +29,14 @@ impl RawPart {
             skipped: vec![],
         }
     }
+}
+
+/// Room for the images of a part, of `each` bytes.
+pub(super) fn room(path: &Path, count: usize, each: usize) -> Result<Vec<u8>, DataError> {
+    let bytes = count.saturating_mul(each);
+    let what = format!("{}, {count} images of {each} bytes,", path.display());
+    ask_memory(bytes as u128, what)?;
+    Ok(Vec::with_capacity(bytes))
 }
 
 /// Refuses a file that does not hold as many samples as the card says.

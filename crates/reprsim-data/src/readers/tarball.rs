@@ -10,12 +10,12 @@ use std::rc::Rc;
 use flate2::read::GzDecoder;
 use tar::Archive;
 
-use super::bounded::Bounded;
+use super::bounded::{Bounded, ask_to_hold};
 use crate::DataError;
 
 /// Headers, long names and extensions that stand before a member have no more bytes. The
 /// library takes them into memory whatever size they say they have.
-const LARGEST_HEADERS: u64 = 1 << 20;
+pub(crate) const LARGEST_HEADERS: u64 = 1 << 20;
 /// The members of one archive that are held have no more bytes together.
 const MOST_HELD: u64 = 4 << 30;
 
@@ -31,6 +31,17 @@ impl<R: Read> Read for Counted<R> {
         self.read.set(self.read.get() + n as u64);
         Ok(n)
     }
+}
+
+/// An archive, and how many bytes may be read of it: at first those of a header.
+pub(crate) fn bounded<R: Read>(tar: R) -> (Archive<Bounded<R>>, Rc<Cell<u64>>) {
+    let may_read = Rc::new(Cell::new(LARGEST_HEADERS));
+    let archive = Archive::new(Bounded::shared(
+        tar,
+        Rc::clone(&may_read),
+        format!("what stands before a member is longer than {LARGEST_HEADERS} bytes"),
+    ));
+    (archive, may_read)
 }
 
 /// Contents of the members for which `largest` gives a size; one that is larger
@@ -52,12 +63,7 @@ pub(crate) fn members(
     } else {
         Box::new(GzDecoder::new(counted))
     };
-    let may_read = Rc::new(Cell::new(LARGEST_HEADERS));
-    let mut archive = Archive::new(Bounded::shared(
-        unpacked,
-        Rc::clone(&may_read),
-        format!("what stands before a member is longer than {LARGEST_HEADERS} bytes"),
-    ));
+    let (mut archive, may_read) = bounded(unpacked);
     let failed = |e| DataError::reading(path, read.get(), e);
     let mut found = BTreeMap::new();
     let mut held = 0u64;
@@ -88,6 +94,8 @@ pub(crate) fn members(
                 format!("the members to {name} have {held} bytes; at most {MOST_HELD} can be held"),
             ));
         }
+        let what = format!("{}, its members to {name},", path.display());
+        ask_to_hold(held, what)?;
         let mut content = Vec::new();
         entry.take(size).read_to_end(&mut content).map_err(failed)?;
         if content.len() as u64 != size {

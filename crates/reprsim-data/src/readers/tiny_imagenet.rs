@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::raw::check_count;
+use super::raw::{check_count, room};
 use super::zipped::Zip;
 use super::{RawPart, picture};
 use crate::{Card, DataError, Factor, Part};
@@ -55,7 +55,7 @@ pub(crate) fn read(card: &Card, part: Part, path: &Path) -> Result<RawPart, Data
         Part::Validation | Part::Test => test_images(&mut archive, &wnids)?,
     };
     check_count(path, card, part, images.len())?;
-    let mut samples = Vec::with_capacity(images.len() * IMAGE);
+    let mut samples = room(path, images.len(), IMAGE)?;
     for stretch in images.chunks(AT_ONCE) {
         let packed = stretch
             .iter()

@@ -7,6 +7,7 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::bounded::ask_to_hold;
 use crate::DataError;
 
 /// An archive that is open.
@@ -48,6 +49,7 @@ impl<'a> Zip<'a> {
                 format!("{name} says it holds {size} bytes; at most {largest} are plausible"),
             ));
         }
+        ask_to_hold(size, format!("{}, its member {name},", self.path.display()))?;
         let mut content = Vec::new();
         entry
             .take(largest + 1)

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
 use super::round::{is_reachable, levels_text, round_half_even};
-use super::share::{by_class, check_share, share};
+use super::share::{by_class, check_any, check_share, share};
 use crate::DataError;
 
 /// A class-overlap split to make.
@@ -72,6 +72,7 @@ pub fn split_classes(
     let mut model_a = Vec::new();
     let mut model_b = Vec::new();
     for (rank, &class) in order[..2 * k - common].iter().enumerate() {
+        check_any(&members[class], &split.classes[class])?;
         // A private class has the place in its model that a common one would have.
         let place = if rank < k { rank } else { rank - (k - common) };
         let wanted = per_model / k + usize::from(place < per_model % k);

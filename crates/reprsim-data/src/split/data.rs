@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::pair::{Labelling, ModelSamples, PairSplit};
-use super::share::{by_class, check_share, share};
+use super::share::{by_class, check_any, check_share, share};
 use crate::DataError;
 
 /// A data-overlap split to make.
@@ -44,6 +44,7 @@ pub fn split_data(
             None => available / 2,
             Some(total) => total / classes + usize::from(class < total % classes),
         };
+        check_any(&indices, &split.classes[class])?;
         if n == 0 {
             return Err(DataError::Split(format!(
                 "no sample of class '{}' a model: {classes} classes need train_per_model of at \

@@ -27,6 +27,17 @@ pub(super) fn by_class(labels: &[u32], classes: usize) -> Result<Vec<Vec<u32>>, 
     Ok(members)
 }
 
+/// Refuses a class that models are to learn and of which there is no sample.
+pub(super) fn check_any(members: &[u32], class: &str) -> Result<(), DataError> {
+    match members.is_empty() {
+        false => Ok(()),
+        true => Err(DataError::Split(format!(
+            "there is no training sample of class '{class}', which models are to learn\n  complete the \
+             data set, or take another label"
+        ))),
+    }
+}
+
 /// The first round(f n) (ties to even) of `pool` for both models, the next n less
 /// that for a alone, as many after those for b alone; the rest is unused. The pool is
 /// in random order already.

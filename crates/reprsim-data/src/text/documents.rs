@@ -1,6 +1,8 @@
 //! Text as documents: the pieces that a corpus is divided by.
 
-use std::borrow::Cow;
+use reprsim_base::OverBudget;
+
+use super::cleaning::{Cleaner, MARK, Taken};
 
 /// A document of more bytes is cut.
 ///
@@ -12,26 +14,77 @@ const LONGEST: usize = 4 << 10;
 /// made further on.
 const SHORTEST: usize = LONGEST / 4;
 
-/// Calls `each` with the documents of a text: the text itself, or its sections
-/// where it is long. What is only white space is no document.
-pub(crate) fn documents_of(text: &str, each: &mut dyn FnMut(&str)) {
-    let text: Cow<'_, str> = match text.contains("\r\n") {
-        true => text.replace("\r\n", "\n").into(),
-        false => text.into(),
-    };
-    for section in sections(&text).filter(|s| !s.trim().is_empty()) {
-        each(section);
-    }
+/// What becomes of a document; that it does not fit into memory ends the reading.
+pub(crate) type Each<'a> = dyn FnMut(&str) -> Result<(), OverBudget> + 'a;
+
+/// Makes documents of texts: each text itself, or its sections where it is long, without what
+/// is no text. What is only white space is no document.
+pub(crate) struct Documents<'a> {
+    each: &'a mut Each<'a>,
+    cleaner: Cleaner,
+    /// What is not yet given of the text that is coming.
+    waiting: String,
 }
 
-/// The sections of a text; together they are the text.
-fn sections(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (section, after) = rest.split_at(section_end(rest));
-        rest = after;
-        (!section.is_empty()).then_some(section)
-    })
+impl<'a> Documents<'a> {
+    pub fn new(each: &'a mut Each<'a>) -> Self {
+        Self {
+            each,
+            cleaner: Cleaner::default(),
+            waiting: String::new(),
+        }
+    }
+
+    /// Takes a whole text.
+    pub fn take(&mut self, text: &str) -> Result<(), OverBudget> {
+        self.push(text)?;
+        self.finish()
+    }
+
+    /// Takes the next piece of a text.
+    pub fn push(&mut self, piece: &str) -> Result<(), OverBudget> {
+        self.cleaner.push(piece, &mut self.waiting);
+        let mut given = 0;
+        while self.waiting.len() - given > LONGEST {
+            given += self.give(given)?;
+        }
+        self.waiting.drain(..given);
+        Ok(())
+    }
+
+    /// Ends a text.
+    pub fn finish(&mut self) -> Result<(), OverBudget> {
+        self.cleaner.finish(&mut self.waiting);
+        let mut given = 0;
+        while given < self.waiting.len() {
+            given += self.give(given)?;
+        }
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Gives the first section of what waits from `start` on; its length.
+    fn give(&mut self, start: usize) -> Result<usize, OverBudget> {
+        let rest = &self.waiting[start..];
+        let section = &rest[..section_end(rest)];
+        if !section.trim().is_empty() {
+            (self.each)(section)?;
+        }
+        Ok(section.len())
+    }
+
+    /// A text without the marks that it begins with, which are counted.
+    pub fn unmarked<'t>(&mut self, text: &'t str) -> &'t str {
+        let rest = text.trim_start_matches(MARK);
+        let marks = (text.len() - rest.len()) / MARK.len_utf8();
+        (0..marks).for_each(|_| self.cleaner.taken.count(MARK));
+        rest
+    }
+
+    /// What was taken out of the texts since this was asked.
+    pub fn taken(&mut self) -> Taken {
+        std::mem::take(&mut self.cleaner.taken)
+    }
 }
 
 /// Where the first section of a text ends: after a blank line, else after a line,
@@ -62,10 +115,23 @@ mod tests {
 
     use super::*;
 
-    fn documents(text: &str) -> Vec<String> {
+    fn of_pieces(pieces: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
-        documents_of(text, &mut |d| found.push(d.to_string()));
+        let mut each = |document: &str| {
+            found.push(document.to_string());
+            Ok(())
+        };
+        let mut documents = Documents::new(&mut each);
+        for piece in pieces {
+            documents.push(piece).unwrap();
+        }
+        documents.finish().unwrap();
+        drop(documents);
         found
+    }
+
+    fn documents(text: &str) -> Vec<String> {
+        of_pieces(&[text])
     }
 
     #[test]
@@ -105,15 +171,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sections_are_the_text(
-            pieces in prop::collection::vec(("[ a-zäß\n]{0,40}", 1usize..400), 0..12),
+        fn sections_are_the_text_however_it_comes(
+            pieces in prop::collection::vec(("[ a-zäß\n]{0,40}x", 1usize..400), 0..12),
         ) {
-            let text: String = pieces.iter().map(|(piece, n)| piece.repeat(*n)).collect();
-            let found: Vec<&str> = sections(&text).collect();
-            prop_assert_eq!(found.concat(), text.clone());
-            let (last, others) = found.split_last().unwrap_or((&"", &[]));
-            prop_assert!(last.len() <= LONGEST);
-            prop_assert!(others.iter().all(|s| (SHORTEST..=LONGEST).contains(&s.len())));
+            let pieces: Vec<String> = pieces.iter().map(|(piece, n)| piece.repeat(*n)).collect();
+            let text = pieces.concat();
+            let found = documents(&text);
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            prop_assert_eq!(&found, &of_pieces(&pieces));
+            // No section of this text is blank.
+            prop_assert_eq!(found.concat(), text);
+            if let Some((last, others)) = found.split_last() {
+                prop_assert!(last.len() <= LONGEST);
+                prop_assert!(others.iter().all(|s| (SHORTEST..=LONGEST).contains(&s.len())));
+            }
         }
     }
 }

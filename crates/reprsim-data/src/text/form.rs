@@ -4,6 +4,9 @@ use std::path::Path;
 
 use serde::de::IgnoredAny;
 
+use super::cleaning::MARK;
+use super::{markup, table};
+
 /// Bytes that are looked at.
 pub(super) const HEAD: usize = 64 << 10;
 /// How gzip begins.
@@ -23,8 +26,10 @@ pub(crate) enum Form {
 /// What a name promises of the text in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Promise {
-    /// `.txt`, `.md`, `.rst`.
+    /// `.txt`.
     Plain,
+    /// `.md`, `.rst`: prose that may hold elements of HTML.
+    Light,
     /// `.jsonl`, `.ndjson`.
     JsonLines,
     /// `.json`.
@@ -47,7 +52,8 @@ impl Promise {
             _ => ending(name),
         };
         match found.as_str() {
-            "txt" | "md" | "rst" => Self::Plain,
+            "txt" => Self::Plain,
+            "md" | "rst" => Self::Light,
             "jsonl" | "ndjson" => Self::JsonLines,
             "json" => Self::Json,
             "csv" | "tsv" => Self::Table,
@@ -173,10 +179,11 @@ fn valid(head: &[u8]) -> (&str, bool) {
     }
 }
 
-/// Whether there is a NUL byte, or one byte in 32 is a control character that no text has.
+/// Whether there is a NUL byte, or one byte in 32, and more than one, is a control character that no
+/// text has.
 fn is_binary(head: &[u8]) -> bool {
     let odd = |b: &&u8| matches!(b, 0..=7 | 14..=26 | 28..=31);
-    head.contains(&0) || head.iter().filter(odd).count() * 32 > head.len()
+    head.contains(&0) || head.iter().filter(odd).count() * 32 > head.len().max(32)
 }
 
 /// The form of a text that begins with `head`, which may be `whole`, in a file of that
@@ -184,26 +191,43 @@ fn is_binary(head: &[u8]) -> bool {
 pub(super) fn form(head: &[u8], whole: bool, promise: Promise) -> Result<Form, String> {
     let (valid, _) = valid(head);
     let whole = whole && valid.len() == head.len();
-    let begin = valid.trim_start();
+    let blank = |c: char| c.is_whitespace() || c == MARK;
+    let begin = valid.trim_start_matches(blank);
     let array = begin.starts_with('[') && begin[1..].trim_start().starts_with('{');
-    let json = begin.starts_with('{') || array;
     let parsed = parses(begin, whole);
-    match promise {
-        Promise::Table => Err(format!(
-            "a table, which is not read as text; {AS_JSON_LINES}"
-        )),
-        _ if array && parsed.is_ok() => Ok(Form::JsonArray),
-        Promise::JsonLines => Ok(Form::JsonLines),
-        _ if lines_are_objects(valid, whole) => Ok(Form::JsonLines),
-        Promise::Json if !begin.is_empty() => Err(match parsed {
-            Ok(()) => NEITHER.to_string(),
-            Err(e) => format!("not JSON: {e}"),
-        }),
-        _ if json && parsed.is_ok() => Err(NEITHER.to_string()),
-        _ => Ok(Form::Plain),
+    let found = match promise {
+        Promise::Table => return Err(format!("{TABLE}; {AS_JSON_LINES}")),
+        _ if array && parsed.is_ok() => return Ok(Form::JsonArray),
+        Promise::JsonLines => return Ok(Form::JsonLines),
+        _ if lines_are_objects(valid, whole) => return Ok(Form::JsonLines),
+        Promise::Json if !begin.is_empty() => {
+            return Err(match parsed {
+                Ok(()) => NEITHER.to_string(),
+                Err(_) if values(begin, whole).is_ok_and(|found| found > 0) => NEITHER.to_string(),
+                Err(e) => format!("not JSON: {e}"),
+            });
+        }
+        _ => values(begin, whole),
+    };
+    match found {
+        Ok(0) => {}
+        Ok(_) => return Err(NEITHER.into()),
+        Err(e) if is_begun_object(begin) => {
+            let remedy = "mend it, or write it as JSON lines, {\"text\": \"...\"} a document";
+            return Err(format!("JSON with a fault ({e}); {remedy}"));
+        }
+        Err(_) => {}
+    }
+    if let Some((what, remedy)) = markup::kind(begin, promise == Promise::Light) {
+        return Err(format!("{what}, which is not read as text; {remedy}"));
+    }
+    match table::is_table(begin, whole) {
+        true => Err(format!("{TABLE}; {AS_JSON_LINES}")),
+        false => Ok(Form::Plain),
     }
 }
 
+const TABLE: &str = "a table, which is not read as text";
 const NEITHER: &str = "JSON, but neither lines of objects nor one array of objects with a \
                        document each; make it one of them, for example with: jq -c";
 
@@ -215,19 +239,59 @@ fn parses(text: &str, whole: bool) -> Result<(), serde_json::Error> {
     }
 }
 
+/// The number of arrays and objects of JSON that `text` is, one after the other; none if it begins
+/// with something else. Of a text that is not `whole` the last may be cut.
+///
+/// # Errors
+/// What is wrong with the first, where not even that is JSON.
+fn values(text: &str, whole: bool) -> Result<usize, serde_json::Error> {
+    let mut found = 0;
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    loop {
+        let rest = text[values.byte_offset()..].trim_start_matches([' ', '\t', '\r', '\n']);
+        if !rest.starts_with(['{', '[']) {
+            return Ok(if rest.is_empty() { found } else { 0 });
+        }
+        match values.next() {
+            Some(Ok(_)) => found += 1,
+            Some(Err(e)) if !whole && e.is_eof() => return Ok(found + 1),
+            Some(Err(e)) if found == 0 => return Err(e),
+            Some(Err(_)) => return Ok(0),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Whether a text begins as an object of JSON does, with a name in quotes, of one kind or the other,
+/// and a colon.
+fn is_begun_object(text: &str) -> bool {
+    let inside = text.trim_start_matches('[').trim_start().strip_prefix('{');
+    let inside = inside.unwrap_or_default().trim_start();
+    let name = ['"', '\''].iter().find_map(|quote| {
+        let name = inside.strip_prefix(*quote)?;
+        name.split_once(*quote)
+    });
+    name.is_some_and(|(name, rest)| !name.contains('\n') && rest.trim_start().starts_with(':'))
+}
+
 /// Whether every line that is not blank, at least one, is an object of JSON; the last, if
-/// the text is not `whole`, the beginning of one.
+/// the text is not `whole`, the beginning of one. Of four lines or more a quarter may be broken:
+/// which ones is said when they are read.
 fn lines_are_objects(text: &str, whole: bool) -> bool {
-    let mut lines = text.lines().filter(|l| !l.trim().is_empty()).peekable();
-    let mut any = false;
+    let blank = |c: char| c.is_whitespace() || c == MARK;
+    let lines = text.lines().map(|line| line.trim_start_matches(blank));
+    let mut lines = lines.filter(|line| !line.is_empty()).peekable();
+    let (mut all, mut objects) = (0, 0);
     while let Some(line) = lines.next() {
         let complete = whole || lines.peek().is_some() || text.ends_with('\n');
-        if !line.trim_start().starts_with('{') || parses(line, complete).is_err() {
+        all += 1;
+        objects += usize::from(line.starts_with('{') && parses(line, complete).is_ok());
+        // Prose is soon told.
+        if all >= 4 && objects == 0 {
             return false;
         }
-        any = true;
     }
-    any
+    objects > 0 && (objects == all || all >= 4 && 4 * objects >= 3 * all)
 }
 
 #[cfg(test)]
@@ -242,7 +306,7 @@ mod tests {
     fn names_promise_whatever_their_case() {
         for (name, promise) in [
             ("a.TXT", Promise::Plain),
-            ("a.md.gz", Promise::Plain),
+            ("a.md.gz", Promise::Light),
             ("a.JSONL", Promise::JsonLines),
             ("a.ndjson.GZ", Promise::JsonLines),
             ("a.json", Promise::Json),
@@ -280,6 +344,12 @@ mod tests {
         ] {
             assert_eq!(of("a.txt", prose), Ok(Form::Plain), "{prose}");
         }
+        // One broken line of many is a fault of the file, not another form.
+        let mended = format!("{}broken\n{lines}", lines.repeat(3));
+        assert_eq!(of("a.txt", &mended), Ok(Form::JsonLines));
+        // Files that were put together, each with a mark.
+        let together = format!("{lines}\u{feff}{lines}");
+        assert_eq!(of("a.txt", &together), Ok(Form::JsonLines));
         // What the name promises is read as that, whatever is in it.
         assert_eq!(of("a.jsonl", "{\"text\": "), Ok(Form::JsonLines));
         assert_eq!(of("a.jsonl", "prose"), Ok(Form::JsonLines));
@@ -288,7 +358,14 @@ mod tests {
     #[test]
     fn other_json_and_tables_are_refused_with_a_remedy() {
         let object = "{\n  \"data\": [1, 2]\n}\n";
-        for (name, text) in [("a.json", object), ("a.txt", object), ("a.json", "[1, 2]")] {
+        for (name, text) in [
+            ("a.json", object),
+            ("a.txt", object),
+            ("a.json", "[1, 2]"),
+            ("a.txt", "[\"one\",\n\"two\"]"),
+            ("a.txt", "{\n\"text\": \"a\"\n}\n{\n\"text\": \"b\"\n}\n"),
+            ("a.md", "[\"a\", \"b\"]\n[\"c\", \"d\"]\n"),
+        ] {
             let reason = of(name, text).unwrap_err();
             assert!(
                 reason.contains("neither") && reason.contains("jq -c"),
@@ -297,6 +374,25 @@ mod tests {
         }
         let reason = of("a.json", "{\"text\": \"a\"").unwrap_err();
         assert!(reason.starts_with("not JSON: EOF"), "{reason}");
+        let reason = of("a.txt", "{\n\"text\": \"a\",\n}").unwrap_err();
+        assert!(reason.starts_with("JSON with a fault ("), "{reason}");
+        let reason = of("a.txt", "{'text': 'a'}\n{'text': 'b'}\n").unwrap_err();
+        assert!(
+            reason.contains("JSON lines"),
+            "as Python shows it: {reason}"
+        );
+        let long = format!("[\"{}", "word ".repeat(HEAD));
+        let cut = form(&long.as_bytes()[..HEAD], false, Promise::Plain);
+        assert!(cut.unwrap_err().contains("neither"));
+        for name in ["a.txt", "a.log", "a.md"] {
+            let reason = of(name, "text,label\nsome words,1\nothers,2\n").unwrap_err();
+            assert!(reason.contains("a table"), "{reason}");
+            let reason = of(name, "<!DOCTYPE html>\n<p>words").unwrap_err();
+            assert!(
+                reason.contains("HTML") && reason.contains("pandoc"),
+                "{reason}"
+            );
+        }
         let reason = of("a.CSV", "text,label\nx,1\n").unwrap_err();
         assert!(
             reason.contains("a table") && reason.contains("JSON lines"),

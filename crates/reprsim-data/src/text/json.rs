@@ -1,22 +1,32 @@
 //! Documents in fields of objects of JSON.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::{BufRead, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use serde::Deserializer as _;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::documents::documents_of;
+use reprsim_base::{OverBudget, memory_budget};
+
+use super::documents::Documents;
 use super::source::utf8;
 use crate::DataError;
 use crate::card::CardText;
+use crate::readers::bounded::Bounded;
 
 /// The field that holds the text, unless another is named.
 pub(super) const FIELD: &str = "text";
-/// No line is longer: what is has no line ends, and would be taken into memory whole.
-const LONGEST_LINE: u64 = 256 << 20;
+/// No object is longer: it would be taken into memory whole.
+const LONGEST: u64 = 256 << 20;
+
+/// Bytes that an object may have: what is made of it takes several times as much.
+fn longest() -> u64 {
+    LONGEST.min(memory_budget() / 8)
+}
 
 /// The fields whose texts are a document.
 fn fields(rules: &CardText) -> Vec<&str> {
@@ -30,14 +40,14 @@ pub(super) fn lines(
     mut lines: impl BufRead,
     mut offset: u64,
     rules: &CardText,
-    each: &mut dyn FnMut(&str),
+    documents: &mut Documents<'_>,
 ) -> Result<(), DataError> {
-    let fields = fields(rules);
+    let (fields, longest) = (fields(rules), longest());
     let (mut bytes, mut line) = (Vec::new(), 0);
     loop {
         bytes.clear();
         let read = (&mut lines)
-            .take(LONGEST_LINE + 1)
+            .take(longest + 1)
             .read_until(b'\n', &mut bytes)
             .map_err(|e| DataError::reading(path, offset, e))?;
         if read == 0 {
@@ -49,16 +59,17 @@ pub(super) fn lines(
             line,
             source: error.into(),
         };
-        if read as u64 > LONGEST_LINE {
-            return Err(wrong(ObjectError::Long));
+        if read as u64 > longest {
+            return Err(wrong(ObjectError::Long(longest)));
         }
         let json = utf8(path, None, &bytes, offset, rules.lossy)?;
         offset += read as u64;
+        let json = documents.unmarked(&json);
         if json.trim().is_empty() {
             continue;
         }
-        let object = serde_json::from_str(&json).map_err(|e| wrong(e.into()))?;
-        documents_of(&document(&object, &fields).map_err(wrong)?, each);
+        let object = serde_json::from_str(json).map_err(|e| wrong(e.into()))?;
+        documents.take(&document(&object, &fields).map_err(wrong)?)?;
     }
 }
 
@@ -67,13 +78,18 @@ pub(super) fn array(
     path: &Path,
     reader: impl BufRead,
     rules: &CardText,
-    each: &mut dyn FnMut(&str),
+    documents: &mut Documents<'_>,
 ) -> Result<(), DataError> {
     let mut fault = None;
-    let mut deserializer = serde_json::Deserializer::from_reader(reader);
+    let longest = longest();
+    let left = Rc::new(Cell::new(longest));
+    let message = format!("an object of the array has more than {longest} bytes");
+    let bounded = BufReader::new(Bounded::shared(reader, Rc::clone(&left), message));
+    let mut deserializer = serde_json::Deserializer::from_reader(bounded);
     let read = deserializer.deserialize_seq(Elements {
         fields: &fields(rules),
-        each,
+        documents,
+        left: &|| left.set(longest),
         fault: &mut fault,
     });
     read.and_then(|()| deserializer.end()).map_err(|e| {
@@ -81,23 +97,35 @@ pub(super) fn array(
             return DataError::reading(path, 0, e.into());
         }
         let line = e.line() as u64;
-        DataError::Line {
+        let wrong = |source: ObjectError| DataError::Line {
             path: path.into(),
             line,
-            source: fault.unwrap_or(ObjectError::Json(e)).into(),
+            source: source.into(),
+        };
+        match fault {
+            Some(Stop::Memory(refused)) => refused.into(),
+            Some(Stop::Object(fault)) => wrong(fault),
+            None => wrong(ObjectError::Json(e)),
         }
     })
 }
 
-/// Takes the elements of an array one by one, so that they are not held.
-struct Elements<'a> {
-    fields: &'a [&'a str],
-    each: &'a mut dyn FnMut(&str),
-    /// What is wrong with an element that is JSON.
-    fault: &'a mut Option<ObjectError>,
+/// Why an array is read no further, though it is JSON.
+enum Stop {
+    Object(ObjectError),
+    Memory(OverBudget),
 }
 
-impl<'de> Visitor<'de> for Elements<'_> {
+/// Takes the elements of an array one by one, so that they are not held.
+struct Elements<'a, 'd> {
+    fields: &'a [&'a str],
+    documents: &'a mut Documents<'d>,
+    /// Allows the next element as many bytes as each may have.
+    left: &'a dyn Fn(),
+    fault: &'a mut Option<Stop>,
+}
+
+impl<'de> Visitor<'de> for Elements<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,14 +134,13 @@ impl<'de> Visitor<'de> for Elements<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while let Some(object) = elements.next_element()? {
-            match document(&object, self.fields) {
-                Ok(document) => documents_of(&document, self.each),
-                Err(fault) => {
-                    let error = A::Error::custom(&fault);
-                    *self.fault = Some(fault);
-                    return Err(error);
-                }
+            let text = document(&object, self.fields).map_err(Stop::Object);
+            let taken = text.and_then(|text| self.documents.take(&text).map_err(Stop::Memory));
+            if let Err(fault) = taken {
+                *self.fault = Some(fault);
+                return Err(A::Error::custom("the reading was ended"));
             }
+            (self.left)();
         }
         Ok(())
     }
@@ -124,8 +151,8 @@ impl<'de> Visitor<'de> for Elements<'_> {
 enum ObjectError {
     #[error("not a JSON object: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the line has more than {LONGEST_LINE} bytes; JSON lines have an object on each")]
-    Long,
+    #[error("the line has more than {0} bytes; JSON lines have an object on each")]
+    Long(u64),
     #[error("the field '{0}' is not a string; name another as field")]
     NoString(String),
     #[error("no field '{field}'; name the one with the text as field, there are: {there}")]

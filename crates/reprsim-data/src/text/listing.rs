@@ -1,10 +1,9 @@
 //! Which files of the user's own a corpus is read from, how, and which are left out.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::form::{Form, HEAD, Promise, foreign};
+use super::form::{Form, Promise};
 use super::source::Source;
 use crate::{DataError, Skipped};
 
@@ -60,6 +59,11 @@ pub(super) fn file(path: &Path) -> Result<Listing, DataError> {
         files: vec![found],
         skipped: vec![],
     })
+}
+
+/// Whether a folder holds files of text, and more of them than of anything else.
+pub fn is_folder_of_text(path: &Path) -> bool {
+    path.is_dir() && folder(path).is_ok_and(|found| found.files.len() > found.skipped.len())
 }
 
 /// A corpus that is the text files at or below a folder. Hidden ones are none of it.
@@ -127,32 +131,31 @@ fn walk(dir: &Path, prefix: &str, depth: usize, found: &mut Listing) -> Result<(
 }
 
 /// The form of a file of a folder, or why it is left out. A file that is named as text
-/// and is none is an error: nobody put it there to be left out.
+/// and is none is an error: nobody put it there to be left out. Text in a form that is not read
+/// describes something more often.
 fn text_form(path: &Path) -> Result<Result<Form, String>, DataError> {
     if !path.is_file() {
         return Ok(Err("neither a file nor a folder".into()));
     }
     let promise = Promise::of(path);
-    match promise {
-        Promise::Plain | Promise::JsonLines => form(path, promise).map(Ok),
-        // What else is JSON describes something more often than it is text.
-        Promise::Json | Promise::Table => match form(path, promise) {
-            Err(DataError::NoText { reason, .. }) => Ok(Err(reason)),
-            form => form.map(Ok),
-        },
-        Promise::Nothing => Ok(Err(what_else(path))),
+    let source = match (Source::open(path), promise) {
+        (
+            Err(DataError::NoText { reason, .. }),
+            Promise::Json | Promise::Table | Promise::Nothing,
+        ) => {
+            return Ok(Err(reason));
+        }
+        (_, Promise::Nothing) => return Ok(Err(NOT_NAMED.into())),
+        (source, _) => source?,
+    };
+    match source.form(path, promise) {
+        Err(DataError::NoText { reason, .. }) => Ok(Err(reason)),
+        form => form.map(Ok),
     }
 }
 
-/// What a file is that is not named as text.
-fn what_else(path: &Path) -> String {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|f| f.take(HEAD as u64).read_to_end(&mut head));
-    let is = foreign(&head).filter(|_| read.is_ok());
-    is.unwrap_or_else(|| {
-        "not named as text; of a folder .txt, .md, .rst, .jsonl, .ndjson and .json are read".into()
-    })
-}
+const NOT_NAMED: &str =
+    "not named as text; of a folder .txt, .md, .rst, .jsonl, .ndjson and .json are read";
 
 #[cfg(test)]
 mod tests {
@@ -161,6 +164,13 @@ mod tests {
     fn write(path: &Path, bytes: &[u8]) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = Vec::new();
+        let mut gz = flate2::read::GzEncoder::new(bytes, flate2::Compression::default());
+        std::io::Read::read_to_end(&mut gz, &mut packed).unwrap();
+        packed
     }
 
     fn names(found: &Listing) -> Vec<&str> {
@@ -186,6 +196,12 @@ mod tests {
             ("paper", b"%PDF-1.4"),
             ("table.csv", b"a,b\n"),
             ("about.json", b"{\n\"by\": [1]}"),
+            ("page.txt", b"<html><p>x"),
+            ("rows.txt", b"text,label\nx,1\ny,2\n"),
+            ("notes.gz", &gzip(b"words")),
+            ("picture.gz", &gzip(b"\x89PNG\r\n\x1a\n\0\0\0")),
+            ("twice.gz", &gzip(&gzip(b"words"))),
+            ("cut.gz", &gzip(b"words")[..12]),
         ] {
             write(&dir.path().join(name), bytes);
         }
@@ -199,7 +215,13 @@ mod tests {
         assert!(reason(&found, "about.json").contains("neither lines of objects"));
         #[cfg(unix)]
         assert!(reason(&found, "link").contains("not followed"));
-        assert_eq!(found.skipped.len(), 4 + usize::from(cfg!(unix)));
+        assert!(reason(&found, "page.txt").contains("HTML"));
+        assert!(reason(&found, "rows.txt").contains("a table"));
+        assert!(reason(&found, "notes.gz").contains("not named as text"));
+        assert!(reason(&found, "picture.gz").contains("a picture"));
+        assert!(reason(&found, "twice.gz").contains("gzip twice"));
+        assert!(reason(&found, "cut.gz").contains("cut off"));
+        assert_eq!(found.skipped.len(), 10 + usize::from(cfg!(unix)));
     }
 
     #[test]

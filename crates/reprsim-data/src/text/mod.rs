@@ -7,6 +7,7 @@
 //! validation and a test part. Training samples are chunks of the training stream,
 //! held-out samples are windows inside one document.
 
+mod cleaning;
 mod corpus;
 mod division;
 mod documents;
@@ -14,19 +15,25 @@ mod fingerprint;
 mod form;
 mod json;
 mod listing;
+mod look;
+mod markup;
 mod open;
 mod read;
 mod samples;
 mod settings;
 mod source;
+mod table;
 mod token_file;
 mod tokenizer;
+mod utf_16;
 
 pub use fingerprint::content_of_text;
+pub use listing::is_folder_of_text;
 pub use settings::TextSettings;
 pub use tokenizer::Tokenizer;
 
 pub(crate) use corpus::corpora;
+pub(crate) use look::look;
 pub(crate) use open::open;
 pub(crate) use samples::TextSamples;
 pub(crate) use settings::FACTOR;

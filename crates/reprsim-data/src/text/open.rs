@@ -23,10 +23,7 @@ pub(crate) fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Datas
         let content = corpus.content(cache)?;
         let stream = stream(&corpus, &content, tokenizer, cache)?;
         contents.push(format!("{} {}", corpus.name, &content[..16]));
-        skipped.extend(corpus.listing()?.skipped.into_iter().map(|file| Skipped {
-            path: Path::new(&corpus.name).join(file.path),
-            reason: format!("left out: {}", file.reason),
-        }));
+        skipped.extend(left_out(&corpus, &stream)?);
         tokenised.push((corpus, stream));
     }
     check(&tokenised, settings, part)?;
@@ -84,6 +81,20 @@ pub(crate) fn open(spec: &DatasetSpec, part: Part, cache: &Path) -> Result<Datas
         dataset.factor(name)?;
     }
     Ok(dataset)
+}
+
+/// The files of a corpus that are not read, and what was taken out of those that are.
+pub(super) fn left_out(corpus: &Corpus, stream: &TokenStream) -> Result<Vec<Skipped>, DataError> {
+    let said = |path: &Path, reason: String| Skipped {
+        path: Path::new(&corpus.name).join(path),
+        reason,
+    };
+    let left_out = corpus.listing()?.skipped.into_iter();
+    let left_out = left_out.map(|file| said(&file.path, format!("left out: {}", file.reason)));
+    let taken = stream.taken.iter();
+    Ok(left_out
+        .chain(taken.map(|file| said(&file.path, file.reason.clone())))
+        .collect())
 }
 
 /// The chunks of the training part: equally many tokens each, what is left over is
@@ -550,9 +561,9 @@ mod tests {
         let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (prose, lines) = (dir.path().join("a.txt"), dir.path().join("a.jsonl"));
         let text: String = (0..300)
-            .map(|i| format!("{{\"text\": \"paragraph {i} of it\"}}\n\n"))
+            .map(|i| format!("Not all of it is JSON.\n\n{{\"text\": \"paragraph {i} of it\"}}\n\n"))
             .collect();
-        fs::write(&prose, format!("Not all of it is JSON.\n\n{text}")).unwrap();
+        fs::write(&prose, text).unwrap();
         let read = |path: &Path| {
             let spec = spec(&[path.to_str().unwrap()], |s| s.window = 8);
             open(&spec, Part::Test, cache.path())

@@ -1,39 +1,74 @@
 //! Reads a corpus from wherever it is, document by document.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
 use super::corpus::{Corpus, Place, card_sum};
-use super::documents::documents_of;
+use super::documents::{Documents, Each};
 use super::form::{Form, Promise};
 use super::json;
-use super::source::{Source, most_unpacked, utf8};
-use crate::DataError;
+use super::listing::TextFile;
+use super::source::{Source, most_unpacked, utf8, utf8_of};
 use crate::card::{Card, CardFile, CardText};
 use crate::catalog::FATHER_BROWN;
 use crate::checksum::sum_of_file;
 use crate::readers::tarball;
 use crate::readers::zipped::Zip;
+use crate::{DataError, Skipped};
+
+/// Bytes of a text that are looked at together.
+const AT_ONCE: u64 = 1 << 20;
 
 /// Calls `each` with every document of a corpus, in order; `cache` holds the files of
-/// cards.
+/// cards. Gives what was taken out of which file.
 pub(crate) fn read(
     corpus: &Corpus,
     cache: &Path,
-    each: &mut dyn FnMut(&str),
-) -> Result<(), DataError> {
+    each: &mut Each<'_>,
+) -> Result<Vec<Skipped>, DataError> {
     let rules = &corpus.rules;
+    let mut documents = Documents::new(each);
+    let mut said = Vec::new();
+    let mut say = |name: &str, documents: &mut Documents<'_>| {
+        let taken = documents.taken();
+        if !taken.is_empty() {
+            said.push(Skipped {
+                path: name.into(),
+                reason: taken.to_string(),
+            });
+        }
+    };
     match &corpus.place {
-        Place::BuiltIn(bytes) => member(Path::new(FATHER_BROWN), None, bytes, rules, each),
-        Place::File(_) | Place::Folder(_) => corpus.listing()?.files.iter().try_for_each(|file| {
-            let source = Source::open(&file.path)?;
-            documents(&file.path, None, source, file.form, rules, each)
-        }),
-        Place::Card(card) => card
-            .files
-            .iter()
-            .try_for_each(|of_card| card_file(card, of_card, cache, rules, each)),
+        Place::BuiltIn(bytes) => {
+            member(Path::new(FATHER_BROWN), None, bytes, rules, &mut documents)?;
+            say("", &mut documents);
+        }
+        Place::File(_) | Place::Folder(_) => {
+            for file in corpus.listing()?.files {
+                read_file(&file, rules, &mut documents)?;
+                say(&file.relative, &mut documents);
+            }
+        }
+        Place::Card(card) => {
+            for of_card in &card.files {
+                card_file(card, of_card, cache, rules, &mut documents)?;
+                say(&of_card.name, &mut documents);
+            }
+        }
     }
+    Ok(said)
+}
+
+/// The documents of a file of the user's own.
+pub(super) fn read_file(
+    file: &TextFile,
+    rules: &CardText,
+    documents: &mut Documents<'_>,
+) -> Result<(), DataError> {
+    Source::check_packing(&file.path)?;
+    let source = Source::open(&file.path)?;
+    text(&file.path, None, source, file.form, rules, documents)
 }
 
 fn card_file(
@@ -41,7 +76,7 @@ fn card_file(
     of_card: &CardFile,
     cache: &Path,
     rules: &CardText,
-    each: &mut dyn FnMut(&str),
+    documents: &mut Documents<'_>,
 ) -> Result<(), DataError> {
     let path = cache.join(&card.name).join(&of_card.name);
     if !path.exists() {
@@ -82,7 +117,7 @@ fn card_file(
             wanted(member.trim_start_matches("./")).then_some(largest)
         })?;
         for (name, bytes) in &members {
-            member(&path, Some(name), bytes, rules, each)?;
+            member(&path, Some(name), bytes, rules, documents)?;
         }
         return Ok(());
     }
@@ -93,13 +128,13 @@ fn card_file(
         members.sort_unstable();
         for name in members {
             let (_, bytes) = archive.member(&name, largest)?;
-            member(&path, Some(&name), &bytes, rules, each)?;
+            member(&path, Some(&name), &bytes, rules, documents)?;
         }
         return Ok(());
     }
     let source = File::open(&path).map_err(|e| DataError::io(&path, e))?;
     let source = Source::of(&path, source)?;
-    documents(&path, None, source, form_by_name(name), rules, each)
+    text(&path, None, source, form_by_name(name), rules, documents)
 }
 
 /// The form of what a card names, or of a member of its archive: what it is, is known.
@@ -116,36 +151,67 @@ fn member(
     name: Option<&str>,
     bytes: &[u8],
     rules: &CardText,
-    each: &mut dyn FnMut(&str),
+    documents: &mut Documents<'_>,
 ) -> Result<(), DataError> {
     let form = name.map_or(Form::Plain, form_by_name);
-    documents(path, name, Source::of(path, bytes)?, form, rules, each)
+    text(path, name, Source::of(path, bytes)?, form, rules, documents)
 }
 
 /// The documents of a text, which is that `member` of the file at `path` if there is one.
-fn documents(
+fn text(
     path: &Path,
     member: Option<&str>,
     source: Source<'_>,
     form: Form,
     rules: &CardText,
-    each: &mut dyn FnMut(&str),
+    documents: &mut Documents<'_>,
 ) -> Result<(), DataError> {
     let offset = source.offset;
     match form {
-        Form::JsonLines => json::lines(path, source.into_reader(), offset, rules, each),
-        Form::JsonArray => json::array(path, source.into_reader(), rules, each),
+        Form::JsonLines => json::lines(path, source.into_reader(), offset, rules, documents),
+        Form::JsonArray => json::array(path, source.into_reader(), rules, documents),
+        Form::Plain if rules.separator.is_none() && !rules.lossy => {
+            prose(path, member, source, documents)
+        }
         Form::Plain => {
             let bytes = source.bytes(path)?;
             let text = utf8(path, member, &bytes, offset, rules.lossy)?;
             match rules.separator.as_deref() {
-                None => documents_of(&text, each),
+                None => documents.take(&text)?,
                 Some(separator) => text
                     .split(separator)
-                    .for_each(|document| documents_of(document.trim_matches(['\r', '\n']), each)),
+                    .try_for_each(|document| documents.take(document.trim_matches(['\r', '\n'])))?,
             }
             Ok(())
         }
+    }
+}
+
+/// The documents of a plain text, which is not held.
+fn prose(
+    path: &Path,
+    member: Option<&str>,
+    source: Source<'_>,
+    documents: &mut Documents<'_>,
+) -> Result<(), DataError> {
+    let mut offset = source.offset;
+    let mut reader = source.into_reader();
+    let mut bytes = Vec::new();
+    loop {
+        let kept = bytes.len();
+        let read = (&mut reader)
+            .take(AT_ONCE)
+            .read_to_end(&mut bytes)
+            .map_err(|e| DataError::reading(path, offset + kept as u64, e))?;
+        let ended = read == 0;
+        let (text, cut) = utf8_of(path, member, &bytes, offset, ended)?;
+        documents.push(text)?;
+        if ended {
+            return Ok(documents.finish()?);
+        }
+        // What is left is the beginning of a character.
+        bytes.drain(..cut);
+        offset += cut as u64;
     }
 }
 
@@ -157,7 +223,10 @@ mod tests {
 
     fn read_all(corpus: &Corpus, cache: &Path) -> Result<Vec<String>, DataError> {
         let mut found = Vec::new();
-        read(corpus, cache, &mut |d| found.push(d.to_string()))?;
+        read(corpus, cache, &mut |d| {
+            found.push(d.to_string());
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -294,7 +363,7 @@ mod tests {
     fn what_unpacks_without_end_is_refused() {
         let spaces = vec![b' '; 17 << 20];
         let error = of_file("a.txt.gz", &gzip(&spaces), None).unwrap_err();
-        assert!(matches!(error, DataError::Damaged { .. }), "{error}");
+        assert!(matches!(error, DataError::NoText { .. }), "{error}");
         let said = error.to_string();
         assert!(said.contains("unpack to more than 16777216"), "{said}");
         let (corpus, dir) = of_card("p.tgz", rules("", ".txt"), |path| {
@@ -302,6 +371,71 @@ mod tests {
         });
         let said = read_all(&corpus, dir.path()).unwrap_err().to_string();
         assert!(said.contains("at most 16777216 are plausible"), "{said}");
+    }
+
+    /// A packed text that is not whole is the user's to get again, wherever it ends.
+    #[test]
+    fn a_packed_text_that_is_cut_is_refused_with_the_remedy() {
+        let words: String = (0..40_000u32)
+            .map(|i| format!("{} ", i.wrapping_mul(2_654_435_761)))
+            .collect();
+        let whole = gzip(words.as_bytes());
+        let at = [3, 15, whole.len() / 2, whole.len() - 3];
+        for cut in at {
+            let error = of_file("a.txt.gz", &whole[..cut], None).unwrap_err();
+            assert!(error.is_usage(), "{cut}: {error}");
+            let said = error.to_string();
+            assert!(
+                said.contains("a.txt.gz: packed with gzip, and cut off")
+                    && said.contains("gzip -t"),
+                "{cut}: {said}"
+            );
+        }
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 4;
+        assert!(of_file("a.txt.gz", &flipped, None).unwrap_err().is_usage());
+        assert!(of_file("a.txt.gz", &whole, None).is_ok());
+    }
+
+    /// What is no text is taken out wherever it stands, and said by file.
+    #[test]
+    fn marks_and_control_characters_inside_are_taken_out_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("notes");
+        fs::create_dir(&folder).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        write("a.txt", "\u{feff}first\n\u{feff}second\u{7}\n");
+        write(
+            "b.jsonl",
+            "{\"text\": \"c\\u001b[1md\"}\n\u{feff}{\"text\": \"e\"}\n",
+        );
+        write("c.txt", "as it is\n");
+        let settings = TextSettings {
+            corpora: vec![folder.display().to_string()],
+            ..TextSettings::default()
+        };
+        let corpus = &corpora(&settings).unwrap()[0];
+        let mut found = Vec::new();
+        let said = read(corpus, dir.path(), &mut |d| {
+            found.push(d.to_string());
+            Ok(())
+        });
+        assert_eq!(found, ["first\nsecond\n", "cd", "e", "as it is\n"]);
+        let said: Vec<String> = (said.unwrap().iter())
+            .map(|s| format!("{} {}", s.path.display(), s.reason))
+            .collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].contains("a.txt") && said[0].contains("marks inside it (1)"),
+            "{said:?}"
+        );
+        assert!(
+            said[0].contains("(1: 1 BEL)") && said[1].contains("(1: 1 ESC)"),
+            "{said:?}"
+        );
+        // Also where both are in UTF-16.
+        let wide = utf_16("one\u{feff}two\u{8}", u16::to_le_bytes);
+        assert_eq!(of_file("w.txt", &wide, None).unwrap(), ["onetwo"]);
     }
 
     #[test]
@@ -349,10 +483,13 @@ mod tests {
         };
         let mut found = Vec::new();
         let stories = b"one\ntwo\n<|endoftext|>\n\n<|endoftext|>\nthree<|endoftext|>";
-        member(Path::new("x"), None, stories, &rules, &mut |d| {
+        let mut each = |d: &str| {
             found.push(d.to_string());
-        })
-        .unwrap();
+            Ok(())
+        };
+        let mut documents = Documents::new(&mut each);
+        member(Path::new("x"), None, stories, &rules, &mut documents).unwrap();
+        drop(documents);
         assert_eq!(found, ["one\ntwo", "three"]);
     }
 

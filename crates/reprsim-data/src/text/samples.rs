@@ -1,5 +1,6 @@
 //! Pieces of token streams.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -25,6 +26,16 @@ impl Tokens {
             .chunks_exact(2)
             .map(|b| u16::from_le_bytes([b[0], b[1]]));
         Self::Held(Arc::new(tokens.collect()))
+    }
+
+    /// The bytes of such a file; not copied where this machine has them as they are.
+    pub fn to_little_endian(&self) -> Cow<'_, [u8]> {
+        match cfg!(target_endian = "little") {
+            true => bytemuck::cast_slice(self).into(),
+            false => (self.iter().flat_map(|token| token.to_le_bytes()))
+                .collect::<Vec<u8>>()
+                .into(),
+        }
     }
 }
 

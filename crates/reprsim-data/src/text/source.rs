@@ -3,13 +3,16 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use reprsim_base::{ask_memory, memory_budget};
 
 use super::form::{Form, GZIP, HEAD, Promise, foreign, form};
+use super::utf_16::Utf16;
 use crate::DataError;
+use crate::error::Fault;
 use crate::readers::bounded::Bounded;
 
 /// No text that is packed is larger.
@@ -37,19 +40,7 @@ pub(super) struct Source<'a> {
 impl Source<'static> {
     /// Opens a file of the user's own, which may be anything.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|e| DataError::io(path, e))?;
-        let packed = file.metadata().map_err(|e| DataError::io(path, e))?.len();
-        let failed = |e| DataError::reading(path, 0, e);
-        let mut source = Source::begin(file).map_err(failed)?;
-        if source.head.starts_with(&GZIP) {
-            let most = most_unpacked(packed);
-            let unpacked = MultiGzDecoder::new(source.into_reader());
-            let message = format!(
-                "{packed} bytes that unpack to more than {most}, which no text does; if it is one, \
-                 unpack it with gunzip"
-            );
-            source = Source::begin(Bounded::new(unpacked, most, message)).map_err(failed)?;
-        }
+        let source = Self::unpacked(path)?.0;
         match foreign(&source.head) {
             Some(reason) => Err(DataError::NoText {
                 path: path.into(),
@@ -57,6 +48,52 @@ impl Source<'static> {
             }),
             None => source.decoded(path),
         }
+    }
+
+    /// The bytes of a file, less its packing, and whether it is packed.
+    fn unpacked(path: &Path) -> Result<(Self, bool), DataError> {
+        let file = File::open(path).map_err(|e| DataError::io(path, e))?;
+        let packed = file.metadata().map_err(|e| DataError::io(path, e))?.len();
+        let failed = |e| DataError::reading(path, 0, e);
+        let source = Source::begin(file).map_err(failed)?;
+        if !source.head.starts_with(&GZIP) {
+            return Ok((source, false));
+        }
+        let most = most_unpacked(packed);
+        let message = format!(
+            "{packed} bytes that unpack to more than {most}, which no text does; if it is one, \
+             unpack it with gunzip"
+        );
+        let unpacked = Bounded::new(MultiGzDecoder::new(source.into_reader()), most, message);
+        Ok((Source::begin(Unpacked(unpacked)).map_err(failed)?, true))
+    }
+
+    /// Refuses a packed file that is not whole, or that unpacks to more than a text can have, before
+    /// anything of it is held.
+    pub fn check_packing(path: &Path) -> Result<(), DataError> {
+        let (mut source, is_packed) = Self::unpacked(path)?;
+        if is_packed {
+            io::copy(&mut source.rest, &mut io::sink())
+                .map_err(|e| DataError::reading(path, 0, e))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with the packing of a text is the user's to mend.
+struct Unpacked<R>(R);
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|e| match e.kind() {
+            _ if e.raw_os_error().is_some() => e,
+            ErrorKind::FileTooLarge => Fault::NoText(e.to_string()).into(),
+            _ => Fault::NoText(format!(
+                "packed with gzip, and cut off or damaged ({e}); get the file once more (gzip -t \
+                 tells whether one is whole)"
+            ))
+            .into(),
+        })
     }
 }
 
@@ -89,10 +126,8 @@ impl<'a> Source<'a> {
             Some([0xfe, 0xff]) => u16::from_be_bytes,
             _ => return Ok(self),
         };
-        let bytes = self.bytes(path)?;
-        let text = from_utf_16(&bytes, unit)
-            .map_err(|(offset, reason)| DataError::damaged(path, offset, reason))?;
-        Self::begin(Cursor::new(text.into_bytes())).map_err(|e| DataError::reading(path, 0, e))
+        let text = Utf16::new(self.into_reader(), unit);
+        Self::begin(text).map_err(|e| DataError::reading(path, 0, e))
     }
 
     /// How it gives documents, in a file of that promise.
@@ -105,40 +140,19 @@ impl<'a> Source<'a> {
 
     /// All bytes of it.
     pub fn bytes(self, path: &Path) -> Result<Vec<u8>, DataError> {
+        // What is made of it needs as much again, and a vector that grows twice that.
+        let most = memory_budget() / 4;
         let mut bytes = Vec::new();
-        let read = self.into_reader().read_to_end(&mut bytes);
+        let read = self.into_reader().take(most + 1).read_to_end(&mut bytes);
         read.map_err(|e| DataError::reading(path, 0, e))?;
+        let size = 4 * bytes.len() as u128;
+        ask_memory(size, format!("the text of {}", path.display()))?;
         Ok(bytes)
     }
 
     pub fn into_reader(self) -> impl BufRead + 'a {
         let rest = BufReader::with_capacity(1 << 16, self.rest);
         Cursor::new(self.head).chain(rest)
-    }
-}
-
-/// The text of UTF-16, which begins with a byte order mark; else where it is wrong, and
-/// what is.
-fn from_utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (u64, &'static str)> {
-    let (units, rest) = bytes.as_chunks::<2>();
-    let mut text = String::with_capacity(bytes.len());
-    let mut at = 0;
-    for decoded in char::decode_utf16(units.iter().map(|pair| unit(*pair))) {
-        match decoded {
-            Ok('\0') => return Err((at, NUL)),
-            Ok(c) => {
-                // The mark itself is no character of the text.
-                if at > 0 {
-                    text.push(c);
-                }
-                at += 2 * c.len_utf16() as u64;
-            }
-            Err(_) => return Err((at, "not UTF-16: half a character")),
-        }
-    }
-    match rest {
-        [] => Ok(text),
-        _ => Err((at, "not UTF-16: the file ends inside a character")),
     }
 }
 
@@ -162,8 +176,24 @@ pub(super) fn utf8<'b>(
             false => text,
         });
     }
+    Ok(utf8_of(path, member, bytes, offset, true)?.0.into())
+}
+
+/// The text at the beginning of `bytes` and its length: all of them, or, where they do not end
+/// the text, all but a character that is not yet whole.
+pub(super) fn utf8_of<'b>(
+    path: &Path,
+    member: Option<&str>,
+    bytes: &'b [u8],
+    offset: u64,
+    ended: bool,
+) -> Result<(&'b str, usize), DataError> {
     let member = member.map_or(String::new(), |m| format!("{m}: "));
-    let text = std::str::from_utf8(bytes).map_err(|e| DataError::Damaged {
+    let whole = match std::str::from_utf8(bytes) {
+        Err(e) if !ended && e.error_len().is_none() => &bytes[..e.valid_up_to()],
+        _ => bytes,
+    };
+    let text = std::str::from_utf8(whole).map_err(|e| DataError::Damaged {
         path: path.into(),
         offset: offset + e.valid_up_to() as u64,
         reason: format!(
@@ -172,7 +202,7 @@ pub(super) fn utf8<'b>(
         source: Some(e.into()),
     })?;
     match text.find('\0') {
-        None => Ok(text.into()),
+        None => Ok((text, whole.len())),
         Some(at) => Err(DataError::damaged(
             path,
             offset + at as u64,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use reprsim_base::sha256;
+use reprsim_base::{OverBudget, ask_memory, sha256};
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +20,12 @@ use super::samples::Tokens;
 use super::tokenizer::Tokenizer;
 use crate::catalog::TEXT;
 use crate::tensor_file::{self, Origin, Tensor, Unusable, damaged, through_cache};
-use crate::{DataError, Part};
+use crate::{DataError, Part, Skipped};
 
 /// Counts up when the same text gives other tokens or another division, which makes
 /// files of before stale.
-pub(crate) const VERSION: u32 = 4;
-const FORMAT: &str = "reprsim tokens 2";
+pub(crate) const VERSION: u32 = 5;
+const FORMAT: &str = "reprsim tokens 3";
 const TOKENS: &str = "tokens";
 const ENDS: &str = "ends";
 /// The order of the parts in a stream.
@@ -41,12 +41,15 @@ pub(crate) struct TokenStream {
     ends: Arc<[u64]>,
     /// Documents of each part, in their order.
     counts: [usize; 3],
+    /// What was taken out of which file of the corpus.
+    pub taken: Vec<Skipped>,
 }
 
 /// What the header says beside the origin and the places of the tensors.
 #[derive(Serialize, Deserialize)]
 struct Description {
     documents: [usize; 3],
+    taken: Vec<Skipped>,
 }
 
 impl TokenStream {
@@ -116,9 +119,9 @@ fn tokenise(
     tokenizer: Tokenizer,
     cache: &Path,
 ) -> Result<TokenStream, DataError> {
-    let mut encoder = Encoder::new(tokenizer);
-    read_documents(corpus, cache, &mut |document| encoder.push(document))?;
-    encoder.flush();
+    let mut encoder = Encoder::new(tokenizer, &corpus.name);
+    let taken = read_documents(corpus, cache, &mut |document| encoder.push(document))?;
+    encoder.flush()?;
     // These tokens are kept under the name of what was looked at before.
     if corpus.content(cache)? != content {
         return Err(corpus.error("changed while it was read; run again".into()));
@@ -161,13 +164,16 @@ fn tokenise(
         tokens: Tokens::Held(Arc::new(divided)),
         ends: divided_ends.into(),
         counts,
+        taken,
     })
 }
 
 /// Tokenises documents on all cores, some at a time, so that of a large corpus only
 /// the tokens are held.
-struct Encoder {
+struct Encoder<'a> {
     tokenizer: Tokenizer,
+    /// The corpus.
+    name: &'a str,
     waiting: Vec<String>,
     waiting_bytes: usize,
     tokens: Vec<u16>,
@@ -178,10 +184,11 @@ struct Encoder {
     seen: HashSet<String>,
 }
 
-impl Encoder {
-    fn new(tokenizer: Tokenizer) -> Self {
+impl<'a> Encoder<'a> {
+    fn new(tokenizer: Tokenizer, name: &'a str) -> Self {
         Self {
             tokenizer,
+            name,
             waiting: vec![],
             waiting_bytes: 0,
             tokens: vec![],
@@ -193,22 +200,36 @@ impl Encoder {
 
     /// Takes a document, if it is new: one that came twice could be held out and
     /// trained on.
-    fn push(&mut self, document: &str) {
+    fn push(&mut self, document: &str) -> Result<(), OverBudget> {
         if !self.seen.insert(sha256(document.trim())) {
-            return;
+            return Ok(());
         }
         self.waiting.push(document.into());
         self.waiting_bytes += document.len();
         self.sizes.push(document.len() as u64);
-        if self.waiting_bytes >= AT_ONCE {
-            self.flush();
+        match self.waiting_bytes >= AT_ONCE {
+            true => self.flush(),
+            false => Ok(()),
         }
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self) -> Result<(), OverBudget> {
         let encoded: Vec<Vec<u16>> = (self.waiting.par_iter())
             .map(|document| self.tokenizer.encode(document))
             .collect();
+        let more = encoded.iter().map(|tokens| tokens.len() + 1).sum::<usize>();
+        let needed = self.tokens.len() + more;
+        if needed > self.tokens.capacity() {
+            let room = needed.max(2 * self.tokens.capacity());
+            // They grow into new room beside the old, are divided into as much again, and are
+            // mapped from the file that they are written to.
+            let bytes = 3 * room as u128 * size_of::<u16>() as u128;
+            ask_memory(
+                bytes,
+                format!("corpus '{}', {needed} tokens or more,", self.name),
+            )?;
+            self.tokens.reserve_exact(room - self.tokens.len());
+        }
         for tokens in encoded {
             self.tokens.extend(tokens);
             self.tokens.push(self.tokenizer.end_of_text());
@@ -216,14 +237,16 @@ impl Encoder {
         }
         self.waiting.clear();
         self.waiting_bytes = 0;
+        Ok(())
     }
 }
 
 fn write(path: &Path, stream: &TokenStream, origin: &Origin<'_>) -> io::Result<()> {
     let ends: Vec<u8> = stream.ends.iter().flat_map(|e| e.to_le_bytes()).collect();
-    let tokens: Vec<u8> = stream.tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
+    let tokens = stream.tokens.to_little_endian();
     let description = Description {
         documents: stream.counts,
+        taken: stream.taken.clone(),
     };
     let tensors = [
         Tensor {
@@ -264,6 +287,7 @@ fn read(path: &Path, origin: &Origin<'_>) -> Result<TokenStream, Unusable> {
         tokens,
         ends: ends.into(),
         counts,
+        taken: file.description.taken,
     })
 }
 

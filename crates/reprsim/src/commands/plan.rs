@@ -243,8 +243,12 @@ fn about_data(plan: &Plan, cache: &Path) -> anyhow::Result<Vec<String>> {
     let mut lines: Vec<String> = (Skipped::lines(&found.skipped).iter())
         .map(|line| format!("data set: {line}"))
         .collect();
+    let empty = match found.empty {
+        0 => String::new(),
+        some => format!(" ({some} without a training sample)"),
+    };
     lines.push(format!(
-        "data set: {}, {} classes of {}, {} samples to train on, {} held out",
+        "data set: {}, {} classes of {}{empty}, {} samples to train on, {} held out",
         plan.experiment.dataset.name,
         found.classes,
         found.label.join(" x "),

@@ -22,7 +22,7 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
     for file in &checked.sums {
         note(&format!("{file}: checksum right"));
     }
-    let mut table = Table::new(&[
+    let mut fields = vec![
         "part",
         "samples",
         "factor",
@@ -34,13 +34,19 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
         "other_label",
         "left_out",
         "content",
-    ]);
+    ];
+    // All of them, for programs.
+    let names_copies = format == Format::Json;
+    if names_copies {
+        fields.push("copied");
+    }
+    let mut table = Table::new(&fields);
     for part in &checked.parts {
         let all = part.copies.iter().chain(&part.of_training);
         let other_label = all.filter(|copy| !copy.same_label).count();
         for (factor, classes) in &part.classes {
             let sizes = || classes.iter().map(|(_, size)| *size);
-            table.push(vec![
+            let mut row = vec![
                 json!(part.part.name()),
                 json!(part.samples),
                 json!(factor),
@@ -52,7 +58,15 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
                 json!(other_label),
                 json!(part.skipped.len()),
                 json!(part.content),
-            ]);
+            ];
+            if names_copies {
+                let copies = part.copies.iter().chain(&part.of_training);
+                let copied = copies.map(|copy| {
+                    json!({"sample": copy.sample, "of": copy.of, "same_label": copy.same_label})
+                });
+                row.push(copied.collect());
+            }
+            table.push(row);
         }
     }
     table.print(format)?;
@@ -66,16 +80,17 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
                 "the array that was kept of the {name} part is of other samples than its files"
             ))?;
         }
-        for (of, copies) in [(name, &part.copies), ("train", &part.of_training)] {
+        for copies in [&part.copies, &part.of_training] {
             for copy in copies.iter().take(COPIES_SHOWN) {
                 let label = match copy.same_label {
                     true => "",
                     false => ", with another label",
                 };
-                say(&format!("{name}/{} = {of}/{}{label}", copy.sample, copy.of))?;
+                say(&format!("{} = {}{label}", copy.sample, copy.of))?;
             }
             if copies.len() > COPIES_SHOWN {
-                say(&format!("  and {} more", copies.len() - COPIES_SHOWN))?;
+                let more = copies.len() - COPIES_SHOWN;
+                say(&format!("  and {more} more; all of them: --format json"))?;
             }
         }
     }

@@ -32,10 +32,7 @@ pub(crate) fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
             data_dir,
         } => check(&name, format, &data_dir.unwrap_or_else(default_cache))?,
         DataCommand::Fetch { names, data_dir } => {
-            let cache = data_dir.unwrap_or_else(default_cache);
-            for name in names {
-                fetch(&name, &cache)?;
-            }
+            return fetch(&names, &data_dir.unwrap_or_else(default_cache));
         }
         DataCommand::Clean {
             names,

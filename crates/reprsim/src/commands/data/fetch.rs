@@ -1,16 +1,36 @@
 //! `reprsim data fetch`.
 
 use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use reprsim_data::color_shape_digit;
-use reprsim_data::{FATHER_BROWN, FetchEvent, fetch as bring, find_card};
+use reprsim_data::{DataError, FATHER_BROWN, FetchEvent, fetch as bring, find_card};
 
 use crate::commands::say;
+use crate::exit::STOPPED;
 use crate::output::note;
+use crate::signals;
 
-/// Brings one data set here.
-pub(super) fn fetch(name: &str, cache: &Path) -> anyhow::Result<()> {
+/// Brings data sets here.
+pub(super) fn fetch(names: &[String], cache: &Path) -> anyhow::Result<ExitCode> {
+    let stop = signals::stop(STOPPED)?;
+    let stopped = || note("stopped; what has come is kept: run again to go on");
+    signals::end_soon(&stop, STOPPED, stopped);
+    for name in names {
+        match fetch_one(name, cache, &stop) {
+            Err(error) if matches!(error.downcast_ref(), Some(DataError::Stopped)) => {
+                stopped();
+                return Ok(ExitCode::from(STOPPED));
+            }
+            done => done?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch_one(name: &str, cache: &Path, stop: &AtomicBool) -> anyhow::Result<()> {
     if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
         say(&format!("{name} is built in: there is nothing to fetch"))?;
         return Ok(());
@@ -21,7 +41,7 @@ pub(super) fn fetch(name: &str, cache: &Path) -> anyhow::Result<()> {
         ProgressStyle::with_template("{msg}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    bring(card, cache, &mut |event| match event {
+    bring(card, cache, stop, &mut |event| match event {
         FetchEvent::Waiting => note(&format!("{name}: waiting for another fetch of it")),
         FetchEvent::Unlocked(reason) => note(&format!(
             "{name}: no locks there ({reason}); see that no other fetch of it is on"

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_data::{
-    DataError, DatasetSpec, FOLDER, TEXT, TextSettings, corpus_names, dataset_names,
+    DataError, DatasetSpec, FOLDER, TEXT, TextSettings, corpus_names, dataset_names, factors_of,
+    is_folder_of_text,
 };
 use reprsim_run::read_experiment;
 
@@ -21,22 +22,27 @@ pub(super) fn spec_of(name: &str, preset: &str) -> anyhow::Result<DatasetSpec> {
         let experiment = read_experiment(path)?;
         return Ok(experiment.dataset.spec(experiment.root_seed));
     }
+    let text = DatasetSpec {
+        name: TEXT.to_string(),
+        text: Some(TextSettings {
+            corpora: vec![name.to_string()],
+            ..TextSettings::default()
+        }),
+        ..DatasetSpec::default()
+    };
     if corpus_names().contains(&name) || path.is_file() {
-        return Ok(DatasetSpec {
-            name: TEXT.to_string(),
-            text: Some(TextSettings {
-                corpora: vec![name.to_string()],
-                ..TextSettings::default()
-            }),
-            ..DatasetSpec::default()
-        });
+        return Ok(text);
     }
-    // Anything else that is a folder is shown as one.
+    // Anything else that is a folder is shown as one: of pictures, unless it is none of these.
     if !is_known && path.is_dir() {
-        return Ok(DatasetSpec {
+        let pictures = DatasetSpec {
             name: FOLDER.to_string(),
             path: Some(name.into()),
             ..DatasetSpec::default()
+        };
+        return Ok(match factors_of(&pictures) {
+            Err(_) if is_folder_of_text(path) => text,
+            _ => pictures,
         });
     }
     Ok(DatasetSpec {

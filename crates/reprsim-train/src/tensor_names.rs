@@ -1,0 +1,93 @@
+//! Names of tensors in files of other programs: what they have before them, and how they do not fit.
+
+use burn_store::ApplyResult;
+use reprsim_models::ModelConfig;
+
+/// So many names are told one by one.
+const SHOWN: usize = 3;
+
+/// What all of these names have before them, whole parts between dots: the shortest first.
+pub(crate) fn prefixes<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let Some((first, others)) = names.split_first() else {
+        return vec![];
+    };
+    (first.match_indices('.'))
+        .map(|(dot, _)| &first[..=dot])
+        .take_while(|prefix| others.iter().all(|name| name.starts_with(prefix)))
+        .collect()
+}
+
+/// A regular expression for a prefix.
+pub(crate) fn pattern(prefix: &str) -> String {
+    let mut pattern = "^".to_string();
+    for c in prefix.chars() {
+        if r"\.+*?()|[]{}^$#&-~".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+/// Names of a file that a model has no place for, as the file has them.
+pub(crate) fn surplus<'a>(found: &'a ApplyResult, model: &ModelConfig) -> Vec<&'a str> {
+    let names = found.unused.iter().map(String::as_str);
+    names.filter(|name| !model.is_buffer(name)).collect()
+}
+
+/// What is missing and what is there instead, and what to do about it.
+pub(crate) fn misfit(
+    missing: &[&str],
+    found: &ApplyResult,
+    surplus: &[&str],
+    model: &ModelConfig,
+) -> String {
+    let name = model.name();
+    // As PyTorch calls what burn calls otherwise.
+    let missing: Vec<String> = (missing.iter())
+        .map(|name| match name.rsplit_once('.') {
+            Some((layer, "gamma")) => format!("{layer}.weight"),
+            Some((layer, "beta")) => format!("{layer}.bias"),
+            _ => (*name).to_string(),
+        })
+        .collect();
+    let lacks = format!(
+        "it lacks {} of the {} tensors of this {name} ({})",
+        missing.len(),
+        missing.len() + found.applied.len(),
+        listed(&missing)
+    );
+    if surplus.is_empty() {
+        return format!("{lacks}; it is of another model, or cut: take the whole file of a {name}");
+    }
+    let before = match prefixes(surplus).last() {
+        Some(prefix) => format!(", all of them with '{prefix}' before their names"),
+        None => String::new(),
+    };
+    format!(
+        "{lacks} and has {} others ({}){before}; if it is the same model, say under [initial] how its \
+         tensors are called, such as names = [[\"^theirs\\\\.\", \"ours.\"]]",
+        surplus.len(),
+        listed(surplus)
+    )
+}
+
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let first: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    first.join(", ") + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_whole_parts_that_all_names_have() {
+        let names = ["net.body.a.weight", "net.body.ab.weight", "net.body.a.bias"];
+        assert_eq!(prefixes(&names), ["net.", "net.body."]);
+        assert!(prefixes(&["net.a", "other.a"]).is_empty());
+        assert!(prefixes(&[]).is_empty());
+        assert_eq!(pattern("a-b.c1_d."), r"^a\-b\.c1_d\.");
+    }
+}
