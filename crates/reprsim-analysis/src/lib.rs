@@ -5,6 +5,7 @@ mod covariate;
 mod dialect;
 mod error;
 mod others;
+mod preamble;
 mod result_table;
 mod summary;
 

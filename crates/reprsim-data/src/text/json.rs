@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use reprsim_base::listed;
 use serde::Deserializer as _;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -142,7 +143,7 @@ fn document(object: &Map<String, Value>, fields: &[&str]) -> Result<String, Obje
         Some(_) => Err(ObjectError::NoString((*field).into())),
         None => Err(ObjectError::NoField {
             field: (*field).into(),
-            there: object.keys().cloned().collect::<Vec<_>>().join(", "),
+            there: listed(&object.keys().map(String::as_str).collect::<Vec<_>>()),
         }),
     };
     match fields {
