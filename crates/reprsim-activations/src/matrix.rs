@@ -1,7 +1,7 @@
 //! A stored layer as a matrix.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::elements::Array;
 use crate::error::{ActivationError, Problem};

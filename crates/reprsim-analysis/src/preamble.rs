@@ -17,9 +17,9 @@ impl Preamble {
     ///
     /// A line after `#` that has as many fields as the one after it, which holds a number, is the
     /// header itself, as numpy writes it.
-    pub fn take(head: &mut [u8], delimiter: Option<u8>) -> Self {
+    pub fn take(head: &mut Vec<u8>, delimiter: Option<u8>) -> Self {
         let mut found = Self::default();
-        let mut remarks: Vec<Line> = Vec::new();
+        let (mut taken, mut remarks): (Vec<Line>, Vec<Line>) = Default::default();
         let mut first = None;
         for line in lines(head) {
             let text = line.text(head);
@@ -40,14 +40,14 @@ impl Preamble {
                     named(byte)
                 ));
                 found.delimiter = Some(byte);
-                head[line.from..line.to].fill(b' ');
+                taken.push(line);
                 continue;
             }
             first = Some(line);
             break;
         }
         let Some(first) = first else {
-            // A table of remarks alone is for the reader to refuse.
+            // Nothing but remarks is for the reader to refuse.
             return found;
         };
         let known = delimiter.or(found.delimiter);
@@ -80,14 +80,15 @@ impl Preamble {
                 one.number, last.number
             )),
         }
-        for line in remarks {
-            head[line.from..line.to].fill(b' ');
+        taken.append(&mut remarks);
+        for line in taken.iter().rev() {
+            head.drain(line.from..line.to);
         }
         found
     }
 }
 
-/// A line, without its end.
+/// A line, without the character that ends it.
 #[derive(Clone, Copy)]
 struct Line {
     number: usize,
@@ -105,13 +106,12 @@ fn lines(head: &[u8]) -> Vec<Line> {
     let mut from = 0;
     (head.split(|byte| *byte == b'\n').enumerate())
         .map(|(at, line)| {
-            let end = from + line.len();
             let line = Line {
                 number: at + 1,
                 from,
-                to: end - usize::from(line.ends_with(b"\r")),
+                to: from + line.len(),
             };
-            from = end + 1;
+            from = line.to + 1;
             line
         })
         .collect()

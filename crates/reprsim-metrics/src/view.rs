@@ -828,10 +828,18 @@ impl Moments {
                 squares += v * v;
                 sum += v;
             }
-            let own = |row: &[f64]| (row[q] * (sum - row[q])).powi(2);
-            let off_rows = far.iter(d).map(|(_, row)| own(row)).sum::<f64>() + sum * sum * a
-                - 2.0 * sum * c
-                + b;
+            // Of each the sum of the others, those before and those behind it.
+            let values: Vec<f64> = far.iter(d).map(|(_, row)| row[q]).collect();
+            let mut behind = vec![0.0; values.len() + 1];
+            for (at, v) in values.iter().enumerate().rev() {
+                behind[at] = behind[at + 1] + v;
+            }
+            let (mut before, mut own) = (0.0, 0.0);
+            for (v, behind) in values.iter().zip(&behind[1..]) {
+                own += (v * (before + behind)).powi(2);
+                before += v;
+            }
+            let off_rows = own + sum * sum * a - 2.0 * sum * c + b;
             let (product, total) = (product + 2.0 * a * squares + (a * a - b), total - a);
             product + total * total / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * off_rows
         };
