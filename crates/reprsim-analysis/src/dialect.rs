@@ -5,6 +5,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::error::AnalysisError;
+use crate::line_ends::LineEnds;
 use crate::preamble::Preamble;
 
 /// What is looked at to find out how a table is written.
@@ -63,7 +64,7 @@ impl TableReader {
         let name = path.display();
         let say = |reason: String| AnalysisError::Usage(format!("{name}: {reason}"));
         let read = |e: std::io::Error| say(e.to_string());
-        let mut file = File::open(path).map_err(read)?;
+        let mut file = LineEnds::new(File::open(path).map_err(read)?);
         let mut head = Vec::new();
         // A pipe is read once.
         (&mut file)

@@ -4,6 +4,7 @@ mod analysis;
 mod covariate;
 mod dialect;
 mod error;
+mod line_ends;
 mod others;
 mod preamble;
 mod result_table;

@@ -207,10 +207,8 @@ struct Ross {
 /// What one permutation fills in.
 struct Scratch<N> {
     names: Vec<N>,
-    /// Values by their level, sorted within each, ...
+    /// Values by their level, sorted within each.
     values: Vec<f64>,
-    /// ... and where they stand among all ([`Neighbourhood::place_of`]).
-    places: Vec<u32>,
     /// Where the next value of each level goes.
     next: Vec<usize>,
 }
@@ -243,7 +241,6 @@ impl Ross {
         let scratch = || Scratch {
             names: names.to_vec(),
             values: vec![0.0; names.len()],
-            places: vec![0; names.len()],
             next: vec![0; self.sizes.len()],
         };
         // With the processor's own instructions, which compare several values at once.
@@ -267,7 +264,6 @@ impl Ross {
         let Scratch {
             names,
             values,
-            places,
             next,
         } = scratch;
         let mut from = 0;
@@ -275,72 +271,26 @@ impl Ross {
             *next = from;
             from += size;
         }
-        for (number, (name, y)) in names.iter().zip(self.y.sorted()).enumerate() {
+        for (name, y) in names.iter().zip(self.y.sorted()) {
             let name: u32 = (*name).into();
             let next = &mut next[name as usize];
             values[*next] = *y;
-            places[*next] = Neighbourhood::place_of(number);
             *next += 1;
         }
         let mut sum = 0.0;
-        let (mut rest, mut rest_of_places) = (values.as_slice(), places.as_slice());
+        let mut rest = values.as_slice();
         for &size in self.sizes.iter().filter(|size| **size > 0) {
-            let (of_level, places);
-            (of_level, rest) = rest.split_at(size);
-            (places, rest_of_places) = rest_of_places.split_at(size);
+            let (of_level, others) = rest.split_at(size);
+            rest = others;
             let k = NEIGHBOURS.min(size - 1);
             sum += size as f64 * (self.psi[k] - self.psi[size]);
             for (place, &value) in of_level.iter().enumerate() {
-                let within = self.amid(of_level, places, place).unwrap_or_else(|| {
-                    let radius = below(nearest(of_level, place, k));
-                    self.y.within(value, radius)
-                });
-                sum -= self.psi[within];
+                let radius = below(nearest(of_level, place, k));
+                sum -= self.psi[self.y.within(value, radius)];
             }
         }
         self.psi[names.len()] + sum / names.len() as f64
     }
-
-    /// How many points of all lie nearer to a point than the third nearest of its level, where it has
-    /// as many on either side. Both ends lie between neighbours on the level, which stand near each
-    /// other among all.
-    #[inline(always)]
-    fn amid(&self, of_level: &[f64], places: &[u32], place: usize) -> Option<usize> {
-        let from = place.checked_sub(NEIGHBOURS)?;
-        let near: &[f64; AMID] = of_level.get(from..)?.first_chunk()?;
-        let at: &[u32; AMID] = places.get(from..)?.first_chunk()?;
-        let value = near[NEIGHBOURS];
-        let radius = below(third(near));
-        let beyond: usize = (near[..NEIGHBOURS].iter())
-            .map(|v| usize::from(value - v > radius))
-            .sum();
-        let within: usize = (near[NEIGHBOURS + 1..].iter())
-            .map(|v| usize::from(v - value <= radius))
-            .sum();
-        // Equal values may all be within.
-        if beyond == 0 || within == NEIGHBOURS {
-            return None;
-        }
-        let last = NEIGHBOURS + within;
-        let (lower, upper) = ([at[beyond - 1], at[beyond]], [at[last], at[last + 1]]);
-        Some(self.y.between(value, radius, lower, upper))
-    }
-}
-
-/// A value with as many neighbours on either side.
-const AMID: usize = 2 * NEIGHBOURS + 1;
-
-/// Distance of the middle value to its third nearest: the farther end of the nearest of the runs of
-/// four values that hold it.
-#[inline(always)]
-fn third(&[a, b, c, value, d, e, f]: &[f64; AMID]) -> f64 {
-    let runs = [
-        value - a,
-        (value - b).max(d - value),
-        (value - c).max(e - value),
-        f - value,
-    ];
-    runs[0].min(runs[1]).min(runs[2].min(runs[3]))
 }
 
 /// Distance of a sorted value to its k-th nearest neighbour: the farther end of the nearest of
@@ -348,6 +298,19 @@ fn third(&[a, b, c, value, d, e, f]: &[f64; AMID]) -> f64 {
 #[inline(always)]
 fn nearest(sorted: &[f64], place: usize, k: usize) -> f64 {
     let value = sorted[place];
+    if k == NEIGHBOURS
+        && let Some(&[a, b, c, _, d, e, f]) = place
+            .checked_sub(NEIGHBOURS)
+            .and_then(|from| sorted[from..].first_chunk())
+    {
+        let runs = [
+            value - a,
+            (value - b).max(d - value),
+            (value - c).max(e - value),
+            f - value,
+        ];
+        return runs[0].min(runs[1]).min(runs[2].min(runs[3]));
+    }
     let runs = (place.saturating_sub(k)..=place).filter_map(|from| {
         let last = sorted.get(from + k)?;
         Some((value - sorted[from]).max(last - value))

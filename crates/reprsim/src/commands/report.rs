@@ -12,12 +12,9 @@ use serde_json::json;
 
 use crate::args::{Format, ReportArgs};
 use crate::commands::say;
-use crate::lists::named_once;
 use crate::table::Table;
 
 pub(crate) fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
-    let runs = args.runs.iter().map(|run| run.display().to_string());
-    named_once("runs", &runs.collect::<Vec<_>>())?;
     let (mut contents, mut analyses, mut remarks) = (vec![], vec![], vec![]);
     for run in &args.runs {
         let plan = Plan::read(run)?;
