@@ -220,7 +220,7 @@ fn mistakes_are_named_with_their_place() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("t.csv");
     std::fs::write(&file, "m,x,y\na,0,1\nb,1,two\n").unwrap();
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["--x", "overlap", "--y", "y"], "unknown column 'overlap'"),
         (&["--x", "x", "--y", "yy"], "did you mean 'y'?"),
         (
@@ -240,6 +240,21 @@ fn mistakes_are_named_with_their_place() {
             "unknown column 's'",
         ),
         (&["--y", "y"], "--x"),
+        // Of each of two the correction for many would count both.
+        (&["--x", "x", "--y", "y,y"], "--y: 'y' is named twice"),
+        (
+            &["--x", "x", "--y", "y", "--y", "y"],
+            "--y: 'y' is named twice",
+        ),
+        (
+            &["--x", "x", "--y", "y", "--group", "m,m"],
+            "--group: 'm' is named twice",
+        ),
+        (&["--x", "x,x", "--y", "y"], "'x' is named twice"),
+        (
+            &["--x", "x", "--y", "y", "--covariate", "x"],
+            "--x and --covariate: 'x' is named twice",
+        ),
     ];
     for (arguments, expected) in cases {
         let output = reprsim()
@@ -257,6 +272,42 @@ fn mistakes_are_named_with_their_place() {
         .unwrap();
     assert_eq!(absent.status.code(), Some(2));
     assert!(stderr(&absent).contains("no.csv"), "{}", stderr(&absent));
+}
+
+/// What is exactly a line has a slope and no error to test it with.
+#[test]
+fn an_exact_line_has_no_p() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    let line = |noise: f64| -> String {
+        let row = |i: i32| {
+            let x = f64::from(i) / 10.0;
+            format!(
+                "{x},{},{}\n",
+                0.2 + 0.3 * x + noise * f64::from(i * i % 7),
+                i % 5
+            )
+        };
+        format!("x,y,s\n{}", (0..30).map(row).collect::<String>())
+    };
+    for clustered in [&[][..], &["--cluster", "s"]] {
+        let columns = [&["--x", "x", "--y", "y"][..], clustered].concat();
+        std::fs::write(&file, line(0.0)).unwrap();
+        let row = &analyze(&file, &columns)[0];
+        close(&row["slope"], &Value::from(0.3), 1e-12, "slope");
+        for name in ["p_value", "p_holm", "stderr", "ci_low"] {
+            assert!(row[name].is_null(), "{name}: {row}");
+        }
+        let reason = row["undefined"].as_str().unwrap();
+        assert!(
+            reason.contains("p_value: the fit leaves nothing but rounding"),
+            "{reason}"
+        );
+        std::fs::write(&file, line(1e-9)).unwrap();
+        let row = &analyze(&file, &columns)[0];
+        let p = row["p_value"].as_f64().unwrap();
+        assert!(p < 1e-20 && row["stderr"].as_f64().unwrap() > 0.0, "{row}");
+    }
 }
 
 /// Two clusters whose slopes nearly agree: a t test with one degree of freedom finds that, and a
@@ -395,6 +446,20 @@ fn tables_are_read_as_people_have_them() {
     let (code, found, said) = run(tabs.as_bytes(), &[]);
     assert_eq!((code, &found), (Some(0), &expected), "{said}");
     assert!(said.contains("separated by tabs"), "{said}");
+    let excel = format!("sep=;\r\n{}", semicolons.trim_start_matches('\u{feff}'));
+    let (code, found, said) = run(excel.as_bytes(), &[]);
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    assert!(
+        said.contains("line 1 says that fields are separated by semicolons"),
+        "{said}"
+    );
+    let remarked = format!("# of 3 May\n# by hand; no commas\n{plain}");
+    let (code, found, said) = run(remarked.as_bytes(), &[]);
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    assert!(said.contains("lines 1 to 2 are remarks (#)"), "{said}");
+    let (code, found, said) = run(format!("# {plain}").as_bytes(), &[]);
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    assert!(said.contains("line 1 is the header, after #"), "{said}");
     // As it is told, nothing is said.
     let (code, found, said) = run(
         semicolons.as_bytes(),

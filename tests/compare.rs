@@ -332,7 +332,7 @@ fn padding_is_said_and_a_mask_leaves_it_out() {
     let dir = tempfile::tempdir().unwrap();
     let (n, tokens, d) = (120, 12, 6);
     let length = |i: usize| 1 + i * 7 % tokens;
-    let padded = |name: &str, seed: u32| {
+    let filled = |name: &str, seed: u32, pad: fn(usize) -> f32| {
         let path = npy(&dir.path().join(name), &[n, tokens, d], seed);
         let mut bytes = fs::read(&path).unwrap();
         let start = bytes.len() - n * tokens * d * 4;
@@ -346,13 +346,14 @@ fn padding_is_said_and_a_mask_leaves_it_out() {
             let kept = if token < length(sample) {
                 3.0 + own.sin() + noise
             } else {
-                0.0
+                pad(token)
             };
             value.copy_from_slice(&kept.to_le_bytes());
         }
         fs::write(&path, bytes).unwrap();
         path
     };
+    let padded = |name: &str, seed: u32| filled(name, seed, |_| 0.0);
     let (a, b) = (padded("a.npy", 1), padded("b.npy", 2));
     let real: Vec<u8> = (0..n * tokens)
         .map(|at| u8::from(at % tokens < length(at / tokens)))
@@ -382,6 +383,20 @@ fn padding_is_said_and_a_mask_leaves_it_out() {
         let masked = records(&output)[0]["value"].as_f64().unwrap();
         assert!(masked.abs() < 0.3, "{masked} {plain}");
     }
+    // A token of its own, with or without its position; real ones alone are no padding.
+    let same = filled("same.npy", 1, |_| 9.0);
+    let placed = filled("placed.npy", 2, |token| 9.0 + token as f32 / 8.0);
+    for file in [&same, &placed] {
+        let output = compare(&[file, file], whole);
+        let said = stderr(&output);
+        let expected = "samples the last tokens are one and the same, as padding is";
+        assert_eq!(said.matches(expected).count(), 2, "{said}");
+        let output = compare(&[file, file], &[whole, &["--mask", mask][..]].concat());
+        assert!(!stderr(&output).contains("--mask"), "{}", stderr(&output));
+    }
+    let real = npy(&dir.path().join("real.npy"), &[n, tokens, d], 3);
+    let output = compare(&[&real, &real], whole);
+    assert!(!stderr(&output).contains("--mask"), "{}", stderr(&output));
     let told = |more: &[&str], what: &str| {
         let output = compare(&[&a, &b, &a], more);
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));

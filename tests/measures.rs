@@ -12,7 +12,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_metrics::{
     Bound, Cause, HalfSamples, Layer, LeaveOneOut, Matrix, Measure, MetricError, Mode, Options,
-    Permutations, REGISTRY, Score, Set, Source, Space, Undefined, by_name, maximum, named,
+    Permutations, Properties, REGISTRY, Score, Set, Source, Space, Undefined, by_name, maximum,
+    named,
 };
 
 #[macro_use]
@@ -1171,6 +1172,268 @@ fn rounding_is_no_direction() {
                 "{name}, {n} {d} {offset}: {unrelated} is not {exact}"
             );
         }
+    }
+}
+
+/// What a model computed in 16 bits is often stored in 32: what counts is how precise values are, not
+/// the type that they are stored in.
+#[test]
+fn rounding_of_values_is_no_direction_in_whatever_type_they_are_stored() {
+    let half: fn(f64) -> f64 = |v| half::f16::from_f64(v).to_f64();
+    let brain: fn(f64) -> f64 = |v| half::bf16::from_f64(v).to_f64();
+    let single: fn(f64) -> f64 = |v| f64::from(v as f32);
+    for (n, d, offset) in [(500, 40, 0.0), (300, 200, 0.0), (400, 40, 3.0)] {
+        let causes = Dense::gaussian(n, 10, 1);
+        let layer = |of: &Dense, seed: u64, round: fn(f64) -> f64| {
+            let wide = of.times(&Dense::gaussian(10, d, seed));
+            wide.map(|_, v| round(v + offset))
+        };
+        let unrelated = Dense::gaussian(n, 10, 4);
+        for (round, tolerance) in [(half, 1e-3), (brain, 5e-3), (single, 1e-6)] {
+            let (a, b) = (layer(&causes, 2, round), layer(&causes, 3, round));
+            let other = layer(&unrelated, 5, round);
+            for name in ["cca_mean", "pwcca", "linear_regression_r2_b_from_a"] {
+                let exact = |v: f64| v;
+                let expected = value(
+                    name,
+                    &layer(&causes, 2, exact),
+                    &layer(&unrelated, 5, exact),
+                );
+                let expected = expected.unwrap();
+                for of in [stored, |name: &str, a: &Dense, b: &Dense| {
+                    value(name, a, b).unwrap()
+                }] {
+                    let (same, apart) = (of(name, &a, &b), of(name, &a, &other));
+                    assert!(
+                        (same - 1.0).abs() < tolerance,
+                        "{name}, {n} {d} {offset}: {same}"
+                    );
+                    assert!(
+                        (apart - expected).abs() < tolerance.max(1e-3),
+                        "{name}, {n} {d} {offset}: {apart} is not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Data that are exact lose no direction, however small, because their numbers are short: counts,
+/// one-hot codes, fractions of a power of two.
+#[test]
+fn small_directions_of_exact_data_are_directions() {
+    let n = 500;
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for (largest, step) in [(2000i32, 1.0), (200, 1.0), (1000, 0.0078125), (1, 1.0)] {
+        // Columns of whole numbers; the last differs from the first in four samples, by one.
+        let columns: Vec<Vec<f64>> = (0..5)
+            .map(|_| {
+                (0..n)
+                    .map(|_| f64::from(rng.random_range(0..=largest)) * step)
+                    .collect()
+            })
+            .collect();
+        let rare = |i: usize| f64::from(u8::from(i % 125 == 7)) * step;
+        let a = Dense {
+            values: (0..n)
+                .flat_map(|i| {
+                    let row: Vec<f64> = columns.iter().map(|column| column[i]).collect();
+                    let last = row[0] + rare(i);
+                    row.into_iter().chain([last]).collect::<Vec<_>>()
+                })
+                .collect(),
+            n,
+            d: 6,
+        };
+        let b = Dense {
+            values: (0..n).map(rare).collect(),
+            n,
+            d: 1,
+        };
+        for of in [stored, |name: &str, a: &Dense, b: &Dense| {
+            value(name, a, b).unwrap()
+        }] {
+            let told = of("linear_regression_r2_b_from_a", &a, &b);
+            assert!((told - 1.0).abs() < 1e-4, "{largest} {step}: {told}");
+        }
+    }
+}
+
+/// A sample so far from the others that no number holds its square leaves every measure at the value
+/// to which it tends.
+#[test]
+fn samples_may_be_as_far_as_numbers_go() {
+    let device = cpu();
+    let (n, d) = (120, 6);
+    let a = Dense::layer(n, d, 41);
+    let b = a.relative(5, 42);
+    let moved = |of: &Dense, rows: &[(usize, f64)]| {
+        let mut moved = of.clone();
+        for (row, factor) in rows {
+            let row = row * of.d..(row + 1) * of.d;
+            moved.values[row].iter_mut().for_each(|v| *v *= factor);
+        }
+        moved
+    };
+    let limit = values(&moved(&a, &[(7, 1e12)]), &b, &device);
+    let limit_of_two = values(&moved(&a, &[(7, 1e24), (9, 1e12)]), &b, &device);
+    let both = |by: f64| values(&moved(&a, &[(7, by)]), &moved(&b, &[(7, by)]), &device);
+    let limit_of_both = both(1e12);
+    for factor in [1e30, 1e75, 1e150, 1e200, 1e300] {
+        let far = values(&moved(&a, &[(7, factor)]), &b, &device);
+        let two = [(7, factor), (9, factor.sqrt())];
+        let two = values(&moved(&a, &two), &b, &device);
+        let both = both(factor);
+        for (i, m) in REGISTRY.iter().enumerate() {
+            let name = m.properties().name;
+            close(far[i], limit[i], 1e-6, &format!("{name}, {factor:e}"));
+            close(
+                both[i],
+                limit_of_both[i],
+                1e-6,
+                &format!("{name}, both {factor:e}"),
+            );
+            // Twice as far as half of it is not yet the limit.
+            if factor > 1e40 {
+                close(
+                    two[i],
+                    limit_of_two[i],
+                    1e-6,
+                    &format!("{name}, two {factor:e}"),
+                );
+            }
+        }
+    }
+    // One value alone; and by the definition, from products without the diagonal.
+    let mut one = a.clone();
+    one.values[3] *= 1e300;
+    let mut nearer = a.clone();
+    nearer.values[3] *= 1e12;
+    let debiased = value("cka_linear_debiased", &one, &b).unwrap();
+    close(debiased, by_definition(&nearer, &b), 1e-6, "debiased");
+    let far = moved(&a, &[(7, 1e300)]);
+    let debiased = value("cka_linear_debiased", &far, &b).unwrap();
+    close(
+        debiased,
+        by_definition(&moved(&a, &[(7, 1e12)]), &b),
+        1e-6,
+        "debiased",
+    );
+    // Samples of all magnitudes leave no sum of products, and cosines all the same.
+    let spread: Vec<(usize, f64)> = (0..n)
+        .map(|i| (i, 10f64.powi(5 * i as i32 - 300)))
+        .collect();
+    let spread = moved(&a, &spread);
+    for name in [
+        "cka_linear_debiased",
+        "cka_rbf_median_biased",
+        "cca_mean",
+        "cka_linear_minibatch",
+    ] {
+        assert_eq!(
+            value(name, &spread, &b),
+            Err(Undefined::TooFarApart),
+            "{name}"
+        );
+    }
+    for name in ["mutual_knn_cosine", "rsa_correlation_pearson"] {
+        let (found, expected) = (value(name, &spread, &b), value(name, &a, &b));
+        close(found.unwrap(), expected.unwrap(), 1e-6, name);
+    }
+}
+
+/// Debiased linear CKA in f64 (Song et al. 2012, eq. 5), the diagonals left out.
+fn by_definition(a: &Dense, b: &Dense) -> f64 {
+    let n = a.n;
+    let gram = |m: &Dense| -> Vec<f64> {
+        let row = |i: usize| &m.values[i * m.d..][..m.d];
+        let product = |i, j| row(i).iter().zip(row(j)).map(|(x, y)| x * y).sum::<f64>();
+        let entry = |at: usize| match (at / n, at % n) {
+            (i, j) if i == j => 0.0,
+            (i, j) => product(i, j),
+        };
+        (0..n * n).map(entry).collect()
+    };
+    let hsic = |k: &[f64], l: &[f64]| {
+        let rows = |k: &[f64]| -> Vec<f64> { k.chunks(n).map(|row| row.iter().sum()).collect() };
+        let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+        let (r, s, m) = (rows(k), rows(l), n as f64);
+        let totals = r.iter().sum::<f64>() * s.iter().sum::<f64>();
+        dot(k, l) + totals / ((m - 1.0) * (m - 2.0)) - 2.0 / (m - 2.0) * dot(&r, &s)
+    };
+    let (k, l) = (gram(a), gram(b));
+    hsic(&k, &l) / (hsic(&k, &k) * hsic(&l, &l)).sqrt()
+}
+
+/// What varies is not constant, however large it is; what varies by no more than its type tells
+/// apart says so.
+#[test]
+fn offsets_may_be_as_large_as_the_type_allows() {
+    let device = cpu();
+    let a = Dense::layer(200, 12, 51);
+    let b = a.relative(9, 52);
+    for offset in [1e6, 1e12, -1e12] {
+        // What the digits of f64 leave of the layer.
+        let far = a.map(|j, v| v + offset * (1.0 + j as f64 / 16.0));
+        let left = far.map(|j, v| v - offset * (1.0 + j as f64 / 16.0));
+        let base = values(&left, &b, &device);
+        for (m, base) in REGISTRY.iter().zip(base) {
+            let Properties {
+                name,
+                invariances,
+                uses_k,
+                ..
+            } = m.properties();
+            let found = value(name, &far, &b);
+            if invariances.translation {
+                close(found.unwrap(), base, 1e-6, name);
+            } else if *uses_k && offset.abs() > 1e7 {
+                assert_eq!(found, Err(Undefined::EqualCosines), "{name}");
+            }
+        }
+        // The same for all dimensions of a sample is what correlations do not see.
+        let name = "rsa_correlation_pearson";
+        let same = a.map(|_, v| (v + offset) - offset);
+        let far = a.map(|_, v| v + offset);
+        close(
+            value(name, &far, &b).unwrap(),
+            value(name, &same, &b).unwrap(),
+            1e-6,
+            name,
+        );
+    }
+    let single = |offset: f64, deviation: f64, name: &str| {
+        let layer = |of: &Dense| {
+            let values: Vec<f32> = of.values.iter().map(|v| *v as f32).collect();
+            Layer::new("x", Matrix::new(values, of.n, of.d).unwrap())
+        };
+        let moved = layer(&a.map(|_, v| v * deviation + offset));
+        let layers = vec![vec![moved], vec![layer(&b)]];
+        let set = Set::new(layers, &cpu(), Options::default()).unwrap();
+        let measure = [named(name).unwrap()];
+        let none = Permutations::none();
+        let scores = set.compare(&measure, &[(0, 1)], &none, &mut |_| ());
+        scores.unwrap()[0][0].value
+    };
+    for name in [
+        "cka_linear_debiased",
+        "procrustes_similarity",
+        "cka_rbf_median_biased",
+    ] {
+        let base = single(0.0, 1.0, name).unwrap();
+        close(single(1e5, 10.0, name).unwrap(), base, 1e-3, name);
+        // Numbers near 1e8 lie 8 apart.
+        assert_eq!(
+            single(1e8, 1e-3, name),
+            Err(Undefined::ConstantLayer),
+            "{name}"
+        );
+        assert_eq!(
+            single(1e8, 2.0, name),
+            Err(Undefined::OnlyRounding),
+            "{name}"
+        );
+        close(single(1e8, 1e3, name).unwrap(), base, 1e-2, name);
     }
 }
 

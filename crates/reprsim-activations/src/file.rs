@@ -7,7 +7,8 @@ use crate::elements::{Array, open};
 use crate::error::{ActivationError, Problem};
 use crate::ids::SampleIds;
 use crate::mask::Mask;
-use crate::matrix::{LayerMatrix, Padding};
+use crate::matrix::LayerMatrix;
+use crate::padding::{Padding, Said};
 use crate::pool::Pool;
 use crate::{npy, npz, safetensors_file};
 
@@ -91,13 +92,13 @@ impl ActivationFile {
                 }
             }
         }
-        let padding = Padding::default();
+        let said = Said::default();
         let layers = (contents.layers.into_iter())
             .map(|(name, array)| StoredLayer {
                 name,
                 path: path.to_path_buf(),
                 array,
-                padding: padding.clone(),
+                padding: Padding::new(&said),
             })
             .collect();
         Ok(Self {

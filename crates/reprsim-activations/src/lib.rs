@@ -18,6 +18,7 @@ mod mask;
 mod matrix;
 mod npy;
 mod npz;
+mod padding;
 mod pool;
 mod safetensors_file;
 

@@ -1,13 +1,12 @@
 //! A stored layer as a matrix.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
 
 use crate::elements::Array;
 use crate::error::{ActivationError, Problem};
 use crate::mask::Mask;
+use crate::padding::Padding;
 use crate::pool::Pool;
 
 /// A layer as a matrix `[n, d]`, read by rows.
@@ -20,50 +19,6 @@ pub struct LayerMatrix {
     pub(crate) mask: Option<Mask>,
     pub(crate) padding: Padding,
     pub(crate) shape: [usize; 2],
-}
-
-/// Whether it was said of a file that it looks padded: once, not of each of its layers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Padding(Arc<AtomicBool>);
-
-impl Padding {
-    /// Says it of the first of some samples from row `start`, of shape `[_, tokens, d]`, of which
-    /// `pool` takes a token at an end that is wholly zero while others are not.
-    fn look(
-        &self,
-        path: &Path,
-        pool: Pool,
-        [_, tokens, d]: [usize; 3],
-        samples: &[f64],
-        start: usize,
-    ) {
-        let is_zero = |token: &[f64]| token.iter().all(|v| *v == 0.0);
-        let is_padded = |sample: &[f64]| {
-            let (first, last) = (&sample[..d], &sample[(tokens - 1) * d..]);
-            let at_end = match pool {
-                Pool::Flatten => false,
-                Pool::Mean | Pool::Max => is_zero(first) || is_zero(last),
-                Pool::First => is_zero(first),
-                Pool::Last => is_zero(last),
-            };
-            at_end && !is_zero(sample)
-        };
-        if tokens < 2 || self.0.load(Ordering::Relaxed) {
-            return;
-        }
-        let Some(at) = samples.chunks_exact(tokens * d).position(is_padded) else {
-            return;
-        };
-        if !self.0.swap(true, Ordering::Relaxed) {
-            log::warn!(
-                "{}: sample {} begins or ends with tokens that are wholly zero, as padding is, and \
-                 they are pooled: models then look alike by the lengths of their samples alone. Say which tokens are real with --mask FILE.npy ([samples, tokens], \
-                 1 for a real one)",
-                path.display(),
-                start + at
-            );
-        }
-    }
 }
 
 /// Elements that are pooled at once.

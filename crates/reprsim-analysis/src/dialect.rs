@@ -5,11 +5,14 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::error::AnalysisError;
+use crate::line_ends::LineEnds;
+use crate::preamble::Preamble;
 
 /// What is looked at to find out how a table is written.
 const HEAD: u64 = 1 << 16;
 /// What may separate fields.
-const DELIMITERS: [(u8, &str); 3] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs")];
+pub(crate) const DELIMITERS: [(u8, &str); 3] =
+    [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs")];
 /// What Excel and pandas' utf-8-sig begin a file with.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -61,7 +64,7 @@ impl TableReader {
         let name = path.display();
         let say = |reason: String| AnalysisError::Usage(format!("{name}: {reason}"));
         let read = |e: std::io::Error| say(e.to_string());
-        let mut file = File::open(path).map_err(read)?;
+        let mut file = LineEnds::new(File::open(path).map_err(read)?);
         let mut head = Vec::new();
         // A pipe is read once.
         (&mut file)
@@ -83,9 +86,16 @@ impl TableReader {
         if head.starts_with(MARK) {
             head.drain(..MARK.len());
         }
+        let preamble = Preamble::take(&mut head, asked.delimiter);
+        let asked = Asked {
+            delimiter: asked.delimiter.or(preamble.delimiter),
+            ..asked
+        };
         let dialect = Dialect::of(&head, is_whole, asked).map_err(say)?;
-        if let Some(words) = dialect.unusual(asked) {
-            log::info!("{name}: {words}");
+        let words = preamble.words.into_iter().chain(dialect.unusual(asked));
+        let words: Vec<String> = words.collect();
+        if !words.is_empty() {
+            log::info!("{name}: {}", words.join(", "));
         }
         let bytes: Box<dyn Read> = Box::new(Cursor::new(head).chain(file));
         let rows = csv::ReaderBuilder::new()

@@ -4,7 +4,9 @@ mod analysis;
 mod covariate;
 mod dialect;
 mod error;
+mod line_ends;
 mod others;
+mod preamble;
 mod result_table;
 mod summary;
 

@@ -19,7 +19,7 @@ pub use digest::{Digest, sha256, sum_while_copying};
 pub use header::sorted_header;
 pub use leftovers::{TEMPORARY, entries, leftovers, remove, size_of, sweep};
 pub use memory::{OverBudget, ask_memory, host_memory, memory_budget, set_memory_budget};
-pub use names::{hint, unknown};
+pub use names::{hint, listed, twice, unknown};
 pub use paths::default_cache;
 pub use sealed::{
     SealError, check_lines, check_safetensors, check_safetensors_stream, check_seal, seal,

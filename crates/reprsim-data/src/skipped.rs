@@ -31,12 +31,14 @@ impl Skipped {
         all
     }
 
-    /// A line each; of many the first ones, and one line with the number of the others.
-    pub fn lines(skipped: &[Self]) -> Vec<String> {
+    /// A line each; of many the first ones, and one line with the number of the others and, where
+    /// there is one, the file that holds `all`.
+    pub fn lines(skipped: &[Self], all: Option<&str>) -> Vec<String> {
         let line = |file: &Self| format!("{}: {}", file.path.display(), file.reason);
         let mut lines: Vec<String> = skipped.iter().take(SHOWN).map(line).collect();
         if skipped.len() > SHOWN {
-            lines.push(format!("and {} more", skipped.len() - SHOWN));
+            let place = all.map_or(String::new(), |file| format!("; {file} has all"));
+            lines.push(format!("and {} more{place}", skipped.len() - SHOWN));
         }
         lines
     }
@@ -68,11 +70,17 @@ mod tests {
 
     #[test]
     fn many_are_counted() {
-        let lines = |count| Skipped::lines(&of(count));
+        let lines = |count| Skipped::lines(&of(count), None);
         assert!(lines(0).is_empty());
         assert_eq!(lines(1), ["a/0: left out: hidden"]);
         assert_eq!(lines(SHOWN).len(), SHOWN);
         assert_eq!(lines(37).last().unwrap(), "and 27 more");
+        let lines = |count| Skipped::lines(&of(count), Some("skipped.json"));
+        assert_eq!(
+            lines(37).last().unwrap(),
+            "and 27 more; skipped.json has all"
+        );
+        assert!(!lines(SHOWN).concat().contains("skipped.json"));
     }
 
     #[test]

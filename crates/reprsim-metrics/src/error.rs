@@ -114,6 +114,13 @@ pub struct UnknownMeasure {
 pub enum Undefined {
     /// A layer does not vary over the samples.
     ConstantLayer,
+    /// A layer varies over the samples by no more than neighbouring numbers of the type in which it
+    /// is stored lie apart.
+    OnlyRounding,
+    /// The directions of all samples are one and the same, as far as cosines can tell.
+    EqualCosines,
+    /// Samples are of so many orders of magnitude that no number holds sums of their products.
+    TooFarApart,
     /// An activation is NaN or infinite.
     NonFinite,
     /// Fewer samples than the estimator needs.
@@ -128,7 +135,7 @@ pub enum Undefined {
         /// What it needs.
         needed: usize,
     },
-    /// A sample has the same activation in every dimension, so that its
+    /// A sample has the same activation in every dimension, but for rounding, so that its
     /// correlation with others has no meaning.
     ConstantSample,
     /// More than half of all pairs of samples are at distance zero, so that the
@@ -153,11 +160,20 @@ impl fmt::Display for Undefined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConstantLayer => f.write_str("constant layer"),
+            Self::OnlyRounding => {
+                f.write_str("layer varies only by the rounding of the type in which it is stored")
+            }
+            Self::EqualCosines => f.write_str("cosines of all samples are equal but for rounding"),
+            Self::TooFarApart => {
+                f.write_str("samples are too many orders of magnitude apart for their products")
+            }
             Self::NonFinite => f.write_str("activation is not finite"),
             Self::TooFewSamples { needed } => write!(f, "fewer than {needed} samples"),
             Self::NoDimensions => f.write_str("layer has no dimension"),
             Self::TooFewDimensions { needed } => write!(f, "fewer than {needed} dimensions"),
-            Self::ConstantSample => f.write_str("a sample is the same in every dimension"),
+            Self::ConstantSample => {
+                f.write_str("a sample is the same in every dimension, but for rounding")
+            }
             Self::ZeroMedianDistance => f.write_str("half of all samples are equal"),
             Self::NoVariance => f.write_str("estimated variance is not positive"),
             Self::NoConvergence => f.write_str("a singular value decomposition did not converge"),

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::Tensor;
 
+use crate::magnitude::Magnitude;
+use crate::precision::{Longest, Witnesses};
 use crate::source::{Matrix, Source, Subset};
 use crate::{MetricError, Undefined};
 
@@ -14,12 +16,11 @@ pub struct Layer {
     /// The layer's name.
     pub name: String,
     pub(crate) source: Arc<dyn Source>,
-    /// See [`Layer::exponent`].
-    exponent: Arc<OnceLock<i32>>,
+    /// See [`Layer::magnitude`].
+    magnitude: Arc<OnceLock<Magnitude>>,
+    /// See [`Layer::epsilon`].
+    epsilon: Arc<OnceLock<f64>>,
 }
-
-/// Values between two to the power of minus and of plus this are taken as they are.
-const PLAIN: i32 = 90;
 
 /// Rows looked through at once, in bytes.
 const LOOKED_THROUGH: usize = 16 << 20;
@@ -30,7 +31,8 @@ impl Layer {
         Self {
             name: name.into(),
             source: Arc::new(source),
-            exponent: Arc::default(),
+            magnitude: Arc::default(),
+            epsilon: Arc::default(),
         }
     }
 
@@ -63,53 +65,100 @@ impl Layer {
                 rows,
             }),
             // As the whole, so that parts are measured as the whole is.
-            exponent: self.exponent.clone(),
+            magnitude: self.magnitude.clone(),
+            epsilon: self.epsilon.clone(),
         }
     }
 
-    /// The power of two nearest to the largest value, where it is beyond what f32 can square; else
-    /// 0. Measures see no scale, so that values are read divided by it: those of f64 neither
-    /// overflow nor vanish when they are multiplied.
-    pub(crate) fn exponent(&self) -> Result<i32, MetricError> {
-        // Of the types that activations have only f64 has such values.
-        if self.source.epsilon() > f64::EPSILON {
-            return Ok(0);
+    /// How samples are brought to where their products are numbers: measures see no scale.
+    pub(crate) fn magnitude(&self) -> Result<&Magnitude, MetricError> {
+        if let Some(found) = self.magnitude.get() {
+            return Ok(found);
         }
-        if let Some(found) = self.exponent.get() {
+        // Of the types that activations have only f64 has values whose products are none.
+        let found = match self.type_epsilon() > f64::EPSILON {
+            true => Magnitude::AsStored,
+            false => {
+                let d = self.width();
+                let mut exponents = Vec::with_capacity(self.rows());
+                self.for_rows(|rows| {
+                    exponents.extend(rows.chunks_exact(d.max(1)).filter_map(Magnitude::of_row));
+                    true
+                })?;
+                Magnitude::of(exponents)
+            }
+        };
+        Ok(self.magnitude.get_or_init(|| found))
+    }
+
+    /// How far a number is from the next one of the type in which activations are stored, as a share
+    /// of it.
+    pub(crate) fn type_epsilon(&self) -> f64 {
+        self.source.epsilon()
+    }
+
+    /// How far a number is from the next one that it could have been rounded to, as a share of it:
+    /// by the type, or coarser where the values say so ([`crate::precision`]).
+    pub(crate) fn epsilon(&self) -> Result<f64, MetricError> {
+        if let Some(found) = self.epsilon.get() {
             return Ok(*found);
         }
+        let of_type = self.type_epsilon();
+        let bits_of_type = (1.0 - of_type.log2()).round() as u32;
+        let mut longest = Longest::default();
+        // Where values fill their type, the first few say so.
+        self.for_rows(|rows| {
+            rows.chunks(1024).all(|values| {
+                longest.add(values);
+                longest.bits < bits_of_type
+            })
+        })?;
+        let mut found = None;
+        if longest.bits < bits_of_type && longest.may_be_rounded() {
+            let mut witnesses = Witnesses::new(longest, self.width());
+            self.for_rows(|rows| {
+                witnesses.add(rows);
+                true
+            })?;
+            found = witnesses.epsilon();
+        }
+        Ok(*self.epsilon.get_or_init(|| found.unwrap_or(of_type)))
+    }
+
+    /// Calls `work` with all rows as they are stored, some at a time, until it says that it has seen
+    /// enough.
+    pub(crate) fn for_rows(&self, mut work: impl FnMut(&[f64]) -> bool) -> Result<(), MetricError> {
         let [n, d] = self.source.shape();
-        let step = (LOOKED_THROUGH / (8 * d).max(1)).max(1);
+        if d == 0 {
+            return Ok(());
+        }
+        let step = (LOOKED_THROUGH / (8 * d)).max(1);
         let mut values = vec![0.0; step.min(n) * d];
-        let mut largest = 0.0f64;
         for start in (0..n).step_by(step) {
             let rows = start..(start + step).min(n);
             let values = &mut values[..rows.len() * d];
             self.read_as_stored(rows, values)?;
-            let finite = values.iter().filter(|v| v.is_finite());
-            largest = finite.fold(largest, |most, v| most.max(v.abs()));
-        }
-        let exponent = match largest {
-            0.0 => 0,
-            // Two to the power of one more must be a number.
-            _ => (largest.log2().floor() as i32).clamp(-1020, 1020),
-        };
-        let exponent = if exponent.abs() > PLAIN { exponent } else { 0 };
-        Ok(*self.exponent.get_or_init(|| exponent))
-    }
-
-    /// Reads rows as measures see them: divided by two to the power of [`Layer::exponent`].
-    pub(crate) fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
-        let exponent = self.exponent()?;
-        self.read_as_stored(rows, out)?;
-        if exponent != 0 {
-            let factor = 2f64.powi(-exponent);
-            out.iter_mut().for_each(|v| *v *= factor);
+            if !work(values) {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn read_as_stored(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
+    /// Reads rows as measures of whole activations see them: at the place of [`Layer::magnitude`].
+    pub(crate) fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
+        self.read_as_stored(rows, out)?;
+        let magnitude = self.magnitude()?;
+        magnitude.place(out, self.width());
+        Ok(())
+    }
+
+    /// Reads rows as they are stored.
+    pub(crate) fn read_as_stored(
+        &self,
+        rows: Range<usize>,
+        out: &mut [f64],
+    ) -> Result<(), MetricError> {
         let named = |source| MetricError::Source {
             layer: self.name.clone(),
             source,

@@ -111,14 +111,20 @@ fn sums(
         for (numbers, samples) in [(&firsts, *batch), (&seconds, &moved)] {
             for i in numbers {
                 let Ok(layer) = &layers[*i] else { continue };
-                let x = layer.view.gather_all(samples)?;
+                let (x, power) = layer.view.gather_all(samples)?;
+                // Of products of two rows each.
+                let factor = 4f64.powi(power);
                 let tile = layer.tile(x.clone(), x, samples, samples)?;
                 let sums = HostValues::of(tile.clone().sum_dim(1))?;
                 let off_rows = sums.iter().copied().map(f64::from).collect();
                 let diagonal = (samples.iter())
-                    .map(|s| layer.view.squares[*s as usize])
+                    .map(|s| layer.view.squares[*s as usize] / factor)
                     .collect();
-                sides.push(Side { off_rows, diagonal });
+                sides.push(Side {
+                    off_rows,
+                    diagonal,
+                    factor,
+                });
                 flat.push(tile.reshape([1, size * size]));
             }
         }
@@ -135,11 +141,11 @@ fn sums(
                 continue;
             };
             let y = firsts.len() + y;
-            total.cross += sums(x, y).hsic1();
+            total.cross += sums(x, y).hsic1() * sides[x].factor * sides[y].factor;
             for (own, at) in [(&mut total.a, x), (&mut total.b, y)] {
-                let sums = sums(at, at);
-                own.0 += sums.hsic1();
-                own.1 += sums.size;
+                let (sums, factor) = (sums(at, at), sides[at].factor * sides[at].factor);
+                own.0 += sums.hsic1() * factor;
+                own.1 += sums.size * factor;
             }
         }
     }
@@ -151,6 +157,8 @@ struct Side {
     /// Row sums without the diagonal.
     off_rows: Vec<f64>,
     diagonal: Vec<f64>,
+    /// What the matrix is to be multiplied by.
+    factor: f64,
 }
 
 impl Side {

@@ -65,7 +65,7 @@ impl Basis {
             (svd.u, svd.singular, right)
         };
         let computing = RANK * singular.first().copied().unwrap_or_default();
-        let floor = computing.max(view.rounding());
+        let floor = computing.max(view.rounding()?);
         let rank = singular.iter().take_while(|s| **s > floor).count();
         let singular = singular[..rank].to_vec();
         let loadings = Mat::from_fn(rank, d, |i, j| singular[i] * right[(j, i)]);

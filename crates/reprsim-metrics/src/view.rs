@@ -13,6 +13,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::far::{self, Far};
+use crate::magnitude::{self, Magnitude};
 use crate::source::HostValues;
 use crate::{Layer, MetricError, Undefined};
 
@@ -71,8 +72,8 @@ impl Transform {
                 .zip(means)
                 .map(|(s, mean)| {
                     let sd = (s / (n as f64 - 1.0)).sqrt();
-                    // What rounding leaves of a constant column is no deviation.
-                    let varies = *s > CONSTANT * n as f64 * mean * mean;
+                    // What computing leaves of a constant column is no deviation.
+                    let varies = *s > n as f64 * (COMPUTED * mean).powi(2);
                     if varies { 1.0 / sd } else { 0.0 }
                 })
                 .collect(),
@@ -110,9 +111,10 @@ pub(crate) struct View {
     layer: Layer,
     transform: Transform,
     shift: Vec<f64>,
+    /// What is left to take off after the shift, where an offset is so large that the digits of f64
+    /// do not hold the mean.
+    rest: Vec<f64>,
     scale: Vec<f64>,
-    /// What stored values are multiplied by as they are read.
-    factor: f64,
     /// The rows in the host's memory, if they are kept.
     kept: Option<Tensor<2>>,
     /// The same on the device, once they were asked for.
@@ -135,9 +137,25 @@ pub(crate) struct View {
     pub degenerate: Option<Undefined>,
 }
 
-/// A layer whose variance is below this share of its mean square is constant
-/// as far as f32 activations can tell.
-const CONSTANT: f64 = 1e-14;
+/// A layer whose variance is below this share of its mean square is constant: that is what adding up
+/// leaves.
+const CONSTANT: f64 = 1e-36;
+
+/// Rows of length 1 of which this share varies, squared, have cosines that rounding alone tells apart.
+const ONE_DIRECTION: f64 = 1e-14;
+
+/// Rounding of what was computed in f64 is a smaller share of it.
+const COMPUTED: f64 = 8.0 * f64::EPSILON;
+
+/// A mean that is off by this share of the deviations, squared, is not seen.
+const UNSEEN: f64 = 1e-20;
+
+/// Whether anything is left of columns once their middle is taken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variation {
+    Varies,
+    Not(Undefined),
+}
 
 /// Bytes of f64 rows worked on at once.
 const CHUNK_BYTES: usize = 16 << 20;
@@ -158,11 +176,11 @@ impl View {
             layer: layer.clone(),
             transform,
             shift: vec![],
+            rest: vec![],
             scale: vec![],
             kept: None,
             resident: OnceLock::new(),
             device: device.clone(),
-            factor: 1.0,
             squares: vec![],
             far: Far::default(),
             off: vec![],
@@ -175,7 +193,10 @@ impl View {
             return Ok(view);
         }
 
-        view.factor = 2f64.powi(-layer.exponent()?);
+        if transform.rows == RowMap::AsIs && *layer.magnitude()? == Magnitude::TooFarApart {
+            view.degenerate = Some(Undefined::TooFarApart);
+            return Ok(view);
+        }
 
         // First pass: means, and whether the input can be measured at all.
         let medians = match transform.columns {
@@ -183,11 +204,11 @@ impl View {
             _ => vec![],
         };
         let mut sums = vec![0.0; d];
-        let mut raw = 0.0;
+        let mut finite = true;
         let mut mapped = 0.0;
         let mut apart = Vec::new();
         let reason = view.for_chunks(|_, rows| {
-            raw += square_sums(rows, d);
+            finite &= rows.par_chunks(ROWS_A_TASK * d).all(is_finite);
             let degenerate = view.map_rows(rows);
             mapped += square_sums(rows, d);
             add_in_order(&mut sums, column_sums(rows, d, |x| x));
@@ -196,7 +217,7 @@ impl View {
             }
             degenerate
         })?;
-        view.degenerate = match raw.is_finite() {
+        view.degenerate = match finite {
             true => reason,
             false => Some(Undefined::NonFinite),
         };
@@ -213,10 +234,12 @@ impl View {
             ColumnMap::Located => medians,
             _ => sums.iter().map(|s| s / n as f64).collect(),
         };
-        let varies = (view.part(&far::select(&apart))?)
-            || (transform.columns == ColumnMap::AsIs || view.place(whole, mapped)?);
-        if !varies {
-            view.degenerate = Some(Undefined::ConstantLayer);
+        let parted = view.part(&far::select(&apart))?;
+        if !parted
+            && transform.columns != ColumnMap::AsIs
+            && let Variation::Not(reason) = view.place(whole, mapped)?
+        {
+            view.degenerate = Some(reason);
             return Ok(view);
         }
 
@@ -301,8 +324,9 @@ impl View {
             None
         })?;
         let near = (n - far.len()) as f64;
-        if !self.place(sums.iter().map(|s| s / near).collect(), mapped)? {
-            (self.far, self.shift, self.scale) = (Far::default(), vec![], vec![]);
+        let mean = sums.iter().map(|s| s / near).collect();
+        if self.place(mean, mapped)? != Variation::Varies {
+            self.far = Far::default();
             return Ok(false);
         }
         let mut rows = Vec::with_capacity(far.len() * d);
@@ -313,23 +337,51 @@ impl View {
         Ok(true)
     }
 
-    /// Takes `shift` off the columns and sets their scale; `false` if nothing is left of rows that
-    /// had `mapped`, the sum of their squares.
-    fn place(&mut self, shift: Vec<f64>, mapped: f64) -> Result<bool, MetricError> {
-        let (n, d) = (self.rows(), self.width());
-        self.shift = shift;
-        let mut squares = vec![0.0; d];
+    /// Takes `shift` off the columns and sets their scale; whether anything is left of rows that had
+    /// `mapped`, the sum of their squares.
+    fn place(&mut self, shift: Vec<f64>, mapped: f64) -> Result<Variation, MetricError> {
+        let d = self.width();
+        (self.shift, self.rest, self.scale) = (shift, vec![], vec![]);
+        let (mut squares, mut sums) = (vec![0.0; d], vec![0.0; d]);
         self.for_chunks(|start, rows| {
             self.map_rows(rows);
             self.map_columns(rows);
             self.far.clear(rows, d, start);
             add_in_order(&mut squares, column_sums(rows, d, |x| x * x));
+            add_in_order(&mut sums, column_sums(rows, d, |x| x));
             None
         })?;
-        let variation: f64 = squares.iter().sum();
-        let near = n - self.far.samples.len();
+        let near = self.rows() - self.far.samples.len();
+        let n = near as f64;
+        if self.transform.columns != ColumnMap::Located {
+            let rest: Vec<f64> = sums.iter().map(|sum| sum / n).collect();
+            // In most layers it would not be seen.
+            let is_seen = |(rest, square): (&f64, &f64)| n * rest * rest > UNSEEN * square;
+            if rest.iter().zip(&squares).any(is_seen) {
+                for (square, rest) in squares.iter_mut().zip(&rest) {
+                    *square = (*square - n * rest * rest).max(0.0);
+                }
+                self.rest = rest;
+            }
+        }
         self.scale = self.transform.scale(&squares, &self.shift, near);
-        Ok(variation > CONSTANT * mapped)
+        let variation: f64 = squares.iter().sum();
+        let by_cosine = self.transform.columns == ColumnMap::Centred
+            && matches!(
+                self.transform.rows,
+                RowMap::Unit | RowMap::ClampedUnit { .. }
+            );
+        let spacing = self.layer.type_epsilon();
+        let is_more = |(square, mean): (&f64, &f64)| *square > n * (spacing * mean).powi(2);
+        Ok(if variation <= CONSTANT * mapped {
+            Variation::Not(Undefined::ConstantLayer)
+        } else if by_cosine && variation <= ONE_DIRECTION * mapped {
+            Variation::Not(Undefined::EqualCosines)
+        } else if !squares.iter().zip(&self.shift).any(is_more) {
+            Variation::Not(Undefined::OnlyRounding)
+        } else {
+            Variation::Varies
+        })
     }
 
     /// Number of samples.
@@ -347,16 +399,19 @@ impl View {
         &self.layer.name
     }
 
-    /// The largest singular value that rounding gives a layer which was stored, centred or not, in
-    /// its type: what is smaller is no direction. 0 where rows are mapped, as published.
+    /// The largest singular value that rounding gives a layer whose values, centred or not, are as
+    /// precise as [`Layer::epsilon`] says: what is smaller is no direction. 0 where rows are mapped, as published.
     ///
     /// Rounding is nearly independent noise whose standard deviation is less than a third of the
     /// distance between neighbouring numbers; the largest singular value of such noise with columns
     /// of deviations s is about `max(s) sqrt(n) + |s|` (Bandeira and van Handel 2016), of which
     /// three times is taken.
-    pub fn rounding(&self) -> f64 {
+    ///
+    /// # Errors
+    /// If the source cannot be read.
+    pub fn rounding(&self) -> Result<f64, MetricError> {
         if self.transform.rows != RowMap::AsIs || self.column_squares.is_empty() {
-            return 0.0;
+            return Ok(0.0);
         }
         let n = self.rows() as f64;
         let column = |(j, squares): (usize, &f64)| {
@@ -367,7 +422,7 @@ impl View {
         let squares: Vec<f64> = self.column_squares.iter().enumerate().map(column).collect();
         let largest = squares.iter().copied().fold(0.0, f64::max);
         let all: f64 = squares.iter().sum();
-        self.layer.source.epsilon() * ((n * largest).sqrt() + all.sqrt())
+        Ok(self.layer.epsilon()? * ((n * largest).sqrt() + all.sqrt()))
     }
 
     /// The column means that were taken off.
@@ -409,22 +464,40 @@ impl View {
         Ok(self.upload(&values, shape))
     }
 
-    /// Transformed rows on the device, in the order of `indices`, far ones as they are.
-    pub fn gather_all(&self, indices: &[u32]) -> Result<Tensor<2>, MetricError> {
+    /// Transformed rows on the device, in the order of `indices`, far ones with them, all divided by
+    /// two to a power, and that power: it brings the largest product of two of them near to 1, where
+    /// f32 has squares of it.
+    pub fn gather_all(&self, indices: &[u32]) -> Result<(Tensor<2>, i32), MetricError> {
         let near = self.gather(indices)?;
         if !indices.iter().any(|i| self.far.samples.contains(i)) {
-            return Ok(near);
+            return Ok((near, 0));
         }
+        let mut squares: Vec<f64> = indices.iter().map(|i| self.squares[*i as usize]).collect();
+        squares.sort_by(|a, b| b.total_cmp(a));
+        let product: f64 = squares
+            .iter()
+            .take(2)
+            .map(|square| square.log2() / 2.0)
+            .sum();
+        let power = if product.is_finite() {
+            (product / 2.0).round() as i32
+        } else {
+            0
+        };
+        let factor = 2f64.powi(-power);
         let d = self.width();
         let mut values = vec![0.0; indices.len() * d];
         for (far, row) in self.far.iter(d) {
             for (i, values) in indices.iter().zip(values.chunks_exact_mut(d)) {
                 if *i as usize == far {
-                    values.copy_from_slice(row);
+                    (values.iter_mut().zip(row)).for_each(|(value, v)| *value = v * factor);
                 }
             }
         }
-        Ok(near + self.upload(&values, [indices.len(), d]))
+        Ok((
+            near * factor + self.upload(&values, [indices.len(), d]),
+            power,
+        ))
     }
 
     /// Inner products of some samples with all, a row a sample, far ones as they are.
@@ -531,7 +604,11 @@ impl View {
     }
 
     fn read_source(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
-        self.layer.read(rows, out)
+        match self.transform.rows {
+            RowMap::AsIs => self.layer.read(rows, out),
+            // What is mapped is brought to its length row by row.
+            _ => self.layer.read_as_stored(rows, out),
+        }
     }
 
     fn map_rows(&self, rows: &mut [f64]) -> Option<Undefined> {
@@ -546,7 +623,6 @@ impl View {
                 None
             }
             RowMap::ClampedUnit { threshold } => {
-                let threshold = threshold * self.factor;
                 rows.for_each(|row| {
                     row.iter_mut()
                         .for_each(|v| *v = v.max(-threshold).min(threshold));
@@ -555,16 +631,11 @@ impl View {
                 None
             }
             RowMap::Standardised if d < 2 => Some(Undefined::TooFewDimensions { needed: 2 }),
-            RowMap::Standardised => rows
-                .map(|row| {
-                    let raw = square_sum(row);
-                    let mean = row.iter().sum::<f64>() / d as f64;
-                    row.iter_mut().for_each(|v| *v -= mean);
-                    let constant = square_sum(row) <= CONSTANT * raw;
-                    unit(row);
-                    constant.then_some(Undefined::ConstantSample)
-                })
-                .reduce(|| None, Option::or),
+            RowMap::Standardised => {
+                let spacing = self.layer.type_epsilon();
+                rows.map(|row| standardise(row, spacing))
+                    .reduce(|| None, Option::or)
+            }
         }
     }
 
@@ -575,6 +646,9 @@ impl View {
         rows.par_chunks_mut(self.width()).for_each(|row| {
             for (v, mean) in row.iter_mut().zip(&self.shift) {
                 *v -= mean;
+            }
+            for (v, rest) in row.iter_mut().zip(&self.rest) {
+                *v -= rest;
             }
             for (v, scale) in row.iter_mut().zip(&self.scale) {
                 *v *= scale;
@@ -591,52 +665,45 @@ impl View {
 /// The absolute value at index `int(0.95 N)` of the sorted entries of all
 /// `layers` together: the threshold of the published preprocessing.
 ///
-/// Found in two passes over the bits of f32, which sort as the values do.
+/// Found in two passes over the leading bits of f64, which sort as the values do: all of a value of
+/// f32, and eight digits of others.
 pub(crate) fn clamp_threshold(layers: &[Layer]) -> Result<f64, MetricError> {
     let total: usize = layers.iter().map(|l| l.rows() * l.width()).sum();
     let rank = (0.95 * total as f64) as usize;
-    // All layers by the same power of two, so that the largest is a number of f32.
-    let mut exponents = Vec::with_capacity(layers.len());
-    for layer in layers {
-        exponents.push(layer.exponent()?);
-    }
-    let exponent = exponents.iter().copied().max().unwrap_or(0);
-    let scaled: Vec<(&Layer, f64)> = (layers.iter().zip(&exponents))
-        .map(|(layer, own)| (layer, 2f64.powi(own - exponent)))
-        .collect();
-    let (high, before) = bucket_of(rank, |bits| Some((bits >> 16) as usize), &scaled)?;
+    let (high, before) = bucket_of(rank, |bits| Some((bits >> PASS) as usize), layers)?;
     let (low, _) = bucket_of(
         rank - before,
-        |bits| ((bits >> 16) as usize == high).then_some((bits & 0xffff) as usize),
-        &scaled,
+        |bits| ((bits >> PASS) as usize == high).then_some((bits & (BUCKETS as u64 - 1)) as usize),
+        layers,
     )?;
-    Ok(f64::from(f32::from_bits((high << 16 | low) as u32)) * 2f64.powi(exponent))
+    Ok(f64::from_bits(((high << PASS | low) as u64) << LEFT_OUT))
 }
+
+/// Bits that one pass over the values tells apart.
+const PASS: u32 = 20;
+
+/// What a pass counts.
+const BUCKETS: usize = 1 << PASS;
+
+/// Bits of a value that two passes leave out; the sign is one of those that are not there.
+const LEFT_OUT: u32 = 63 - 2 * PASS;
 
 /// The bucket that holds the entry of `rank`, and how many come before it.
 fn bucket_of(
     rank: usize,
-    bucket: impl Fn(u32) -> Option<usize> + Sync,
-    layers: &[(&Layer, f64)],
+    bucket: impl Fn(u64) -> Option<usize> + Sync,
+    layers: &[Layer],
 ) -> Result<(usize, usize), MetricError> {
-    let mut counts = vec![0usize; 1 << 16];
-    for (layer, factor) in layers {
-        let [n, d] = layer.source.shape();
-        if d == 0 {
-            continue;
-        }
-        let step = rows_within(CHUNK_BYTES, d * 8);
-        let mut buffer = vec![0.0; step.min(n) * d];
-        for start in (0..n).step_by(step) {
-            let end = (start + step).min(n);
-            let rows = &mut buffer[..(end - start) * d];
-            layer.read(start..end, rows)?;
-            for v in rows.iter() {
-                if let Some(i) = bucket(((v.abs() * factor) as f32).to_bits()) {
+    let mut counts = vec![0usize; BUCKETS];
+    for layer in layers {
+        layer.for_rows(|rows| {
+            for v in rows {
+                if let Some(i) = bucket(v.abs().to_bits() >> LEFT_OUT) {
                     counts[i] += 1;
                 }
             }
-        }
+            true
+        })?;
     }
     let mut before = 0;
     for (i, count) in counts.iter().enumerate() {
@@ -668,6 +735,33 @@ fn unit(row: &mut [f64]) -> f64 {
     }
     row.iter_mut().for_each(|v| *v /= length);
     scale * length
+}
+
+/// Takes the mean off a row and divides it by its length, or says that it does not vary by more than
+/// numbers of its type lie apart: by `spacing`, as a share of them.
+fn standardise(row: &mut [f64], spacing: f64) -> Option<Undefined> {
+    let mut raw = square_sum(row);
+    if !(SMALL * SMALL..1.0 / (SMALL * SMALL)).contains(&raw) {
+        // Squares overflow or vanish though the values do not.
+        magnitude::times(row, -Magnitude::of_row(row).unwrap_or_default());
+        raw = square_sum(row);
+    }
+    let mut centre = || {
+        let mean = row.iter().sum::<f64>() / row.len() as f64;
+        row.iter_mut().for_each(|v| *v -= mean);
+        square_sum(row)
+    };
+    let mut left = centre();
+    // The mean of large numbers is off by more than it is of what is left.
+    if left < 1e-4 * raw {
+        left = centre();
+    }
+    unit(row);
+    (left <= spacing * spacing * raw).then_some(Undefined::ConstantSample)
+}
+
+fn is_finite(values: &[f64]) -> bool {
+    values.iter().all(|v| v.is_finite())
 }
 
 /// Lengths between this and one over it have squares that are sound numbers.
@@ -734,10 +828,18 @@ impl Moments {
                 squares += v * v;
                 sum += v;
             }
-            let own = |row: &[f64]| (row[q] * (sum - row[q])).powi(2);
-            let off_rows = far.iter(d).map(|(_, row)| own(row)).sum::<f64>() + sum * sum * a
-                - 2.0 * sum * c
-                + b;
+            // Of each the sum of the others, those before and those behind it.
+            let values: Vec<f64> = far.iter(d).map(|(_, row)| row[q]).collect();
+            let mut behind = vec![0.0; values.len() + 1];
+            for (at, v) in values.iter().enumerate().rev() {
+                behind[at] = behind[at + 1] + v;
+            }
+            let (mut before, mut own) = (0.0, 0.0);
+            for (v, behind) in values.iter().zip(&behind[1..]) {
+                own += (v * (before + behind)).powi(2);
+                before += v;
+            }
+            let off_rows = own + sum * sum * a - 2.0 * sum * c + b;
             let (product, total) = (product + 2.0 * a * squares + (a * a - b), total - a);
             product + total * total / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * off_rows
         };

@@ -222,8 +222,8 @@ pub(crate) const REPORTS: [&str; 4] = ["", "evaluations", "figures", "tensorboar
 /// it has a quarter of that.
 const LARGEST: u64 = 256 << 20;
 
-/// What [`Store::write_skipped`] writes.
-const SKIPPED: &str = "skipped.json";
+/// What was left out of the data of a run, in its directory.
+pub const SKIPPED: &str = "skipped.json";
 
 #[derive(Serialize, Deserialize)]
 struct SkippedFile {

@@ -31,6 +31,9 @@ pub enum StatsError {
     /// The values are what the other columns say, to the last digit.
     #[error("the other columns leave nothing of the values to explain")]
     NothingLeft,
+    /// Residuals are what rounding makes of zero.
+    #[error("the fit leaves nothing but rounding: there is no error to test with")]
+    NoError,
     /// No two points share a level.
     #[error("every point is alone on its level")]
     AloneOnLevels,

@@ -7,7 +7,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use crate::cluster::{Clusters, Variance, bias_reduced};
 use crate::describe::mean;
 use crate::error::StatsError;
-use crate::project::{Basis, EXACT, Scaled, centred, dot, in_units, is_constant};
+use crate::project::{Basis, EXACT, ROUNDED, Scaled, centred, dot, in_units, is_constant};
 
 /// How the errors of the coefficients were computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,12 +120,18 @@ pub fn fit_linear(
         }
     };
     // Where nothing is left, a coefficient that explains no more than that is rounding, too.
-    let is_exact = rss <= EXACT * dot(&scaled.y, &scaled.y);
+    let raw = dot(&scaled.y, &scaled.y);
+    let is_exact = rss <= EXACT * raw;
     let terms = (0..k).map(|j| {
-        let explained = coefficients[j].powi(2) / dot(&contrasts[j], &contrasts[j]);
+        let length = dot(&contrasts[j], &contrasts[j]);
+        let explained = coefficients[j].powi(2) / length;
+        // Of independent points that is their residuals; slopes of clusters may agree though heights
+        // do not.
+        let no_error = |found: Variance| found.variance * found.df <= ROUNDED * raw * length;
         let found = match variances[j] {
             None => Err(StatsError::OneCluster),
             Some(_) if is_exact && explained <= EXACT * tss => Err(StatsError::NothingLeft),
+            Some(variance) if no_error(variance) => Err(StatsError::NoError),
             Some(variance) => Ok(variance),
         };
         let unit = scaled.y_unit - scaled.column_units[j];
@@ -172,13 +178,7 @@ impl Term {
             df: Some(df),
             ci_low: Some(coefficient - half),
             ci_high: Some(coefficient + half),
-            p_value: Some(if stderr > 0.0 {
-                2.0 * t.cdf(-(coefficient / stderr).abs())
-            } else if coefficient == 0.0 {
-                1.0
-            } else {
-                0.0
-            }),
+            p_value: Some(2.0 * t.cdf(-(coefficient / stderr).abs())),
             undefined: None,
         }
     }
@@ -508,9 +508,59 @@ mod tests {
         for ids in [None, Some([0, 0, 0, 1, 1, 1, 2, 2, 2].as_slice())] {
             let fit = fit_linear(&[x.clone(), z.clone()], &y, ids).unwrap();
             close(fit.terms[0].coefficient, 3.0, 1e-12);
-            assert!(fit.terms[0].p_value.unwrap() < 1e-9);
-            assert_eq!(fit.terms[1].p_value, None, "{:?}", fit.terms[1]);
+            let reasons = [StatsError::NoError, StatsError::NothingLeft];
+            for (term, reason) in fit.terms.iter().zip(reasons) {
+                assert_eq!((term.p_value, term.stderr), (None, None), "{term:?}");
+                assert_eq!(term.undefined, Some(reason.to_string()));
+            }
         }
+    }
+
+    /// An exact line has no error to test with, however its numbers are written; the least noise
+    /// that is more than rounding gives p as small as it is.
+    #[test]
+    fn what_is_exact_has_no_test_and_what_is_nearly_so_has() {
+        let x: Vec<f64> = (0..40).map(|i| f64::from(i) / 10.0).collect();
+        let ids: Vec<u64> = (0..40).map(|i| i % 8).collect();
+        for (a, b) in [(0.0, 2.0), (0.3, -0.7), (1e3, 1e-3), (1.0 / 3.0, 1e9)] {
+            for clusters in [None, Some(ids.as_slice())] {
+                let exact: Vec<f64> = x.iter().map(|x| a + b * x).collect();
+                let term = fit_line(&x, &exact, clusters).unwrap().terms.remove(0);
+                assert_eq!(
+                    term.undefined,
+                    Some(StatsError::NoError.to_string()),
+                    "{term:?}"
+                );
+                close(term.coefficient, b, 1e-9);
+                let noise = |i: usize| 1e-10 * f64::from((i * i * 7 % 11) as u32) * (a + 4.0 * b);
+                let nearly: Vec<f64> = (exact.iter().enumerate())
+                    .map(|(i, y)| y + noise(i))
+                    .collect();
+                let term = fit_line(&x, &nearly, clusters).unwrap().terms.remove(0);
+                let p = term.p_value.unwrap();
+                assert!(p < 1e-10 && term.stderr.unwrap() > 0.0, "{a} {b}: {term:?}");
+            }
+        }
+        // Clusters of different heights whose slopes are one and the same.
+        let heights: Vec<f64> = (x.iter().zip(&ids))
+            .map(|(x, id)| x + (*id * *id) as f64)
+            .collect();
+        let of = |id: u64| f64::from((id * 5 % 8) as u32);
+        let shifted: Vec<f64> = (0..40u64).map(|i| f64::from((i / 8) as u32)).collect();
+        let y: Vec<f64> = (shifted.iter().zip(&ids))
+            .map(|(x, id)| 0.3 * x + of(*id))
+            .collect();
+        let term = fit_line(&shifted, &y, Some(&ids)).unwrap().terms.remove(0);
+        assert_eq!(
+            term.undefined,
+            Some(StatsError::NoError.to_string()),
+            "{term:?}"
+        );
+        assert!(
+            fit_line(&x, &heights, Some(&ids)).unwrap().terms[0]
+                .p_value
+                .is_some()
+        );
     }
 
     #[test]
@@ -541,8 +591,8 @@ mod tests {
             prop_assert!((fit.terms[0].coefficient - b).abs() < 1e-9);
             prop_assert!((fit.intercept - a).abs() < 1e-9);
             // Nothing is left to err by.
-            let (low, high) = (fit.terms[0].ci_low.unwrap(), fit.terms[0].ci_high.unwrap());
-            prop_assert!(high - low < 1e-9);
+            prop_assert_eq!((fit.terms[0].stderr, fit.terms[0].p_value), (None, None));
+            prop_assert!(fit.terms[0].undefined.is_some());
             prop_assert!(fit.r_squared > 1.0 - 1e-9 || b.abs() < 1e-3);
         }
 

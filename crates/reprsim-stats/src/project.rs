@@ -6,6 +6,9 @@ use crate::error::StatsError;
 const ROUNDING: f64 = 1e-20;
 /// Share of the squares of y below which residuals are rounding.
 pub(crate) const EXACT: f64 = 1e-24;
+/// Share of the squares of y below which no digit of residuals is more than rounding: some fifty
+/// times the distance between neighbouring numbers.
+pub(crate) const ROUNDED: f64 = 1e-28;
 
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()

@@ -5,6 +5,7 @@ mod commands;
 mod comparison;
 mod exit;
 mod freeing;
+mod lists;
 mod messages;
 mod output;
 mod progress;

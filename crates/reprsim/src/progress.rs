@@ -11,6 +11,7 @@ use reprsim_data::Skipped;
 use reprsim_device::Chosen;
 use reprsim_run::RunError;
 use reprsim_run::run::{Observer, TrainingConfig};
+use reprsim_run::store::SKIPPED;
 
 use crate::messages;
 use crate::output::note;
@@ -81,7 +82,7 @@ fn spell(duration: Duration) -> String {
 
 impl Observer for Progress {
     fn skipped(&self, files: &[Skipped]) {
-        for line in Skipped::lines(files) {
+        for line in Skipped::lines(files, Some(SKIPPED)) {
             note(&format!("data set: {line}"));
         }
     }

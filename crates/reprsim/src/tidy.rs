@@ -76,7 +76,8 @@ impl Tidy {
     fn column(&self, name: &str) -> anyhow::Result<usize> {
         let place = (self.header.iter()).position(|known| known == name && !name.is_empty());
         Ok(place.ok_or_else(|| {
-            let names: Vec<&str> = self.header.iter().map(String::as_str).collect();
+            let names = self.header.iter().map(String::as_str);
+            let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
             let reason = unknown("column", name, &names);
             UsageError(format!("{}: {reason}", self.path.display()))
         })?)
@@ -339,6 +340,39 @@ mod tests {
         );
         let error = table.numbers(&all, "", &[]).unwrap_err().to_string();
         assert!(error.contains("unknown column"), "{error}");
+    }
+
+    #[test]
+    fn lines_before_the_header_are_understood_and_keep_their_numbers() {
+        for text in [
+            "sep=;\n# of 3 May\nx;y\n0,5;1\n1,5;two\n",
+            "\u{feff}# one\r\n# two, three\r\nx;y\r\n0,5;1\r\n1,5;two\r\n",
+        ] {
+            let table = tidy(text).unwrap();
+            let all = table.select(&[]).unwrap();
+            assert_eq!(
+                table.numbers(&all, "x", &[]).unwrap(),
+                [Some(0.5), Some(1.5)]
+            );
+            let error = table.numbers(&all, "y", &[]).unwrap_err().to_string();
+            assert!(error.contains("t.csv:5: 'two'"), "{error}");
+        }
+        let error = tidy("# x,y\n1,2\n3\n").err().unwrap().to_string();
+        assert!(error.contains("line: 3"), "{error}");
+    }
+
+    #[test]
+    fn of_thousands_of_columns_a_dozen_are_named() {
+        let names: Vec<String> = (0..5000).map(|i| format!("unit{i}")).collect();
+        let row = vec!["1"; 5000].join(",");
+        let table = tidy(&format!("{}\n{row}\n", names.join(","))).unwrap();
+        let all = table.select(&[]).unwrap();
+        let error = table
+            .numbers(&all, "unti4321", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("did you mean 'unit4321'?"), "{error}");
+        assert!(error.len() < 400, "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use reprsim_config::{AxisKind, Cell, Plan, Sweep, Term};
 use reprsim_data::Skipped;
 use reprsim_report::{EffectRow, Report, figures, parquet, png, render};
 use reprsim_run::results::CellResult;
-use reprsim_run::store::{finished, histories, skipped, tasks, write_json, write_text};
+use reprsim_run::store::{SKIPPED, finished, histories, skipped, tasks, write_json, write_text};
 
 use super::axis::section;
 use super::grid::grid_section;
@@ -151,10 +151,12 @@ pub fn merge(root: &Path, plan: &Plan, published: &[Published]) -> Result<Merged
     })
 }
 
-/// Caveats about what was left out of the data; `skipped.json` has all.
+/// Caveats about what was left out of the data.
 fn of_data(skipped: &[Skipped]) -> Vec<String> {
     let caveat = |line: String| format!("Data set: {line}.");
-    Skipped::lines(skipped).into_iter().map(caveat).collect()
+    (Skipped::lines(skipped, Some(SKIPPED)).into_iter())
+        .map(caveat)
+        .collect()
 }
 
 fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> Report {

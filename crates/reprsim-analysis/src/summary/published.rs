@@ -7,7 +7,7 @@ use reprsim_stats::mean;
 
 use crate::dialect::{Asked, TableReader};
 use crate::error::AnalysisError;
-use reprsim_base::unknown;
+use reprsim_base::{listed, unknown};
 use reprsim_config::{AxisKind, MeasureName};
 use reprsim_metrics::{Mode, REGISTRY};
 
@@ -56,7 +56,7 @@ impl Published {
             say(format!(
                 "no column of overlaps ({}); it has {}",
                 LEVELS.join(", "),
-                names.join(", ")
+                listed(&names)
             ))
         })?;
         let metric = place("metric").ok_or_else(|| say("no column 'metric'".into()))?;
@@ -68,7 +68,7 @@ impl Published {
                 .ok_or_else(|| {
                     say(format!(
                         "no column begins with 'metric_'; name one as AXIS=FILE:COLUMN, of {}",
-                        names.join(", ")
+                        listed(&names)
                     ))
                 })?,
         };

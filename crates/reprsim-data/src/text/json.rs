@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
+use reprsim_base::listed;
 use serde::Deserializer as _;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -169,7 +170,7 @@ fn document(object: &Map<String, Value>, fields: &[&str]) -> Result<String, Obje
         Some(_) => Err(ObjectError::NoString((*field).into())),
         None => Err(ObjectError::NoField {
             field: (*field).into(),
-            there: object.keys().cloned().collect::<Vec<_>>().join(", "),
+            there: listed(&object.keys().map(String::as_str).collect::<Vec<_>>()),
         }),
     };
     match fields {

@@ -10,6 +10,7 @@ use reprsim_stats::{
 use serde_json::{Value, json};
 
 use crate::args::{AnalyzeArgs, Format};
+use crate::lists::named_once;
 use crate::table::Table;
 use crate::tidy::{Selection, Tidy};
 
@@ -112,6 +113,14 @@ fn of_share(row: &Row, get: fn(&TermShare) -> Value) -> Value {
 }
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
+    for (option, names) in [("--y", &args.y), ("--group", &args.group)] {
+        named_once(option, names)?;
+    }
+    // What is held fixed is no x as well.
+    named_once(
+        "--x and --covariate",
+        &[args.x.as_slice(), &args.covariate].concat(),
+    )?;
     let asked = Asked {
         delimiter: args.delimiter,
         decimal: args.decimal,

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::args::{Format, PlanArgs};
 use crate::commands::say;
 use crate::exit::UsageError;
+use crate::lists::named_once;
 use crate::table::Table;
 
 pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
@@ -56,6 +57,11 @@ fn many(args: &PlanArgs, at_once: [Option<usize>; 2], cache: &Path) -> anyhow::R
         "seconds",
         "without",
     ]);
+    let files = args
+        .experiments
+        .iter()
+        .map(|file| file.display().to_string());
+    named_once("experiments", &files.collect::<Vec<_>>())?;
     let (mut all, mut without) = (0.0, 0);
     for file in &args.experiments {
         let experiment = read_experiment(file)?;
@@ -240,7 +246,7 @@ pub(crate) fn show(
 /// How much data there is, and what is odd in a folder of the user's.
 fn about_data(plan: &Plan, cache: &Path) -> anyhow::Result<Vec<String>> {
     let found = data_sizes(&plan.experiment, cache)?;
-    let mut lines: Vec<String> = (Skipped::lines(&found.skipped).iter())
+    let mut lines: Vec<String> = (Skipped::lines(&found.skipped, None).iter())
         .map(|line| format!("data set: {line}"))
         .collect();
     let empty = match found.empty {

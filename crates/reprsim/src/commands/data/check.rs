@@ -95,7 +95,7 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
         }
     }
     let skipped: Vec<&[Skipped]> = checked.parts.iter().map(|p| p.skipped.as_slice()).collect();
-    for line in Skipped::lines(&Skipped::merged(&skipped)) {
+    for line in Skipped::lines(&Skipped::merged(&skipped), None) {
         say(&format!("data set: {line}"))?;
     }
     Ok(())

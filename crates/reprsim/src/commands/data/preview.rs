@@ -43,7 +43,7 @@ pub(super) fn preview(
     let skipped: Vec<&[Skipped]> = (sections.iter())
         .map(|section| section.dataset.skipped.as_slice())
         .collect();
-    for line in Skipped::lines(&Skipped::merged(&skipped)) {
+    for line in Skipped::lines(&Skipped::merged(&skipped), None) {
         say(&format!("data set: {line}"))?;
     }
     let shown: Vec<&str> = sections.iter().map(|s| s.title.as_str()).collect();
@@ -105,7 +105,7 @@ fn write_text_preview(
 ) -> anyhow::Result<()> {
     let tokenizer = spec.text.as_ref().map(|text| text.tokenizer);
     let dataset = open(spec, Part::Test, cache)?;
-    for line in Skipped::lines(&dataset.skipped) {
+    for line in Skipped::lines(&dataset.skipped, None) {
         say(&format!("data set: {line}"))?;
     }
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
