@@ -12,6 +12,7 @@ use reprsim_graph::custom;
 
 use crate::flex::{channel_major, contiguous, dims, images, is_cpu, primitive, tensor, tracked};
 use crate::normalization::{Affine, normalize, normalize_backward, normalize_train};
+use crate::profile::timed;
 
 /// What becomes of a normalised channel.
 #[derive(Clone, Debug)]
@@ -76,7 +77,10 @@ pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained 
     );
     let shape = dims(&input);
     let affine = options.affine(contiguous(&mut gamma), contiguous(&mut beta));
-    let normalized = normalize_train(channel_major(&mut input), affine);
+    let count: usize = shape.iter().product();
+    let normalized = timed("batch norm", 8 * count, 3 * count, || {
+        normalize_train(channel_major(&mut input), affine)
+    });
     let [mean, variance] =
         [normalized.mean, normalized.variance].map(|values| tensor(values, [shape[1]]));
     let output = images(normalized.output, shape);
@@ -123,12 +127,15 @@ pub fn batch_norm(
     let mut input = primitive(input);
     let [mut gamma, mut beta, mut mean, mut variance] =
         [gamma, beta, mean, variance].map(primitive);
-    let values = normalize(
-        channel_major(&mut input),
-        contiguous(&mut mean),
-        contiguous(&mut variance),
-        options.affine(contiguous(&mut gamma), contiguous(&mut beta)),
-    );
+    let count: usize = dims(&input).iter().product();
+    let values = timed("batch norm", 4 * count, 2 * count, || {
+        normalize(
+            channel_major(&mut input),
+            contiguous(&mut mean),
+            contiguous(&mut variance),
+            options.affine(contiguous(&mut gamma), contiguous(&mut beta)),
+        )
+    });
     Tensor::from_primitive::<Flex>(images(values, dims(&input)))
 }
 
@@ -181,15 +188,18 @@ impl Backward<Flex, 3> for BatchNorm {
         let mut state = ops.state;
         let mut gradient = gradients.consume::<Flex>(&ops.node);
         let shape = dims(&state.input);
-        let found = normalize_backward(
-            channel_major(&mut state.input),
-            channel_major(&mut state.output),
-            channel_major(&mut gradient),
-            contiguous(&mut state.mean),
-            contiguous(&mut state.variance),
-            // The shift has no part in the gradients.
-            state.options.affine(contiguous(&mut state.gamma), &[]),
-        );
+        let count: usize = shape.iter().product();
+        let found = timed("batch norm: back", 10 * count, 4 * count, || {
+            normalize_backward(
+                channel_major(&mut state.input),
+                channel_major(&mut state.output),
+                channel_major(&mut gradient),
+                contiguous(&mut state.mean),
+                contiguous(&mut state.variance),
+                // The shift has no part in the gradients.
+                state.options.affine(contiguous(&mut state.gamma), &[]),
+            )
+        });
         if let Some(node) = input_node {
             gradients.register::<Flex>(node.id, images(found.input, shape));
         }

@@ -194,9 +194,7 @@ fn pad(plane: &[f32], geometry: &Geometry, padded: &Padded, into: &mut [f32]) {
             2 => {
                 let (pairs, last) = line.as_chunks::<2>();
                 let (evens, odds) = evens_and_odds(row, padded, window);
-                for ((pair, even), odd) in pairs.iter().zip(evens).zip(odds) {
-                    [*even, *odd] = *pair;
-                }
+                part(pairs, evens, odds);
                 if let [last] = last {
                     row[padded.column(width - 1, window)] = *last;
                 }
@@ -221,9 +219,7 @@ fn unpad(plane: &mut [f32], geometry: &Geometry, padded: &Padded, from: &mut [f3
             2 => {
                 let (pairs, last) = line.as_chunks_mut::<2>();
                 let (evens, odds) = evens_and_odds(row, padded, window);
-                for ((pair, even), odd) in pairs.iter_mut().zip(evens).zip(odds) {
-                    *pair = [*even, *odd];
-                }
+                join(pairs, evens, odds);
                 if let [last] = last {
                     *last = row[padded.column(width - 1, window)];
                 }
@@ -251,6 +247,73 @@ fn evens_and_odds<'a>(
         (&mut first[before..], &mut second[before..])
     } else {
         (&mut second[before..], &mut first[before + 1..])
+    }
+}
+
+/// The first and the second values of pairs. (A number known to the compiler makes them a few vector
+/// moves; it finds none for one pair after another.)
+#[inline(always)]
+fn part(pairs: &[[f32; 2]], evens: &mut [f32], odds: &mut [f32]) {
+    match pairs.len() {
+        4 => part_of::<4>(pairs, evens, odds),
+        7 => part_of::<7>(pairs, evens, odds),
+        8 => part_of::<8>(pairs, evens, odds),
+        14 => part_of::<14>(pairs, evens, odds),
+        16 => part_of::<16>(pairs, evens, odds),
+        _ => {
+            for ((pair, even), odd) in pairs.iter().zip(evens).zip(odds) {
+                [*even, *odd] = *pair;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn part_of<const PAIRS: usize>(pairs: &[[f32; 2]], evens: &mut [f32], odds: &mut [f32]) {
+    let parts = (
+        pairs.first_chunk::<PAIRS>(),
+        evens.first_chunk_mut::<PAIRS>(),
+        odds.first_chunk_mut::<PAIRS>(),
+    );
+    if let (Some(pairs), Some(evens), Some(odds)) = parts {
+        let (mut first, mut second) = ([0.0; PAIRS], [0.0; PAIRS]);
+        for i in 0..PAIRS {
+            (first[i], second[i]) = (pairs[i][0], pairs[i][1]);
+        }
+        (*evens, *odds) = (first, second);
+    }
+}
+
+/// [`part`] backwards.
+#[inline(always)]
+fn join(pairs: &mut [[f32; 2]], evens: &[f32], odds: &[f32]) {
+    match pairs.len() {
+        4 => join_of::<4>(pairs, evens, odds),
+        7 => join_of::<7>(pairs, evens, odds),
+        8 => join_of::<8>(pairs, evens, odds),
+        14 => join_of::<14>(pairs, evens, odds),
+        16 => join_of::<16>(pairs, evens, odds),
+        _ => {
+            for ((pair, even), odd) in pairs.iter_mut().zip(evens).zip(odds) {
+                *pair = [*even, *odd];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn join_of<const PAIRS: usize>(pairs: &mut [[f32; 2]], evens: &[f32], odds: &[f32]) {
+    let parts = (
+        pairs.first_chunk_mut::<PAIRS>(),
+        evens.first_chunk::<PAIRS>(),
+        odds.first_chunk::<PAIRS>(),
+    );
+    if let (Some(pairs), Some(evens), Some(odds)) = parts {
+        let mut joined = [[0.0; 2]; PAIRS];
+        for i in 0..PAIRS {
+            joined[i] = [evens[i], odds[i]];
+        }
+        *pairs = joined;
     }
 }
 

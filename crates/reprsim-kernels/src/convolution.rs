@@ -14,6 +14,7 @@ use crate::flex::{
     channel_major, contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked,
 };
 use crate::geometry::{Geometry, Window};
+use crate::profile::timed;
 use crate::{products, winograd};
 
 /// The convolution (as neural networks mean it: a correlation) of images `[n, c, h, w]`
@@ -61,6 +62,19 @@ impl Direction {
     }
 
     fn forward(self, input: &mut FlexTensor, weight: &[f32], geometry: &Geometry) -> FlexTensor {
+        let name = match (self, winograd::suits(geometry)) {
+            (Self::Down, true) => "convolution, transformed",
+            (Self::Down, false) => "convolution",
+            (Self::Up, true) => "convolution, transformed: adjoint",
+            (Self::Up, false) => "convolution: adjoint",
+        };
+        let (operations, values) = cost(geometry);
+        timed(name, operations, values, || {
+            self.compute(input, weight, geometry)
+        })
+    }
+
+    fn compute(self, input: &mut FlexTensor, weight: &[f32], geometry: &Geometry) -> FlexTensor {
         match self {
             Self::Down => {
                 let output = match winograd::suits(geometry) {
@@ -98,15 +112,31 @@ impl Direction {
         gradient: &mut FlexTensor,
         geometry: &Geometry,
     ) -> Vec<f32> {
+        let name = match winograd::suits(geometry) {
+            true => "convolution, transformed: in weights",
+            false => "convolution: in weights",
+        };
+        let (operations, values) = cost(geometry);
         let (large, small): (Planes<'_>, &[f32]) = match self {
             Self::Down => (planes(input), channel_major(gradient)),
             Self::Up => (planes(gradient), channel_major(input)),
         };
-        match winograd::suits(geometry) {
-            true => winograd::correlate(&large, small, geometry),
-            false => products::correlate(&large, small, geometry),
-        }
+        timed(name, operations, values, || {
+            match winograd::suits(geometry) {
+                true => winograd::correlate(&large, small, geometry),
+                false => products::correlate(&large, small, geometry),
+            }
+        })
     }
+}
+
+/// Operations of a convolution, or of half of its derivative, and the values of its three arrays.
+fn cost(geometry: &Geometry) -> (usize, usize) {
+    let weights = geometry.large[0] * geometry.small[0] * geometry.taps();
+    let large = geometry.n * geometry.large[0] * geometry.pixels();
+    let small = geometry.n * geometry.small[0] * geometry.positions();
+    let operations = 2 * weights * geometry.n * geometry.positions();
+    (operations, weights + large + small)
 }
 
 fn batch(geometry: &Geometry, [c, h, w]: [usize; 3]) -> [usize; 4] {

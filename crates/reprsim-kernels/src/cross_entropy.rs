@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::exponential::exp;
 use crate::flex::{contiguous, contiguous_mut, is_cpu, like, primitive, tensor, tracked};
+use crate::profile::timed;
 use crate::sums::sum;
 
 /// The mean over rows of minus the logarithm of the target's probability, from logits
@@ -38,7 +39,11 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     }
     let logits = tracked(logits);
     let nodes = [logits.node()];
-    let (loss, derivative) = rows(&mut logits.into_primitive(), &targets);
+    let mut logits = logits.into_primitive();
+    let count = logits.layout().num_elements();
+    let (loss, derivative) = timed("cross-entropy", 20 * count, 2 * count, || {
+        rows(&mut logits, &targets)
+    });
     let loss = match CrossEntropy
         .prepare::<NoCheckpointing>(nodes)
         .compute_bound()

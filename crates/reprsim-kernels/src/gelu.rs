@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::exponential::exp;
 use crate::flex::{contiguous, is_cpu, like, primitive, tracked};
+use crate::profile::timed;
 
 /// Values that one thread takes at a time.
 const GRAIN: usize = 1 << 14;
@@ -57,11 +58,13 @@ fn normal(x: f32) -> (f32, f32) {
 
 fn forward(input: &mut FlexTensor) -> FlexTensor {
     let values = contiguous(input);
-    let mut output = vec![0.0; values.len()];
-    output
-        .par_chunks_mut(GRAIN)
-        .zip(values.par_chunks(GRAIN))
-        .for_each(|(output, values)| Arch::new().dispatch(Forward { output, values }));
+    let (mut output, count) = (vec![0.0; values.len()], values.len());
+    timed("gelu", 30 * count, 2 * count, || {
+        output
+            .par_chunks_mut(GRAIN)
+            .zip(values.par_chunks(GRAIN))
+            .for_each(|(output, values)| Arch::new().dispatch(Forward { output, values }));
+    });
     like(output, input)
 }
 
@@ -77,18 +80,20 @@ impl Backward<Flex, 1> for Gelu {
         let mut gradient = gradients.consume::<Flex>(&ops.node);
         if let Some(node) = node {
             let values = contiguous(&mut input);
-            let mut output = vec![0.0; values.len()];
-            output
-                .par_chunks_mut(GRAIN)
-                .zip(values.par_chunks(GRAIN))
-                .zip(contiguous(&mut gradient).par_chunks(GRAIN))
-                .for_each(|((output, values), gradient)| {
-                    Arch::new().dispatch(Derivative {
-                        output,
-                        values,
-                        gradient,
+            let (mut output, count) = (vec![0.0; values.len()], values.len());
+            timed("gelu: back", 35 * count, 3 * count, || {
+                output
+                    .par_chunks_mut(GRAIN)
+                    .zip(values.par_chunks(GRAIN))
+                    .zip(contiguous(&mut gradient).par_chunks(GRAIN))
+                    .for_each(|((output, values), gradient)| {
+                        Arch::new().dispatch(Derivative {
+                            output,
+                            values,
+                            gradient,
+                        });
                     });
-                });
+            });
             gradients.register::<Flex>(node.id, like(output, &input));
         }
     }

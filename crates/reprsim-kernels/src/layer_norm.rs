@@ -11,6 +11,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::flex::{contiguous, is_cpu, like, primitive, tensor, tracked};
+use crate::profile::timed;
 use crate::sums::{sum, sum_of_products};
 
 /// Rows that one thread takes at a time, and of which gradients of scale and shift are summed by
@@ -88,15 +89,18 @@ fn forward(
     let mut beta = beta.cloned();
     let beta = beta.as_mut().map(contiguous);
     let mut output = vec![0.0; values.len()];
+    let count = values.len();
     let part = ROWS * gamma.len().max(1);
     let parts = output.par_chunks_mut(part).zip(values.par_chunks(part));
-    parts.for_each(|(output, values)| {
-        Arch::new().dispatch(Forward {
-            output,
-            values,
-            gamma,
-            beta,
-            epsilon,
+    timed("layer norm", 8 * count, 2 * count, || {
+        parts.for_each(|(output, values)| {
+            Arch::new().dispatch(Forward {
+                output,
+                values,
+                gamma,
+                beta,
+                epsilon,
+            });
         });
     });
     like(output, input)
@@ -113,6 +117,13 @@ struct State {
 }
 
 impl State {
+    fn timed_gradients(self, gradient: &mut FlexTensor) -> [FlexTensor; 3] {
+        let count = self.input.layout().num_elements();
+        timed("layer norm: back", 14 * count, 3 * count, || {
+            self.gradients(gradient)
+        })
+    }
+
     /// The gradients of the input, the scale and the shift.
     fn gradients(mut self, gradient: &mut FlexTensor) -> [FlexTensor; 3] {
         let (values, gamma) = (contiguous(&mut self.input), contiguous(&mut self.gamma));
@@ -155,7 +166,7 @@ impl Backward<Flex, 2> for Norm {
 
     fn backward(self, ops: Ops<State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let mut gradient = gradients.consume::<Flex>(&ops.node);
-        let [input, scale, _] = ops.state.gradients(&mut gradient);
+        let [input, scale, _] = ops.state.timed_gradients(&mut gradient);
         for (node, found) in ops.parents.into_iter().zip([input, scale]) {
             if let Some(node) = node {
                 gradients.register::<Flex>(node.id, found);
@@ -169,7 +180,7 @@ impl Backward<Flex, 3> for Norm {
 
     fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let mut gradient = gradients.consume::<Flex>(&ops.node);
-        let found = ops.state.gradients(&mut gradient);
+        let found = ops.state.timed_gradients(&mut gradient);
         for (node, found) in ops.parents.into_iter().zip(found) {
             if let Some(node) = node {
                 gradients.register::<Flex>(node.id, found);

@@ -11,6 +11,7 @@ use burn::tensor::{Tensor, module};
 
 use crate::affine::{column_sums, multiply, rows, shift, shut};
 use crate::flex::{contiguous, contiguous_mut, is_cpu, like, matrix, primitive, tensor, tracked};
+use crate::profile::timed;
 
 /// What becomes of each output of [`linear`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,17 +94,29 @@ fn forward(
     after: After,
 ) -> Vec<f32> {
     let [inputs, _] = sizes(weight);
-    let mut output = multiply(rows(contiguous(input), inputs), matrix(weight));
-    let least = match after {
-        After::Nothing => f32::NEG_INFINITY,
-        After::Relu => 0.0,
-    };
-    match bias.cloned() {
-        Some(mut bias) => shift(&mut output, Some(contiguous(&mut bias)), least),
-        None if after == After::Relu => shift(&mut output, None, least),
-        None => {}
-    }
-    output
+    let (operations, values) = cost(input, weight);
+    let bias = bias.cloned();
+    timed("fully connected", operations, values, || {
+        let mut output = multiply(rows(contiguous(input), inputs), matrix(weight));
+        let least = match after {
+            After::Nothing => f32::NEG_INFINITY,
+            After::Relu => 0.0,
+        };
+        match bias {
+            Some(mut bias) => shift(&mut output, Some(contiguous(&mut bias)), least),
+            None if after == After::Relu => shift(&mut output, None, least),
+            None => {}
+        }
+        output
+    })
+}
+
+/// Operations of the product, or of half of its derivative, and the values of its three arrays.
+fn cost(input: &FlexTensor, weight: &FlexTensor) -> (usize, usize) {
+    let [inputs, outputs] = sizes(weight);
+    let rows = input.layout().num_elements() / inputs.max(1);
+    let values = rows * (inputs + outputs) + inputs * outputs;
+    (2 * rows * inputs * outputs, values)
 }
 
 fn sizes(weight: &FlexTensor) -> [usize; 2] {
@@ -133,16 +146,22 @@ impl State {
 
     fn of_input(&mut self, gradient: &mut FlexTensor) -> FlexTensor {
         let [_, outputs] = sizes(&self.weight);
-        let weight = matrix(&mut self.weight).transpose();
-        let values = multiply(rows(contiguous(gradient), outputs), weight);
-        like(values, &self.input)
+        let (operations, values) = cost(&self.input, &self.weight);
+        let found = timed("fully connected: in input", operations, values, || {
+            let weight = matrix(&mut self.weight).transpose();
+            multiply(rows(contiguous(gradient), outputs), weight)
+        });
+        like(found, &self.input)
     }
 
     fn of_weight(&mut self, gradient: &mut FlexTensor) -> FlexTensor {
         let [inputs, outputs] = sizes(&self.weight);
-        let input = rows(contiguous(&mut self.input), inputs);
-        let values = multiply(input.transpose(), rows(contiguous(gradient), outputs));
-        tensor(values, [inputs, outputs])
+        let (operations, values) = cost(&self.input, &self.weight);
+        let found = timed("fully connected: in weights", operations, values, || {
+            let input = rows(contiguous(&mut self.input), inputs);
+            multiply(input.transpose(), rows(contiguous(gradient), outputs))
+        });
+        tensor(found, [inputs, outputs])
     }
 
     fn of_bias(&self, gradient: &mut FlexTensor) -> FlexTensor {

@@ -12,6 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::flex::{contiguous, contiguous_mut, is_cpu, primitive};
+use crate::profile::timed;
 
 /// Values that one thread takes at a time.
 const GRAIN: usize = 1 << 15;
@@ -48,28 +49,33 @@ impl SgdStep {
             return (parameter, (self.momentum != 0.0).then_some(v));
         }
         let (mut parameter, mut gradient) = (primitive(parameter), primitive(gradient));
+        let count = parameter.layout().num_elements();
         if self.momentum == 0.0 {
             let pass =
                 |p: &mut [f32], g: &[f32]| Arch::new().dispatch(Descent { step: self, p, g });
-            contiguous_mut(&mut parameter)
-                .par_chunks_mut(GRAIN)
-                .zip(contiguous(&mut gradient).par_chunks(GRAIN))
-                .for_each(|(p, g)| pass(p, g));
+            timed("optimiser", 4 * count, 3 * count, || {
+                contiguous_mut(&mut parameter)
+                    .par_chunks_mut(GRAIN)
+                    .zip(contiguous(&mut gradient).par_chunks(GRAIN))
+                    .for_each(|(p, g)| pass(p, g));
+            });
             return (Tensor::from_primitive::<Flex>(parameter), None);
         }
         let mut velocity = velocity.map_or_else(|| zeros_like(&parameter), primitive);
-        contiguous_mut(&mut parameter)
-            .par_chunks_mut(GRAIN)
-            .zip(contiguous(&mut gradient).par_chunks(GRAIN))
-            .zip(contiguous_mut(&mut velocity).par_chunks_mut(GRAIN))
-            .for_each(|((p, g), v)| {
-                Arch::new().dispatch(Momentum {
-                    step: self,
-                    p,
-                    g,
-                    v,
+        timed("optimiser", 6 * count, 5 * count, || {
+            contiguous_mut(&mut parameter)
+                .par_chunks_mut(GRAIN)
+                .zip(contiguous(&mut gradient).par_chunks(GRAIN))
+                .zip(contiguous_mut(&mut velocity).par_chunks_mut(GRAIN))
+                .for_each(|((p, g), v)| {
+                    Arch::new().dispatch(Momentum {
+                        step: self,
+                        p,
+                        g,
+                        v,
+                    });
                 });
-            });
+        });
         (
             Tensor::from_primitive::<Flex>(parameter),
             Some(Tensor::from_primitive::<Flex>(velocity)),
@@ -127,21 +133,24 @@ impl AdamStep {
             Some(moments) => moments.map(primitive),
             None => [zeros_like(&parameter), zeros_like(&parameter)],
         };
-        contiguous_mut(&mut parameter)
-            .par_chunks_mut(GRAIN)
-            .zip(contiguous(&mut gradient).par_chunks(GRAIN))
-            .zip(contiguous_mut(&mut first).par_chunks_mut(GRAIN))
-            .zip(contiguous_mut(&mut second).par_chunks_mut(GRAIN))
-            .for_each(|(((p, g), m), v)| {
-                Arch::new().dispatch(Adam {
-                    step: self,
-                    rates,
-                    p,
-                    g,
-                    m,
-                    v,
+        let count = parameter.layout().num_elements();
+        timed("optimiser", 14 * count, 7 * count, || {
+            contiguous_mut(&mut parameter)
+                .par_chunks_mut(GRAIN)
+                .zip(contiguous(&mut gradient).par_chunks(GRAIN))
+                .zip(contiguous_mut(&mut first).par_chunks_mut(GRAIN))
+                .zip(contiguous_mut(&mut second).par_chunks_mut(GRAIN))
+                .for_each(|(((p, g), m), v)| {
+                    Arch::new().dispatch(Adam {
+                        step: self,
+                        rates,
+                        p,
+                        g,
+                        m,
+                        v,
+                    });
                 });
-            });
+        });
         let tensors = [first, second].map(Tensor::from_primitive::<Flex>);
         (Tensor::from_primitive::<Flex>(parameter), tensors)
     }

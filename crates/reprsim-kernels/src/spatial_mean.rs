@@ -7,8 +7,11 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
+use pulp::{Arch, Simd, WithSimd};
 
+use crate::channels::Planes;
 use crate::flex::{contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked};
+use crate::profile::timed;
 use crate::sums::sum;
 
 /// The mean of each plane of images `[n, c, h, w]`: `[n, c]`.
@@ -36,14 +39,37 @@ pub fn spatial_mean(input: Tensor<4>) -> Tensor<2> {
 
 fn means(input: &mut FlexTensor) -> FlexTensor {
     let [n, c, ..] = dims(input);
-    let planes = planes(input);
-    let pixels = planes.pixels as f32;
-    let mean = |image, channel| sum(planes.plane(channel, image), |x| x) / pixels;
-    let values = (0..n).flat_map(|i| (0..c).map(move |channel| (i, channel)));
-    tensor(
-        values.map(|(i, channel)| mean(i, channel)).collect(),
-        [n, c],
-    )
+    let mut means = vec![0.0; n * c];
+    let count: usize = dims(input).iter().product();
+    timed("mean over positions", count, count, || {
+        Arch::new().dispatch(Means {
+            planes: planes(input),
+            means: &mut means,
+            channels: c,
+        });
+    });
+    tensor(means, [n, c])
+}
+
+/// A type, so that the compiler puts it inside the function that has the processor's vector
+/// instructions.
+struct Means<'a> {
+    planes: Planes<'a>,
+    means: &'a mut [f32],
+    channels: usize,
+}
+
+impl WithSimd for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let pixels = self.planes.pixels as f32;
+        for (at, mean) in self.means.iter_mut().enumerate() {
+            let plane = self.planes.plane(at % self.channels, at / self.channels);
+            *mean = sum(plane, |x| x) / pixels;
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -547,8 +547,8 @@ pub(crate) struct BenchArgs {
     /// Repeats.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub repeats: u16,
-    /// Say where the time of a training step, of a batch of a probe or of permutations goes on a
-    /// GPU, launch by launch.
+    /// Say where the time of a training step or of a batch of a probe goes: on a GPU launch by launch
+    /// (of permutations too), on the CPU kernel by kernel, beside what the processor can do.
     #[arg(long)]
     pub profile: bool,
     /// Also write all figures to a JSON file.

@@ -32,6 +32,12 @@ impl Heads {
         self.heads * self.size
     }
 
+    /// Operations of the product of all queries with the keys that they see.
+    pub fn operations(&self) -> usize {
+        let seen: usize = self.blocks().map(|(_, count, keys)| count * keys).sum();
+        2 * self.n * self.width() * seen
+    }
+
     fn scale(&self) -> f32 {
         (self.size as f32).sqrt().recip()
     }

@@ -12,6 +12,7 @@ use burn::tensor::{Bool, Tensor};
 use super::heads::{Attended, Heads, attend, attend_back};
 use crate::dropout::Dropout;
 use crate::flex::{contiguous, is_cpu, primitive, tensor, tracked};
+use crate::profile::timed;
 
 /// Attention of each position of a sequence to all, or where it is `causal` to those before it and
 /// itself: from queries, keys and values side by side, `[n, time, 3 width]`, each of them divided
@@ -30,13 +31,13 @@ pub fn attention(all: Tensor<3>, heads: usize, causal: bool, dropout: &mut Dropo
     };
     let dims = [n, time, width / 3];
     if !all.device().is_autodiff() {
-        let found = attend(contiguous(&mut primitive(all)), &heads);
+        let found = heads_of(&mut primitive(all), &heads);
         return Tensor::from_primitive::<Flex>(tensor(found.output, dims));
     }
     let all = tracked(all);
     let nodes = [all.node()];
     let mut all = all.into_primitive();
-    let Attended { output, logs } = attend(contiguous(&mut all), &heads);
+    let Attended { output, logs } = heads_of(&mut all, &heads);
     let output = tensor(output, dims);
     let output = match Attention
         .prepare::<NoCheckpointing>(nodes)
@@ -55,6 +56,13 @@ pub fn attention(all: Tensor<3>, heads: usize, causal: bool, dropout: &mut Dropo
         OpsKind::UnTracked(prepared) => prepared.finish(output),
     };
     Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+fn heads_of(all: &mut FlexTensor, heads: &Heads) -> Attended {
+    let values = heads.n * heads.time * heads.width();
+    timed("attention", 2 * heads.operations(), 4 * values, || {
+        attend(contiguous(all), heads)
+    })
 }
 
 /// The same operation by operation: where these are recorded, and where weights are dropped.
@@ -98,14 +106,18 @@ impl Backward<Flex, 1> for Attention {
         let mut state = ops.state;
         let mut gradient = gradients.consume::<Flex>(&ops.node);
         if let Some(node) = node {
-            let values = attend_back(
-                contiguous(&mut state.all),
-                contiguous(&mut state.output),
-                &state.logs,
-                contiguous(&mut gradient),
-                &state.heads,
-            );
             let Heads { n, time, .. } = state.heads;
+            let (operations, count) =
+                (5 * state.heads.operations(), n * time * state.heads.width());
+            let values = timed("attention: back", operations, 8 * count, || {
+                attend_back(
+                    contiguous(&mut state.all),
+                    contiguous(&mut state.output),
+                    &state.logs,
+                    contiguous(&mut gradient),
+                    &state.heads,
+                )
+            });
             let dims = [n, time, 3 * state.heads.width()];
             gradients.register::<Flex>(node.id, tensor(values, dims));
         }

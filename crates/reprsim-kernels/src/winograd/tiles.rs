@@ -111,18 +111,7 @@ impl Sorted {
         let of_row = (self.lines.len() / OUT).max(1);
         let rows = self.values.chunks_exact_mut(OUT * self.length);
         for (lines, row) in self.lines.chunks_exact(of_row).zip(rows) {
-            let (tiles, _) = lines.as_chunks::<OUT>();
-            let (first, rest) = row.split_at_mut(self.length);
-            let (second, rest) = rest.split_at_mut(self.length);
-            let (third, fourth) = rest.split_at_mut(self.length);
-            let columns = self.room..self.room + tiles.len();
-            let first = &mut first[columns.clone()];
-            let second = &mut second[columns.clone()];
-            let third = &mut third[columns.clone()];
-            let fourth = &mut fourth[columns];
-            for (t, tile) in tiles.iter().enumerate() {
-                [first[t], second[t], third[t], fourth[t]] = *tile;
-            }
+            part(lines, row, self.length, self.room);
         }
     }
 
@@ -132,18 +121,7 @@ impl Sorted {
         let of_row = (self.lines.len() / OUT).max(1);
         let rows = self.values.chunks_exact(OUT * self.length);
         for (lines, row) in self.lines.chunks_exact_mut(of_row).zip(rows) {
-            let (tiles, _) = lines.as_chunks_mut::<OUT>();
-            let columns = self.room..self.room + tiles.len();
-            let (first, rest) = row.split_at(self.length);
-            let (second, rest) = rest.split_at(self.length);
-            let (third, fourth) = rest.split_at(self.length);
-            let first = &first[columns.clone()];
-            let second = &second[columns.clone()];
-            let third = &third[columns.clone()];
-            let fourth = &fourth[columns];
-            for (t, tile) in tiles.iter_mut().enumerate() {
-                *tile = [first[t], second[t], third[t], fourth[t]];
-            }
+            join(lines, row, self.length, self.room);
         }
         for (i, image) in images.chunks_exact_mut(tiling.pixels()).enumerate() {
             for (y, line) in image.chunks_exact_mut(tiling.width).enumerate() {
@@ -158,6 +136,51 @@ impl Sorted {
     fn pixels<S: Simd>(&self, row: usize, column: usize, tile: isize) -> S::f32s {
         let start = (row * OUT + column) * self.length + (self.room as isize + tile) as usize;
         load::<S>(&self.values[start..])
+    }
+}
+
+/// Values in turns to `OUT` rows of `length`, behind some room. (Blocks of constant size, because the
+/// compiler finds no vector instructions for single values in turns.)
+#[inline(always)]
+fn part(values: &[f32], rows: &mut [f32], length: usize, room: usize) {
+    let (blocks, rest) = values.as_chunks::<{ OUT * LANES }>();
+    for (row, rows) in rows.chunks_exact_mut(length).enumerate() {
+        let (into, _) = rows[room..].as_chunks_mut::<LANES>();
+        for (block, into) in blocks.iter().zip(into) {
+            let mut lanes = [0.0; LANES];
+            for lane in 0..LANES {
+                lanes[lane] = block[lane * OUT + row];
+            }
+            *into = lanes;
+        }
+        let start = room + blocks.len() * LANES;
+        for (value, into) in rest.iter().skip(row).step_by(OUT).zip(&mut rows[start..]) {
+            *into = *value;
+        }
+    }
+}
+
+/// The inverse of [`part`].
+#[inline(always)]
+fn join(values: &mut [f32], rows: &[f32], length: usize, room: usize) {
+    let (blocks, rest) = values.as_chunks_mut::<{ OUT * LANES }>();
+    let count = blocks.len();
+    for (at, block) in blocks.iter_mut().enumerate() {
+        let start = room + at * LANES;
+        let mut joined = [0.0; OUT * LANES];
+        for row in 0..OUT {
+            if let Some(lanes) = rows[row * length + start..].first_chunk::<LANES>() {
+                for lane in 0..LANES {
+                    joined[lane * OUT + row] = lanes[lane];
+                }
+            }
+        }
+        *block = joined;
+    }
+    for (at, tile) in rest.as_chunks_mut::<OUT>().0.iter_mut().enumerate() {
+        for (row, value) in tile.iter_mut().enumerate() {
+            *value = rows[row * length + room + count * LANES + at];
+        }
     }
 }
 
@@ -453,4 +476,77 @@ impl WithSimd for WeightsAdjoint<'_> {
 /// Runs one of these with the widest vectors there are.
 pub(super) fn run(work: impl WithSimd<Output = ()>) {
     Arch::new().dispatch(work);
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::super::points::Points;
+    use super::*;
+
+    /// Every instruction set that this processor has, and none.
+    fn on_each(work: impl Fn(&dyn Fn(Around<'_>)) -> Vec<f32>) -> Vec<Vec<f32>> {
+        let mut found = vec![
+            work(&|around| Scalar.vectorize(around)),
+            work(&|around| run(around)),
+        ];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use pulp::x86::{V3, V4};
+            if let Some(simd) = V3::try_new() {
+                found.push(work(&|around| simd.vectorize(around)));
+            }
+            if let Some(simd) = V4::try_new() {
+                found.push(work(&|around| simd.vectorize(around)));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_instruction_set_finds_the_same() {
+        let (images, channels) = (7, 2);
+        let tiling = Tiling {
+            height: 9,
+            width: 6,
+        };
+        let pixels = tiling.pixels();
+        let values: Vec<f32> = (0..images * channels * pixels)
+            .map(|i| ((i * 7919) % 1013) as f32 / 500.0 - 1.0)
+            .collect();
+        let planes = Planes {
+            values: &values,
+            channel: images * pixels,
+            image: pixels,
+            pixels,
+        };
+        let borders = Borders::new(&tiling, images);
+        let found = on_each(|vectorize| {
+            let mut points = Points::default();
+            points.reshape(channels, images * tiling.tiles());
+            for (channel, into) in points.rows().into_iter().enumerate() {
+                vectorize(Around {
+                    tiling: &tiling,
+                    borders: &borders,
+                    planes: &planes,
+                    channel,
+                    images: 0..images,
+                    sorted: &mut Sorted::default(),
+                    into,
+                });
+            }
+            let rows = (0..channels).flat_map(|channel| points.row(channel));
+            rows.flat_map(|row| row[..images * tiling.tiles()].to_vec())
+                .collect()
+        });
+        assert!(found.len() > 1);
+        let largest = found[0].iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+        assert!(largest > 1.0);
+        for other in &found[1..] {
+            for (x, y) in found[0].iter().zip(other) {
+                assert!((x - y).abs() < 1e-6 * largest, "{x} {y}");
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use reprsim_base::Stream;
 use reprsim_extract::{ProbeActivations, extract, profile_extraction};
 use reprsim_graph::Profile;
+use reprsim_kernels::{Ceilings, Spent, ceilings, profiled};
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, Set};
 use reprsim_models::{ModelShape, Network, Pooling};
 use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, SimilarityError, measures};
@@ -312,6 +313,75 @@ pub fn bench_profile(
             EXTRACT_BATCH,
         )?),
         Bench::Measure => runner.profile_measure(),
+    }
+}
+
+/// Where the time of training or of a probe goes on the CPU, one model on one thread.
+#[derive(Clone, Debug)]
+pub struct CpuProfile {
+    /// Steps, or batches.
+    pub steps: usize,
+    /// Seconds of all of them.
+    pub seconds: f64,
+    /// What each kernel took, by name; what is left is burn's own operations and the batches.
+    pub kernels: Vec<(&'static str, Spent)>,
+    /// What the processor can do.
+    pub ceilings: Ceilings,
+}
+
+/// Takes steps, or batches of a probe, for about `seconds` and tells where the time goes; `None` for
+/// what has no kernels of its own.
+///
+/// # Errors
+/// Those of training and extraction.
+pub fn bench_profile_cpu(
+    bench: Bench,
+    workload: &Workload,
+    chosen: &Chosen,
+    seconds: f64,
+) -> Result<Option<CpuProfile>, RunError> {
+    let runner = Runner::new(workload, &chosen.device, 0);
+    let batch = workload.training.batch;
+    let settings = Settings {
+        jobs: 1,
+        threads: 1,
+        seconds,
+        repeats: 1,
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let alone = |work: &(dyn Fn() -> Result<CpuProfile, RunError> + Sync)| match &pool {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    };
+    let timed = |steps: usize, work: &dyn Fn() -> Result<(), RunError>| {
+        let start = Instant::now();
+        let (result, kernels) = profiled(work);
+        let seconds = start.elapsed().as_secs_f64();
+        result.map(|()| CpuProfile {
+            steps,
+            seconds,
+            kernels,
+            ceilings: ceilings(),
+        })
+    };
+    match bench {
+        Bench::Train => alone(&|| {
+            let rate = runner.train(0, batch, 3)?;
+            let steps = settings.steps(rate, batch);
+            timed(steps, &|| runner.train(0, batch, steps).map(|_| ()))
+        })
+        .map(Some),
+        Bench::Extract => alone(&|| {
+            let network = runner.network(0)?;
+            let rate = runner.extract(&network, 0.0)?;
+            let probes = ((seconds * rate / PROBE as f64) as usize).max(1);
+            let steps = probes * PROBE.div_ceil(EXTRACT_BATCH);
+            timed(steps, &|| {
+                (0..probes).try_for_each(|_| runner.wait(&runner.probe(&network)?))
+            })
+        })
+        .map(Some),
+        Bench::Measure => Ok(None),
     }
 }
 

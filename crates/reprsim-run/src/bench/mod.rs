@@ -5,6 +5,9 @@ mod memory;
 mod workload;
 
 pub use measurement::{
-    Bench, BenchResult, Quartiles, Settings, Sweep, bench, bench_profile, bench_sweep,
+    Bench, BenchResult, CpuProfile, Quartiles, Settings, Sweep, bench, bench_profile,
+    bench_profile_cpu, bench_sweep,
 };
 pub use workload::{WORKLOADS, Workload};
+
+pub use reprsim_kernels::{Ceilings, Spent};

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use reprsim_base::write_whole;
 use reprsim_device::{Chosen, choose};
-use reprsim_run::bench::{Bench, Settings, Workload, bench as time, bench_profile, bench_sweep};
+use reprsim_run::bench::{
+    Bench, Settings, Spent, Workload, bench as time, bench_profile, bench_profile_cpu, bench_sweep,
+};
 use reprsim_run::run::{default_jobs, threads_per_job};
 use serde_json::{Value, json};
 
@@ -108,6 +110,9 @@ fn profile(args: &BenchArgs, workload: &Workload, chosen: &Chosen) -> anyhow::Re
             "--profile is of one thing: reprsim bench train --profile, or extract, or measure"
         ),
     };
+    if chosen.cpu {
+        return profile_cpu(args, bench, what, workload, chosen);
+    }
     let Some(found) = bench_profile(bench, workload, chosen)? else {
         anyhow::bail!(
             "on {} this is not recorded: burn computes each operation by itself\n  \
@@ -183,4 +188,84 @@ fn write(out: Option<&Path>, figures: &Value) -> anyhow::Result<()> {
     let Some(out) = out else { return Ok(()) };
     let bytes = serde_json::to_vec_pretty(figures)?;
     write_whole(out, &bytes).with_context(|| format!("could not write {}", out.display()))
+}
+
+/// Prints what each kernel of a step or of a batch of a probe takes on one thread of the CPU.
+fn profile_cpu(
+    args: &BenchArgs,
+    bench: Bench,
+    what: &str,
+    workload: &Workload,
+    chosen: &Chosen,
+) -> anyhow::Result<ExitCode> {
+    let Some(found) = bench_profile_cpu(bench, workload, chosen, args.seconds)? else {
+        anyhow::bail!(
+            "on the CPU measures have no kernels that are timed by themselves\n  \
+             reprsim bench train --profile, or extract"
+        );
+    };
+    let (total, steps, ceilings) = (found.seconds, found.steps as f64, found.ceilings);
+    let of_kernels: f64 = found.kernels.iter().map(|(_, spent)| spent.seconds).sum();
+    if args.format == Format::Table {
+        say(&format!(
+            "{} on {}, one thread: {:.1} us a {what}, {:.1} % of it in these kernels\n\
+             ceilings of the thread: {:.1} GFLOP/s, {:.1} GB/s beyond the caches\n\
+             of_ceiling: operations as the definition counts them; transformed convolutions need a \
+             quarter of the multiplications",
+            workload.name,
+            chosen.name,
+            1e6 * total / steps,
+            100.0 * of_kernels / total,
+            ceilings.operations / 1e9,
+            ceilings.bytes / 1e9,
+        ))?;
+    }
+    let columns = [
+        "kernel",
+        "calls",
+        "us",
+        "share",
+        "gflop_s",
+        "of_ceiling",
+        "gb_s",
+    ];
+    let mut table = Table::new(&columns);
+    let mut kernels = found.kernels;
+    kernels.sort_by(|(_, a), (_, b)| b.seconds.total_cmp(&a.seconds));
+    let rest = Spent {
+        seconds: total - of_kernels,
+        ..Spent::default()
+    };
+    kernels.push(("the rest", rest));
+    let mut rows = vec![];
+    for (name, spent) in kernels {
+        let rate = |of: f64| match spent.calls {
+            0 => Value::Null,
+            _ => json!(of / spent.seconds),
+        };
+        let row = vec![
+            json!(name),
+            json!(spent.calls as f64 / steps),
+            json!(1e6 * spent.seconds / steps),
+            json!(spent.seconds / total),
+            rate(spent.operations / 1e9),
+            rate(spent.operations / ceilings.operations),
+            rate(spent.bytes / 1e9),
+        ];
+        let named = columns.iter().map(|c| (*c).to_string());
+        rows.push(Value::Object(named.zip(row.iter().cloned()).collect()));
+        table.push(row);
+    }
+    let figures = json!({
+        "schema": 1,
+        "model": workload.name,
+        "device": chosen.name,
+        "us": 1e6 * total / steps,
+        "ceiling_gb_s": ceilings.bytes / 1e9,
+        "ceiling_gflop_s": ceilings.operations / 1e9,
+        "kernels": rows,
+    });
+    write(args.out.as_deref(), &figures)?;
+    table.print(args.format)?;
+    Ok(ExitCode::SUCCESS)
 }
