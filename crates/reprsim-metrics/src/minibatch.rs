@@ -155,7 +155,7 @@ struct Side {
 
 impl Side {
     fn with(&self, other: &Self, product: f64) -> KernelSums {
-        let dot = crate::view::dot;
+        let dot = crate::lanes::dot;
         let rows = |side: &Self| -> Vec<f64> {
             (side.off_rows.iter().zip(&side.diagonal))
                 .map(|(r, d)| r + d)

@@ -13,6 +13,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 use reprsim_base::Stream;
 
+use crate::lanes::dot;
 use crate::permutations::Permutations;
 use crate::tiles::{GramTiles, tiles};
 use crate::view::{ColumnMap, RowMap, Transform, View};
@@ -177,7 +178,7 @@ impl Neighbors {
                 let rows = &rows;
                 list.iter().map(move |j| {
                     let j = *j as usize;
-                    let product = product(&rows[i * d..][..d], &rows[j * d..][..d]);
+                    let product = dot(&rows[i * d..][..d], &rows[j * d..][..d]);
                     if cosines {
                         product + view.offsets[i] + view.offsets[j] + mean
                     } else {
@@ -215,22 +216,6 @@ impl Neighbors {
             },
         }
     }
-}
-
-/// An inner product, always in the same order.
-fn product(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0f64; LANES];
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
-        .map(|(x, y)| x * y)
-        .sum();
-    for (a, b) in a_lanes.zip(b_lanes) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    rest + lanes.iter().sum::<f64>()
 }
 
 /// The best columns of a row so far, in no order; of equals the first column.
@@ -302,7 +287,7 @@ impl Candidates {
         self.prune();
         let exact = |j: u32| {
             let at = j as usize;
-            let value = product(row, &rows[at * d..][..d]) + offsets[at];
+            let value = dot(row, &rows[at * d..][..d]) + offsets[at];
             (value, ties.place(i as u32, j), j)
         };
         type Exact = (f64, u64, u32);

@@ -9,12 +9,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use reprsim_graph::Profile;
 
 use crate::far_products;
+use crate::host::{self, Rows};
 use crate::kernel::{Entry, Kernel, KernelLayer};
+use crate::lanes::square_sum;
 use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
@@ -29,6 +31,9 @@ const ROWS_A_PRODUCT: usize = 8192;
 
 /// Columns of several layers that are multiplied at once.
 const COLUMNS_A_PRODUCT: usize = 2048;
+
+/// Permutations whose products are taken at once.
+const AT_ONCE: usize = 64;
 
 /// Bytes of rows multiplied at once.
 const ROWS_BYTES: usize = 128 << 20;
@@ -153,8 +158,11 @@ pub(crate) fn compare(
         None => {
             let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
             let whole = matches!(null.way, Way::Feature);
-            for map in permutations.iter() {
-                add(&null.products(map)?, whole, map)?;
+            let maps: Vec<&[u32]> = permutations.iter().collect();
+            for maps in maps.chunks(AT_ONCE) {
+                for (map, products) in maps.iter().zip(null.products(maps)?) {
+                    add(&products, whole, map)?;
+                }
             }
         }
     }
@@ -275,7 +283,7 @@ impl<'a> Terms<'a> {
         map: Option<&[u32]>,
     ) -> Result<KernelSums, MetricError> {
         let dot = |a: &[f64], b: &[f64]| match map {
-            None => crate::view::dot(a, b),
+            None => crate::lanes::dot(a, b),
             Some(map) => (a.iter().zip(map))
                 .map(|(x, i)| x * b.get(*i as usize).copied().unwrap_or_default())
                 .sum(),
@@ -385,6 +393,23 @@ fn cross_products(
             .collect::<Vec<_>>()
     };
     let (widths_a, widths_b) = (widths(a), widths(b));
+    let views = |of: &[usize]| of.iter().map(|i| layers[*i].view).collect::<Vec<_>>();
+    if layers[a[0]].view.on_host() {
+        if let (None, [i], [j]) = (map, a, b)
+            && i == j
+        {
+            return Ok(vec![lower_square(
+                &host::own(layers[*i].view)?,
+                widths_a[0],
+            )]);
+        }
+        let of = |total: &[f64]| squares(total, &widths_a, &widths_b);
+        let (a, b) = (views(a), views(b));
+        return match map {
+            None => Ok(of(&host::cross(&a, &b)?)),
+            Some(map) => Ok(host::permuted(&a, &b, &[map], of)?.concat()),
+        };
+    }
     let (height, width): (usize, usize) = (widths_a.iter().sum(), widths_b.iter().sum());
     let join = |parts: Vec<Tensor<2>>| match parts.len() {
         1 => parts.into_iter().next(),
@@ -413,22 +438,30 @@ fn cross_products(
             (total.iter_mut().zip(part.iter())).for_each(|(t, v)| *t += f64::from(*v));
         }
     }
-    let mut out = vec![0.0; a.len() * b.len()];
+    Ok(squares(&total, &widths_a, &widths_b))
+}
+
+/// The squared length of each block of a matrix of blocks of these heights and widths.
+fn squares(total: &[f64], heights: &[usize], widths: &[usize]) -> Vec<f64> {
+    let width: usize = widths.iter().sum();
+    let mut out = Vec::with_capacity(heights.len() * widths.len());
     let mut top = 0;
-    for (x, height) in widths_a.iter().enumerate() {
+    for height in heights {
         let mut left = 0;
-        for (y, across) in widths_b.iter().enumerate() {
-            out[x * b.len() + y] = (top..top + height)
-                .map(|row| {
-                    let row = &total[row * width + left..row * width + left + across];
-                    row.iter().map(|v| v * v).sum::<f64>()
-                })
-                .sum();
+        for across in widths {
+            let row = |row| &total[row * width + left..][..*across];
+            out.push((top..top + height).map(|r| square_sum(row(r))).sum());
             left += across;
         }
         top += height;
     }
-    Ok(out)
+    out
+}
+
+/// The squared length of a symmetric matrix of which only the lower half is there.
+fn lower_square(lower: &[f64], d: usize) -> f64 {
+    let row = |(i, row): (usize, &[f64])| 2.0 * square_sum(&row[..i]) + row[i] * row[i];
+    lower.chunks_exact(d).enumerate().map(row).sum()
 }
 
 /// All products of all layers, tile by tile; fills in the row sums that are
@@ -522,6 +555,23 @@ fn tile(
         }
     };
     let (i, j) = (numbers(rows), numbers(columns));
+    let view = layer.view;
+    if view.on_host() {
+        let near = |range: &Range<usize>, each: &[u32]| match map {
+            None => view.near(range.clone()),
+            Some(_) => {
+                let mut rows = Vec::with_capacity(each.len() * view.width());
+                view.near_each(each, &mut rows)?;
+                Ok(rows.into())
+            }
+        };
+        let device = Device::flex();
+        return layer.entries(&i, &j, &device, || {
+            let values = host::gram(&near(rows, &i)?, &near(columns, &j)?, view.width());
+            let shape = [rows.len(), columns.len()];
+            Ok(Tensor::from_data(TensorData::new(values, shape), &device))
+        });
+    }
     let (x, y) = match map {
         None => (
             layer.view.chunk(rows.clone())?,
@@ -586,7 +636,37 @@ impl<'a> PermutedProducts<'a> {
         Ok(Self { layers, a, b, way })
     }
 
-    fn products(&self, map: &[u32]) -> Result<Square, MetricError> {
+    /// The products under each of `maps`.
+    fn products(&self, maps: &[&[u32]]) -> Result<Vec<Square>, MetricError> {
+        match &self.way {
+            Way::Feature if self.layers[0].view.on_host() => self.features(maps),
+            _ => maps.iter().map(|map| self.of_one(map)).collect(),
+        }
+    }
+
+    /// Those of features, each permutation on a thread.
+    fn features(&self, maps: &[&[u32]]) -> Result<Vec<Square>, MetricError> {
+        let mut out = vec![Square::new(self.layers.len()); maps.len()];
+        let width = |i: usize| self.layers[i].view.width();
+        let views = |of: &[usize]| of.iter().map(|i| self.layers[*i].view).collect::<Vec<_>>();
+        for a in groups(&self.a, width) {
+            for b in groups(&self.b, width) {
+                let widths = |of: &[usize]| of.iter().map(|i| width(*i)).collect::<Vec<_>>();
+                let (heights, widths) = (widths(&a), widths(&b));
+                let values = host::permuted(&views(&a), &views(&b), maps, |total| {
+                    squares(total, &heights, &widths)
+                })?;
+                for (out, values) in out.iter_mut().zip(values) {
+                    for ((i, j), value) in itertools::iproduct!(&a, &b).zip(values) {
+                        out.add(*i, *j, value);
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn of_one(&self, map: &[u32]) -> Result<Square, MetricError> {
         let mut out = Square::new(self.layers.len());
         let width = |i: usize| self.layers[i].view.width();
         match &self.way {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use reprsim_graph::Profile;
 
+use crate::covariance::CovarianceStage;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
 use crate::neighbors::{NeighborStage, Space, Ties};
 use crate::options::Options;
+use crate::pair::{CovariancePair, SubspacePair};
 use crate::permutations::{Calibration, Permutations};
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
@@ -312,6 +314,7 @@ enum Family {
     ClampedLinear,
     Neighbors(Space),
     Subspace(Columns),
+    Covariance,
 }
 
 impl Family {
@@ -324,7 +327,8 @@ impl Family {
             Formula::Kernel(Kernel::CorrelationRank, _) => Self::CorrelationRank,
             Formula::Kernel(Kernel::ClampedLinear, _) => Self::ClampedLinear,
             Formula::Neighbors(space, ..) => Self::Neighbors(*space),
-            Formula::Subspace(columns, _) => Self::Subspace(*columns),
+            Formula::Subspace(columns, ..) => Self::Subspace(*columns),
+            Formula::Covariance(_) => Self::Covariance,
         }
     }
 
@@ -346,6 +350,7 @@ impl Family {
             Self::CorrelationRank => "rank correlations",
             Self::Neighbors(_) => "nearest neighbours",
             Self::Subspace(_) => "singular vectors",
+            Self::Covariance => "cross-covariances",
         }
     }
 }
@@ -394,38 +399,70 @@ impl Stage<'_> {
             | Family::CorrelationRank
             | Family::ClampedLinear => self.kernels(members, measures, scores)?,
             Family::Neighbors(space) => self.neighbors(space, members, measures, scores)?,
-            Family::Subspace(columns) => {
-                *self.kept = None;
-                let stage = SubspaceStage::new(self.set.layers.len(), |i| {
-                    let transform = columns.transform(self.thresholds[i]);
-                    // Read in f64: nothing need stay on the device.
-                    View::new(
-                        &self.set.layers[i],
-                        transform,
-                        &Room::new(0),
-                        &self.set.device,
-                    )
-                })?;
-                let formula = |member: usize| match measures[member].formula() {
-                    Formula::Subspace(_, formula) => Some(formula),
-                    _ => None,
-                };
-                for (at, pair) in self.pairs.iter().enumerate() {
-                    let values = stage.observed(*pair, |terms| {
-                        (members.iter())
-                            .map(|m| formula(*m).map(|formula| formula(terms)))
-                            .collect::<Vec<_>>()
-                    });
-                    put(members, scores, at, values);
-                }
-                stage.permuted(self.pairs, self.permutations, |at, terms| {
-                    for member in members {
-                        if let Some(Ok(value)) = formula(*member).map(|formula| formula(terms)) {
-                            scores[*member][at].permuted.push(value);
-                        }
-                    }
-                });
-            }
+            Family::Subspace(columns) => self.subspace(columns, members, measures, scores)?,
+            Family::Covariance => self.covariance(members, measures, scores)?,
+        }
+        Ok(())
+    }
+
+    fn subspace(
+        &mut self,
+        columns: Columns,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        *self.kept = None;
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Subspace(_, asked, formula) => Some((asked, formula)),
+                _ => None,
+            })
+            .collect();
+        // Read in f64: nothing need stay on the device.
+        let view = |i: usize| {
+            let transform = columns.transform(self.thresholds[i]);
+            let none = Room::new(0);
+            View::new(&self.set.layers[i], transform, &none, &self.set.device)
+        };
+        let asked = |singular: &[f64]| {
+            let asked = formulas.iter().map(|(asked, _)| asked(singular));
+            asked.max().unwrap_or(0)
+        };
+        let stage = SubspaceStage::new(self.set.layers.len(), view, asked)?;
+        let values = |pair: &SubspacePair| -> Vec<Option<Value>> {
+            formulas.iter().map(|(_, of)| Some(of(pair))).collect()
+        };
+        for (at, pair) in self.pairs.iter().enumerate() {
+            put(members, scores, at, stage.observed(*pair, values)?);
+        }
+        let permuted = stage.permuted(self.pairs, self.permutations, values)?;
+        for (at, permuted) in permuted.iter().enumerate() {
+            put_permuted(members, scores, at, permuted);
+        }
+        Ok(())
+    }
+
+    fn covariance(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Covariance(formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let stage = CovarianceStage::new(self.lone_views(|t| Columns::Centred.transform(t)))?;
+        let values = |pair: &CovariancePair| -> Vec<Option<Value>> {
+            formulas.iter().map(|of| Some(of(pair))).collect()
+        };
+        for (at, pair) in self.pairs.iter().enumerate() {
+            put(members, scores, at, stage.observed(*pair, values)?);
+            let permuted = stage.permuted(*pair, self.permutations, values)?;
+            put_permuted(members, scores, at, &permuted);
         }
         Ok(())
     }
@@ -560,5 +597,22 @@ fn put(
             null_mean: None,
             permuted: vec![],
         };
+    }
+}
+
+/// Adds what a pair's values are under each permutation where they belong; those without one are left
+/// out.
+fn put_permuted(
+    members: &[usize],
+    scores: &mut [Vec<Score>],
+    pair: usize,
+    permuted: &[Vec<Option<Value>>],
+) {
+    for values in permuted {
+        for (value, member) in values.iter().zip(members) {
+            if let Some(Ok(value)) = value {
+                scores[*member][pair].permuted.push(*value);
+            }
+        }
     }
 }
