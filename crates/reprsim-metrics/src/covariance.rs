@@ -4,6 +4,7 @@ use faer::MatRef;
 
 use crate::host::{self, Dense, Rows};
 use crate::linalg::thin_qr;
+use crate::null::Part;
 use crate::pair::CovariancePair;
 use crate::permutations::Permutations;
 use crate::view::View;
@@ -63,34 +64,38 @@ impl CovarianceStage {
         Ok(Self { layers })
     }
 
-    /// What `of` makes of the pair as it is.
-    pub fn observed<T>(
+    /// Tells `heard` what `of` makes of each of `pairs`, as it is and under permutations, until it says
+    /// that no more are needed.
+    pub fn compare<T: Send>(
         &self,
-        pair: (usize, usize),
-        of: impl FnOnce(&CovariancePair) -> T,
-    ) -> Result<Result<T, Undefined>, MetricError> {
-        let (a, b) = match self.both(pair) {
-            Ok(both) => both,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let covariance = host::cross(&[&a.rows], &[&b.rows])?;
-        Ok(Ok(of(&terms(a, b, &covariance))))
-    }
-
-    /// What `of` makes of the pair under each permutation; nothing of one that is degenerate.
-    pub fn permuted<T: Send>(
-        &self,
-        pair: (usize, usize),
+        pairs: &[(usize, usize)],
         permutations: &Permutations,
         of: impl Fn(&CovariancePair) -> T + Sync,
-    ) -> Result<Vec<T>, MetricError> {
-        let Ok((a, b)) = self.both(pair) else {
-            return Ok(vec![]);
-        };
-        let maps: Vec<&[u32]> = permutations.iter().collect();
-        host::permuted(&[&a.rows], &[&b.rows], &maps, |covariance| {
-            of(&terms(a, b, covariance))
-        })
+        heard: &mut dyn FnMut(Part<'_, T>) -> bool,
+    ) -> Result<(), MetricError> {
+        let observed = (pairs.iter())
+            .map(|pair| {
+                Ok(match self.both(*pair) {
+                    Ok((a, b)) => Ok(of(&terms(a, b, &host::cross(&[&a.rows], &[&b.rows])?))),
+                    Err(reason) => Err(reason),
+                })
+            })
+            .collect::<Result<Vec<_>, MetricError>>()?;
+        heard(Part::Observed(&observed));
+        for maps in permutations.batches() {
+            let permuted = (pairs.iter())
+                .map(|pair| match self.both(*pair) {
+                    Ok((a, b)) => host::permuted(&[&a.rows], &[&b.rows], &maps, |covariance| {
+                        of(&terms(a, b, covariance))
+                    }),
+                    Err(_) => Ok(vec![]),
+                })
+                .collect::<Result<Vec<_>, MetricError>>()?;
+            if !heard(Part::Permuted(&permuted)) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn both(&self, (i, j): (usize, usize)) -> Result<(&Turned, &Turned), Undefined> {

@@ -31,6 +31,7 @@ mod measure;
 mod measures;
 mod minibatch;
 mod neighbors;
+mod null;
 mod options;
 mod pair;
 mod permutations;

@@ -14,6 +14,8 @@ use rayon::prelude::*;
 use reprsim_base::Stream;
 
 use crate::lanes::dot;
+use crate::null::Part;
+use crate::pair::NeighborPair;
 use crate::permutations::Permutations;
 use crate::tiles::{GramTiles, tiles};
 use crate::view::{ColumnMap, RowMap, Transform, View};
@@ -363,32 +365,37 @@ impl NeighborStage {
         Ok(())
     }
 
-    /// Calls `with` for the pair as it is.
-    pub fn observed<T>(
-        &self,
-        (i, j): (usize, usize),
-        with: impl FnOnce(&crate::pair::NeighborPair) -> T,
-    ) -> Result<T, Undefined> {
-        let (a, b) = self.both(i, j)?;
-        Ok(with(&self.pair(a, b)))
-    }
-
-    /// Calls `with` for the pairs under each permutation; layers that are
-    /// degenerate are passed over.
-    pub fn permuted(
+    /// Tells `heard` what `of` makes of each of `pairs`, as it is and under permutations, until it says
+    /// that no more are needed.
+    pub fn compare<T>(
         &self,
         pairs: &[(usize, usize)],
         permutations: &Permutations,
-        mut with: impl FnMut(usize, &crate::pair::NeighborPair),
+        of: impl Fn(&NeighborPair) -> T,
+        heard: &mut dyn FnMut(Part<'_, T>) -> bool,
     ) {
-        for map in permutations.iter() {
-            let mut seconds: Vec<Option<Neighbors>> = self.layers.iter().map(|_| None).collect();
-            for (at, (i, j)) in pairs.iter().enumerate() {
-                let Ok((a, b)) = self.both(*i, *j) else {
-                    continue;
-                };
-                let b = seconds[*j].get_or_insert_with(|| b.permuted(map, self.k));
-                with(at, &self.pair(a, b));
+        let observed = |(i, j): &(usize, usize)| {
+            let (a, b) = self.both(*i, *j)?;
+            Ok(of(&self.pair(a, b)))
+        };
+        heard(Part::Observed(
+            &pairs.iter().map(observed).collect::<Vec<_>>(),
+        ));
+        for maps in permutations.batches() {
+            let mut permuted: Vec<Vec<T>> = pairs.iter().map(|_| vec![]).collect();
+            for map in maps {
+                let mut seconds: Vec<Option<Neighbors>> =
+                    self.layers.iter().map(|_| None).collect();
+                for (permuted, (i, j)) in permuted.iter_mut().zip(pairs) {
+                    let Ok((a, b)) = self.both(*i, *j) else {
+                        continue;
+                    };
+                    let b = seconds[*j].get_or_insert_with(|| b.permuted(map, self.k));
+                    permuted.push(of(&self.pair(a, b)));
+                }
+            }
+            if !heard(Part::Permuted(&permuted)) {
+                break;
             }
         }
     }
@@ -400,8 +407,8 @@ impl NeighborStage {
         }
     }
 
-    fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> crate::pair::NeighborPair<'a> {
-        crate::pair::NeighborPair {
+    fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> NeighborPair<'a> {
+        NeighborPair {
             k: self.k,
             a: &a.lists,
             b: &b.lists,

@@ -1,6 +1,7 @@
 //! Permutations of the samples, and what they say of a score.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -11,7 +12,15 @@ use rand_chacha::ChaCha8Rng;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permutations {
     maps: Vec<Vec<u32>>,
+    /// See [`Permutations::until`].
+    until: Option<usize>,
 }
+
+/// Permutations whose scores are found at once, where all are wanted.
+const AT_ONCE: usize = 64;
+
+/// And where fewer may suffice.
+const A_FEW: usize = 16;
 
 impl Permutations {
     /// No permutation: only the scores themselves.
@@ -29,7 +38,7 @@ impl Permutations {
                 map.clone()
             })
             .collect();
-        Self { maps }
+        Self { maps, until: None }
     }
 
     /// `count` random permutations that move blocks of samples as a whole: `blocks` names
@@ -64,7 +73,27 @@ impl Permutations {
         });
         Self {
             maps: maps.collect(),
+            until: None,
         }
+    }
+
+    /// The same permutations, of which no more are looked at once so many have given each score a value
+    /// as large as its own (Besag and Clifford 1991): what is not unusual shows early.
+    #[must_use]
+    pub fn until(mut self, exceedances: Option<NonZeroUsize>) -> Self {
+        self.until = exceedances.map(NonZeroUsize::get);
+        self
+    }
+
+    /// How many values as large as the score suffice; `None`: all permutations are looked at.
+    pub(crate) fn exceedances(&self) -> Option<usize> {
+        self.until
+    }
+
+    /// The permutations, as many at a time as are looked at before it is asked whether they suffice.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Vec<&[u32]>> {
+        let size = self.until.map_or(AT_ONCE, |_| A_FEW);
+        (self.maps.chunks(size)).map(|maps| maps.iter().map(Vec::as_slice).collect())
     }
 
     /// How many samples they permute; `None` if there is no permutation.
@@ -93,7 +122,8 @@ impl Permutations {
 pub struct Calibration {
     /// Mean of the permuted scores: the chance level.
     pub null_mean: f64,
-    /// `(1 + #{permuted >= observed}) / (K + 1)`, equal to rounding counting as equal.
+    /// `(1 + #{permuted >= observed}) / (K + 1)`, equal to rounding counting as equal; where `h` of
+    /// them were to suffice and did after `l` permutations, `h / l`.
     pub p: f64,
     /// The order statistic `ceil((1 - alpha)(K + 1))` of observed and permuted
     /// scores.
@@ -108,17 +138,22 @@ pub const ALPHA: f64 = 0.05;
 
 impl Calibration {
     /// Calibrates `observed` by the scores under permutation; `largest` is the
-    /// largest value of the measure. `None` without permutations.
-    pub fn new(observed: f64, permuted: &[f64], largest: f64) -> Option<Self> {
+    /// largest value of the measure. Of the permutations no more count than were needed for as many
+    /// `exceedances`. `None` without permutations.
+    pub fn new(
+        observed: f64,
+        permuted: &[f64],
+        largest: f64,
+        exceedances: Option<usize>,
+    ) -> Option<Self> {
         if permuted.is_empty() {
             return None;
         }
+        let stopped = exceedances.and_then(|h| Some((h, stopped(observed, permuted, h)?)));
+        let permuted = &permuted[..stopped.map_or(permuted.len(), |(_, after)| after)];
         let count = permuted.len() as f64;
-        // Scores that are equal but for rounding are ties: without this the p-value
-        // of a saturated measure would be decided by its last digit.
         let size = |v: &f64| v.abs();
-        let scale = (permuted.iter().map(size)).fold(observed.abs(), f64::max);
-        let tie = 1e-6 * scale.max(0.1);
+        let tie = tie((permuted.iter().map(size)).fold(observed.abs(), f64::max));
         let as_large = permuted.iter().filter(|s| **s >= observed - tie).count() as f64;
         let mut all: Vec<f64> = permuted.to_vec();
         all.push(observed);
@@ -128,7 +163,11 @@ impl Calibration {
         let (above, room) = (observed - threshold, largest - threshold);
         Some(Self {
             null_mean: permuted.iter().sum::<f64>() / count,
-            p: (1.0 + as_large) / (count + 1.0),
+            p: match stopped {
+                // That the last one is as large was waited for.
+                Some((h, _)) => h as f64 / count,
+                None => (1.0 + as_large) / (count + 1.0),
+            },
             threshold,
             calibrated: largest
                 .is_finite()
@@ -138,6 +177,38 @@ impl Calibration {
                 }),
         })
     }
+}
+
+/// By how much scores, of which this is the largest in size, may differ that are equal but for
+/// rounding: without this the p-value of a saturated measure would be decided by its last digit.
+fn tie(largest: f64) -> f64 {
+    1e-6 * largest.max(0.1)
+}
+
+/// How many scores under permutation were as large as the score itself so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Exceedances {
+    /// How many.
+    pub count: usize,
+    largest: f64,
+}
+
+impl Exceedances {
+    /// One more score: as large or not by what is known up to it, so that later ones change nothing.
+    pub fn add(&mut self, observed: f64, score: f64) {
+        self.largest = self.largest.max(observed.abs()).max(score.abs());
+        self.count += usize::from(score >= observed - tie(self.largest));
+    }
+}
+
+/// After how many permutations so many scores, `wanted`, were as large as `observed`, if ever.
+fn stopped(observed: f64, permuted: &[f64], wanted: usize) -> Option<usize> {
+    let mut found = Exceedances::default();
+    let reached = permuted.iter().position(|score| {
+        found.add(observed, *score);
+        found.count >= wanted
+    });
+    reached.map(|at| at + 1)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::far_products;
 use crate::host::{self, Rows};
 use crate::kernel::{Entry, Kernel, KernelLayer};
 use crate::lanes::square_sum;
+use crate::null::Part;
 use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
 use crate::permutations::Permutations;
@@ -32,17 +33,8 @@ const ROWS_A_PRODUCT: usize = 8192;
 /// Columns of several layers that are multiplied at once.
 const COLUMNS_A_PRODUCT: usize = 2048;
 
-/// Permutations whose products are taken at once.
-const AT_ONCE: usize = 64;
-
 /// Bytes of rows multiplied at once.
 const ROWS_BYTES: usize = 128 << 20;
-
-/// A pair of layers under one kernel: as it is, and under each permutation.
-pub(crate) struct KernelResult {
-    pub observed: Result<KernelPair, Undefined>,
-    pub permuted: Vec<KernelPair>,
-}
 
 /// Which way costs fewer operations for these pairs of layers, given their
 /// widths; tiles wherever a layer is wider than it has samples.
@@ -72,14 +64,16 @@ fn unordered(pairs: &[(usize, usize)]) -> BTreeSet<(usize, usize)> {
         .collect()
 }
 
-/// Compares `pairs` of `views` under `kernel`.
+/// Compares `pairs` of `views` under `kernel`; `heard` is told of what is found, and says whether more
+/// permutations are needed.
 pub(crate) fn compare(
     kernel: Kernel,
     views: &[View],
     pairs: &[(usize, usize)],
     permutations: &Permutations,
     options: &Options,
-) -> Result<Vec<KernelResult>, MetricError> {
+    heard: &mut dyn FnMut(Part<'_, KernelPair>) -> bool,
+) -> Result<(), MetricError> {
     let mut layers = Vec::with_capacity(views.len());
     for view in views {
         layers.push(match view.degenerate {
@@ -129,44 +123,48 @@ pub(crate) fn compare(
             columns: [terms[i].columns, terms[j].columns],
         })
     };
-    let mut results: Vec<KernelResult> = Vec::with_capacity(pairs.len());
+    let mut observed = Vec::with_capacity(pairs.len());
     for pair in pairs {
-        results.push(KernelResult {
-            observed: match placed(*pair) {
-                Ok((i, j)) => Ok(assemble(i, j, products.get(i, j), whole, None)?),
-                Err(reason) => Err(reason),
-            },
-            permuted: Vec::with_capacity(permutations.len()),
+        observed.push(match placed(*pair) {
+            Ok((i, j)) => Ok(assemble(i, j, products.get(i, j), whole, None)?),
+            Err(reason) => Err(reason),
         });
     }
-    let mut add = |products: &Square, whole: bool, map: &[u32]| {
-        for (pair, result) in pairs.iter().zip(&mut results) {
-            if let Ok((i, j)) = placed(*pair) {
-                let pair = assemble(i, j, products.get(i, j), whole, Some(map))?;
-                result.permuted.push(pair);
-            }
-        }
-        Ok::<_, MetricError>(())
+    heard(Part::Observed(&observed));
+    if permutations.is_empty() || known.is_empty() {
+        return Ok(());
+    }
+    let null = match found {
+        Some(_) => None,
+        None => Some(PermutedProducts::new(
+            &sound,
+            &known,
+            kernel,
+            options.kernel_bytes,
+        )?),
     };
-    match found {
-        Some(found) => {
-            for (map, products) in permutations.iter().zip(&found.permuted) {
-                add(products, whole, map)?;
+    let whole = match &null {
+        Some(null) => matches!(null.way, Way::Feature),
+        None => whole,
+    };
+    let mut replayed = found.into_iter().flat_map(|found| found.permuted);
+    for maps in permutations.batches() {
+        let products: Vec<Square> = match &null {
+            Some(null) => null.products(&maps)?,
+            None => replayed.by_ref().take(maps.len()).collect(),
+        };
+        let mut permuted: Vec<Vec<KernelPair>> = vec![vec![]; pairs.len()];
+        for (pair, permuted) in pairs.iter().zip(&mut permuted) {
+            let Ok((i, j)) = placed(*pair) else { continue };
+            for (map, products) in maps.iter().zip(&products) {
+                permuted.push(assemble(i, j, products.get(i, j), whole, Some(map))?);
             }
         }
-        None if permutations.is_empty() || known.is_empty() => {}
-        None => {
-            let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
-            let whole = matches!(null.way, Way::Feature);
-            let maps: Vec<&[u32]> = permutations.iter().collect();
-            for maps in maps.chunks(AT_ONCE) {
-                for (map, products) in maps.iter().zip(null.products(maps)?) {
-                    add(&products, whole, map)?;
-                }
-            }
+        if !heard(Part::Permuted(&permuted)) {
+            break;
         }
     }
-    Ok(results)
+    Ok(())
 }
 
 /// What a GPU finds by replaying recorded products, if it does: all but how they become sums.

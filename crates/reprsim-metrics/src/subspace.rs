@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::host::{self, Dense};
 use crate::linalg::{self, thin_qr, thin_svd};
+use crate::null::Part;
 use crate::pair::SubspacePair;
 use crate::permutations::Permutations;
 use crate::view::{ColumnMap, RowMap, Transform, View};
@@ -194,8 +195,48 @@ impl SubspaceStage {
         Ok(Self { layers })
     }
 
-    /// What `of` makes of the pair as it is.
-    pub fn observed<T>(
+    /// Tells `heard` what `of` makes of each of `pairs`, as it is and under permutations, until it says
+    /// that no more are needed.
+    pub fn compare<T: Send>(
+        &self,
+        pairs: &[(usize, usize)],
+        permutations: &Permutations,
+        of: impl Fn(&SubspacePair) -> T + Sync,
+        heard: &mut dyn FnMut(Part<'_, T>) -> bool,
+    ) -> Result<(), MetricError> {
+        let observed = (pairs.iter())
+            .map(|pair| self.observed(*pair, &of))
+            .collect::<Result<Vec<_>, MetricError>>()?;
+        heard(Part::Observed(&observed));
+        let mut rows: Vec<Option<Dense>> = self.layers.iter().map(|_| None).collect();
+        for maps in permutations.batches() {
+            for i in pairs.iter().flat_map(|(i, j)| [*i, *j]) {
+                if let (None, Ok(basis)) = (&rows[i], &self.layers[i]) {
+                    rows[i] = Some(basis.rows()?);
+                }
+            }
+            let permuted = (pairs.iter())
+                .map(|(i, j)| {
+                    let (Ok((a, b)), Some(left), Some(right)) =
+                        (self.both(*i, *j), &rows[*i], &rows[*j])
+                    else {
+                        return Ok(vec![]);
+                    };
+                    let size = (a.asked(), b.asked());
+                    host::permuted(&[left], &[right], &maps, |product| {
+                        let product = MatRef::from_row_major_slice(product, size.0, size.1);
+                        of(&pair(a, b, product))
+                    })
+                })
+                .collect::<Result<Vec<_>, MetricError>>()?;
+            if !heard(Part::Permuted(&permuted)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn observed<T>(
         &self,
         (i, j): (usize, usize),
         of: impl FnOnce(&SubspacePair) -> T,
@@ -220,39 +261,6 @@ impl SubspaceStage {
             }
         };
         Ok(Ok(of(&pair(a, b, product.as_ref()))))
-    }
-
-    /// What `of` makes of each of `pairs` under each permutation; nothing of one that is degenerate.
-    pub fn permuted<T: Send>(
-        &self,
-        pairs: &[(usize, usize)],
-        permutations: &Permutations,
-        of: impl Fn(&SubspacePair) -> T + Sync,
-    ) -> Result<Vec<Vec<T>>, MetricError> {
-        let maps: Vec<&[u32]> = permutations.iter().collect();
-        if maps.is_empty() {
-            return Ok(pairs.iter().map(|_| vec![]).collect());
-        }
-        let mut rows: Vec<Option<Dense>> = self.layers.iter().map(|_| None).collect();
-        for i in pairs.iter().flat_map(|(i, j)| [*i, *j]) {
-            if let (None, Ok(basis)) = (&rows[i], &self.layers[i]) {
-                rows[i] = Some(basis.rows()?);
-            }
-        }
-        let one = |(i, j): &(usize, usize)| {
-            let (Ok((a, b)), Some(left), Some(right)) = (self.both(*i, *j), &rows[*i], &rows[*j])
-            else {
-                return Ok(vec![]);
-            };
-            host::permuted(&[left], &[right], &maps, |product| {
-                of(&pair(
-                    a,
-                    b,
-                    MatRef::from_row_major_slice(product, a.asked(), b.asked()),
-                ))
-            })
-        };
-        pairs.iter().map(one).collect()
     }
 
     fn both(&self, i: usize, j: usize) -> Result<(&Basis, &Basis), Undefined> {

@@ -188,11 +188,12 @@ impl Comparison {
             true => return Permutations::none(),
             false => set.rows(),
         };
-        match question.blocks.is_empty() {
+        let permutations = match question.blocks.is_empty() {
             true => Permutations::random(rows, question.permutations, question.seed),
             false => {
                 Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
             }
-        }
+        };
+        permutations.until(question.null_stop)
     }
 }
