@@ -82,12 +82,14 @@ impl CovarianceStage {
             })
             .collect::<Result<Vec<_>, MetricError>>()?;
         heard(Part::Observed(&observed));
-        for maps in permutations.batches() {
+        for batch in permutations.batches() {
             let permuted = (pairs.iter())
                 .map(|pair| match self.both(*pair) {
-                    Ok((a, b)) => host::permuted(&[&a.rows], &[&b.rows], &maps, |covariance| {
-                        of(&terms(a, b, covariance))
-                    }),
+                    Ok((a, b)) => {
+                        host::permuted(&[&a.rows], &[&b.rows], &batch.maps, |covariance| {
+                            of(&terms(a, b, covariance))
+                        })
+                    }
                     Err(_) => Ok(vec![]),
                 })
                 .collect::<Result<Vec<_>, MetricError>>()?;

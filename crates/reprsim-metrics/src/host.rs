@@ -10,7 +10,7 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::traits::ComplexField;
 use faer::traits::math_utils::one;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par, unzip, zip};
 use rayon::prelude::*;
 
 use crate::MetricError;
@@ -247,18 +247,32 @@ pub(crate) fn permuted<R: Rows, T: Send>(
 /// Columns of X Y' that are multiplied at once.
 const COLUMNS: usize = 512;
 
+/// Dimensions whose products are added up in f32 before the sum goes on in f64.
+const DIMENSIONS_IN_SINGLE: usize = 2048;
+
 /// The products of some rows with others, X Y', row-major.
 pub(crate) fn gram(x: &[f32], y: &[f32], d: usize) -> Vec<f32> {
     let (rows, columns) = (x.len() / d.max(1), y.len() / d.max(1));
     let mut out = vec![0.0; rows * columns];
     let x = MatRef::from_row_major_slice(x, rows, d);
-    let y = MatRef::from_row_major_slice(y, columns, d);
+    let y = MatRef::from_row_major_slice(y, columns, d).transpose();
     MatMut::from_row_major_slice_mut(&mut out, rows, columns)
         .par_col_chunks_mut(COLUMNS)
         .enumerate()
-        .for_each(|(block, out)| {
-            let y = y.subrows(block * COLUMNS, out.ncols()).transpose();
-            matmul(out, Accum::Replace, x, y, 1.0, Par::Seq);
+        .for_each(|(block, mut out)| {
+            let y = y.subcols(block * COLUMNS, out.ncols());
+            if d <= DIMENSIONS_IN_SINGLE {
+                matmul(out, Accum::Replace, x, y, 1.0, Par::Seq);
+                return;
+            }
+            let mut total = Mat::<f64>::zeros(rows, out.ncols());
+            for start in (0..d).step_by(DIMENSIONS_IN_SINGLE) {
+                let depth = DIMENSIONS_IN_SINGLE.min(d - start);
+                let (x, y) = (x.subcols(start, depth), y.subrows(start, depth));
+                matmul(out.as_mut(), Accum::Replace, x, y, 1.0, Par::Seq);
+                zip!(&mut total, &out).for_each(|unzip!(t, v)| *t += f64::from(*v));
+            }
+            zip!(&mut out, &total).for_each(|unzip!(v, t)| *v = *t as f32);
         });
     out
 }

@@ -14,6 +14,7 @@
 //! singular value decompositions are taken in f64 on the host.
 
 mod covariance;
+mod cycle;
 mod distances;
 mod error;
 mod far;

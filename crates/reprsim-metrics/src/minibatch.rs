@@ -73,9 +73,9 @@ pub(crate) fn compare(
         )
         .collect();
     heard(Part::Observed(&observed));
-    for maps in permutations.batches() {
+    for batch in permutations.batches() {
         let mut permuted: Vec<Vec<MinibatchSums>> = vec![vec![]; pairs.len()];
-        for map in maps {
+        for map in batch.maps {
             let sums = run(Some(map))?;
             for (pair, permuted) in pairs.iter().zip(&mut permuted) {
                 permuted.extend(place(pair).map(|at| sums[at]));

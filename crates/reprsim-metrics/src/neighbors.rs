@@ -381,9 +381,9 @@ impl NeighborStage {
         heard(Part::Observed(
             &pairs.iter().map(observed).collect::<Vec<_>>(),
         ));
-        for maps in permutations.batches() {
+        for batch in permutations.batches() {
             let mut permuted: Vec<Vec<T>> = pairs.iter().map(|_| vec![]).collect();
-            for map in maps {
+            for map in batch.maps {
                 let mut seconds: Vec<Option<Neighbors>> =
                     self.layers.iter().map(|_| None).collect();
                 for (permuted, (i, j)) in permuted.iter_mut().zip(pairs) {

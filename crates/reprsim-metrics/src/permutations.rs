@@ -14,10 +14,29 @@ pub struct Permutations {
     maps: Vec<Vec<u32>>,
     /// See [`Permutations::until`].
     until: Option<usize>,
+    /// The order and the shifts, if that is what they are.
+    cycle: Option<(Vec<u32>, Vec<u32>)>,
+}
+
+/// Permutations that are looked at together.
+pub(crate) struct Batch<'a> {
+    pub maps: Vec<&'a [u32]>,
+    /// What they are made of, if they are shifts.
+    pub cycle: Option<Cycle<'a>>,
+}
+
+/// Shifts of the samples in one order.
+pub(crate) struct Cycle<'a> {
+    pub order: &'a [u32],
+    /// By how many places, more than none and less than there are samples.
+    pub shifts: &'a [u32],
 }
 
 /// Permutations whose scores are found at once, where all are wanted.
 const AT_ONCE: usize = 64;
+
+/// Of shifts, for which all of a kernel matrix is gone through each time.
+const SHIFTS_AT_ONCE: usize = 1024;
 
 /// And where fewer may suffice.
 const A_FEW: usize = 16;
@@ -38,7 +57,38 @@ impl Permutations {
                 map.clone()
             })
             .collect();
-        Self { maps, until: None }
+        Self {
+            maps,
+            ..Self::default()
+        }
+    }
+
+    /// `count` different shifts of `n` samples in one random order, round the end, or all that there
+    /// are.
+    ///
+    /// They are drawn from a group, so that a test against them is as exact as one against any
+    /// permutations (Hemerik and Goeman 2018); and the products of kernel matrices under them are the
+    /// only ones that need not gather their entries, so that they take a fraction of the time. They
+    /// leave no sample in its place.
+    pub fn shifts(n: usize, count: usize, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut order: Vec<u32> = (0..n as u32).collect();
+        order.shuffle(&mut rng);
+        let mut shifts: Vec<u32> = (1..n as u32).collect();
+        let (drawn, _) = shifts.partial_shuffle(&mut rng, count);
+        let shifts = drawn.to_vec();
+        let map = |shift: &u32| {
+            let mut map = vec![0; n];
+            for (t, i) in order.iter().enumerate() {
+                map[*i as usize] = order[(t + *shift as usize) % n];
+            }
+            map
+        };
+        Self {
+            maps: shifts.iter().map(map).collect(),
+            until: None,
+            cycle: Some((order, shifts)),
+        }
     }
 
     /// `count` random permutations that move blocks of samples as a whole: `blocks` names
@@ -73,7 +123,7 @@ impl Permutations {
         });
         Self {
             maps: maps.collect(),
-            until: None,
+            ..Self::default()
         }
     }
 
@@ -91,14 +141,29 @@ impl Permutations {
     }
 
     /// The permutations, as many at a time as are looked at before it is asked whether they suffice.
-    pub(crate) fn batches(&self) -> impl Iterator<Item = Vec<&[u32]>> {
-        let size = self.until.map_or(AT_ONCE, |_| A_FEW);
-        (self.maps.chunks(size)).map(|maps| maps.iter().map(Vec::as_slice).collect())
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Batch<'_>> {
+        let size = match (self.until, &self.cycle) {
+            (Some(_), None) => A_FEW,
+            (Some(_), Some(_)) | (None, None) => AT_ONCE,
+            (None, Some(_)) => SHIFTS_AT_ONCE,
+        };
+        (self.maps.chunks(size).enumerate()).map(move |(at, maps)| Batch {
+            maps: maps.iter().map(Vec::as_slice).collect(),
+            cycle: self.cycle.as_ref().map(|(order, shifts)| Cycle {
+                order,
+                shifts: &shifts[at * size..][..maps.len()],
+            }),
+        })
     }
 
     /// How many samples they permute; `None` if there is no permutation.
     pub(crate) fn samples(&self) -> Option<usize> {
         self.maps.first().map(Vec::len)
+    }
+
+    /// Whether they are shifts of the samples in one order.
+    pub(crate) fn are_shifts(&self) -> bool {
+        self.cycle.is_some()
     }
 
     /// How many there are.
@@ -213,6 +278,8 @@ fn stopped(observed: f64, permuted: &[f64], wanted: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -245,6 +312,44 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn shifts_are_different_and_move_every_sample() {
+        for (n, count) in [(7, 3), (50, 49), (50, 80)] {
+            let shifts = Permutations::shifts(n, count, 4);
+            assert_eq!(shifts, Permutations::shifts(n, count, 4));
+            assert_eq!(shifts.len(), count.min(n - 1));
+            let maps: BTreeSet<&[u32]> = shifts.iter().collect();
+            assert_eq!(maps.len(), shifts.len());
+            // One after the other is a third, or none at all: they are of a group.
+            let all: BTreeSet<Vec<u32>> =
+                (Permutations::shifts(n, n, 4).iter().map(<[u32]>::to_vec))
+                    .chain([(0..n as u32).collect()])
+                    .collect();
+            assert_eq!(all.len(), n);
+            for map in &maps {
+                assert!(map.iter().enumerate().all(|(i, to)| i != *to as usize));
+                let twice = map.iter().map(|i| map[*i as usize]).collect();
+                assert!(all.contains(&twice));
+            }
+        }
+        assert!(Permutations::shifts(1, 5, 0).is_empty());
+        assert!(Permutations::shifts(0, 5, 0).is_empty());
+    }
+
+    #[test]
+    fn no_more_permutations_than_it_takes() {
+        let scores = [0.1, 0.9, 0.2, 0.8, 0.7, 0.95];
+        let p = |observed, exceedances| {
+            Calibration::new(observed, &scores, 1.0, exceedances).map(|c| c.p)
+        };
+        // As large as 0.75: the second, the fourth, the sixth.
+        assert_eq!(p(0.75, None), Some(4.0 / 7.0));
+        assert_eq!(p(0.75, Some(1)), Some(1.0 / 2.0));
+        assert_eq!(p(0.75, Some(2)), Some(2.0 / 4.0));
+        assert_eq!(p(0.75, Some(3)), Some(3.0 / 6.0));
+        assert_eq!(p(0.75, Some(4)), Some(4.0 / 7.0));
     }
 
     #[test]

@@ -20,12 +20,12 @@ use crate::lanes::square_sum;
 use crate::null::Part;
 use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
-use crate::permutations::Permutations;
+use crate::permutations::{Batch, Permutations};
 use crate::source::HostValues;
 use crate::square::{Found, Square};
 use crate::tiles::tiles;
 use crate::view::{View, rows_within};
-use crate::{MetricError, Undefined, Value};
+use crate::{MetricError, Undefined, Value, cycle};
 
 /// Rows added up in f32 before the sum goes on in f64.
 const ROWS_A_PRODUCT: usize = 8192;
@@ -140,6 +140,7 @@ pub(crate) fn compare(
             &sound,
             &known,
             kernel,
+            permutations,
             options.kernel_bytes,
         )?),
     };
@@ -148,9 +149,10 @@ pub(crate) fn compare(
         None => whole,
     };
     let mut replayed = found.into_iter().flat_map(|found| found.permuted);
-    for maps in permutations.batches() {
+    for batch in permutations.batches() {
+        let maps = &batch.maps;
         let products: Vec<Square> = match &null {
-            Some(null) => null.products(&maps)?,
+            Some(null) => null.products(&batch)?,
             None => replayed.by_ref().take(maps.len()).collect(),
         };
         let mut permuted: Vec<Vec<KernelPair>> = vec![vec![]; pairs.len()];
@@ -540,6 +542,17 @@ fn add(sums: &mut [f64], part: &[f32]) {
     (sums.iter_mut().zip(part)).for_each(|(s, v)| *s += f64::from(*v));
 }
 
+/// The entries of a layer for some samples and others, each the place of one in `map`, row-major, on
+/// the host.
+pub(crate) fn entries(
+    layer: &KernelLayer,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    map: Option<&[u32]>,
+) -> Result<HostValues, MetricError> {
+    HostValues::of(tile(layer, rows, columns, map)?)
+}
+
 fn tile(
     layer: &KernelLayer,
     rows: &Range<usize>,
@@ -596,6 +609,8 @@ enum Way {
     Kept(Vec<Option<Vec<f32>>>),
     /// Tiles computed again for each permutation.
     Tiles,
+    /// Of shifts: their diagonals, all shifts at once.
+    Diagonals,
 }
 
 impl<'a> PermutedProducts<'a> {
@@ -603,6 +618,7 @@ impl<'a> PermutedProducts<'a> {
         layers: &'a [KernelLayer<'a>],
         pairs: &[(usize, usize)],
         kernel: Kernel,
+        permutations: &Permutations,
         kernel_bytes: usize,
     ) -> Result<Self, MetricError> {
         let set = |of: &dyn Fn(&(usize, usize)) -> usize| {
@@ -614,13 +630,24 @@ impl<'a> PermutedProducts<'a> {
         let involved: BTreeSet<usize> = a.iter().chain(&b).copied().collect();
         let bytes = n.saturating_mul(n).saturating_mul(4 * involved.len());
         let fits = bytes <= kernel_bytes;
-        let width = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).sum::<usize>();
-        // A multiplication of features runs about ten times as fast as one that
-        // has to gather its entries.
-        let feature = 2.0 * n as f64 * width(&a) as f64 * width(&b) as f64 / 10.0;
-        let gram = n as f64 * n as f64 * (b.len() + a.len() * b.len()) as f64 / 2.0;
+        let width = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).sum::<usize>() as f64;
+        // In multiplications of features, which run forty times as fast as those that gather their
+        // entries and twice as fast as those that need not.
+        let (size, square) = (n as f64, n as f64 * n as f64 / 2.0);
+        let feature = size * width(&a) * width(&b);
+        let products = (a.len() * b.len()) as f64;
+        let gram = 40.0 * square * (b.len() as f64 + products);
+        let all: Vec<usize> = involved.iter().copied().collect();
+        let count = permutations.len() as f64;
+        let diagonals = square * (1.5 * width(&all) / count + 2.0 * products);
         let wide = involved.iter().any(|i| layers[*i].view.width() > n);
-        let way = if kernel.is_linear() && !wide && (feature <= gram || !fits) {
+        let feature_best = kernel.is_linear() && !wide;
+        let way = if permutations.are_shifts()
+            && layers[0].view.on_host()
+            && !(feature_best && feature <= diagonals)
+        {
+            Way::Diagonals
+        } else if feature_best && (feature <= gram || !fits) {
             Way::Feature
         } else if fits {
             let mut kept = vec![None; layers.len()];
@@ -634,11 +661,14 @@ impl<'a> PermutedProducts<'a> {
         Ok(Self { layers, a, b, way })
     }
 
-    /// The products under each of `maps`.
-    fn products(&self, maps: &[&[u32]]) -> Result<Vec<Square>, MetricError> {
-        match &self.way {
-            Way::Feature if self.layers[0].view.on_host() => self.features(maps),
-            _ => maps.iter().map(|map| self.of_one(map)).collect(),
+    /// The products under each permutation of a batch.
+    fn products(&self, batch: &Batch<'_>) -> Result<Vec<Square>, MetricError> {
+        match (&self.way, &batch.cycle) {
+            (Way::Diagonals, Some(cycle)) => {
+                cycle::products(self.layers, [&self.a, &self.b], cycle)
+            }
+            (Way::Feature, _) if self.layers[0].view.on_host() => self.features(&batch.maps),
+            _ => batch.maps.iter().map(|map| self.of_one(map)).collect(),
         }
     }
 
@@ -691,7 +721,7 @@ impl<'a> PermutedProducts<'a> {
                     }
                 }
             }
-            Way::Tiles => {
+            Way::Tiles | Way::Diagonals => {
                 for (rows, columns) in tiles(map.len(), self.a.len() + self.b.len()) {
                     let weight = if rows == columns { 1.0 } else { 2.0 };
                     let flat = |of: &[usize], map: Option<&[u32]>| {

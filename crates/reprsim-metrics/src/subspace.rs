@@ -209,7 +209,7 @@ impl SubspaceStage {
             .collect::<Result<Vec<_>, MetricError>>()?;
         heard(Part::Observed(&observed));
         let mut rows: Vec<Option<Dense>> = self.layers.iter().map(|_| None).collect();
-        for maps in permutations.batches() {
+        for batch in permutations.batches() {
             for i in pairs.iter().flat_map(|(i, j)| [*i, *j]) {
                 if let (None, Ok(basis)) = (&rows[i], &self.layers[i]) {
                     rows[i] = Some(basis.rows()?);
@@ -223,7 +223,7 @@ impl SubspaceStage {
                         return Ok(vec![]);
                     };
                     let size = (a.asked(), b.asked());
-                    host::permuted(&[left], &[right], &maps, |product| {
+                    host::permuted(&[left], &[right], &batch.maps, |product| {
                         let product = MatRef::from_row_major_slice(product, size.0, size.1);
                         of(&pair(a, b, product))
                     })
