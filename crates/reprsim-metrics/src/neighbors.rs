@@ -367,11 +367,11 @@ impl NeighborStage {
 
     /// Tells `heard` what `of` makes of each of `pairs`, as it is and under permutations, until it says
     /// that no more are needed.
-    pub fn compare<T>(
+    pub fn compare<T: Send>(
         &self,
         pairs: &[(usize, usize)],
         permutations: &Permutations,
-        of: impl Fn(&NeighborPair) -> T,
+        of: impl Fn(&NeighborPair) -> T + Sync,
         heard: &mut dyn FnMut(Part<'_, T>) -> bool,
     ) {
         let observed = |(i, j): &(usize, usize)| {
@@ -381,17 +381,21 @@ impl NeighborStage {
         heard(Part::Observed(
             &pairs.iter().map(observed).collect::<Vec<_>>(),
         ));
+        let one = |map: &&[u32]| -> Vec<Option<T>> {
+            let mut seconds: Vec<Option<Neighbors>> = self.layers.iter().map(|_| None).collect();
+            let of_pair = |(i, j): &(usize, usize)| {
+                let (a, b) = self.both(*i, *j).ok()?;
+                let b = seconds[*j].get_or_insert_with(|| b.permuted(map, self.k));
+                Some(of(&self.pair(a, b)))
+            };
+            pairs.iter().map(of_pair).collect()
+        };
         for batch in permutations.batches() {
+            let of_maps: Vec<Vec<Option<T>>> = batch.maps.par_iter().map(one).collect();
             let mut permuted: Vec<Vec<T>> = pairs.iter().map(|_| vec![]).collect();
-            for map in batch.maps {
-                let mut seconds: Vec<Option<Neighbors>> =
-                    self.layers.iter().map(|_| None).collect();
-                for (permuted, (i, j)) in permuted.iter_mut().zip(pairs) {
-                    let Ok((a, b)) = self.both(*i, *j) else {
-                        continue;
-                    };
-                    let b = seconds[*j].get_or_insert_with(|| b.permuted(map, self.k));
-                    permuted.push(of(&self.pair(a, b)));
+            for of_map in of_maps {
+                for (permuted, value) in permuted.iter_mut().zip(of_map) {
+                    permuted.extend(value);
                 }
             }
             if !heard(Part::Permuted(&permuted)) {
