@@ -244,6 +244,29 @@ pub(crate) fn permuted<R: Rows, T: Send>(
     maps.par_iter().map(one).collect()
 }
 
+/// X X' of a few long rows in f64.
+pub(crate) fn with_each_other(x: &[f64], count: usize) -> Vec<f64> {
+    let x = MatRef::from_row_major_slice(x, count, x.len() / count.max(1));
+    let mut out = vec![0.0; count * count];
+    triangular::matmul(
+        MatMut::from_row_major_slice_mut(&mut out, count, count),
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        x,
+        BlockStructure::Rectangular,
+        x.transpose(),
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    for i in 0..count {
+        for j in 0..i {
+            out[j * count + i] = out[i * count + j];
+        }
+    }
+    out
+}
+
 /// Columns of X Y' that are multiplied at once.
 const COLUMNS: usize = 512;
 

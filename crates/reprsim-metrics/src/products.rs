@@ -483,7 +483,7 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
             let mirrored = rows != columns;
             let weight = if mirrored { 2.0 } else { 1.0 };
             for (total, v) in out.values.iter_mut().zip(part.products.iter()) {
-                *total += weight * f64::from(*v);
+                *total += weight * v;
             }
             for (i, along, down) in part.rows {
                 add(&mut sums[i][rows.clone()], &along);
@@ -499,9 +499,10 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
 
 /// What one tile of all layers adds.
 struct TileSums {
-    products: HostValues,
+    /// Of each layer with each.
+    products: Vec<f64>,
     /// Of layers whose row sums are lacking: sums along rows and down columns.
-    rows: Vec<(usize, HostValues, HostValues)>,
+    rows: Vec<(usize, Vec<f64>, Vec<f64>)>,
 }
 
 impl TileSums {
@@ -510,20 +511,63 @@ impl TileSums {
         rows: &Range<usize>,
         columns: &Range<usize>,
     ) -> Result<Self, MetricError> {
+        match layers[0].view.on_host() {
+            true => Self::on_host(layers, rows, columns),
+            false => Self::on_device(layers, rows, columns),
+        }
+    }
+
+    fn on_host(
+        layers: &[KernelLayer],
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<Self, MetricError> {
+        let mut flat = Vec::with_capacity(layers.len() * rows.len() * columns.len());
+        let mut sums = Vec::new();
+        for (i, layer) in layers.iter().enumerate() {
+            let start = flat.len();
+            let values = entries(layer, rows, columns, None)?;
+            flat.extend(values.iter().copied().map(f64::from));
+            if layer.lacks_rows() {
+                let mut along = Vec::with_capacity(rows.len());
+                let mut down = vec![0.0; columns.len()];
+                for row in flat[start..].chunks_exact(columns.len()) {
+                    along.push(row.iter().sum());
+                    down.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+                }
+                sums.push((i, along, down));
+            }
+        }
+        Ok(Self {
+            products: host::with_each_other(&flat, layers.len()),
+            rows: sums,
+        })
+    }
+
+    fn on_device(
+        layers: &[KernelLayer],
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<Self, MetricError> {
+        let read = |tensor| {
+            Ok(HostValues::of::<2>(tensor)?
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect())
+        };
         let mut flat = Vec::with_capacity(layers.len());
         let mut sums = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
             let tile = beside(layers, tile(layer, rows, columns, None)?);
             if layer.lacks_rows() {
-                let along = HostValues::of(tile.clone().sum_dim(1))?;
-                let down = HostValues::of(tile.clone().sum_dim(0))?;
-                sums.push((i, along, down));
+                let along: Result<_, MetricError> = read(tile.clone().sum_dim(1));
+                sums.push((i, along?, read(tile.clone().sum_dim(0))?));
             }
             flat.push(tile.reshape([1, rows.len() * columns.len()]));
         }
         let flat = Tensor::cat(flat, 0);
         Ok(Self {
-            products: HostValues::of(flat.clone().matmul(flat.transpose()))?,
+            products: read(flat.clone().matmul(flat.transpose()))?,
             rows: sums,
         })
     }
@@ -538,8 +582,8 @@ fn beside(layers: &[KernelLayer], tile: Tensor<2>) -> Tensor<2> {
     }
 }
 
-fn add(sums: &mut [f64], part: &[f32]) {
-    (sums.iter_mut().zip(part)).for_each(|(s, v)| *s += f64::from(*v));
+fn add(sums: &mut [f64], part: &[f64]) {
+    sums.iter_mut().zip(part).for_each(|(s, v)| *s += v);
 }
 
 /// The entries of a layer for some samples and others, each the place of one in `map`, row-major, on
