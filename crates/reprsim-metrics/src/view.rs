@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::far::{self, Far};
 use crate::host::Rows;
-use crate::lanes::{dot, square_apart, square_sum};
+use crate::lanes::{add_columns, dot, square_apart, square_sum};
 use crate::source::HostValues;
 use crate::{Layer, MetricError, Undefined};
 
@@ -778,11 +778,7 @@ fn column_sums(rows: &[f64], d: usize, of: impl Fn(f64) -> f64 + Sync) -> Vec<Ve
     rows.par_chunks(ROWS_A_TASK * d)
         .map(|rows| {
             let mut sums = vec![0.0; d];
-            for row in rows.chunks_exact(d) {
-                for (sum, v) in sums.iter_mut().zip(row) {
-                    *sum += of(*v);
-                }
-            }
+            add_columns(&mut sums, rows, &of);
             sums
         })
         .collect()
