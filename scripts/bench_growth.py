@@ -14,6 +14,7 @@ import argparse
 import math
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -36,17 +37,22 @@ DIMENSIONS = [64, 256, 1_024, 4_096]
 
 
 def layers(folder, n, d):
-    """Two layers that share half of their variance, written a block of rows at a time."""
+    """Two layers, made by a process of its own: a child's peak memory counts from its parent's."""
     paths = [folder / f"{n}-{d}-{side}.npy" for side in "ab"]
     if not paths[0].exists():
-        random = np.random.default_rng(n * 10_000 + d)
-        files = [np.lib.format.open_memmap(p, "w+", "<f4", (n, d)) for p in paths]
-        for start in range(0, n, 4096):
-            rows = min(4096, n - start)
-            common = random.uniform(-1, 1, (rows, d))
-            for file in files:
-                file[start : start + rows] = common + random.uniform(-1, 1, (rows, d))
+        subprocess.run([sys.executable, __file__, "--make", str(n), str(d), *paths], check=True)
     return paths
+
+
+def make(n, d, paths):
+    """Two layers that share half of their variance, written a block of rows at a time."""
+    random = np.random.default_rng(n * 10_000 + d)
+    files = [np.lib.format.open_memmap(p, "w+", "<f4", (n, d)) for p in paths]
+    for start in range(0, n, 4096):
+        rows = min(4096, n - start)
+        common = random.uniform(-1, 1, (rows, d))
+        for file in files:
+            file[start : start + rows] = common + random.uniform(-1, 1, (rows, d))
 
 
 def run(program, paths, measure, null):
@@ -99,6 +105,9 @@ def table(args, folder, title, sizes, size):
 
 
 def main():
+    if sys.argv[1:2] == ["--make"]:
+        n, d, *paths = sys.argv[2:]
+        return make(int(n), int(d), paths)
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--reprsim", default="target/release/reprsim")
     parser.add_argument("--seconds", type=float, default=60, help="what a cell may take")

@@ -322,7 +322,7 @@ mod tests {
             assert_eq!(shifts.len(), count.min(n - 1));
             let maps: BTreeSet<&[u32]> = shifts.iter().collect();
             assert_eq!(maps.len(), shifts.len());
-            // One after the other is a third, or none at all: they are of a group.
+            // One after the other is a third, or none at all: they are a group.
             let all: BTreeSet<Vec<u32>> =
                 (Permutations::shifts(n, n, 4).iter().map(<[u32]>::to_vec))
                     .chain([(0..n as u32).collect()])
@@ -330,7 +330,7 @@ mod tests {
             assert_eq!(all.len(), n);
             for map in &maps {
                 assert!(map.iter().enumerate().all(|(i, to)| i != *to as usize));
-                let twice = map.iter().map(|i| map[*i as usize]).collect();
+                let twice: Vec<u32> = map.iter().map(|i| map[*i as usize]).collect();
                 assert!(all.contains(&twice));
             }
         }
