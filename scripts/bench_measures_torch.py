@@ -3,7 +3,7 @@
 (n x n matrices, feature by feature), beside `cargo bench --bench measures`.
 
     pip install torch numpy
-    scripts/bench_measures_torch.py [--n 10000] [--d 512] [--skip-biased]
+    scripts/bench_measures_torch.py [--n 10000] [--d 512] [--skip-biased] [--only "d x d"]
 
 Prints seconds (median of the repeats that fit) and, with --criterion DIR (the
 target directory's `criterion` folder), the ratio to what the Rust benchmark took.
@@ -89,6 +89,27 @@ def mean_cca(a, b):
     return torch.linalg.svdvals(q[0].T @ q[1]).mean()
 
 
+def cholesky_cca(a, b):
+    """d x d in f32: squares the condition of the layers."""
+    a, b = a - a.mean(0), b - b.mean(0)
+    left, right = (torch.linalg.cholesky(x.T @ x) for x in (a, b))
+    half = torch.linalg.solve_triangular(left, a.T @ b, upper=False)
+    return torch.linalg.svdvals(torch.linalg.solve_triangular(right, half.T, upper=False)).mean()
+
+
+def eigen_svcca(a, b):
+    """The same for the directions that carry 99 % of the variance."""
+
+    def whitening(x):
+        values, vectors = torch.linalg.eigh(x.T @ x)
+        values, vectors = values.flip(0), vectors.flip(1)
+        kept = int((values.cumsum(0) < 0.99 * values.sum()).sum()) + 1
+        return vectors[:, :kept] / values[:kept].sqrt()
+
+    a, b = a - a.mean(0), b - b.mean(0)
+    return torch.linalg.svdvals(whitening(a).T @ (a.T @ b) @ whitening(b)).mean()
+
+
 def gaussian_cka(a, b):
     def kernel(x):
         square = torch.cdist(x, x) ** 2
@@ -110,6 +131,7 @@ def main():
     parser.add_argument("--d", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--skip-biased", action="store_true", help="it takes minutes")
+    parser.add_argument("--only", help="cases whose names have this in them")
     parser.add_argument("--criterion", type=Path, help="TARGET/criterion of the Rust benchmark")
     args = parser.parse_args()
     a, b = layer(args.n, args.d, 2), layer(args.n, args.d, 3)
@@ -123,12 +145,16 @@ def main():
         ("cycle_knn", "cycle_knn_cosine", lambda: cycle_knn(pa, pb)),
         ("svcca (ten directions)", "svcca_var99_mean", lambda: svcca(pa, pb)),
         ("mean CCA", "cca_mean", lambda: mean_cca(a, b)),
+        ("mean CCA, d x d in f32", "cca_mean", lambda: cholesky_cca(a, b)),
+        ("SVCCA, d x d in f32", "svcca_var99_mean", lambda: eigen_svcca(a, b)),
         ("Procrustes", "procrustes_similarity", lambda: procrustes(a, b)),
         ("Gaussian CKA, debiased", "cka_rbf_median_debiased", lambda: gaussian_cka(a, b)),
         ("RSA, Pearson", "rsa_correlation_pearson", lambda: rsa_pearson(a, b)),
     ]
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, n={args.n}, d={args.d}")
     for name, ours, run in cases:
+        if args.only and args.only not in name:
+            continue
         if args.skip_biased and name.endswith("(n x n), biased"):
             continue
         times = []

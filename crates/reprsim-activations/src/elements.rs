@@ -62,13 +62,18 @@ impl Element {
             out: &mut [f64],
             of: impl Fn([u8; N]) -> f64,
         ) {
-            for (bytes, out) in from.chunks_exact(N).zip(out) {
-                let mut element = [0; N];
-                element.copy_from_slice(bytes);
-                if big_endian {
+            let elements = from.as_chunks::<N>().0.iter();
+            // Apart, so that the usual order becomes a few vector instructions.
+            if big_endian {
+                for (element, out) in elements.zip(out) {
+                    let mut element = *element;
                     element.reverse();
+                    *out = of(element);
                 }
-                *out = of(element);
+            } else {
+                for (element, out) in elements.zip(out) {
+                    *out = of(*element);
+                }
             }
         }
         match self {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::MetricError;
+use crate::lanes::square_apart;
 use crate::tiles::{GramTiles, tiles};
 use crate::view::View;
 
@@ -27,28 +28,11 @@ fn square(view: &View, product: f64, i: usize, j: usize) -> f64 {
     (view.squares[i] + view.squares[j] - 2.0 * product).max(0.0)
 }
 
-/// The square of the distance of two rows from their differences, which leave every digit that rows
-/// have; always in the same order.
-fn apart(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0f64; LANES];
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
-        .map(|(x, y)| (x - y) * (x - y))
-        .sum();
-    for (a, b) in a_lanes.zip(b_lanes) {
-        for lane in 0..LANES {
-            lanes[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
-        }
-    }
-    rest + lanes.iter().sum::<f64>()
-}
-
 /// Squared distances of some samples from others, row-major, in f64.
 pub(crate) fn double(view: &View, rows: &[u32], columns: &[u32]) -> Result<Vec<f64>, MetricError> {
     let d = view.width();
     let (x, y) = (view.read_each(rows)?, view.read_each(columns)?);
-    let row = |x| y.chunks_exact(d).map(move |y| apart(x, y));
+    let row = |x| y.chunks_exact(d).map(move |y| square_apart(x, y));
     Ok(x.par_chunks_exact(d).flat_map_iter(row).collect())
 }
 
@@ -394,7 +378,9 @@ fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
     let row = |i: usize| &rows[i * d..][..d];
     let mut pairs: Vec<(f64, u32, u32)> = (0..n)
         .into_par_iter()
-        .flat_map_iter(|i| (i + 1..n).map(move |j| (apart(row(i), row(j)), i as u32, j as u32)))
+        .flat_map_iter(|i| {
+            (i + 1..n).map(move |j| (square_apart(row(i), row(j)), i as u32, j as u32))
+        })
         .collect();
     pairs.par_sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
     // Equal but for rounding is a tie. Rounding of rows moves a distance by a share of their length.

@@ -140,7 +140,7 @@ fn without_each(x: &View, y: &View) -> Result<Vec<Hsic>, MetricError> {
     let whole = Sums::of(x, y)?;
     let (r, s) = (&x.squares, &y.squares);
     let (r_total, s_total): (f64, f64) = (r.iter().sum(), s.iter().sum());
-    let rs_total: f64 = crate::view::dot(r, s);
+    let rs_total: f64 = crate::lanes::dot(r, s);
     let m = n as f64 - 1.0;
     let c = n as f64 / m;
     Ok((0..n)
@@ -230,7 +230,7 @@ impl Sums {
             sums.bilinear.extend(part.iter().copied().map(f64::from));
             let along = |values: Vec<f64>, weights: &[f64]| -> Vec<f64> {
                 (values.chunks_exact(weights.len()))
-                    .map(|row| crate::view::dot(row, weights))
+                    .map(|row| crate::lanes::dot(row, weights))
                     .collect()
             };
             sums.s_with_x.extend(along(x.read(rows.clone())?, &x_by_s));

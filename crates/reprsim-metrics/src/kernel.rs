@@ -146,12 +146,24 @@ impl<'a> KernelLayer<'a> {
         columns: &[u32],
     ) -> Result<Tensor<2>, MetricError> {
         let device = x.device();
+        self.entries(rows, columns, &device, || Ok(x.matmul(y.transpose())))
+    }
+
+    /// The entries for the samples `rows` and `columns` from their products, which are on `device`
+    /// and taken where entries need them; zero on the diagonal.
+    pub fn entries(
+        &self,
+        rows: &[u32],
+        columns: &[u32],
+        device: &Device,
+        product: impl FnOnce() -> Result<Tensor<2>, MetricError>,
+    ) -> Result<Tensor<2>, MetricError> {
         let shape = [rows.len(), columns.len()];
         let squares = |of: &[u32], shape: [usize; 2]| {
             let values: Vec<f32> = (of.iter())
                 .map(|i| self.view.squares[*i as usize] as f32)
                 .collect();
-            Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+            Tensor::<2>::from_data(TensorData::new(values, shape), device)
         };
         let off_diagonal = |tile: Tensor<2>| match rows == columns {
             true => {
@@ -160,12 +172,12 @@ impl<'a> KernelLayer<'a> {
                 (0..size).for_each(|i| mask[i * size + i] = true);
                 let mask = TensorData::new(mask, [size, size]);
                 // What is there may be beyond f32: zero times it would be no number.
-                tile.mask_fill(Tensor::<2, Bool>::from_data(mask, &device), 0.0)
+                tile.mask_fill(Tensor::<2, Bool>::from_data(mask, device), 0.0)
             }
             false => tile,
         };
         match &self.entry {
-            Entry::Product => Ok(off_diagonal(x.matmul(y.transpose()))),
+            Entry::Product => Ok(off_diagonal(product()?)),
             Entry::Gaussian {
                 scale,
                 shift,
@@ -173,15 +185,14 @@ impl<'a> KernelLayer<'a> {
             } => {
                 let x2 = squares(rows, [rows.len(), 1]);
                 let y2 = squares(columns, [1, columns.len()]);
-                let product = x.matmul(y.transpose());
-                let exponent = (product * 2.0 - x2 - y2).clamp_max(0.0) * *scale;
+                let exponent = (product()? * 2.0 - x2 - y2).clamp_max(0.0) * *scale;
                 Ok(off_diagonal(exponent.exp() - *shift))
             }
             Entry::Gaussian { scale, shift, .. } => {
                 let distances = double(self.view, rows, columns)?;
                 let entry = |square: &f64| ((-square * scale).exp() - shift) as f32;
                 let values: Vec<f32> = distances.iter().map(entry).collect();
-                let tile = Tensor::from_data(TensorData::new(values, shape), &device);
+                let tile = Tensor::from_data(TensorData::new(values, shape), device);
                 Ok(off_diagonal(tile))
             }
             Entry::Rank(ranks) => {
@@ -199,7 +210,7 @@ impl<'a> KernelLayer<'a> {
                         let distances = match precision {
                             Precision::Double => double(self.view, rows, columns)?,
                             Precision::Single => {
-                                let products = HostValues::of(x.matmul(y.transpose()))?;
+                                let products = HostValues::of(product()?)?;
                                 let places = |of: &'_ [u32]| -> Vec<usize> {
                                     of.iter().map(|i| *i as usize).collect()
                                 };

@@ -13,15 +13,19 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! singular value decompositions are taken in f64 on the host.
 
+mod covariance;
+mod cycle;
 mod distances;
 mod error;
 mod far;
 mod far_products;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod host;
 mod influence;
 mod intervals;
 mod kernel;
+mod lanes;
 mod layer;
 mod linalg;
 mod magnitude;
@@ -29,6 +33,7 @@ mod measure;
 mod measures;
 mod minibatch;
 mod neighbors;
+mod null;
 mod options;
 mod pair;
 mod permutations;
@@ -51,7 +56,7 @@ pub use measures::{REGISTRY, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;
 pub use options::{Options, Space};
-pub use pair::{KernelPair, KernelSums, NeighborPair, SubspacePair};
+pub use pair::{CovariancePair, KernelPair, KernelSums, NeighborPair, SubspacePair};
 pub use permutations::{ALPHA, Calibration, Permutations};
 pub use set::{Score, Set, maximum};
 pub use source::{Matrix, Source};

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::tensor::Tensor;
 
 use crate::kernel::{Kernel, KernelLayer};
+use crate::null::Part;
 use crate::pair::KernelSums;
 use crate::permutations::Permutations;
 use crate::source::HostValues;
@@ -29,18 +30,14 @@ pub struct MinibatchSums {
     pub b: (f64, f64),
 }
 
-/// A pair of layers: as it is, and under each permutation.
-pub(crate) struct MinibatchResult {
-    pub observed: Result<MinibatchSums, Undefined>,
-    pub permuted: Vec<MinibatchSums>,
-}
-
-/// Compares `pairs` of `views`, whose columns are centred.
+/// Compares `pairs` of `views`, whose columns are centred; `heard` is told of what is found, and says
+/// whether more permutations are needed.
 pub(crate) fn compare(
     views: &[View],
     pairs: &[(usize, usize)],
     permutations: &Permutations,
-) -> Result<Vec<MinibatchResult>, MetricError> {
+    heard: &mut dyn FnMut(Part<'_, MinibatchSums>) -> bool,
+) -> Result<(), MetricError> {
     let n = views.first().map_or(0, View::rows);
     let mut layers = Vec::new();
     for view in views {
@@ -65,27 +62,30 @@ pub(crate) fn compare(
         .map(|(at, pair)| (*pair, at))
         .collect();
     let place = |pair: &(usize, usize)| places.get(pair).copied();
-    let observed = run(None)?;
-    let mut results: Vec<MinibatchResult> = pairs
-        .iter()
-        .map(|pair| MinibatchResult {
-            observed: match (place(pair), &layers[pair.0], &layers[pair.1]) {
-                (Some(at), _, _) => Ok(observed[at]),
+    let sums = run(None)?;
+    let observed: Vec<Result<MinibatchSums, Undefined>> = (pairs.iter())
+        .map(
+            |pair| match (place(pair), &layers[pair.0], &layers[pair.1]) {
+                (Some(at), _, _) => Ok(sums[at]),
                 (None, Err(reason), _) | (None, _, Err(reason)) => Err(*reason),
                 (None, Ok(_), Ok(_)) => Ok(MinibatchSums::default()),
             },
-            permuted: Vec::new(),
-        })
+        )
         .collect();
-    for map in permutations.iter() {
-        let permuted = run(Some(map))?;
-        for (pair, result) in pairs.iter().zip(&mut results) {
-            if let Some(at) = place(pair) {
-                result.permuted.push(permuted[at]);
+    heard(Part::Observed(&observed));
+    for batch in permutations.batches() {
+        let mut permuted: Vec<Vec<MinibatchSums>> = vec![vec![]; pairs.len()];
+        for map in batch.maps {
+            let sums = run(Some(map))?;
+            for (pair, permuted) in pairs.iter().zip(&mut permuted) {
+                permuted.extend(place(pair).map(|at| sums[at]));
             }
         }
+        if !heard(Part::Permuted(&permuted)) {
+            break;
+        }
     }
-    Ok(results)
+    Ok(())
 }
 
 fn sums(
@@ -163,7 +163,7 @@ struct Side {
 
 impl Side {
     fn with(&self, other: &Self, product: f64) -> KernelSums {
-        let dot = crate::view::dot;
+        let dot = crate::lanes::dot;
         let rows = |side: &Self| -> Vec<f64> {
             (side.off_rows.iter().zip(&side.diagonal))
                 .map(|(r, d)| r + d)

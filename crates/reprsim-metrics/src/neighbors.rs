@@ -13,6 +13,9 @@ use rand::RngExt;
 use rayon::prelude::*;
 use reprsim_base::Stream;
 
+use crate::lanes::dot;
+use crate::null::Part;
+use crate::pair::NeighborPair;
 use crate::permutations::Permutations;
 use crate::tiles::{GramTiles, tiles};
 use crate::view::{ColumnMap, RowMap, Transform, View};
@@ -177,7 +180,7 @@ impl Neighbors {
                 let rows = &rows;
                 list.iter().map(move |j| {
                     let j = *j as usize;
-                    let product = product(&rows[i * d..][..d], &rows[j * d..][..d]);
+                    let product = dot(&rows[i * d..][..d], &rows[j * d..][..d]);
                     if cosines {
                         product + view.offsets[i] + view.offsets[j] + mean
                     } else {
@@ -215,22 +218,6 @@ impl Neighbors {
             },
         }
     }
-}
-
-/// An inner product, always in the same order.
-fn product(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0f64; LANES];
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 = (a_lanes.remainder().iter().zip(b_lanes.remainder()))
-        .map(|(x, y)| x * y)
-        .sum();
-    for (a, b) in a_lanes.zip(b_lanes) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    rest + lanes.iter().sum::<f64>()
 }
 
 /// The best columns of a row so far, in no order; of equals the first column.
@@ -302,7 +289,7 @@ impl Candidates {
         self.prune();
         let exact = |j: u32| {
             let at = j as usize;
-            let value = product(row, &rows[at * d..][..d]) + offsets[at];
+            let value = dot(row, &rows[at * d..][..d]) + offsets[at];
             (value, ties.place(i as u32, j), j)
         };
         type Exact = (f64, u64, u32);
@@ -378,32 +365,41 @@ impl NeighborStage {
         Ok(())
     }
 
-    /// Calls `with` for the pair as it is.
-    pub fn observed<T>(
-        &self,
-        (i, j): (usize, usize),
-        with: impl FnOnce(&crate::pair::NeighborPair) -> T,
-    ) -> Result<T, Undefined> {
-        let (a, b) = self.both(i, j)?;
-        Ok(with(&self.pair(a, b)))
-    }
-
-    /// Calls `with` for the pairs under each permutation; layers that are
-    /// degenerate are passed over.
-    pub fn permuted(
+    /// Tells `heard` what `of` makes of each of `pairs`, as it is and under permutations, until it says
+    /// that no more are needed.
+    pub fn compare<T: Send>(
         &self,
         pairs: &[(usize, usize)],
         permutations: &Permutations,
-        mut with: impl FnMut(usize, &crate::pair::NeighborPair),
+        of: impl Fn(&NeighborPair) -> T + Sync,
+        heard: &mut dyn FnMut(Part<'_, T>) -> bool,
     ) {
-        for map in permutations.iter() {
+        let observed = |(i, j): &(usize, usize)| {
+            let (a, b) = self.both(*i, *j)?;
+            Ok(of(&self.pair(a, b)))
+        };
+        heard(Part::Observed(
+            &pairs.iter().map(observed).collect::<Vec<_>>(),
+        ));
+        let one = |map: &&[u32]| -> Vec<Option<T>> {
             let mut seconds: Vec<Option<Neighbors>> = self.layers.iter().map(|_| None).collect();
-            for (at, (i, j)) in pairs.iter().enumerate() {
-                let Ok((a, b)) = self.both(*i, *j) else {
-                    continue;
-                };
+            let of_pair = |(i, j): &(usize, usize)| {
+                let (a, b) = self.both(*i, *j).ok()?;
                 let b = seconds[*j].get_or_insert_with(|| b.permuted(map, self.k));
-                with(at, &self.pair(a, b));
+                Some(of(&self.pair(a, b)))
+            };
+            pairs.iter().map(of_pair).collect()
+        };
+        for batch in permutations.batches() {
+            let of_maps: Vec<Vec<Option<T>>> = batch.maps.par_iter().map(one).collect();
+            let mut permuted: Vec<Vec<T>> = pairs.iter().map(|_| vec![]).collect();
+            for of_map in of_maps {
+                for (permuted, value) in permuted.iter_mut().zip(of_map) {
+                    permuted.extend(value);
+                }
+            }
+            if !heard(Part::Permuted(&permuted)) {
+                break;
             }
         }
     }
@@ -415,8 +411,8 @@ impl NeighborStage {
         }
     }
 
-    fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> crate::pair::NeighborPair<'a> {
-        crate::pair::NeighborPair {
+    fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> NeighborPair<'a> {
+        NeighborPair {
             k: self.k,
             a: &a.lists,
             b: &b.lists,

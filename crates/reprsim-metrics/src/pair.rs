@@ -1,6 +1,8 @@
 //! What the formulas of the measures are written in: terms of a pair of layers
 //! that a whole family of measures shares.
 
+use faer::MatRef;
+
 /// The sums over two n x n kernel matrices K and L that HSIC and correlations
 /// of their entries are made of.
 ///
@@ -102,6 +104,14 @@ pub struct SubspacePair<'a> {
     pub singular_b: &'a [f64],
     /// S V' of the first layer, for weights of its directions.
     pub loadings_a: &'a faer::Mat<f64>,
-    /// U_a' U_b.
-    pub product: &'a faer::Mat<f64>,
+    /// U_a' U_b of as many leading directions of each as were asked for.
+    pub product: MatRef<'a, f64>,
+}
+
+/// The cross-covariance of two layers, X'Y, up to a rotation of each.
+pub struct CovariancePair<'a> {
+    /// X'Y.
+    pub covariance: MatRef<'a, f64>,
+    /// |X| and |Y|.
+    pub lengths: (f64, f64),
 }

@@ -9,20 +9,23 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use reprsim_graph::Profile;
 
 use crate::far_products;
+use crate::host::{self, Rows};
 use crate::kernel::{Entry, Kernel, KernelLayer};
+use crate::lanes::square_sum;
+use crate::null::Part;
 use crate::options::{Options, Space};
 use crate::pair::{KernelPair, KernelSums};
-use crate::permutations::Permutations;
+use crate::permutations::{Batch, Permutations};
 use crate::source::HostValues;
 use crate::square::{Found, Square};
 use crate::tiles::tiles;
 use crate::view::{View, rows_within};
-use crate::{MetricError, Undefined, Value};
+use crate::{MetricError, Undefined, Value, cycle};
 
 /// Rows added up in f32 before the sum goes on in f64.
 const ROWS_A_PRODUCT: usize = 8192;
@@ -32,12 +35,6 @@ const COLUMNS_A_PRODUCT: usize = 2048;
 
 /// Bytes of rows multiplied at once.
 const ROWS_BYTES: usize = 128 << 20;
-
-/// A pair of layers under one kernel: as it is, and under each permutation.
-pub(crate) struct KernelResult {
-    pub observed: Result<KernelPair, Undefined>,
-    pub permuted: Vec<KernelPair>,
-}
 
 /// Which way costs fewer operations for these pairs of layers, given their
 /// widths; tiles wherever a layer is wider than it has samples.
@@ -67,14 +64,16 @@ fn unordered(pairs: &[(usize, usize)]) -> BTreeSet<(usize, usize)> {
         .collect()
 }
 
-/// Compares `pairs` of `views` under `kernel`.
+/// Compares `pairs` of `views` under `kernel`; `heard` is told of what is found, and says whether more
+/// permutations are needed.
 pub(crate) fn compare(
     kernel: Kernel,
     views: &[View],
     pairs: &[(usize, usize)],
     permutations: &Permutations,
     options: &Options,
-) -> Result<Vec<KernelResult>, MetricError> {
+    heard: &mut dyn FnMut(Part<'_, KernelPair>) -> bool,
+) -> Result<(), MetricError> {
     let mut layers = Vec::with_capacity(views.len());
     for view in views {
         layers.push(match view.degenerate {
@@ -124,41 +123,50 @@ pub(crate) fn compare(
             columns: [terms[i].columns, terms[j].columns],
         })
     };
-    let mut results: Vec<KernelResult> = Vec::with_capacity(pairs.len());
+    let mut observed = Vec::with_capacity(pairs.len());
     for pair in pairs {
-        results.push(KernelResult {
-            observed: match placed(*pair) {
-                Ok((i, j)) => Ok(assemble(i, j, products.get(i, j), whole, None)?),
-                Err(reason) => Err(reason),
-            },
-            permuted: Vec::with_capacity(permutations.len()),
+        observed.push(match placed(*pair) {
+            Ok((i, j)) => Ok(assemble(i, j, products.get(i, j), whole, None)?),
+            Err(reason) => Err(reason),
         });
     }
-    let mut add = |products: &Square, whole: bool, map: &[u32]| {
-        for (pair, result) in pairs.iter().zip(&mut results) {
-            if let Ok((i, j)) = placed(*pair) {
-                let pair = assemble(i, j, products.get(i, j), whole, Some(map))?;
-                result.permuted.push(pair);
-            }
-        }
-        Ok::<_, MetricError>(())
+    heard(Part::Observed(&observed));
+    if permutations.is_empty() || known.is_empty() {
+        return Ok(());
+    }
+    let null = match found {
+        Some(_) => None,
+        None => Some(PermutedProducts::new(
+            &sound,
+            &known,
+            kernel,
+            permutations,
+            options.kernel_bytes,
+        )?),
     };
-    match found {
-        Some(found) => {
-            for (map, products) in permutations.iter().zip(&found.permuted) {
-                add(products, whole, map)?;
+    let whole = match &null {
+        Some(null) => matches!(null.way, Way::Feature),
+        None => whole,
+    };
+    let mut replayed = found.into_iter().flat_map(|found| found.permuted);
+    for batch in permutations.batches() {
+        let maps = &batch.maps;
+        let products: Vec<Square> = match &null {
+            Some(null) => null.products(&batch)?,
+            None => replayed.by_ref().take(maps.len()).collect(),
+        };
+        let mut permuted: Vec<Vec<KernelPair>> = vec![vec![]; pairs.len()];
+        for (pair, permuted) in pairs.iter().zip(&mut permuted) {
+            let Ok((i, j)) = placed(*pair) else { continue };
+            for (map, products) in maps.iter().zip(&products) {
+                permuted.push(assemble(i, j, products.get(i, j), whole, Some(map))?);
             }
         }
-        None if permutations.is_empty() || known.is_empty() => {}
-        None => {
-            let null = PermutedProducts::new(&sound, &known, kernel, options.kernel_bytes)?;
-            let whole = matches!(null.way, Way::Feature);
-            for map in permutations.iter() {
-                add(&null.products(map)?, whole, map)?;
-            }
+        if !heard(Part::Permuted(&permuted)) {
+            break;
         }
     }
-    Ok(results)
+    Ok(())
 }
 
 /// What a GPU finds by replaying recorded products, if it does: all but how they become sums.
@@ -275,7 +283,7 @@ impl<'a> Terms<'a> {
         map: Option<&[u32]>,
     ) -> Result<KernelSums, MetricError> {
         let dot = |a: &[f64], b: &[f64]| match map {
-            None => crate::view::dot(a, b),
+            None => crate::lanes::dot(a, b),
             Some(map) => (a.iter().zip(map))
                 .map(|(x, i)| x * b.get(*i as usize).copied().unwrap_or_default())
                 .sum(),
@@ -385,6 +393,23 @@ fn cross_products(
             .collect::<Vec<_>>()
     };
     let (widths_a, widths_b) = (widths(a), widths(b));
+    let views = |of: &[usize]| of.iter().map(|i| layers[*i].view).collect::<Vec<_>>();
+    if layers[a[0]].view.on_host() {
+        if let (None, [i], [j]) = (map, a, b)
+            && i == j
+        {
+            return Ok(vec![lower_square(
+                &host::own(layers[*i].view)?,
+                widths_a[0],
+            )]);
+        }
+        let of = |total: &[f64]| squares(total, &widths_a, &widths_b);
+        let (a, b) = (views(a), views(b));
+        return match map {
+            None => Ok(of(&host::cross(&a, &b)?)),
+            Some(map) => Ok(host::permuted(&a, &b, &[map], of)?.concat()),
+        };
+    }
     let (height, width): (usize, usize) = (widths_a.iter().sum(), widths_b.iter().sum());
     let join = |parts: Vec<Tensor<2>>| match parts.len() {
         1 => parts.into_iter().next(),
@@ -413,22 +438,30 @@ fn cross_products(
             (total.iter_mut().zip(part.iter())).for_each(|(t, v)| *t += f64::from(*v));
         }
     }
-    let mut out = vec![0.0; a.len() * b.len()];
+    Ok(squares(&total, &widths_a, &widths_b))
+}
+
+/// The squared length of each block of a matrix of blocks of these heights and widths.
+fn squares(total: &[f64], heights: &[usize], widths: &[usize]) -> Vec<f64> {
+    let width: usize = widths.iter().sum();
+    let mut out = Vec::with_capacity(heights.len() * widths.len());
     let mut top = 0;
-    for (x, height) in widths_a.iter().enumerate() {
+    for height in heights {
         let mut left = 0;
-        for (y, across) in widths_b.iter().enumerate() {
-            out[x * b.len() + y] = (top..top + height)
-                .map(|row| {
-                    let row = &total[row * width + left..row * width + left + across];
-                    row.iter().map(|v| v * v).sum::<f64>()
-                })
-                .sum();
+        for across in widths {
+            let row = |row| &total[row * width + left..][..*across];
+            out.push((top..top + height).map(|r| square_sum(row(r))).sum());
             left += across;
         }
         top += height;
     }
-    Ok(out)
+    out
+}
+
+/// The squared length of a symmetric matrix of which only the lower half is there.
+fn lower_square(lower: &[f64], d: usize) -> f64 {
+    let row = |(i, row): (usize, &[f64])| 2.0 * square_sum(&row[..i]) + row[i] * row[i];
+    lower.chunks_exact(d).enumerate().map(row).sum()
 }
 
 /// All products of all layers, tile by tile; fills in the row sums that are
@@ -450,7 +483,7 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
             let mirrored = rows != columns;
             let weight = if mirrored { 2.0 } else { 1.0 };
             for (total, v) in out.values.iter_mut().zip(part.products.iter()) {
-                *total += weight * f64::from(*v);
+                *total += weight * v;
             }
             for (i, along, down) in part.rows {
                 add(&mut sums[i][rows.clone()], &along);
@@ -466,9 +499,10 @@ fn gram_products(layers: &mut [KernelLayer]) -> Result<Square, MetricError> {
 
 /// What one tile of all layers adds.
 struct TileSums {
-    products: HostValues,
+    /// Of each layer with each.
+    products: Vec<f64>,
     /// Of layers whose row sums are lacking: sums along rows and down columns.
-    rows: Vec<(usize, HostValues, HostValues)>,
+    rows: Vec<(usize, Vec<f64>, Vec<f64>)>,
 }
 
 impl TileSums {
@@ -477,20 +511,63 @@ impl TileSums {
         rows: &Range<usize>,
         columns: &Range<usize>,
     ) -> Result<Self, MetricError> {
+        match layers[0].view.on_host() {
+            true => Self::on_host(layers, rows, columns),
+            false => Self::on_device(layers, rows, columns),
+        }
+    }
+
+    fn on_host(
+        layers: &[KernelLayer],
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<Self, MetricError> {
+        let mut flat = Vec::with_capacity(layers.len() * rows.len() * columns.len());
+        let mut sums = Vec::new();
+        for (i, layer) in layers.iter().enumerate() {
+            let start = flat.len();
+            let values = entries(layer, rows, columns, None)?;
+            flat.extend(values.iter().copied().map(f64::from));
+            if layer.lacks_rows() {
+                let mut along = Vec::with_capacity(rows.len());
+                let mut down = vec![0.0; columns.len()];
+                for row in flat[start..].chunks_exact(columns.len()) {
+                    along.push(row.iter().sum());
+                    down.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+                }
+                sums.push((i, along, down));
+            }
+        }
+        Ok(Self {
+            products: host::with_each_other(&flat, layers.len()),
+            rows: sums,
+        })
+    }
+
+    fn on_device(
+        layers: &[KernelLayer],
+        rows: &Range<usize>,
+        columns: &Range<usize>,
+    ) -> Result<Self, MetricError> {
+        let read = |tensor| {
+            Ok(HostValues::of::<2>(tensor)?
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect())
+        };
         let mut flat = Vec::with_capacity(layers.len());
         let mut sums = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
             let tile = beside(layers, tile(layer, rows, columns, None)?);
             if layer.lacks_rows() {
-                let along = HostValues::of(tile.clone().sum_dim(1))?;
-                let down = HostValues::of(tile.clone().sum_dim(0))?;
-                sums.push((i, along, down));
+                let along: Result<_, MetricError> = read(tile.clone().sum_dim(1));
+                sums.push((i, along?, read(tile.clone().sum_dim(0))?));
             }
             flat.push(tile.reshape([1, rows.len() * columns.len()]));
         }
         let flat = Tensor::cat(flat, 0);
         Ok(Self {
-            products: HostValues::of(flat.clone().matmul(flat.transpose()))?,
+            products: read(flat.clone().matmul(flat.transpose()))?,
             rows: sums,
         })
     }
@@ -505,8 +582,19 @@ fn beside(layers: &[KernelLayer], tile: Tensor<2>) -> Tensor<2> {
     }
 }
 
-fn add(sums: &mut [f64], part: &[f32]) {
-    (sums.iter_mut().zip(part)).for_each(|(s, v)| *s += f64::from(*v));
+fn add(sums: &mut [f64], part: &[f64]) {
+    sums.iter_mut().zip(part).for_each(|(s, v)| *s += v);
+}
+
+/// The entries of a layer for some samples and others, each the place of one in `map`, row-major, on
+/// the host.
+pub(crate) fn entries(
+    layer: &KernelLayer,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    map: Option<&[u32]>,
+) -> Result<HostValues, MetricError> {
+    HostValues::of(tile(layer, rows, columns, map)?)
 }
 
 fn tile(
@@ -522,6 +610,23 @@ fn tile(
         }
     };
     let (i, j) = (numbers(rows), numbers(columns));
+    let view = layer.view;
+    if view.on_host() {
+        let near = |range: &Range<usize>, each: &[u32]| match map {
+            None => view.near(range.clone()),
+            Some(_) => {
+                let mut rows = Vec::with_capacity(each.len() * view.width());
+                view.near_each(each, &mut rows)?;
+                Ok(rows.into())
+            }
+        };
+        let device = Device::flex();
+        return layer.entries(&i, &j, &device, || {
+            let values = host::gram(&near(rows, &i)?, &near(columns, &j)?, view.width());
+            let shape = [rows.len(), columns.len()];
+            Ok(Tensor::from_data(TensorData::new(values, shape), &device))
+        });
+    }
     let (x, y) = match map {
         None => (
             layer.view.chunk(rows.clone())?,
@@ -548,6 +653,8 @@ enum Way {
     Kept(Vec<Option<Vec<f32>>>),
     /// Tiles computed again for each permutation.
     Tiles,
+    /// Of shifts: their diagonals, all shifts at once.
+    Diagonals,
 }
 
 impl<'a> PermutedProducts<'a> {
@@ -555,6 +662,7 @@ impl<'a> PermutedProducts<'a> {
         layers: &'a [KernelLayer<'a>],
         pairs: &[(usize, usize)],
         kernel: Kernel,
+        permutations: &Permutations,
         kernel_bytes: usize,
     ) -> Result<Self, MetricError> {
         let set = |of: &dyn Fn(&(usize, usize)) -> usize| {
@@ -566,13 +674,24 @@ impl<'a> PermutedProducts<'a> {
         let involved: BTreeSet<usize> = a.iter().chain(&b).copied().collect();
         let bytes = n.saturating_mul(n).saturating_mul(4 * involved.len());
         let fits = bytes <= kernel_bytes;
-        let width = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).sum::<usize>();
-        // A multiplication of features runs about ten times as fast as one that
-        // has to gather its entries.
-        let feature = 2.0 * n as f64 * width(&a) as f64 * width(&b) as f64 / 10.0;
-        let gram = n as f64 * n as f64 * (b.len() + a.len() * b.len()) as f64 / 2.0;
+        let width = |of: &[usize]| of.iter().map(|i| layers[*i].view.width()).sum::<usize>() as f64;
+        // In multiplications of features, which run forty times as fast as those that gather their
+        // entries and twice as fast as those that need not.
+        let (size, square) = (n as f64, n as f64 * n as f64 / 2.0);
+        let feature = size * width(&a) * width(&b);
+        let products = (a.len() * b.len()) as f64;
+        let gram = 40.0 * square * (b.len() as f64 + products);
+        let all: Vec<usize> = involved.iter().copied().collect();
+        let count = permutations.len() as f64;
+        let diagonals = square * (1.5 * width(&all) / count + 2.0 * products);
         let wide = involved.iter().any(|i| layers[*i].view.width() > n);
-        let way = if kernel.is_linear() && !wide && (feature <= gram || !fits) {
+        let feature_best = kernel.is_linear() && !wide;
+        let way = if permutations.are_shifts()
+            && layers[0].view.on_host()
+            && !(feature_best && feature <= diagonals)
+        {
+            Way::Diagonals
+        } else if feature_best && (feature <= gram || !fits) {
             Way::Feature
         } else if fits {
             let mut kept = vec![None; layers.len()];
@@ -586,7 +705,40 @@ impl<'a> PermutedProducts<'a> {
         Ok(Self { layers, a, b, way })
     }
 
-    fn products(&self, map: &[u32]) -> Result<Square, MetricError> {
+    /// The products under each permutation of a batch.
+    fn products(&self, batch: &Batch<'_>) -> Result<Vec<Square>, MetricError> {
+        match (&self.way, &batch.cycle) {
+            (Way::Diagonals, Some(cycle)) => {
+                cycle::products(self.layers, [&self.a, &self.b], cycle)
+            }
+            (Way::Feature, _) if self.layers[0].view.on_host() => self.features(&batch.maps),
+            _ => batch.maps.iter().map(|map| self.of_one(map)).collect(),
+        }
+    }
+
+    /// Those of features, each permutation on a thread.
+    fn features(&self, maps: &[&[u32]]) -> Result<Vec<Square>, MetricError> {
+        let mut out = vec![Square::new(self.layers.len()); maps.len()];
+        let width = |i: usize| self.layers[i].view.width();
+        let views = |of: &[usize]| of.iter().map(|i| self.layers[*i].view).collect::<Vec<_>>();
+        for a in groups(&self.a, width) {
+            for b in groups(&self.b, width) {
+                let widths = |of: &[usize]| of.iter().map(|i| width(*i)).collect::<Vec<_>>();
+                let (heights, widths) = (widths(&a), widths(&b));
+                let values = host::permuted(&views(&a), &views(&b), maps, |total| {
+                    squares(total, &heights, &widths)
+                })?;
+                for (out, values) in out.iter_mut().zip(values) {
+                    for ((i, j), value) in itertools::iproduct!(&a, &b).zip(values) {
+                        out.add(*i, *j, value);
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn of_one(&self, map: &[u32]) -> Result<Square, MetricError> {
         let mut out = Square::new(self.layers.len());
         let width = |i: usize| self.layers[i].view.width();
         match &self.way {
@@ -613,7 +765,7 @@ impl<'a> PermutedProducts<'a> {
                     }
                 }
             }
-            Way::Tiles => {
+            Way::Tiles | Way::Diagonals => {
                 for (rows, columns) in tiles(map.len(), self.a.len() + self.b.len()) {
                     let weight = if rows == columns { 1.0 } else { 2.0 };
                     let flat = |of: &[usize], map: Option<&[u32]>| {

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use reprsim_graph::Profile;
 
+use crate::covariance::CovarianceStage;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
+use crate::minibatch::MinibatchSums;
 use crate::neighbors::{NeighborStage, Space, Ties};
+use crate::null::{Null, Part};
 use crate::options::Options;
+use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
 use crate::permutations::{Calibration, Permutations};
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
@@ -23,22 +27,31 @@ pub struct Score {
     /// The mean over all permutations of the samples of one side, where it is
     /// known exactly: the chance level on these data.
     pub null_mean: Option<f64>,
-    /// The value under each permutation; empty where it is undefined.
+    /// The value under each permutation that was looked at; empty where it is undefined.
     pub permuted: Vec<f64>,
+    /// Of how many permutations that give a value as large the rest was left out
+    /// ([`Permutations::until`]).
+    pub exceedances: Option<usize>,
 }
 
 impl Score {
     fn undefined(reason: Undefined) -> Self {
+        Self::of(Err(reason))
+    }
+
+    /// A score that nothing is known of but its value.
+    fn of(value: Value) -> Self {
         Self {
-            value: Err(reason),
+            value,
             null_mean: None,
             permuted: vec![],
+            exceedances: None,
         }
     }
 
     /// What the permutations say; `largest` as of [`Measure::largest`].
     pub fn calibration(&self, largest: f64) -> Option<Calibration> {
-        Calibration::new(self.value.ok()?, &self.permuted, largest)
+        Calibration::new(self.value.ok()?, &self.permuted, largest, self.exceedances)
     }
 }
 
@@ -65,9 +78,9 @@ pub fn maximum<'a>(scores: impl Iterator<Item = &'a Score>) -> Option<(usize, Sc
         })
         .collect();
     let score = Score {
-        value: Ok(value),
-        null_mean: None,
         permuted,
+        exceedances: first.exceedances,
+        ..Score::of(Ok(value))
     };
     Some((at, score))
 }
@@ -245,13 +258,9 @@ impl Set {
                 if score.value.is_ok_and(|value| !value.is_finite()) {
                     *score = Score::undefined(Undefined::NoFiniteValue);
                 }
-                score.permuted.retain(|value| value.is_finite());
             }
             for score in scores.iter_mut().filter(|s| s.value.is_ok()) {
                 score.null_mean = score.null_mean.or(chance);
-                if score.permuted.len() < permutations.len() {
-                    score.permuted.clear();
-                }
             }
         }
         Ok(scores)
@@ -312,6 +321,7 @@ enum Family {
     ClampedLinear,
     Neighbors(Space),
     Subspace(Columns),
+    Covariance,
 }
 
 impl Family {
@@ -324,7 +334,8 @@ impl Family {
             Formula::Kernel(Kernel::CorrelationRank, _) => Self::CorrelationRank,
             Formula::Kernel(Kernel::ClampedLinear, _) => Self::ClampedLinear,
             Formula::Neighbors(space, ..) => Self::Neighbors(*space),
-            Formula::Subspace(columns, _) => Self::Subspace(*columns),
+            Formula::Subspace(columns, ..) => Self::Subspace(*columns),
+            Formula::Covariance(_) => Self::Covariance,
         }
     }
 
@@ -346,6 +357,7 @@ impl Family {
             Self::CorrelationRank => "rank correlations",
             Self::Neighbors(_) => "nearest neighbours",
             Self::Subspace(_) => "singular vectors",
+            Self::Covariance => "cross-covariances",
         }
     }
 }
@@ -361,6 +373,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
+    /// Puts what the family's measures give into `scores`.
     fn run(
         &mut self,
         family: Family,
@@ -371,62 +384,88 @@ impl Stage<'_> {
         match family {
             Family::Minibatch => {
                 let (pairs, permutations) = (self.pairs, self.permutations);
+                let formulas: Vec<_> = (members.iter())
+                    .filter_map(|m| match measures[*m].formula() {
+                        Formula::Minibatch(formula) => Some(formula),
+                        _ => None,
+                    })
+                    .collect();
                 let views = self.views(|t| Kernel::Linear.transform(t))?;
-                let results = minibatch::compare(views, pairs, permutations)?;
-                for member in members {
-                    let Formula::Minibatch(formula) = measures[*member].formula() else {
-                        continue;
-                    };
-                    for (score, result) in scores[*member].iter_mut().zip(&results) {
-                        *score = Score {
-                            value: result.observed.and_then(|sums| formula(&sums)),
-                            null_mean: None,
-                            permuted: (result.permuted.iter())
-                                .filter_map(|sums| formula(sums).ok())
-                                .collect(),
-                        };
-                    }
-                }
+                let values = |sums: &MinibatchSums| formulas.iter().map(|of| of(sums)).collect();
+                let mut null = Null::new(members, scores, permutations);
+                minibatch::compare(views, pairs, permutations, &mut |found| {
+                    null.take(&found, values)
+                })?;
+                null.finish();
+                Ok(())
             }
             Family::Linear
             | Family::Gaussian
             | Family::Correlation
             | Family::CorrelationRank
-            | Family::ClampedLinear => self.kernels(members, measures, scores)?,
-            Family::Neighbors(space) => self.neighbors(space, members, measures, scores)?,
-            Family::Subspace(columns) => {
-                *self.kept = None;
-                let stage = SubspaceStage::new(self.set.layers.len(), |i| {
-                    let transform = columns.transform(self.thresholds[i]);
-                    // Read in f64: nothing need stay on the device.
-                    View::new(
-                        &self.set.layers[i],
-                        transform,
-                        &Room::new(0),
-                        &self.set.device,
-                    )
-                })?;
-                let formula = |member: usize| match measures[member].formula() {
-                    Formula::Subspace(_, formula) => Some(formula),
-                    _ => None,
-                };
-                for (at, pair) in self.pairs.iter().enumerate() {
-                    let values = stage.observed(*pair, |terms| {
-                        (members.iter())
-                            .map(|m| formula(*m).map(|formula| formula(terms)))
-                            .collect::<Vec<_>>()
-                    });
-                    put(members, scores, at, values);
-                }
-                stage.permuted(self.pairs, self.permutations, |at, terms| {
-                    for member in members {
-                        if let Some(Ok(value)) = formula(*member).map(|formula| formula(terms)) {
-                            scores[*member][at].permuted.push(value);
-                        }
-                    }
-                });
-            }
+            | Family::ClampedLinear => self.kernels(members, measures, scores),
+            Family::Neighbors(space) => self.neighbors(space, members, measures, scores),
+            Family::Subspace(columns) => self.subspace(columns, members, measures, scores),
+            Family::Covariance => self.covariance(members, measures, scores),
         }
+    }
+
+    fn subspace(
+        &mut self,
+        columns: Columns,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        *self.kept = None;
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Subspace(_, asked, formula) => Some((asked, formula)),
+                _ => None,
+            })
+            .collect();
+        // Read in f64: nothing need stay on the device.
+        let view = |i: usize| {
+            let transform = columns.transform(self.thresholds[i]);
+            let none = Room::new(0);
+            View::new(&self.set.layers[i], transform, &none, &self.set.device)
+        };
+        let asked = |singular: &[f64]| {
+            let asked = formulas.iter().map(|(asked, _)| asked(singular));
+            asked.max().unwrap_or(0)
+        };
+        let stage = SubspaceStage::new(self.set.layers.len(), view, asked)?;
+        let values = |pair: &SubspacePair| -> Vec<Value> {
+            formulas.iter().map(|(_, of)| of(pair)).collect()
+        };
+        let mut null = Null::new(members, scores, self.permutations);
+        stage.compare(self.pairs, self.permutations, values, &mut |found| {
+            null.take(&found, Clone::clone)
+        })?;
+        null.finish();
+        Ok(())
+    }
+
+    fn covariance(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Covariance(formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let stage = CovarianceStage::new(self.lone_views(|t| Columns::Centred.transform(t)))?;
+        let values =
+            |pair: &CovariancePair| -> Vec<Value> { formulas.iter().map(|of| of(pair)).collect() };
+        let mut null = Null::new(members, scores, self.permutations);
+        stage.compare(self.pairs, self.permutations, values, &mut |found| {
+            null.take(&found, Clone::clone)
+        })?;
+        null.finish();
         Ok(())
     }
 
@@ -442,24 +481,26 @@ impl Stage<'_> {
         };
         let (pairs, permutations) = (self.pairs, self.permutations);
         let options = &self.set.options;
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Kernel(_, formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
         let views = self.views(|t| kernel.transform(t))?;
-        let results = products::compare(kernel, views, pairs, permutations, options)?;
-        for member in members {
-            let Formula::Kernel(_, formula) = measures[*member].formula() else {
-                continue;
-            };
-            for (score, result) in scores[*member].iter_mut().zip(&results) {
-                let value = result.observed.and_then(|pair| formula(&pair));
-                let mean = |pair| products::exact_null_mean(&pair, formula);
-                *score = Score {
-                    null_mean: value.and(result.observed).ok().and_then(mean),
-                    value,
-                    permuted: (result.permuted.iter())
-                        .filter_map(|pair| formula(pair).ok())
-                        .collect(),
-                };
+        let values = |pair: &KernelPair| formulas.iter().map(|of| of(pair)).collect();
+        let mut null = Null::new(members, scores, permutations);
+        products::compare(kernel, views, pairs, permutations, options, &mut |found| {
+            let more = null.take(&found, values);
+            if let Part::Observed(pairs) = &found {
+                for (at, formula) in formulas.iter().enumerate() {
+                    let mean = |pair| products::exact_null_mean(pair, formula);
+                    null.means(at, pairs.iter().map(|pair| mean(pair.as_ref().ok()?)));
+                }
             }
-        }
+            more
+        })?;
+        null.finish();
         Ok(())
     }
 
@@ -497,21 +538,15 @@ impl Stage<'_> {
                 });
                 stage.add_kernels(views, cosines)?;
             }
-            for (at, pair) in self.pairs.iter().enumerate() {
-                let values = stage.observed(*pair, |terms| {
-                    (members.iter())
-                        .map(|m| formula(*m).map(|(_, formula)| formula(terms)))
-                        .collect::<Vec<_>>()
-                });
-                put(&members, scores, at, values);
-            }
-            stage.permuted(self.pairs, self.permutations, |at, terms| {
-                for member in &members {
-                    if let Some(Ok(value)) = formula(*member).map(|(_, formula)| formula(terms)) {
-                        scores[*member][at].permuted.push(value);
-                    }
-                }
+            let values = |pair: &NeighborPair| -> Vec<Value> {
+                let formulas = members.iter().filter_map(|m| formula(*m));
+                formulas.map(|(_, formula)| formula(pair)).collect()
+            };
+            let mut null = Null::new(&members, scores, self.permutations);
+            stage.compare(self.pairs, self.permutations, values, &mut |found| {
+                null.take(&found, Clone::clone)
             });
+            null.finish();
         }
         Ok(())
     }
@@ -540,25 +575,5 @@ impl Stage<'_> {
         let set = self.set;
         (set.layers.iter().zip(self.thresholds))
             .map(move |(layer, t)| View::new(layer, transform(*t), &set.room(), &set.device))
-    }
-}
-
-/// Puts a pair's values where they belong.
-fn put(
-    members: &[usize],
-    scores: &mut [Vec<Score>],
-    pair: usize,
-    values: Result<Vec<Option<Value>>, Undefined>,
-) {
-    for (place, member) in members.iter().enumerate() {
-        let value = match &values {
-            Ok(values) => values[place].unwrap_or(Err(Undefined::NoVariance)),
-            Err(reason) => Err(*reason),
-        };
-        scores[*member][pair] = Score {
-            value,
-            null_mean: None,
-            permuted: vec![],
-        };
     }
 }

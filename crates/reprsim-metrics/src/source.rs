@@ -139,7 +139,6 @@ impl HostValues {
     }
 }
 
-#[cfg(feature = "wgpu")]
 impl From<Vec<f32>> for HostValues {
     fn from(values: Vec<f32>) -> Self {
         let count = values.len();

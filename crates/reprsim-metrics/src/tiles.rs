@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::MetricError;
+use crate::host::{self, Rows};
 use crate::source::HostValues;
 use crate::view::View;
 
@@ -33,6 +34,17 @@ pub(crate) fn tiles(n: usize, layers: usize) -> Vec<(Range<usize>, Range<usize>)
     all
 }
 
+/// The products of some samples of a view on the host with others, row-major, zeros for far ones;
+/// many on all threads.
+fn product(
+    view: &View,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+) -> Result<Vec<f32>, MetricError> {
+    let (x, y) = (view.near(rows.clone())?, view.near(columns.clone())?);
+    Ok(host::gram(&x, &y, view.width()))
+}
+
 /// The products of a view's samples, tile by tile, in the host's memory.
 pub(crate) struct GramTiles<'a> {
     view: &'a View,
@@ -60,6 +72,9 @@ impl<'a> GramTiles<'a> {
         #[cfg(feature = "wgpu")]
         if let Some(replayed) = &self.replayed {
             return Ok(HostValues::from(replayed.tile(rows, columns)?));
+        }
+        if self.view.on_host() {
+            return Ok(HostValues::from(product(self.view, rows, columns)?));
         }
         let x = self.view.chunk(rows.clone())?;
         let y = self.view.chunk(columns.clone())?;

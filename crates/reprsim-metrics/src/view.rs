@@ -5,6 +5,7 @@
 //! its value under a common offset of a thousand standard deviations, on every
 //! device.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::far::{self, Far};
+use crate::host::Rows;
+use crate::lanes::{add_columns, dot, square_apart, square_sum};
 use crate::magnitude::{self, Magnitude};
 use crate::source::HostValues;
 use crate::{Layer, MetricError, Undefined};
@@ -115,8 +118,8 @@ pub(crate) struct View {
     /// do not hold the mean.
     rest: Vec<f64>,
     scale: Vec<f64>,
-    /// The rows in the host's memory, if they are kept.
-    kept: Option<Tensor<2>>,
+    /// The rows in the host's memory, row-major, if they are kept.
+    kept: Option<Vec<f32>>,
     /// The same on the device, once they were asked for.
     resident: OnceLock<Tensor<2>>,
     device: Device,
@@ -157,8 +160,8 @@ enum Variation {
     Not(Undefined),
 }
 
-/// Bytes of f64 rows worked on at once.
-const CHUNK_BYTES: usize = 16 << 20;
+/// Bytes of f64 rows worked on at once: what the cores' caches hold.
+const CHUNK_BYTES: usize = 2 << 20;
 
 /// Rows whose sums are taken by one thread; fixed, so that sums are the same on
 /// any number of threads.
@@ -299,10 +302,7 @@ impl View {
         view.offsets = offsets;
         view.columns = moments.alone(n, &view.far);
         view.column_squares = moments.squares;
-        if keep {
-            let values = TensorData::new(kept, [n, d]);
-            view.kept = Some(Tensor::from_data(values, &Device::flex()));
-        }
+        view.kept = keep.then_some(kept);
         Ok(view)
     }
 
@@ -436,17 +436,33 @@ impl View {
         &self.device
     }
 
-    /// All transformed rows, row-major, if they are kept.
+    /// All transformed rows, row-major, zeros for far ones, if they are kept.
     #[cfg(feature = "wgpu")]
-    pub fn kept(&self) -> Result<Option<HostValues>, MetricError> {
-        let kept = self.kept.clone();
-        kept.map(HostValues::of).transpose()
+    pub fn kept(&self) -> Option<&[f32]> {
+        self.kept.as_deref()
+    }
+
+    /// Whether products are taken on the host.
+    pub fn on_host(&self) -> bool {
+        self.device == Device::flex()
+    }
+
+    /// Transformed rows on the host, row-major, zeros for far ones, in the order of `indices`, at the
+    /// end of `out`.
+    pub fn near_each(&self, indices: &[u32], out: &mut Vec<f32>) -> Result<(), MetricError> {
+        for i in indices {
+            let i = *i as usize;
+            out.extend_from_slice(&self.near(i..i + 1)?);
+        }
+        Ok(())
     }
 
     fn resident(&self) -> Option<&Tensor<2>> {
-        let place = |kept: &Tensor<2>| kept.clone().to_device(&self.device);
-        let kept = self.kept.as_ref()?;
-        Some(self.resident.get_or_init(|| place(kept)))
+        let kept = self.kept.as_ref().filter(|_| !self.on_host())?;
+        Some(self.resident.get_or_init(|| {
+            let values = TensorData::new(kept.clone(), [self.rows(), self.width()]);
+            Tensor::from_data(values, &self.device)
+        }))
     }
 
     /// Transformed rows on the device, zeros for far ones.
@@ -459,9 +475,8 @@ impl View {
             });
         }
         let shape = [rows.len(), self.width()];
-        let mut values = self.read(rows.clone())?;
-        self.far.clear(&mut values, self.width(), rows.start);
-        Ok(self.upload(&values, shape))
+        let values = TensorData::new(self.near(rows)?.into_owned(), shape);
+        Ok(Tensor::from_data(values, &self.device))
     }
 
     /// Transformed rows on the device, in the order of `indices`, far ones with them, all divided by
@@ -540,11 +555,13 @@ impl View {
                 Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &self.device);
             return Ok(resident.clone().select(0, indices));
         }
-        let mut values = self.read_each(indices)?;
-        for (i, row) in indices.iter().zip(values.chunks_exact_mut(self.width())) {
-            self.far.clear(row, self.width(), *i as usize);
-        }
-        Ok(self.upload(&values, [indices.len(), self.width()]))
+        let shape = [indices.len(), self.width()];
+        let mut values = Vec::with_capacity(shape[0] * shape[1]);
+        self.near_each(indices, &mut values)?;
+        Ok(Tensor::from_data(
+            TensorData::new(values, shape),
+            &self.device,
+        ))
     }
 
     /// Transformed rows in f64 on the host, row-major, in the order of `indices`.
@@ -597,7 +614,10 @@ impl View {
         for start in (0..n).step_by(step) {
             let end = (start + step).min(n);
             let rows = &mut buffer[..(end - start) * d];
-            self.read_source(start..end, rows)?;
+            (rows.par_chunks_mut(ROWS_A_TASK * d).enumerate()).try_for_each(|(task, rows)| {
+                let start = start + task * ROWS_A_TASK;
+                self.read_source(start..start + rows.len() / d, rows)
+            })?;
             reason = reason.or(work(start, rows));
         }
         Ok(reason)
@@ -659,6 +679,27 @@ impl View {
     fn upload(&self, values: &[f64], shape: [usize; 2]) -> Tensor<2> {
         let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
         Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+}
+
+/// Transformed rows on the host, zeros for far ones.
+impl Rows for View {
+    fn count(&self) -> usize {
+        self.rows()
+    }
+
+    fn width(&self) -> usize {
+        self.layer.width()
+    }
+
+    fn near(&self, rows: Range<usize>) -> Result<Cow<'_, [f32]>, MetricError> {
+        let d = self.layer.width();
+        if let Some(kept) = &self.kept {
+            return Ok(Cow::Borrowed(&kept[rows.start * d..rows.end * d]));
+        }
+        let mut values = self.read(rows.clone())?;
+        self.far.clear(&mut values, d, rows.start);
+        Ok(Cow::Owned(values.iter().map(|v| *v as f32).collect()))
     }
 }
 
@@ -767,19 +808,6 @@ fn is_finite(values: &[f64]) -> bool {
 /// Lengths between this and one over it have squares that are sound numbers.
 const SMALL: f64 = 1e-140;
 
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
-fn square_sum(values: &[f64]) -> f64 {
-    values.iter().map(|v| v * v).sum()
-}
-
-/// The squared distance of two points.
-fn square_apart(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
-}
-
 /// The sum of the squares of all rows of `d` values, on any number of threads the same.
 fn square_sums(rows: &[f64], d: usize) -> f64 {
     rows.par_chunks(ROWS_A_TASK * d)
@@ -852,11 +880,7 @@ fn column_sums(rows: &[f64], d: usize, of: impl Fn(f64) -> f64 + Sync) -> Vec<Ve
     rows.par_chunks(ROWS_A_TASK * d)
         .map(|rows| {
             let mut sums = vec![0.0; d];
-            for row in rows.chunks_exact(d) {
-                for (sum, v) in sums.iter_mut().zip(row) {
-                    *sum += of(*v);
-                }
-            }
+            add_columns(&mut sums, rows, &of);
             sums
         })
         .collect()

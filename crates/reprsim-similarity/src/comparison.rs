@@ -12,6 +12,10 @@ use crate::result::{MeasureResult, PairResult, Rows};
 /// Permutations or half-samples at most.
 const MOST_DRAWS: usize = 1 << 24;
 
+/// Samples from which permutations are shifts in one random order ([`Permutations::shifts`]): there are
+/// enough of them, and others would take most of the time.
+const SHIFTS_FROM: usize = 4096;
+
 /// Models to compare and what to ask of each pair of them.
 #[derive(Clone, Debug)]
 pub struct Comparison {
@@ -188,11 +192,15 @@ impl Comparison {
             true => return Permutations::none(),
             false => set.rows(),
         };
-        match question.blocks.is_empty() {
+        let permutations = match question.blocks.is_empty() {
+            true if rows >= SHIFTS_FROM && question.permutations < rows => {
+                Permutations::shifts(rows, question.permutations, question.seed)
+            }
             true => Permutations::random(rows, question.permutations, question.seed),
             false => {
                 Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
             }
-        }
+        };
+        permutations.until(question.null_stop)
     }
 }

@@ -1,5 +1,7 @@
 //! What is asked of a pair of models.
 
+use std::num::NonZeroUsize;
+
 use reprsim_metrics::{Measure, Mode, Options, UnknownMeasure, by_name, of_mode};
 
 /// The name that stands for all measures of a mode.
@@ -26,6 +28,9 @@ pub struct Question {
     pub k: usize,
     /// Permutations of the samples that each value is tested against; 0: none.
     pub permutations: usize,
+    /// How many permutations that give a value as large suffice: once each value of a measure has so
+    /// many, no more are looked at (Besag and Clifford 1991). `None`: all are.
+    pub null_stop: Option<NonZeroUsize>,
     /// The block of each row, where rows of one block depend on each other (windows of
     /// one document): permutations and half-samples then take blocks whole. Empty: each
     /// row is exchangeable with every other.
@@ -46,6 +51,7 @@ impl Question {
             layers: LayerPairs::default(),
             k: Options::default().k,
             permutations: 0,
+            null_stop: None,
             blocks: Vec::new(),
             half_samples: 0,
             leverage: false,
@@ -64,6 +70,7 @@ impl std::fmt::Debug for Question {
             .field("layers", &self.layers)
             .field("k", &self.k)
             .field("permutations", &self.permutations)
+            .field("null_stop", &self.null_stop)
             .field("blocks", &self.blocks.len())
             .field("half_samples", &self.half_samples)
             .field("leverage", &self.leverage)

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -463,6 +464,10 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 200,
         value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
     pub null: u32,
+    /// Look at no more permutations once COUNT of them have given each value of a measure one as large
+    /// (Besag and Clifford 1991): p is then COUNT over how many that took [default: look at all].
+    #[arg(long, value_name = "COUNT")]
+    pub null_stop: Option<NonZeroU32>,
     /// Half-samples for 95 % intervals; 0: none.
     #[arg(long, value_name = "COUNT", default_value_t = 0, 
         value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]

@@ -145,6 +145,9 @@ impl Answer<'_> {
                 "; p from {} permutations (seed {}), chance over all where it is known exactly",
                 question.permutations, question.seed
             );
+            if let Some(count) = question.null_stop {
+                note += &format!("; of a value that {count} of them reach no more were looked at");
+            }
         }
         say(&note)?;
         if many {

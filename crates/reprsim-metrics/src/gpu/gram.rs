@@ -92,7 +92,8 @@ pub(super) fn device(view: &View) -> Result<Option<(Gpu, HostValues)>, MetricErr
     let Some(gpu) = Gpu::of(view.device()) else {
         return Ok(None);
     };
-    Ok(view.kept()?.map(|values| (gpu, values)))
+    let values = |kept: &[f32]| HostValues::from(kept.to_vec());
+    Ok(view.kept().map(|kept| (gpu, values(kept))))
 }
 
 /// Whether each of so many rows has a number that f32 holds.

@@ -4,9 +4,8 @@
 //! times d.
 
 use crate::Value;
-use crate::linalg::singular_values;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
-use crate::measures::mean;
+use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 
@@ -31,10 +30,10 @@ pub static CCA_MEAN: Definition = Definition {
         uses_k: false,
         reference: "Hotelling 1936; Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::Centred, value),
+    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
     chance: None,
 };
 
 fn value(pair: &SubspacePair) -> Value {
-    mean(&singular_values(pair.product.as_ref())?)
+    mean_singular_value(pair.product)
 }

@@ -28,7 +28,7 @@ pub static LINEAR_REGRESSION: Definition = Definition {
         uses_k: false,
         reference: "Kornblith et al. 2019, arXiv 1905.00414, section 5",
     },
-    formula: Formula::Subspace(Columns::Centred, value),
+    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
     chance: None,
 };
 

@@ -33,4 +33,4 @@ measures! {
 }
 
 pub use names::{by_name, named, of_mode};
-use ratios::{mean, ratio, ratio_of, ratio_of_differences};
+use ratios::{mean_singular_value, ratio, ratio_of, ratio_of_differences};

@@ -2,13 +2,10 @@
 //! of the Frobenius norms, columns centred. The cosine of the angular shape distance
 //! of Williams et al. (2021).
 
-use faer::Mat;
-
 use crate::Value;
-use crate::linalg::singular_values;
+use crate::linalg::nuclear_norm;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
-use crate::pair::SubspacePair;
-use crate::subspace::Columns;
+use crate::pair::CovariancePair;
 
 /// See the module.
 pub static PROCRUSTES: Definition = Definition {
@@ -32,15 +29,10 @@ pub static PROCRUSTES: Definition = Definition {
         uses_k: false,
         reference: "Ding, Denain, Steinhardt 2021, arXiv 2108.01661; Williams et al. 2021, arXiv 2110.14739",
     },
-    formula: Formula::Subspace(Columns::Centred, value),
+    formula: Formula::Covariance(value),
     chance: None,
 };
 
-fn value(pair: &SubspacePair) -> Value {
-    // A'B = V_a (S_a U_a'U_b S_b) V_b': the same singular values.
-    let (a, b) = (pair.singular_a, pair.singular_b);
-    let inner = Mat::from_fn(a.len(), b.len(), |i, j| a[i] * pair.product[(i, j)] * b[j]);
-    let length = |s: &[f64]| s.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let nuclear: f64 = singular_values(inner.as_ref())?.iter().sum();
-    Ok(nuclear / (length(a) * length(b)))
+fn value(pair: &CovariancePair) -> Value {
+    Ok(nuclear_norm(pair.covariance)? / (pair.lengths.0 * pair.lengths.1))
 }

@@ -30,12 +30,12 @@ pub static PWCCA: Definition = Definition {
         uses_k: false,
         reference: "Morcos, Raghu, Bengio 2018, arXiv 1806.05759",
     },
-    formula: Formula::Subspace(Columns::Centred, value),
+    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
     chance: None,
 };
 
 fn value(pair: &SubspacePair) -> Value {
-    let svd = thin_svd(pair.product.as_ref())?;
+    let svd = thin_svd(pair.product)?;
     // Variates are U_a W: their products with the layer's dimensions are W'SV'.
     let products = product(svd.u.transpose(), pair.loadings_a.as_ref());
     let (mut weighted, mut weights) = (0.0, 0.0);

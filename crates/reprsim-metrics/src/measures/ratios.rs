@@ -1,6 +1,9 @@
 //! Ratios of the form `cross / sqrt(a b)` that have a value only where both of
 //! the layers vary.
 
+use faer::MatRef;
+
+use crate::linalg::nuclear_norm;
 use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};
 
@@ -34,10 +37,10 @@ pub(crate) fn ratio_of(pair: &KernelPair, of: impl Fn(&KernelSums) -> f64) -> Va
     ratio_of_differences(of(&pair.cross), own)
 }
 
-/// The mean; a layer without any direction has none.
-pub(crate) fn mean(values: &[f64]) -> Value {
-    match values.len() {
+/// The mean singular value of a matrix; one without any direction has none.
+pub(crate) fn mean_singular_value(matrix: MatRef<'_, f64>) -> Value {
+    match matrix.nrows().min(matrix.ncols()) {
         0 => Err(Undefined::NoVariance),
-        count => Ok(values.iter().sum::<f64>() / count as f64),
+        count => Ok(nuclear_norm(matrix)? / count as f64),
     }
 }

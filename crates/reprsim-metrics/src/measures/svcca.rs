@@ -3,9 +3,8 @@
 //! values).
 
 use crate::Value;
-use crate::linalg::singular_values;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
-use crate::measures::mean;
+use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 
@@ -30,7 +29,7 @@ pub static SVCCA: Definition = Definition {
         uses_k: false,
         reference: "Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::Centred, value),
+    formula: Formula::Subspace(Columns::Centred, kept, value),
     chance: None,
 };
 
@@ -39,11 +38,10 @@ const VARIANCE: f64 = 0.99;
 
 fn value(pair: &SubspacePair) -> Value {
     let (a, b) = (kept(pair.singular_a), kept(pair.singular_b));
-    mean(&singular_values(
-        pair.product.as_ref().submatrix(0, 0, a, b),
-    )?)
+    mean_singular_value(pair.product.submatrix(0, 0, a, b))
 }
 
+/// How many directions that takes.
 fn kept(singular: &[f64]) -> usize {
     let total: f64 = singular.iter().map(|s| s * s).sum();
     let mut reached = 0.0;

@@ -1,6 +1,7 @@
 //! `reprsim compare`.
 
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let question = Question {
         k: args.k as usize,
         permutations: args.null as usize,
+        null_stop: args
+            .null_stop
+            .and_then(|count| NonZeroUsize::try_from(count).ok()),
         half_samples: args.bootstrap as usize,
         leverage: args.leverage,
         seed: args.seed,

@@ -3,9 +3,8 @@
 //! left singular directions of each layer.
 
 use crate::Value;
-use crate::linalg::singular_values;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
-use crate::measures::mean;
+use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 
@@ -31,17 +30,18 @@ pub static PAPER_SVCCA: Definition = Definition {
         uses_k: false,
         reference: "Li et al. 2025, arXiv 2505.13899; Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::ClampedScaled, value),
+    formula: Formula::Subspace(Columns::ClampedScaled, kept, value),
     chance: None,
 };
 
 /// Directions kept.
 const DIRECTIONS: usize = 10;
 
+fn kept(singular: &[f64]) -> usize {
+    singular.len().min(DIRECTIONS)
+}
+
 fn value(pair: &SubspacePair) -> Value {
-    let rows = pair.product.nrows().min(DIRECTIONS);
-    let columns = pair.product.ncols().min(DIRECTIONS);
-    mean(&singular_values(
-        pair.product.as_ref().submatrix(0, 0, rows, columns),
-    )?)
+    let (a, b) = (kept(pair.singular_a), kept(pair.singular_b));
+    mean_singular_value(pair.product.submatrix(0, 0, a, b))
 }

@@ -1,0 +1,136 @@
+//! Products of kernel matrices under shifts of the samples in one order.
+//!
+//! With samples in that order a shift by s matches entry (t, u) of one matrix with (t + s, u + s) of the
+//! other, round the end: both lie on the same diagonal, so that the sum of K_ij L_p(i)p(j) is, over the
+//! diagonals, the inner product of one with the other moved by s. That reads memory as it lies, where
+//! any other permutation has to gather each entry, and needs no more of the matrices at a time than a
+//! few diagonals.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use crate::MetricError;
+use crate::kernel::KernelLayer;
+use crate::permutations::Cycle;
+use crate::products::entries;
+use crate::square::Square;
+
+/// Entries of the diagonals of one layer that are held at once, about.
+const ENTRIES: usize = 1 << 21;
+
+/// Diagonals that are held at once.
+const DIAGONALS: Range<usize> = 32..257;
+
+/// Samples whose entries on them are found at once.
+const SAMPLES: usize = 64;
+
+/// For each shift the sums of K_ij L_p(i)p(j), i != j, of each layer of `a` with each of `b`.
+pub(crate) fn products(
+    layers: &[KernelLayer],
+    [a, b]: [&[usize]; 2],
+    cycle: &Cycle<'_>,
+) -> Result<Vec<Square>, MetricError> {
+    let n = cycle.order.len();
+    let mut involved: Vec<usize> = a.iter().chain(b).copied().collect();
+    involved.sort_unstable();
+    involved.dedup();
+    // Twice round, so that no diagonal is cut.
+    let order = [cycle.order, cycle.order].concat();
+    let width = (ENTRIES / n).clamp(DIAGONALS.start, DIAGONALS.end - 1);
+    // Each pair of samples lies on one diagonal of the first half.
+    let bands: Vec<Range<usize>> = (1..n / 2 + 1)
+        .step_by(width)
+        .map(|start| start..(start + width).min(n / 2 + 1))
+        .collect();
+    let one = |band: &Range<usize>| {
+        let diagonals = (involved.iter())
+            .map(|i| diagonals(&layers[*i], &order, band))
+            .collect::<Result<Vec<_>, MetricError>>()?;
+        let of = |layer: &usize| involved.binary_search(layer).map(|at| &diagonals[at]);
+        let mut sums = vec![Square::new(layers.len()); cycle.shifts.len()];
+        for (i, j) in itertools::iproduct!(a, b) {
+            let (Ok(k), Ok(l)) = (of(i), of(j)) else {
+                continue;
+            };
+            for (at, (k, l)) in k.chunks_exact(n).zip(l.chunks_exact(n)).enumerate() {
+                // The middle one of an even number has each pair twice.
+                let weight = if 2 * (band.start + at) == n { 1.0 } else { 2.0 };
+                for (sums, shift) in sums.iter_mut().zip(cycle.shifts) {
+                    let (ends, starts) = l.split_at(*shift as usize);
+                    let (first, last) = k.split_at(n - *shift as usize);
+                    sums.add(*i, *j, weight * (dot(first, starts) + dot(last, ends)));
+                }
+            }
+        }
+        Ok(sums)
+    };
+    // Added up in the order of the bands: the same on any number of threads.
+    let parts = bands
+        .par_iter()
+        .map(one)
+        .collect::<Result<Vec<_>, MetricError>>()?;
+    let mut out = vec![Square::new(layers.len()); cycle.shifts.len()];
+    for part in parts {
+        for (out, part) in out.iter_mut().zip(part) {
+            (out.values.iter_mut().zip(part.values)).for_each(|(o, v)| *o += v);
+        }
+    }
+    Ok(out)
+}
+
+/// Some diagonals of a layer's matrix whose samples are in the order given, twice round: of each the
+/// entry beside each sample.
+fn diagonals(
+    layer: &KernelLayer,
+    order: &[u32],
+    band: &Range<usize>,
+) -> Result<Vec<f32>, MetricError> {
+    let n = order.len() / 2;
+    let mut out = vec![0.0; band.len() * n];
+    for start in (0..n).step_by(SAMPLES) {
+        let rows = start..(start + SAMPLES).min(n);
+        let columns = start + band.start..rows.end + band.end - 1;
+        let values = entries(layer, &rows, &columns, Some(order))?;
+        for (diagonal, out) in out.chunks_exact_mut(n).enumerate() {
+            let skewed = (values.get(diagonal..)).map(|v| v.iter().step_by(columns.len() + 1));
+            let out = out[rows.clone()].iter_mut();
+            out.zip(skewed.into_iter().flatten())
+                .for_each(|(o, v)| *o = *v);
+        }
+    }
+    Ok(out)
+}
+
+/// Sums that are kept side by side.
+const LANES: usize = 64;
+
+/// The inner product, in the same order with whatever instructions the processor has.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    Arch::new().dispatch(Dot { a, b })
+}
+
+struct Dot<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+}
+
+impl WithSimd for Dot<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let mut lanes = [0.0f32; LANES];
+        let (a, b) = (self.a.chunks_exact(LANES), self.b.chunks_exact(LANES));
+        let rest: f32 = (a.remainder().iter().zip(b.remainder()))
+            .map(|(x, y)| x * y)
+            .sum();
+        for (a, b) in a.zip(b) {
+            for lane in 0..LANES {
+                lanes[lane] += a[lane] * b[lane];
+            }
+        }
+        f64::from(rest) + lanes.iter().map(|v| f64::from(*v)).sum::<f64>()
+    }
+}
