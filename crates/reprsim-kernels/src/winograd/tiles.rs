@@ -495,10 +495,10 @@ mod tests {
         {
             use pulp::x86::{V3, V4};
             if let Some(simd) = V3::try_new() {
-                found.push(work(&|around| simd.vectorize(around)));
+                found.push(work(&|around| Simd::vectorize(simd, around)));
             }
             if let Some(simd) = V4::try_new() {
-                found.push(work(&|around| simd.vectorize(around)));
+                found.push(work(&|around| Simd::vectorize(simd, around)));
             }
         }
         found
