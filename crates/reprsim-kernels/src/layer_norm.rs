@@ -254,11 +254,12 @@ impl WithSimd for Backwards<'_> {
         let rows = rows.zip(self.values.chunks_exact(width));
         for ((found, row), gradient) in rows.zip(self.gradient.chunks_exact(width)) {
             let (mean, inverse) = moments(row, self.epsilon);
-            for (i, into) in found.iter_mut().enumerate() {
-                let normal = (row[i] - mean) * inverse;
-                scales[i] += gradient[i] * normal;
-                shifts[i] += gradient[i];
-                *into = gradient[i] * self.gamma[i];
+            let parameters = scales.iter_mut().zip(shifts.iter_mut()).zip(self.gamma);
+            let values = found.iter_mut().zip(row).zip(gradient);
+            for (((scale, shift), gamma), ((into, x), d)) in parameters.zip(values) {
+                *scale += *d * ((*x - mean) * inverse);
+                *shift += *d;
+                *into = *d * *gamma;
             }
             let count = width as f32;
             let offset = sum(found, |d| d) / count;

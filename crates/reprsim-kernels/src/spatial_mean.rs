@@ -65,9 +65,13 @@ impl WithSimd for Means<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let pixels = self.planes.pixels as f32;
-        for (at, mean) in self.means.iter_mut().enumerate() {
-            let plane = self.planes.plane(at % self.channels, at / self.channels);
-            *mean = sum(plane, |x| x) / pixels;
+        let images = self.means.len() / self.channels.max(1);
+        // Channel after channel, as they mostly lie in memory.
+        for channel in 0..self.channels {
+            for image in 0..images {
+                let plane = self.planes.plane(channel, image);
+                self.means[image * self.channels + channel] = sum(plane, |x| x) / pixels;
+            }
         }
     }
 }

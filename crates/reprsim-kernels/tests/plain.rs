@@ -277,7 +277,7 @@ fn images_are_apart() {
         padding: 1,
     };
     let (images, weight) = (random([9, 16, 8, 8], 18), random([16, 16, 3, 3], 19));
-    let spoilt = images.clone().slice_fill([4..5], f32::NAN);
+    let spoilt = images.clone().slice_fill(4..5, f32::NAN);
     let (whole, spoilt) = (
         conv2d(images, weight.clone(), window),
         conv2d(spoilt, weight, window),

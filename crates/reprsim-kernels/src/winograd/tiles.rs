@@ -297,9 +297,9 @@ impl WithSimd for Around<'_> {
                 masked_row(simd, below, &borders.below, at),
             ];
             for x in 0..IN {
-                let found = input(simd, column(&rows, x));
-                for y in 0..IN {
-                    store::<S>(&mut into[y * IN + x][at..], found[y]);
+                let column = input(simd, column(&rows, x));
+                for (y, found) in column.into_iter().enumerate() {
+                    store::<S>(&mut into[y * IN + x][at..], found);
                 }
             }
         }
@@ -345,9 +345,9 @@ impl WithSimd for Within<'_> {
                 *row = output_adjoint(simd, pixels);
             }
             for x in 0..IN {
-                let found = output_adjoint(simd, column(&rows, x));
-                for y in 0..IN {
-                    store::<S>(&mut into[y * IN + x][at..], found[y]);
+                let column = output_adjoint(simd, column(&rows, x));
+                for (y, found) in column.into_iter().enumerate() {
+                    store::<S>(&mut into[y * IN + x][at..], found);
                 }
             }
         }
@@ -385,10 +385,10 @@ impl WithSimd for Images<'_> {
                 *row = output(simd, points);
             }
             for x in 0..OUT {
-                let found = output(simd, column(&rows, x));
-                for y in 0..OUT {
+                let column = output(simd, column(&rows, x));
+                for (y, found) in column.into_iter().enumerate() {
                     let start = (y * OUT + x) * sorted.length + sorted.room + at;
-                    store::<S>(&mut sorted.values[start..], found[y]);
+                    store::<S>(&mut sorted.values[start..], found);
                 }
             }
         }
@@ -427,9 +427,9 @@ impl<W: Fn(usize) -> [f32; TAPS * TAPS]> WithSimd for Weights<'_, W> {
                 *row = weight(simd, taps);
             }
             for x in 0..IN {
-                let found = weight(simd, column(&rows, x));
-                for y in 0..IN {
-                    store::<S>(&mut self.into[y * IN + x][at..], found[y]);
+                let column = weight(simd, column(&rows, x));
+                for (y, found) in column.into_iter().enumerate() {
+                    store::<S>(&mut self.into[y * IN + x][at..], found);
                 }
             }
         }
@@ -459,9 +459,9 @@ impl WithSimd for WeightsAdjoint<'_> {
             }
             let mut taps = [[0.0; LANES]; TAPS * TAPS];
             for x in 0..TAPS {
-                let found = weight_adjoint(simd, column(&rows, x));
-                for y in 0..TAPS {
-                    store::<S>(&mut taps[y * TAPS + x], found[y]);
+                let column = weight_adjoint(simd, column(&rows, x));
+                for (y, found) in column.into_iter().enumerate() {
+                    store::<S>(&mut taps[y * TAPS + x], found);
                 }
             }
             for (lane, weights) in into.iter_mut().enumerate() {
