@@ -1,5 +1,8 @@
 //! Cross-covariances of layers: what Procrustes is made of.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use faer::MatRef;
 
 use crate::host::{self, Dense, Rows};
@@ -12,34 +15,73 @@ use crate::{MetricError, Undefined};
 
 /// The centred rows of a layer, in as many dimensions as there are samples at most: turning a layer
 /// leaves the singular values of its products.
-struct Turned {
-    rows: Dense,
-    /// Of the whole layer.
-    length: f64,
+enum Turned {
+    /// As they are.
+    Kept(Box<View>),
+    /// Of one that is wider, or not kept, in memory; and the length of all of it.
+    Held(Dense, f64),
 }
 
 impl Turned {
-    fn new(view: &View) -> Result<Self, MetricError> {
+    fn new(view: View) -> Result<Self, MetricError> {
         let (n, d) = (view.rows(), view.width());
-        let rows = if d > n {
+        let length = length(&view);
+        if d > n {
             // X' = QR: X turned by Q is R'.
             let values = view.read(0..n)?;
             let (_, r) = thin_qr(MatRef::from_row_major_slice(&values, n, d).transpose());
             let entry = |at: usize| r[(at % n, at / n)] as f32;
-            Dense {
+            let held = Dense {
                 values: (0..n * n).map(entry).collect(),
                 count: n,
                 width: n,
-            }
+            };
+            Ok(Self::Held(held, length))
+        } else if view.is_kept() {
+            Ok(Self::Kept(Box::new(view)))
         } else {
-            Dense {
+            let held = Dense {
                 values: view.near(0..n)?.into_owned(),
                 count: n,
                 width: d,
-            }
-        };
-        let length = view.squares.iter().sum::<f64>().sqrt();
-        Ok(Self { rows, length })
+            };
+            Ok(Self::Held(held, length))
+        }
+    }
+
+    fn length(&self) -> f64 {
+        match self {
+            Self::Kept(view) => length(view),
+            Self::Held(_, length) => *length,
+        }
+    }
+}
+
+/// |X|.
+fn length(view: &View) -> f64 {
+    view.squares.iter().sum::<f64>().sqrt()
+}
+
+impl Rows for Turned {
+    fn count(&self) -> usize {
+        match self {
+            Self::Kept(view) => view.count(),
+            Self::Held(held, _) => held.count,
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::Kept(view) => Rows::width(view.as_ref()),
+            Self::Held(held, _) => held.width,
+        }
+    }
+
+    fn near(&self, rows: Range<usize>) -> Result<Cow<'_, [f32]>, MetricError> {
+        match self {
+            Self::Kept(view) => view.near(rows),
+            Self::Held(held, _) => held.near(rows),
+        }
     }
 }
 
@@ -58,7 +100,7 @@ impl CovarianceStage {
             let view = view?;
             layers.push(match view.degenerate {
                 Some(reason) => Err(reason),
-                None => Ok(Turned::new(&view)?),
+                None => Ok(Turned::new(view)?),
             });
         }
         Ok(Self { layers })
@@ -76,7 +118,7 @@ impl CovarianceStage {
         let observed = (pairs.iter())
             .map(|pair| {
                 Ok(match self.both(*pair) {
-                    Ok((a, b)) => Ok(of(&terms(a, b, &host::cross(&[&a.rows], &[&b.rows])?))),
+                    Ok((a, b)) => Ok(of(&terms(a, b, &host::cross(&[a], &[b])?))),
                     Err(reason) => Err(reason),
                 })
             })
@@ -85,11 +127,9 @@ impl CovarianceStage {
         for batch in permutations.batches() {
             let permuted = (pairs.iter())
                 .map(|pair| match self.both(*pair) {
-                    Ok((a, b)) => {
-                        host::permuted(&[&a.rows], &[&b.rows], &batch.maps, |covariance| {
-                            of(&terms(a, b, covariance))
-                        })
-                    }
+                    Ok((a, b)) => host::permuted(&[a], &[b], &batch.maps, |covariance| {
+                        of(&terms(a, b, covariance))
+                    }),
                     Err(_) => Ok(vec![]),
                 })
                 .collect::<Result<Vec<_>, MetricError>>()?;
@@ -110,7 +150,7 @@ impl CovarianceStage {
 
 fn terms<'a>(a: &Turned, b: &Turned, covariance: &'a [f64]) -> CovariancePair<'a> {
     CovariancePair {
-        covariance: MatRef::from_row_major_slice(covariance, a.rows.width, b.rows.width),
-        lengths: (a.length, b.length),
+        covariance: MatRef::from_row_major_slice(covariance, a.width(), b.width()),
+        lengths: (a.length(), b.length()),
     }
 }

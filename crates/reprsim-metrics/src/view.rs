@@ -442,6 +442,11 @@ impl View {
         self.kept.as_deref()
     }
 
+    /// Whether all rows are kept on the host.
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// Whether products are taken on the host.
     pub fn on_host(&self) -> bool {
         self.device == Device::flex()
@@ -593,12 +598,15 @@ impl View {
             self.map_rows(&mut row);
             rows.extend(row);
         }
+        let median = |j| {
+            let mut column: Vec<f64> = rows.iter().skip(j).step_by(d).copied().collect();
+            let middle = column.len() / 2;
+            *column.select_nth_unstable_by(middle, f64::total_cmp).1
+        };
         Ok((0..d)
-            .map(|j| {
-                let mut column: Vec<f64> = rows.iter().skip(j).step_by(d).copied().collect();
-                column.sort_by(f64::total_cmp);
-                column[column.len() / 2]
-            })
+            .into_par_iter()
+            .with_min_len(32)
+            .map(median)
             .collect())
     }
 
