@@ -1218,6 +1218,36 @@ fn rounding_of_values_is_no_direction_in_whatever_type_they_are_stored() {
     }
 }
 
+/// Language models have dimensions hundreds of times as large as all others; what is rounded there is
+/// noise of that dimension alone.
+#[test]
+fn one_massive_dimension_hides_no_others() {
+    let brain: fn(f64) -> f64 = |v| half::bf16::from_f64(v).to_f64();
+    let (n, d) = (400, 40);
+    let plain = Dense::gaussian(n, d, 31);
+    let massive = |layer: &Dense, round: fn(f64) -> f64| {
+        layer.map(|column, v| round(if column == 0 { 1000.0 + 5.0 * v } else { v }))
+    };
+    let mixed = plain.times(&Dense::gaussian(d, 12, 32));
+    let noise = Dense::gaussian(n, 12, 33);
+    let other = Dense {
+        values: (mixed.values.iter().zip(&noise.values))
+            .map(|(x, y)| x + 4.0 * y)
+            .collect(),
+        ..mixed
+    };
+    let (rounded, exact) = (massive(&plain, brain), massive(&plain, |v| v));
+    for name in ["cca_mean", "pwcca", "linear_regression_r2_b_from_a"] {
+        let expected = value(name, &exact, &other).unwrap();
+        let found = value(name, &rounded, &other).unwrap();
+        // One of forty directions, the massive one, is noise.
+        assert!(
+            (found - expected).abs() < 0.03,
+            "{name}: {found} is not {expected}"
+        );
+    }
+}
+
 /// Data that are exact lose no direction, however small, because their numbers are short: counts,
 /// one-hot codes, fractions of a power of two.
 #[test]

@@ -116,7 +116,8 @@ impl WithSimd for Shut<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         for (d, y) in self.gradient.iter_mut().zip(self.output) {
             let (kept, y) = (*d, *y);
-            *d = if y > 0.0 { kept } else { 0.0 };
+            // A NaN is passed on.
+            *d = if y <= 0.0 { 0.0 } else { kept };
         }
     }
 }

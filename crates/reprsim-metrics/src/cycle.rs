@@ -20,25 +20,29 @@ use crate::square::Square;
 /// Entries of the diagonals of one layer that are held at once, about.
 const ENTRIES: usize = 1 << 21;
 
+/// Layers that may all have so many; of more each has less.
+const FEW: usize = 4;
+
 /// Diagonals that are held at once.
 const DIAGONALS: Range<usize> = 32..257;
 
 /// Samples whose entries on them are found at once.
 const SAMPLES: usize = 64;
 
-/// For each shift the sums of K_ij L_p(i)p(j), i != j, of each layer of `a` with each of `b`.
+/// For each shift the sums of K_ij L_p(i)p(j), i != j, of each of these pairs of layers.
 pub(crate) fn products(
     layers: &[KernelLayer],
-    [a, b]: [&[usize]; 2],
+    pairs: &[(usize, usize)],
     cycle: &Cycle<'_>,
 ) -> Result<Vec<Square>, MetricError> {
     let n = cycle.order.len();
-    let mut involved: Vec<usize> = a.iter().chain(b).copied().collect();
+    let mut involved: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
     involved.sort_unstable();
     involved.dedup();
     // Twice round, so that no diagonal is cut.
     let order = [cycle.order, cycle.order].concat();
-    let width = (ENTRIES / n).clamp(DIAGONALS.start, DIAGONALS.end - 1);
+    let entries = FEW * ENTRIES / involved.len().max(FEW);
+    let width = (entries / n).clamp(DIAGONALS.start, DIAGONALS.end - 1);
     // Each pair of samples lies on one diagonal of the first half.
     let bands: Vec<Range<usize>> = (1..n / 2 + 1)
         .step_by(width)
@@ -49,32 +53,42 @@ pub(crate) fn products(
             .map(|i| diagonals(&layers[*i], &order, band))
             .collect::<Result<Vec<_>, MetricError>>()?;
         let of = |layer: &usize| involved.binary_search(layer).map(|at| &diagonals[at]);
-        let mut sums = vec![Square::new(layers.len()); cycle.shifts.len()];
-        for (i, j) in itertools::iproduct!(a, b) {
+        let mut sums = vec![0.0; pairs.len() * cycle.shifts.len()];
+        for ((i, j), sums) in pairs
+            .iter()
+            .zip(sums.chunks_exact_mut(cycle.shifts.len().max(1)))
+        {
             let (Ok(k), Ok(l)) = (of(i), of(j)) else {
                 continue;
             };
             for (at, (k, l)) in k.chunks_exact(n).zip(l.chunks_exact(n)).enumerate() {
                 // The middle one of an even number has each pair twice.
                 let weight = if 2 * (band.start + at) == n { 1.0 } else { 2.0 };
-                for (sums, shift) in sums.iter_mut().zip(cycle.shifts) {
+                for (sum, shift) in sums.iter_mut().zip(cycle.shifts) {
                     let (ends, starts) = l.split_at(*shift as usize);
                     let (first, last) = k.split_at(n - *shift as usize);
-                    sums.add(*i, *j, weight * (dot(first, starts) + dot(last, ends)));
+                    *sum += weight * (dot(first, starts) + dot(last, ends));
                 }
             }
         }
         Ok(sums)
     };
-    // Added up in the order of the bands: the same on any number of threads.
-    let parts = bands
-        .par_iter()
-        .map(one)
-        .collect::<Result<Vec<_>, MetricError>>()?;
+    // Added up in the order of the bands: the same on any number of threads. As many at a time as
+    // there are threads bound the memory.
+    let mut totals = vec![0.0; pairs.len() * cycle.shifts.len()];
+    for bands in bands.chunks(rayon::current_num_threads()) {
+        let parts = (bands.par_iter().map(one)).collect::<Result<Vec<_>, MetricError>>()?;
+        for part in parts {
+            (totals.iter_mut().zip(part)).for_each(|(total, sum)| *total += sum);
+        }
+    }
     let mut out = vec![Square::new(layers.len()); cycle.shifts.len()];
-    for part in parts {
-        for (out, part) in out.iter_mut().zip(part) {
-            (out.values.iter_mut().zip(part.values)).for_each(|(o, v)| *o += v);
+    for ((i, j), totals) in pairs
+        .iter()
+        .zip(totals.chunks_exact(cycle.shifts.len().max(1)))
+    {
+        for (out, total) in out.iter_mut().zip(totals) {
+            out.add(*i, *j, *total);
         }
     }
     Ok(out)

@@ -103,6 +103,10 @@ fn product<T: ComplexField + Copy>(
     [x, y]: [&[T]; 2],
     widths: [usize; 2],
 ) {
+    // Without columns rows are not to be counted.
+    if out.is_empty() {
+        return;
+    }
     let rows = x.len() / widths[0].max(1);
     matmul(
         MatMut::from_row_major_slice_mut(out, widths[0], widths[1]),
@@ -139,10 +143,14 @@ fn over_blocks<T: Copy + Into<f64> + Send + Sync>(
     block: impl Fn(Range<usize>) -> Result<Vec<T>, MetricError> + Sync,
 ) -> Result<Vec<f64>, MetricError> {
     const VALUES_A_TASK: usize = 1 << 14;
+    /// Of all parts that are there at once, of one of which there must be room; of many layers that
+    /// run side by side on many threads.
+    const PARTS_BYTES: usize = 128 << 20;
     let mut total = vec![0.0f64; size];
     let starts: Vec<usize> = (0..n).step_by(ROWS).collect();
     // A block a thread at a time bounds the memory.
-    for starts in starts.chunks(rayon::current_num_threads()) {
+    let room = (PARTS_BYTES / (size * size_of::<T>()).max(1)).max(1);
+    for starts in starts.chunks(rayon::current_num_threads().min(room)) {
         let parts = (starts.par_iter())
             .map(|start| block(*start..(start + ROWS).min(n)))
             .collect::<Result<Vec<_>, MetricError>>()?;
@@ -298,4 +306,18 @@ pub(crate) fn gram(x: &[f32], y: &[f32], d: usize) -> Vec<f32> {
             zip!(&mut out, &total).for_each(|unzip!(v, t)| *v = *t as f32);
         });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_may_be_empty() {
+        for widths in [[0, 2], [3, 0], [0, 0]] {
+            let mut out: [f64; 0] = [];
+            let [x, y] = widths.map(|width| vec![1.0; 5 * width]);
+            product(&mut out, Accum::Replace, [&x, &y], widths);
+        }
+    }
 }

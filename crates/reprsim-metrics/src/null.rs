@@ -105,7 +105,12 @@ impl<'a> Null<'a> {
         };
         (self.members.iter().zip(&self.exceedances)).any(|(member, exceedances)| {
             let mut scores = self.scores[*member].iter().zip(exceedances);
-            scores.any(|(score, found)| score.value.is_ok() && found.count < wanted)
+            scores.any(|(score, found)| {
+                // What has no value, or none under a permutation, has no null to wait for.
+                let has_null =
+                    score.value.is_ok_and(f64::is_finite) && score.permuted.len() == self.looked_at;
+                has_null && found.count < wanted
+            })
         })
     }
 }

@@ -198,6 +198,10 @@ pub struct Calibration {
     pub calibrated: Option<f64>,
 }
 
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// Level of the threshold of [`Calibration`].
 pub const ALPHA: f64 = 0.05;
 
@@ -227,7 +231,11 @@ impl Calibration {
         let threshold = all[rank.clamp(1, all.len()) - 1];
         let (above, room) = (observed - threshold, largest - threshold);
         Some(Self {
-            null_mean: permuted.iter().sum::<f64>() / count,
+            // The one that was waited for is no random one.
+            null_mean: mean(match stopped {
+                Some(_) if permuted.len() > 1 => &permuted[..permuted.len() - 1],
+                _ => permuted,
+            }),
             p: match stopped {
                 // That the last one is as large was waited for.
                 Some((h, _)) => h as f64 / count,

@@ -640,6 +640,8 @@ fn tile(
 /// Products of the pairs under one permutation after the other.
 struct PermutedProducts<'a> {
     layers: &'a [KernelLayer<'a>],
+    /// Each once.
+    pairs: Vec<(usize, usize)>,
     a: Vec<usize>,
     b: Vec<usize>,
     way: Way,
@@ -680,10 +682,11 @@ impl<'a> PermutedProducts<'a> {
         let (size, square) = (n as f64, n as f64 * n as f64 / 2.0);
         let feature = size * width(&a) * width(&b);
         let products = (a.len() * b.len()) as f64;
+        let pairs: BTreeSet<(usize, usize)> = pairs.iter().copied().collect();
         let gram = 40.0 * square * (b.len() as f64 + products);
         let all: Vec<usize> = involved.iter().copied().collect();
         let count = permutations.len() as f64;
-        let diagonals = square * (1.5 * width(&all) / count + 2.0 * products);
+        let diagonals = square * (1.5 * width(&all) / count + 2.0 * pairs.len() as f64);
         let wide = involved.iter().any(|i| layers[*i].view.width() > n);
         let feature_best = kernel.is_linear() && !wide;
         let way = if permutations.are_shifts()
@@ -702,15 +705,19 @@ impl<'a> PermutedProducts<'a> {
         } else {
             Way::Tiles
         };
-        Ok(Self { layers, a, b, way })
+        Ok(Self {
+            layers,
+            pairs: pairs.into_iter().collect(),
+            a,
+            b,
+            way,
+        })
     }
 
     /// The products under each permutation of a batch.
     fn products(&self, batch: &Batch<'_>) -> Result<Vec<Square>, MetricError> {
         match (&self.way, &batch.cycle) {
-            (Way::Diagonals, Some(cycle)) => {
-                cycle::products(self.layers, [&self.a, &self.b], cycle)
-            }
+            (Way::Diagonals, Some(cycle)) => cycle::products(self.layers, &self.pairs, cycle),
             (Way::Feature, _) if self.layers[0].view.on_host() => self.features(&batch.maps),
             _ => batch.maps.iter().map(|map| self.of_one(map)).collect(),
         }

@@ -86,17 +86,22 @@ impl Basis {
             linalg::eigen(MatRef::from_row_major_slice(&lower, d, d)).map_err(failed)?;
         let largest = squares.first().copied().unwrap_or_default();
         let singular: Vec<f64> = squares.iter().map(|s| s.max(0.0).sqrt()).collect();
-        let rank = rank(&singular, &view)?;
-        let asked = asked(&singular[..rank]);
+        let kept = directions(&singular, &vectors, &view)?;
+        let sizes: Vec<f64> = kept.iter().map(|at| singular[*at]).collect();
+        let asked = asked(&sizes);
         // Where all are asked for, those that are noise by their squares may be none.
-        let needed = if asked == rank { d } else { asked };
-        if squares[..needed].iter().any(|s| *s < SOUND * largest) {
+        let sound = |at: &usize| squares[*at] >= SOUND * largest;
+        let all_sound = match asked == kept.len() {
+            true => (0..d).all(|at| sound(&at)),
+            false => kept[..asked].iter().all(sound),
+        };
+        if !all_sound {
             return Ok(Err(view));
         }
-        let turn = Mat::from_fn(d, asked, |i, j| vectors[(i, j)] / singular[j]);
+        let turn = Mat::from_fn(d, asked, |i, j| vectors[(i, kept[j])] / sizes[j]);
         Ok(Ok(Self {
-            loadings: Mat::from_fn(rank, d, |i, j| singular[i] * vectors[(j, i)]),
-            singular: singular[..rank].to_vec(),
+            loadings: Mat::from_fn(kept.len(), d, |i, j| sizes[i] * vectors[(j, kept[i])]),
+            singular: sizes,
             left: Left::Turned(turn),
             view,
         }))
@@ -121,12 +126,13 @@ impl Basis {
             let right = linalg::product(q.as_ref(), svd.v.as_ref());
             (svd.u, svd.singular, right)
         };
-        let rank = rank(&singular, &view)?;
-        let singular = singular[..rank].to_vec();
-        let loadings = Mat::from_fn(rank, d, |i, j| singular[i] * right[(j, i)]);
+        let kept = directions(&singular, &right, &view)?;
+        let sizes: Vec<f64> = kept.iter().map(|at| singular[*at]).collect();
+        let loadings = Mat::from_fn(kept.len(), d, |i, j| sizes[i] * right[(j, kept[i])]);
+        let asked = asked(&sizes);
         Ok(Self {
-            left: Left::Columns(left.subcols(0, asked(&singular)).to_owned()),
-            singular,
+            left: Left::Columns(Mat::from_fn(n, asked, |i, j| left[(i, kept[j])])),
+            singular: sizes,
             loadings,
             view,
         })
@@ -160,11 +166,18 @@ impl Basis {
     }
 }
 
-/// How many of these singular values of a view are no noise.
-fn rank(singular: &[f64], view: &View) -> Result<usize, MetricError> {
+/// Which singular values of a view are no noise; `vectors` has its right singular vectors as columns.
+fn directions(
+    singular: &[f64],
+    vectors: &Mat<f64>,
+    view: &View,
+) -> Result<Vec<usize>, MetricError> {
+    let rounding = view.rounding()?;
     let computing = RANK * singular.first().copied().unwrap_or_default();
-    let floor = computing.max(view.rounding()?);
-    Ok(singular.iter().take_while(|s| **s > floor).count())
+    let floor = |at: usize| computing.max(rounding.of(vectors.col(at).iter().copied()));
+    Ok((0..singular.len())
+        .filter(|at| singular[*at] > floor(*at))
+        .collect())
 }
 
 /// The bases of all layers of a set.
@@ -186,9 +199,13 @@ impl SubspaceStage {
             .into_par_iter()
             .map(|i| {
                 let view = view(i)?;
-                Ok(match view.degenerate {
-                    Some(reason) => Err(reason),
-                    None => Ok(Basis::new(view, &asked)?),
+                if let Some(reason) = view.degenerate {
+                    return Ok(Err(reason));
+                }
+                let basis = Basis::new(view, &asked)?;
+                Ok(match basis.singular.is_empty() {
+                    true => Err(Undefined::OnlyRounding),
+                    false => Ok(basis),
                 })
             })
             .collect::<Result<Vec<_>, MetricError>>()?;

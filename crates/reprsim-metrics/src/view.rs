@@ -107,6 +107,29 @@ impl Room {
     }
 }
 
+/// What rounding does to the directions of a layer.
+///
+/// Rounding is nearly independent noise whose standard deviation is less than a third of the distance
+/// between neighbouring numbers, and of each column by itself. The largest singular value of n x d
+/// independent numbers of deviation s is about `s (sqrt(n) + sqrt(d))` (Bandeira and van Handel 2016);
+/// a direction v sees of columns of deviations s the mean `sqrt(sum v_k^2 s_k^2)`. Three times that is
+/// taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rounding {
+    noise: f64,
+    /// The mean square of each column as stored.
+    squares: Vec<f64>,
+}
+
+impl Rounding {
+    /// The largest singular value that it gives a direction with these components; what is smaller is
+    /// none.
+    pub fn of(&self, direction: impl Iterator<Item = f64>) -> f64 {
+        let seen = self.squares.iter().zip(direction);
+        self.noise * seen.map(|(square, v)| square * v * v).sum::<f64>().sqrt()
+    }
+}
+
 /// A transformed layer: f32 rows on the device, kept there or read again from
 /// the source each time.
 #[derive(Debug)]
@@ -399,19 +422,14 @@ impl View {
         &self.layer.name
     }
 
-    /// The largest singular value that rounding gives a layer whose values, centred or not, are as
-    /// precise as [`Layer::epsilon`] says: what is smaller is no direction. 0 where rows are mapped, as published.
-    ///
-    /// Rounding is nearly independent noise whose standard deviation is less than a third of the
-    /// distance between neighbouring numbers; the largest singular value of such noise with columns
-    /// of deviations s is about `max(s) sqrt(n) + |s|` (Bandeira and van Handel 2016), of which
-    /// three times is taken.
+    /// The noise that rounding is, of values, centred or not, that are as precise as
+    /// [`Layer::epsilon`] says. None where rows are mapped, as published.
     ///
     /// # Errors
     /// If the source cannot be read.
-    pub fn rounding(&self) -> Result<f64, MetricError> {
+    pub fn rounding(&self) -> Result<Rounding, MetricError> {
         if self.transform.rows != RowMap::AsIs || self.column_squares.is_empty() {
-            return Ok(0.0);
+            return Ok(Rounding::default());
         }
         let n = self.rows() as f64;
         let column = |(j, squares): (usize, &f64)| {
@@ -419,10 +437,10 @@ impl View {
             let shift = self.shift.get(j).copied().unwrap_or_default() * scale;
             squares / n + shift * shift
         };
-        let squares: Vec<f64> = self.column_squares.iter().enumerate().map(column).collect();
-        let largest = squares.iter().copied().fold(0.0, f64::max);
-        let all: f64 = squares.iter().sum();
-        Ok(self.layer.epsilon()? * ((n * largest).sqrt() + all.sqrt()))
+        Ok(Rounding {
+            noise: self.layer.epsilon()? * (n.sqrt() + (self.width() as f64).sqrt()),
+            squares: self.column_squares.iter().enumerate().map(column).collect(),
+        })
     }
 
     /// The column means that were taken off.

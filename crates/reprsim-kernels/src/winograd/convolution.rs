@@ -34,7 +34,10 @@ pub(crate) fn suits(geometry: &Geometry) -> bool {
         stride: 1,
         padding: 1,
     };
-    geometry.window == window && geometry.large[0].min(geometry.small[0]) >= CHANNELS
+    // Of images of two pixels and less a tile is mostly empty.
+    let [_, height, width] = geometry.large;
+    let fills = height.min(width) > TAPS - 1;
+    geometry.window == window && fills && geometry.large[0].min(geometry.small[0]) >= CHANNELS
 }
 
 /// The convolution of `input` with `weight` (`[small, large, 3, 3]`):
