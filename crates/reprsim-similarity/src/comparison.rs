@@ -1,6 +1,7 @@
 //! Models and a question, checked against each other, and their answer.
 
 use burn::tensor::Device;
+use reprsim_base::ask_memory;
 use reprsim_metrics::{HalfSamples, Options, Permutations, Score, Set, maximum};
 
 use crate::error::SimilarityError;
@@ -98,7 +99,7 @@ impl Comparison {
             .map(|(a, b)| self.pairs(&set, *a, *b))
             .collect();
         let all = pairs.concat();
-        let scores = set.compare(measures, &all, &self.permutations(&set), on_stage)?;
+        let scores = set.compare(measures, &all, &self.permutations(&set)?, on_stage)?;
         let intervals = match question.half_samples {
             0 => None,
             draws => {
@@ -185,13 +186,19 @@ impl Comparison {
         pairs
     }
 
-    fn permutations(&self, set: &Set) -> Permutations {
+    fn permutations(&self, set: &Set) -> Result<Permutations, SimilarityError> {
         let question = &self.question;
         // A file may claim rows by the billion if they have no dimensions.
         let rows = match set.layers().iter().all(|l| l.width() == 0) {
-            true => return Permutations::none(),
+            true => return Ok(Permutations::none()),
             false => set.rows(),
         };
+        let count = question.permutations;
+        let what = format!("{count} permutations of {rows} samples");
+        ask_memory(
+            size_of::<u32>() as u128 * rows as u128 * count as u128,
+            what,
+        )?;
         let permutations = match question.blocks.is_empty() {
             true if rows >= SHIFTS_FROM && question.permutations < rows => {
                 Permutations::shifts(rows, question.permutations, question.seed)
@@ -201,6 +208,6 @@ impl Comparison {
                 Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
             }
         };
-        permutations.until(question.null_stop)
+        Ok(permutations.until(question.null_stop))
     }
 }

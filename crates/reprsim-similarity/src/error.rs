@@ -95,6 +95,9 @@ pub enum SimilarityError {
         /// As many as there may be.
         most: usize,
     },
+    /// Permutations that do not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] reprsim_base::OverBudget),
     /// A measure that there is not.
     #[error(transparent)]
     Measure(#[from] UnknownMeasure),
