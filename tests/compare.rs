@@ -312,6 +312,21 @@ fn mistakes_are_told_with_their_remedy() {
 }
 
 /// A .npy file of `count` whole numbers of one byte.
+/// Permutations ask for their memory before they are drawn.
+#[test]
+fn permutations_fit_into_memory_or_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b] = ["a", "b"].map(|name| npy(&dir.path().join(format!("{name}.npy")), &[300, 4], 1));
+    let output = compare(&[&a, &b], &["--null", "1000000", "--memory", "100MB"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("1000000 permutations of 300 samples"),
+        "{message}"
+    );
+    assert!(message.contains("--memory"), "{message}");
+}
+
 fn bytes_npy(path: &Path, shape: [usize; 2], values: &[u8]) -> PathBuf {
     let [n, d] = shape;
     let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, {d}), }}");
