@@ -6,13 +6,10 @@ use std::path::Path;
 
 use crate::error::AnalysisError;
 use crate::line_ends::LineEnds;
-use crate::preamble::Preamble;
+use crate::preamble::{DELIMITERS, Preamble};
 
 /// What is looked at to find out how a table is written.
 const HEAD: u64 = 1 << 16;
-/// What may separate fields.
-pub(crate) const DELIMITERS: [(u8, &str); 3] =
-    [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs")];
 /// What Excel and pandas' utf-8-sig begin a file with.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 

@@ -1,6 +1,8 @@
 //! What stands before the header of a table: Excel's `sep=;`, and remarks after `#`.
 
-use crate::dialect::DELIMITERS;
+/// What may separate fields.
+pub(crate) const DELIMITERS: [(u8, &str); 3] =
+    [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs")];
 
 /// What the lines before the header say.
 #[derive(Debug, Default, PartialEq, Eq)]

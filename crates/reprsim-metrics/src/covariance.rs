@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use faer::MatRef;
 
-use crate::host::{self, Dense, Rows};
+use crate::host;
 use crate::linalg::thin_qr;
 use crate::null::Part;
 use crate::pair::CovariancePair;
 use crate::permutations::Permutations;
+use crate::rows::{Dense, Rows};
 use crate::view::View;
 use crate::{MetricError, Undefined};
 

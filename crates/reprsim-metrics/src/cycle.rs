@@ -12,9 +12,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::MetricError;
+use crate::entries::entries;
 use crate::kernel::KernelLayer;
 use crate::permutations::Cycle;
-use crate::products::entries;
 use crate::square::Square;
 
 /// Entries of the diagonals of one layer that are held at once, about.

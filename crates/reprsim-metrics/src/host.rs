@@ -14,6 +14,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, unzip, zip};
 use rayon::prelude::*;
 
 use crate::MetricError;
+use crate::rows::Rows;
 use crate::view::View;
 
 /// Rows of a block of X'Y.
@@ -21,40 +22,6 @@ const ROWS: usize = 1024;
 
 /// Rows whose products are added up in f32 before the sum goes on in f64.
 const ROWS_IN_SINGLE: usize = 8 * ROWS;
-
-/// A matrix of f32 that products are taken of, by its rows.
-pub(crate) trait Rows: Sync {
-    /// How many rows there are.
-    fn count(&self) -> usize;
-
-    /// How many columns.
-    fn width(&self) -> usize;
-
-    /// Some rows, row-major.
-    fn near(&self, rows: Range<usize>) -> Result<Cow<'_, [f32]>, MetricError>;
-}
-
-/// Rows in memory.
-pub(crate) struct Dense {
-    pub values: Vec<f32>,
-    pub count: usize,
-    pub width: usize,
-}
-
-impl Rows for Dense {
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn near(&self, rows: Range<usize>) -> Result<Cow<'_, [f32]>, MetricError> {
-        let d = self.width;
-        Ok(Cow::Borrowed(&self.values[rows.start * d..rows.end * d]))
-    }
-}
 
 /// Rows of some matrices beside each other.
 fn joined<'a, R: Rows>(

@@ -1,7 +1,8 @@
 //! Scores of a family's measures as they are found, and when their permutations suffice.
 
 use crate::permutations::{Exceedances, Permutations};
-use crate::{Score, Undefined, Value};
+use crate::score::Score;
+use crate::{Undefined, Value};
 
 /// What a family of measures finds of pairs of layers.
 pub(crate) enum Part<'a, T> {

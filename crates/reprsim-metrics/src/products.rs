@@ -9,12 +9,13 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use reprsim_graph::Profile;
 
+use crate::entries::{entries, tile};
 use crate::far_products;
-use crate::host::{self, Rows};
+use crate::host;
 use crate::kernel::{Entry, Kernel, KernelLayer};
 use crate::lanes::square_sum;
 use crate::null::Part;
@@ -584,57 +585,6 @@ fn beside(layers: &[KernelLayer], tile: Tensor<2>) -> Tensor<2> {
 
 fn add(sums: &mut [f64], part: &[f64]) {
     sums.iter_mut().zip(part).for_each(|(s, v)| *s += v);
-}
-
-/// The entries of a layer for some samples and others, each the place of one in `map`, row-major, on
-/// the host.
-pub(crate) fn entries(
-    layer: &KernelLayer,
-    rows: &Range<usize>,
-    columns: &Range<usize>,
-    map: Option<&[u32]>,
-) -> Result<HostValues, MetricError> {
-    HostValues::of(tile(layer, rows, columns, map)?)
-}
-
-fn tile(
-    layer: &KernelLayer,
-    rows: &Range<usize>,
-    columns: &Range<usize>,
-    map: Option<&[u32]>,
-) -> Result<Tensor<2>, MetricError> {
-    let numbers = |range: &Range<usize>| -> Vec<u32> {
-        match map {
-            None => (range.start as u32..range.end as u32).collect(),
-            Some(map) => map[range.clone()].to_vec(),
-        }
-    };
-    let (i, j) = (numbers(rows), numbers(columns));
-    let view = layer.view;
-    if view.on_host() {
-        let near = |range: &Range<usize>, each: &[u32]| match map {
-            None => view.near(range.clone()),
-            Some(_) => {
-                let mut rows = Vec::with_capacity(each.len() * view.width());
-                view.near_each(each, &mut rows)?;
-                Ok(rows.into())
-            }
-        };
-        let device = Device::flex();
-        return layer.entries(&i, &j, &device, || {
-            let values = host::gram(&near(rows, &i)?, &near(columns, &j)?, view.width());
-            let shape = [rows.len(), columns.len()];
-            Ok(Tensor::from_data(TensorData::new(values, shape), &device))
-        });
-    }
-    let (x, y) = match map {
-        None => (
-            layer.view.chunk(rows.clone())?,
-            layer.view.chunk(columns.clone())?,
-        ),
-        Some(_) => (layer.view.gather(&i)?, layer.view.gather(&j)?),
-    };
-    layer.tile(x, y, &i, &j)
 }
 
 /// Products of the pairs under one permutation after the other.

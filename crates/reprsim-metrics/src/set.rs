@@ -14,46 +14,11 @@ use crate::neighbors::{NeighborStage, Space, Ties};
 use crate::null::{Null, Part};
 use crate::options::Options;
 use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
-use crate::permutations::{Calibration, Permutations};
+use crate::permutations::Permutations;
+use crate::score::Score;
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
 use crate::{Layer, MetricError, Undefined, Value, minibatch, products};
-
-/// A measure of one pair of layers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Score {
-    /// The value, or why there is none.
-    pub value: Value,
-    /// The mean over all permutations of the samples of one side, where it is
-    /// known exactly: the chance level on these data.
-    pub null_mean: Option<f64>,
-    /// The value under each permutation that was looked at; empty where it is undefined.
-    pub permuted: Vec<f64>,
-    /// Of how many permutations that give a value as large the rest was left out
-    /// ([`Permutations::until`]).
-    pub exceedances: Option<usize>,
-}
-
-impl Score {
-    fn undefined(reason: Undefined) -> Self {
-        Self::of(Err(reason))
-    }
-
-    /// A score that nothing is known of but its value.
-    fn of(value: Value) -> Self {
-        Self {
-            value,
-            null_mean: None,
-            permuted: vec![],
-            exceedances: None,
-        }
-    }
-
-    /// What the permutations say; `largest` as of [`Measure::largest`].
-    pub fn calibration(&self, largest: f64) -> Option<Calibration> {
-        Calibration::new(self.value.ok()?, &self.permuted, largest, self.exceedances)
-    }
-}
 
 /// The largest of several scores, and its null: the largest under each
 /// permutation, which moved all layers together (Groeger et al. 2026, algorithm

@@ -4,11 +4,12 @@
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use crate::host::{self, Dense};
+use crate::host;
 use crate::linalg::{self, thin_qr, thin_svd};
 use crate::null::Part;
 use crate::pair::SubspacePair;
 use crate::permutations::Permutations;
+use crate::rows::Dense;
 use crate::view::{ColumnMap, RowMap, Transform, View};
 use crate::{MetricError, Undefined};
 

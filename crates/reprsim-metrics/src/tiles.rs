@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::MetricError;
-use crate::host::{self, Rows};
+use crate::host;
+use crate::rows::Rows;
 use crate::source::HostValues;
 use crate::view::View;
 

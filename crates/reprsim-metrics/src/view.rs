@@ -14,9 +14,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::far::{self, Far};
-use crate::host::Rows;
 use crate::lanes::{add_columns, dot, square_apart, square_sum};
 use crate::magnitude::{self, Magnitude};
+use crate::rows::Rows;
 use crate::source::HostValues;
 use crate::{Layer, MetricError, Undefined};
 

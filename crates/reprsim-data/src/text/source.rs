@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use reprsim_base::{ask_memory, memory_budget};
 
 use super::form::{Form, GZIP, HEAD, Promise, foreign, form};
-use super::utf_16::Utf16;
+use super::utf_16::{NUL, Utf16};
 use crate::DataError;
 use crate::error::Fault;
 use crate::readers::bounded::Bounded;
@@ -155,10 +155,6 @@ impl<'a> Source<'a> {
         Cursor::new(self.head).chain(rest)
     }
 }
-
-/// What is wrong with a text that holds a NUL byte.
-pub(super) const NUL: &str = "a NUL character, which no text has; take it out, for example with: \
-                              tr -d '\\000'";
 
 /// `bytes` as text; they begin at `offset` of the file, or of a member of it. Where faults
 /// are `lossy`, they become U+FFFD.

@@ -2,8 +2,11 @@
 
 use std::io::{self, Read};
 
-use super::source::NUL;
 use crate::error::Fault;
+
+/// What is wrong with a text that holds a NUL byte.
+pub(super) const NUL: &str = "a NUL character, which no text has; take it out, for example with: \
+                              tr -d '\\000'";
 
 /// Bytes that are decoded at once.
 const AT_ONCE: usize = 1 << 14;
