@@ -196,6 +196,36 @@ fn corpus_overlap_and_its_factorial_with_chunks() {
     assert_ne!(hashes(dir.path())[1], hashes(elsewhere.path())[1]);
 }
 
+/// One damaged file of a folder of texts is named, not taken for a sign of pictures.
+#[test]
+fn a_damaged_text_of_a_folder_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        fs::write(
+            dir.path().join(name).with_extension("txt"),
+            "some words\n".repeat(50),
+        )
+        .unwrap();
+    }
+    let mut packed = vec![];
+    let mut encoder = flate2::write::GzEncoder::new(&mut packed, flate2::Compression::default());
+    let words: String = (0..5000).map(|i| format!("word {i}\n")).collect();
+    std::io::Write::write_all(&mut encoder, words.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    fs::write(dir.path().join("cut.txt.gz"), &packed[..packed.len() / 2]).unwrap();
+    let output = reprsim()
+        .args(["data", "check"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("cut.txt.gz") && message.contains("gzip -t"),
+        "{message}"
+    );
+}
+
 #[test]
 fn mistakes_get_one_clear_message_before_training() {
     let cases: &[(&str, &str, &[&str])] = &[

@@ -1,16 +1,17 @@
 //! Batch normalisation of tensors, with its derivative.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, module};
 use reprsim_graph::custom;
 
-use crate::flex::{channel_major, contiguous, dims, images, is_cpu, primitive, tensor, tracked};
+use crate::flex::{
+    channel_major, contiguous, dims, images, is_cpu, primitive, tensor, tracked, with_derivative,
+};
 use crate::normalization::{Affine, normalize, normalize_backward, normalize_train};
 use crate::profile::timed;
 
@@ -84,27 +85,21 @@ pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained 
     let [mean, variance] =
         [normalized.mean, normalized.variance].map(|values| tensor(values, [shape[1]]));
     let output = images(normalized.output, shape);
-    let output = match BatchNorm
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prepared) => {
-            let state = State {
-                input,
-                output: output.clone(),
-                gamma,
-                mean: mean.clone(),
-                variance: variance.clone(),
-                options,
-            };
-            prepared.finish(state, output)
+    let kept = [mean.clone(), variance.clone()];
+    let output = with_derivative(BatchNorm, nodes, output, |output| {
+        let [mean, variance] = kept;
+        State {
+            input,
+            output: output.clone(),
+            gamma,
+            mean,
+            variance,
+            options,
         }
-        OpsKind::UnTracked(prepared) => prepared.finish(output),
-    };
+    });
     let statistic = |values| Tensor::from_primitive::<Flex>(values).autodiff();
     BatchNormTrained {
-        output: Tensor::from_primitive::<Autodiff<Flex>>(output),
+        output,
         mean: statistic(mean),
         variance: statistic(variance),
     }

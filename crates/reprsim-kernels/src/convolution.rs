@@ -1,17 +1,17 @@
 //! Convolutions of tensors, with their derivatives.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, module};
 
 use crate::channels::Planes;
 use crate::flex::{
     channel_major, contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked,
+    with_derivative,
 };
 use crate::geometry::{Geometry, Window};
 use crate::profile::timed;
@@ -156,15 +156,9 @@ fn apply(direction: Direction, input: Tensor<4>, weight: Tensor<4>, window: Wind
     let (mut input, mut weight) = (input.into_primitive(), weight.into_primitive());
     let geometry = direction.geometry(&input, &weight, window);
     let output = direction.forward(&mut input, contiguous(&mut weight), &geometry);
-    let output = match Convolution(direction)
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prepared) => prepared.finish((input, weight, geometry), output),
-        OpsKind::UnTracked(prepared) => prepared.finish(output),
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    with_derivative(Convolution(direction), nodes, output, |_| {
+        (input, weight, geometry)
+    })
 }
 
 #[derive(Debug)]

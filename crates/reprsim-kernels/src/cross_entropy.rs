@@ -1,18 +1,19 @@
 //! Mean cross-entropy of logits, with its derivative.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::exponential::exp;
-use crate::flex::{contiguous, contiguous_mut, is_cpu, like, primitive, tensor, tracked};
+use crate::flex::{
+    contiguous, contiguous_mut, is_cpu, like, primitive, tensor, tracked, with_derivative,
+};
 use crate::profile::timed;
 use crate::sums::sum;
 
@@ -44,15 +45,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let (loss, derivative) = timed("cross-entropy", 20 * count, 2 * count, || {
         rows(&mut logits, &targets)
     });
-    let loss = match CrossEntropy
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prepared) => prepared.finish(derivative, loss),
-        OpsKind::UnTracked(prepared) => prepared.finish(loss),
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(loss)
+    with_derivative(CrossEntropy, nodes, loss, |_| derivative)
 }
 
 /// The mean loss, and its derivative in the logits.

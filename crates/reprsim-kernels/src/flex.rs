@@ -1,6 +1,7 @@
 //! From burn's tensors on the CPU to slices and back.
 
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, OpsKind};
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
@@ -31,6 +32,28 @@ pub(crate) fn tracked<const D: usize>(
         Ok(primitive) => primitive,
         Err(error) => unreachable!("a differentiable tensor of the CPU: {error:?}"),
     }
+}
+
+/// What an operation made of tensors at these `nodes`, in the graph of derivatives where one of them
+/// is; `state` is what its derivative needs.
+pub(crate) fn with_derivative<B: Backward<Flex, N>, const D: usize, const N: usize>(
+    operation: B,
+    nodes: [NodeGuard; N],
+    output: FlexTensor,
+    state: impl FnOnce(&FlexTensor) -> B::State,
+) -> Tensor<D> {
+    let prepared = operation
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful();
+    let output = match prepared {
+        OpsKind::Tracked(prepared) => {
+            let state = state(&output);
+            prepared.finish(state, output)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(output)
 }
 
 /// The four dimensions of a batch of images.

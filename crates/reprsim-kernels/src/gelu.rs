@@ -1,17 +1,16 @@
 //! The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact, with its derivative.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, activation};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::exponential::exp;
-use crate::flex::{contiguous, is_cpu, like, primitive, tracked};
+use crate::flex::{contiguous, is_cpu, like, primitive, tracked, with_derivative};
 use crate::profile::timed;
 
 /// Values that one thread takes at a time.
@@ -30,15 +29,7 @@ pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     let nodes = [input.node()];
     let mut input = input.into_primitive();
     let output = forward(&mut input);
-    let output = match Gelu
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prepared) => prepared.finish(input, output),
-        OpsKind::UnTracked(prepared) => prepared.finish(output),
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    with_derivative(Gelu, nodes, output, |_| input)
 }
 
 /// `P(X <= x)` and the density at x.

@@ -1,16 +1,15 @@
 //! Layer normalisation (Ba, Kiros and Hinton 2016, arXiv 1607.06450), with its derivative.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, module};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::flex::{contiguous, is_cpu, like, primitive, tensor, tracked};
+use crate::flex::{contiguous, is_cpu, like, primitive, tensor, tracked, with_derivative};
 use crate::profile::timed;
 use crate::sums::{sum, sum_of_products};
 
@@ -39,44 +38,19 @@ pub fn layer_norm<const D: usize>(
     let (input, gamma) = (tracked(input), tracked(gamma));
     let (input_node, gamma_node) = (input.node(), gamma.node());
     let (mut input, mut gamma) = (input.into_primitive(), gamma.into_primitive());
-    let output = match beta.map(tracked) {
-        Some(beta) => {
-            let nodes = [input_node, gamma_node, beta.node()];
-            let beta = beta.into_primitive();
-            let output = forward(&mut input, &mut gamma, Some(&beta), epsilon);
-            let state = State {
-                input,
-                gamma,
-                epsilon,
-            };
-            match Norm
-                .prepare::<NoCheckpointing>(nodes)
-                .compute_bound()
-                .stateful()
-            {
-                OpsKind::Tracked(prepared) => prepared.finish(state, output),
-                OpsKind::UnTracked(prepared) => prepared.finish(output),
-            }
-        }
-        None => {
-            let nodes = [input_node, gamma_node];
-            let output = forward(&mut input, &mut gamma, None, epsilon);
-            let state = State {
-                input,
-                gamma,
-                epsilon,
-            };
-            match Norm
-                .prepare::<NoCheckpointing>(nodes)
-                .compute_bound()
-                .stateful()
-            {
-                OpsKind::Tracked(prepared) => prepared.finish(state, output),
-                OpsKind::UnTracked(prepared) => prepared.finish(output),
-            }
-        }
+    let beta = beta.map(tracked);
+    let beta_node = beta.as_ref().map(|beta| beta.node());
+    let beta = beta.map(|beta| beta.into_primitive());
+    let output = forward(&mut input, &mut gamma, beta.as_ref(), epsilon);
+    let state = |_: &FlexTensor| State {
+        input,
+        gamma,
+        epsilon,
     };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    match beta_node {
+        Some(beta) => with_derivative(Norm, [input_node, gamma_node, beta], output, state),
+        None => with_derivative(Norm, [input_node, gamma_node], output, state),
+    }
 }
 
 fn forward(

@@ -1,16 +1,17 @@
 //! Fully connected layers with their derivatives: product, bias and rectifier in one operation.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, module};
 
 use crate::affine::{column_sums, multiply, rows, shift, shut};
-use crate::flex::{contiguous, contiguous_mut, is_cpu, like, matrix, primitive, tensor, tracked};
+use crate::flex::{
+    contiguous, contiguous_mut, is_cpu, like, matrix, primitive, tensor, tracked, with_derivative,
+};
 use crate::profile::timed;
 
 /// What becomes of each output of [`linear`].
@@ -48,43 +49,19 @@ pub fn linear<const D: usize>(
     let (input, weight) = (tracked(input), tracked(weight));
     let (input_node, weight_node) = (input.node(), weight.node());
     let (mut input, mut weight) = (input.into_primitive(), weight.into_primitive());
-    let state = |output: &FlexTensor, input: FlexTensor, weight: FlexTensor| State {
+    let bias = bias.map(tracked);
+    let bias_node = bias.as_ref().map(|bias| bias.node());
+    let bias = bias.map(|bias| bias.into_primitive());
+    let output = tensor(forward(&mut input, &mut weight, bias.as_ref(), after), dims);
+    let state = |output: &FlexTensor| State {
         input,
         weight,
         output: (after == After::Relu).then(|| output.clone()),
     };
-    let output = match bias.map(tracked) {
-        Some(bias) => {
-            let nodes = [input_node, weight_node, bias.node()];
-            let bias = bias.into_primitive();
-            let output = tensor(forward(&mut input, &mut weight, Some(&bias), after), dims);
-            match Linear
-                .prepare::<NoCheckpointing>(nodes)
-                .compute_bound()
-                .stateful()
-            {
-                OpsKind::Tracked(prepared) => {
-                    prepared.finish(state(&output, input, weight), output)
-                }
-                OpsKind::UnTracked(prepared) => prepared.finish(output),
-            }
-        }
-        None => {
-            let nodes = [input_node, weight_node];
-            let output = tensor(forward(&mut input, &mut weight, None, after), dims);
-            match Linear
-                .prepare::<NoCheckpointing>(nodes)
-                .compute_bound()
-                .stateful()
-            {
-                OpsKind::Tracked(prepared) => {
-                    prepared.finish(state(&output, input, weight), output)
-                }
-                OpsKind::UnTracked(prepared) => prepared.finish(output),
-            }
-        }
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    match bias_node {
+        Some(bias) => with_derivative(Linear, [input_node, weight_node, bias], output, state),
+        None => with_derivative(Linear, [input_node, weight_node], output, state),
+    }
 }
 
 fn forward(

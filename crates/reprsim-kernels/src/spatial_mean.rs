@@ -1,16 +1,17 @@
 //! The mean over positions, with its derivative.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::channels::Planes;
-use crate::flex::{contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked};
+use crate::flex::{
+    contiguous, dims, images, is_cpu, planes, primitive, tensor, tracked, with_derivative,
+};
 use crate::profile::timed;
 use crate::sums::sum;
 
@@ -26,15 +27,7 @@ pub fn spatial_mean(input: Tensor<4>) -> Tensor<2> {
     let input = tracked(input);
     let nodes = [input.node()];
     let output = means(&mut input.into_primitive());
-    let output = match SpatialMean
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prepared) => prepared.finish([n, c, h, w], output),
-        OpsKind::UnTracked(prepared) => prepared.finish(output),
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    with_derivative(SpatialMean, nodes, output, |_| [n, c, h, w])
 }
 
 fn means(input: &mut FlexTensor) -> FlexTensor {

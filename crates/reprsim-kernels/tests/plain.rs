@@ -28,9 +28,6 @@ fn difference<const D: usize>(found: Tensor<D>, expected: Tensor<D>) -> f32 {
 }
 
 /// Shapes of images, channels of the output, windows: the models' and odd ones.
-///
-/// 3x3 windows of stride 1 between many channels are transformed (Winograd): their rounding is that
-/// of numbers a few times as large.
 fn cases() -> Vec<([usize; 4], usize, Window)> {
     let window = |kernel, stride, padding| Window {
         kernel,
@@ -74,6 +71,16 @@ fn evaluate(
     [output.inner(), gradient(&images), gradient(&weight)]
 }
 
+/// How far values may be apart: 3x3 windows of stride 1 between many channels are transformed
+/// (Winograd), and their rounding is that of numbers a few times as large.
+fn tolerance([_, inputs, ..]: [usize; 4], outputs: usize, window: Window) -> f32 {
+    let transformed = (window.kernel, window.stride, window.padding) == (3, 1, 1);
+    match transformed && inputs.min(outputs) >= 16 {
+        true => 2e-5,
+        false => 1e-5,
+    }
+}
+
 #[test]
 fn convolutions_equal_burns() {
     for (shape, channels, window) in cases() {
@@ -87,13 +94,19 @@ fn convolutions_equal_burns() {
         let found = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
         for (found, expected) in found.into_iter().zip(expected.clone()) {
             let apart = difference(found, expected);
-            assert!(apart < 2e-5, "{shape:?} {channels} {window:?}: {apart}");
+            assert!(
+                apart < tolerance(shape, channels, window),
+                "{shape:?} {channels} {window:?}: {apart}"
+            );
         }
         // The same images in another order in memory, and without derivatives.
         let turned = images.swap_dims(0, 1).clone() + 0.0;
         let found = conv2d(turned.swap_dims(0, 1), weight, window);
         let [expected, ..] = expected;
-        assert!(difference(found, expected) < 2e-5, "{shape:?} {window:?}");
+        assert!(
+            difference(found, expected) < tolerance(shape, channels, window),
+            "{shape:?} {window:?}"
+        );
     }
 }
 
@@ -119,7 +132,10 @@ fn transposed_convolutions_equal_burns() {
         let found = evaluate(&|x, w| conv_transpose2d(x, w, window), &images, &weight);
         for (found, expected) in found.into_iter().zip(expected) {
             let apart = difference(found, expected);
-            assert!(apart < 2e-5, "{shape:?} {channels} {window:?}: {apart}");
+            assert!(
+                apart < tolerance(shape, channels, window),
+                "{shape:?} {channels} {window:?}: {apart}"
+            );
         }
     }
 }

@@ -8,12 +8,12 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::MetricError;
 use crate::entries::entries;
 use crate::kernel::KernelLayer;
+use crate::lanes::dot_in_single;
 use crate::permutations::Cycle;
 use crate::square::Square;
 
@@ -67,7 +67,7 @@ pub(crate) fn products(
                 for (sum, shift) in sums.iter_mut().zip(cycle.shifts) {
                     let (ends, starts) = l.split_at(*shift as usize);
                     let (first, last) = k.split_at(n - *shift as usize);
-                    *sum += weight * (dot(first, starts) + dot(last, ends));
+                    *sum += weight * (dot_in_single(first, starts) + dot_in_single(last, ends));
                 }
             }
         }
@@ -115,36 +115,4 @@ fn diagonals(
         }
     }
     Ok(out)
-}
-
-/// Sums that are kept side by side.
-const LANES: usize = 64;
-
-/// The inner product, in the same order with whatever instructions the processor has.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    Arch::new().dispatch(Dot { a, b })
-}
-
-struct Dot<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-}
-
-impl WithSimd for Dot<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f64 {
-        let mut lanes = [0.0f32; LANES];
-        let (a, b) = (self.a.chunks_exact(LANES), self.b.chunks_exact(LANES));
-        let rest: f32 = (a.remainder().iter().zip(b.remainder()))
-            .map(|(x, y)| x * y)
-            .sum();
-        for (a, b) in a.zip(b) {
-            for lane in 0..LANES {
-                lanes[lane] += a[lane] * b[lane];
-            }
-        }
-        f64::from(rest) + lanes.iter().map(|v| f64::from(*v)).sum::<f64>()
-    }
 }

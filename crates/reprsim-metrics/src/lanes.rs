@@ -1,4 +1,4 @@
-//! Sums over f64 values, several at a time and always in the same order, with whatever vector
+//! Sums over values, several at a time and always in the same order, with whatever vector
 //! instructions the processor has: a sum of one after the other waits for each addition.
 
 use pulp::{Arch, Simd, WithSimd};
@@ -47,6 +47,41 @@ pub(crate) fn square_sum(row: &[f64]) -> f64 {
 pub(crate) fn square_apart(a: &[f64], b: &[f64]) -> f64 {
     let of = |x: f64, y: f64| (x - y) * (x - y);
     Arch::new().dispatch(Sum { a, b, of })
+}
+
+/// Sums in f32 that are kept side by side: so many that each is of few products.
+const SINGLE_LANES: usize = 64;
+
+/// The inner product of two rows of f32, taken in f32 and added up in f64.
+pub(crate) fn dot_in_single(a: &[f32], b: &[f32]) -> f64 {
+    Arch::new().dispatch(SingleDot { a, b })
+}
+
+struct SingleDot<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+}
+
+impl WithSimd for SingleDot<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let mut lanes = [0.0f32; SINGLE_LANES];
+        let (a, b) = (
+            self.a.chunks_exact(SINGLE_LANES),
+            self.b.chunks_exact(SINGLE_LANES),
+        );
+        let rest: f32 = (a.remainder().iter().zip(b.remainder()))
+            .map(|(x, y)| x * y)
+            .sum();
+        for (a, b) in a.zip(b) {
+            for lane in 0..SINGLE_LANES {
+                lanes[lane] += a[lane] * b[lane];
+            }
+        }
+        f64::from(rest) + lanes.iter().map(|v| f64::from(*v)).sum::<f64>()
+    }
 }
 
 /// Adds what `of` makes of each value to the sum of its column.

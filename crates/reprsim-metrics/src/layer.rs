@@ -20,6 +20,8 @@ pub struct Layer {
     magnitude: Arc<OnceLock<Magnitude>>,
     /// See [`Layer::epsilon`].
     epsilon: Arc<OnceLock<f64>>,
+    /// Of some of a layer's samples that layer: parts are measured as the whole is.
+    whole: Option<Box<Layer>>,
 }
 
 /// Rows looked through at once, in bytes.
@@ -33,6 +35,7 @@ impl Layer {
             source: Arc::new(source),
             magnitude: Arc::default(),
             epsilon: Arc::default(),
+            whole: None,
         }
     }
 
@@ -64,14 +67,17 @@ impl Layer {
                 inner: self.source.clone(),
                 rows,
             }),
-            // As the whole, so that parts are measured as the whole is.
-            magnitude: self.magnitude.clone(),
-            epsilon: self.epsilon.clone(),
+            magnitude: Arc::default(),
+            epsilon: Arc::default(),
+            whole: Some(Box::new(self.clone())),
         }
     }
 
     /// How samples are brought to where their products are numbers: measures see no scale.
     pub(crate) fn magnitude(&self) -> Result<&Magnitude, MetricError> {
+        if let Some(whole) = &self.whole {
+            return whole.magnitude();
+        }
         if let Some(found) = self.magnitude.get() {
             return Ok(found);
         }
@@ -100,6 +106,9 @@ impl Layer {
     /// How far a number is from the next one that it could have been rounded to, as a share of it:
     /// by the type, or coarser where the values say so ([`crate::precision`]).
     pub(crate) fn epsilon(&self) -> Result<f64, MetricError> {
+        if let Some(whole) = &self.whole {
+            return whole.epsilon();
+        }
         if let Some(found) = self.epsilon.get() {
             return Ok(*found);
         }
@@ -180,5 +189,37 @@ impl std::fmt::Debug for Layer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [n, d] = self.source.shape();
         write!(f, "Layer({} [{n}, {d}])", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// Whoever is asked first, a part or the whole: the far sample is not in the part.
+    #[test]
+    fn parts_are_measured_as_the_whole_is() {
+        let value = |at: usize| match at {
+            0..3 => 1e300,
+            _ => (at % 7) as f64 + 0.1,
+        };
+        let layer = || {
+            let values: Vec<f64> = (0..60).map(value).collect();
+            Layer::new("layer", Matrix::new(values, 20, 3).unwrap())
+        };
+        let read = |layer: &Layer| {
+            let mut out = vec![0.0; 30];
+            layer.read(0..10, &mut out).unwrap();
+            out
+        };
+        let rows: Arc<[u32]> = (0..10).map(|i| 19 - i).collect();
+        let (first, last) = (layer(), layer());
+        let part_first = read(&first.subset(rows.clone()));
+        last.magnitude().unwrap();
+        assert_eq!(part_first, read(&last.subset(rows)));
+        assert_eq!(first.magnitude().unwrap(), last.magnitude().unwrap());
+        assert_eq!(first.epsilon().unwrap(), last.epsilon().unwrap());
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! Activations are centred in f64 on the host; products that scale with the data
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
-//! singular value decompositions are taken in f64 on the host.
+//! eigenvalues and singular values are taken in f64 on the host.
 
 mod covariance;
 mod cycle;

@@ -5,7 +5,7 @@
 pub struct Options {
     /// Neighbours of the measures that use them.
     pub k: usize,
-    /// Bytes of activations kept on the device at a time; what is beyond is read
+    /// Bytes of transformed activations kept in the host's memory at a time; what is beyond is read
     /// again from its source whenever it is needed.
     pub resident_bytes: usize,
     /// Bytes of n x n kernel matrices kept for permutations; what is beyond is

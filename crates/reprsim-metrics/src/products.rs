@@ -159,9 +159,9 @@ pub(crate) fn compare(
         let mut permuted: Vec<Vec<KernelPair>> = vec![vec![]; pairs.len()];
         for (pair, permuted) in pairs.iter().zip(&mut permuted) {
             let Ok((i, j)) = placed(*pair) else { continue };
-            for (map, products) in maps.iter().zip(&products) {
-                permuted.push(assemble(i, j, products.get(i, j), whole, Some(map))?);
-            }
+            *permuted = (maps.par_iter().zip(&products))
+                .map(|(map, products)| assemble(i, j, products.get(i, j), whole, Some(map)))
+                .collect::<Result<_, MetricError>>()?;
         }
         if !heard(Part::Permuted(&permuted)) {
             break;

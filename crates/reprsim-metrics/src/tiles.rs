@@ -15,7 +15,7 @@ const TILE_ROWS: usize = 128;
 /// digits. Tiles are added up in f64.
 const TILE_ENTRIES: usize = 1 << 18;
 
-/// Bytes of all layers' tiles at once.
+/// Bytes of all layers' tiles that a thread works on.
 const TILES_BYTES: usize = 64 << 20;
 
 /// Tiles that together cover an n x n matrix on and above the diagonal, of a size

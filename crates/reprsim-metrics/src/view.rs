@@ -1,5 +1,5 @@
 //! A layer as a family of measures wants to see it: its rows mapped, its
-//! columns centred, in f64; then rounded to f32 for the device.
+//! columns centred, in f64; then rounded to f32, in the host's memory or read again.
 //!
 //! Centring on the host in f64 makes every translation-invariant measure keep
 //! its value under a common offset of a thousand standard deviations, on every
@@ -89,7 +89,7 @@ impl Transform {
     }
 }
 
-/// Bytes that views may still keep on the device.
+/// Bytes that views may still keep in the host's memory.
 #[derive(Debug)]
 pub(crate) struct Room(AtomicUsize);
 
@@ -130,7 +130,7 @@ impl Rounding {
     }
 }
 
-/// A transformed layer: f32 rows on the device, kept there or read again from
+/// A transformed layer: f32 rows, kept in the host's memory or read again from
 /// the source each time.
 #[derive(Debug)]
 pub(crate) struct View {

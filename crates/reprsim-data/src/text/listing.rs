@@ -61,9 +61,10 @@ pub(super) fn file(path: &Path) -> Result<Listing, DataError> {
     })
 }
 
-/// Whether a folder holds files of text, and more of them than of anything else.
+/// Whether a folder holds files of text, and more of them than of anything else, or a file of text that
+/// is damaged: whoever reads it as text says what is wrong.
 pub fn is_folder_of_text(path: &Path) -> bool {
-    path.is_dir() && folder(path).is_ok_and(|found| found.files.len() > found.skipped.len())
+    path.is_dir() && folder(path).map_or(true, |found| found.files.len() > found.skipped.len())
 }
 
 /// A corpus that is the text files at or below a folder. Hidden ones are none of it.

@@ -1,17 +1,16 @@
 //! Attention of tensors.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, Flex};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
 
 use super::heads::{Attended, Heads, attend, attend_back};
 use crate::dropout::Dropout;
-use crate::flex::{contiguous, is_cpu, primitive, tensor, tracked};
+use crate::flex::{contiguous, is_cpu, primitive, tensor, tracked, with_derivative};
 use crate::profile::timed;
 
 /// Attention of each position of a sequence to all, or where it is `causal` to those before it and
@@ -39,23 +38,12 @@ pub fn attention(all: Tensor<3>, heads: usize, causal: bool, dropout: &mut Dropo
     let mut all = all.into_primitive();
     let Attended { output, logs } = heads_of(&mut all, &heads);
     let output = tensor(output, dims);
-    let output = match Attention
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prepared) => {
-            let state = State {
-                all,
-                output: output.clone(),
-                logs,
-                heads,
-            };
-            prepared.finish(state, output)
-        }
-        OpsKind::UnTracked(prepared) => prepared.finish(output),
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    with_derivative(Attention, nodes, output, |output| State {
+        all,
+        output: output.clone(),
+        logs,
+        heads,
+    })
 }
 
 fn heads_of(all: &mut FlexTensor, heads: &Heads) -> Attended {

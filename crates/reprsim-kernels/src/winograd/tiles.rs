@@ -223,6 +223,14 @@ fn column<T: Copy, const R: usize, const C: usize>(rows: &[[T; C]; R], place: us
     column
 }
 
+/// Puts a column of points, of the tiles from `at` on, where they belong.
+#[inline(always)]
+fn put<S: Simd>(into: &mut [&mut [f32]; POINTS], x: usize, at: usize, column: [S::f32s; IN]) {
+    for (y, found) in column.into_iter().enumerate() {
+        store::<S>(&mut into[y * IN + x][at..], found);
+    }
+}
+
 /// `B' d` of one row of the pixels that tiles read; `tile` is `at` or in the row of tiles above or
 /// below.
 #[inline(always)]
@@ -278,7 +286,7 @@ impl WithSimd for Around<'_> {
             channel,
             images,
             sorted,
-            into,
+            mut into,
         } = self;
         let tiles = images.len() * tiling.tiles();
         sorted.reshape(tiling, images.len());
@@ -297,10 +305,8 @@ impl WithSimd for Around<'_> {
                 masked_row(simd, below, &borders.below, at),
             ];
             for x in 0..IN {
-                let column = input(simd, column(&rows, x));
-                for (y, found) in column.into_iter().enumerate() {
-                    store::<S>(&mut into[y * IN + x][at..], found);
-                }
+                let found = input(simd, column(&rows, x));
+                put::<S>(&mut into, x, at, found);
             }
         }
     }
@@ -327,7 +333,7 @@ impl WithSimd for Within<'_> {
             channel,
             images,
             sorted,
-            into,
+            mut into,
         } = self;
         let tiles = images.len() * tiling.tiles();
         sorted.reshape(tiling, images.len());
@@ -345,10 +351,8 @@ impl WithSimd for Within<'_> {
                 *row = output_adjoint(simd, pixels);
             }
             for x in 0..IN {
-                let column = output_adjoint(simd, column(&rows, x));
-                for (y, found) in column.into_iter().enumerate() {
-                    store::<S>(&mut into[y * IN + x][at..], found);
-                }
+                let found = output_adjoint(simd, column(&rows, x));
+                put::<S>(&mut into, x, at, found);
             }
         }
     }
@@ -408,7 +412,7 @@ impl<W: Fn(usize) -> [f32; TAPS * TAPS]> WithSimd for Weights<'_, W> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         for at in (0..self.count).step_by(S::F32_LANES) {
             let mut taps = [[0.0; LANES]; TAPS * TAPS];
             for lane in 0..S::F32_LANES.min(self.count - at) {
@@ -427,10 +431,8 @@ impl<W: Fn(usize) -> [f32; TAPS * TAPS]> WithSimd for Weights<'_, W> {
                 *row = weight(simd, taps);
             }
             for x in 0..IN {
-                let column = weight(simd, column(&rows, x));
-                for (y, found) in column.into_iter().enumerate() {
-                    store::<S>(&mut self.into[y * IN + x][at..], found);
-                }
+                let found = weight(simd, column(&rows, x));
+                put::<S>(&mut self.into, x, at, found);
             }
         }
     }
