@@ -8,7 +8,7 @@ use std::fs;
 
 use reprsim_activations::ActivationFile;
 
-use common::{TINY, experiment, reprsim, run, stderr, stdout};
+use common::{TINY, experiment, reprsim, run, stderr, stdout, watched_run};
 
 #[test]
 fn from_experiment_file_to_report() {
@@ -239,6 +239,43 @@ fn a_diverging_cell_is_named_and_the_run_goes_on() {
     // The untrained pair does not train and is done; the report says what is missing.
     let report = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(report.contains("7 of 8 cells are not finished"));
+}
+
+/// A run that is let begin keeps within the memory that it was given.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_keeps_within_its_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = TINY.replace(
+        "name = \"cnn\"\nwidth = 2",
+        "name = \"mlp\"\nhidden = [1500, 1500]",
+    );
+    assert!(text.contains("hidden"), "{text}");
+    let file = experiment(dir.path(), &text);
+    let out = dir.path().join("run");
+    let refused = run(&file, &out, &["--memory", "80MB"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    let said = stderr(&refused);
+    let least = said
+        .split(" takes ")
+        .nth(1)
+        .and_then(|rest| rest.split(" of memory").next());
+    let least: f64 = (least.and_then(|least| least.strip_suffix(" MiB")))
+        .and_then(|least| least.parse().ok())
+        .unwrap_or_else(|| panic!("{said}"));
+    // One cell at a time, then two.
+    for budget in [least + 1.0, 2.0 * least] {
+        let out = dir.path().join(format!("run-{budget:.0}"));
+        let budget = format!("{budget:.0}MiB");
+        let (output, peak) = watched_run(&file, &out, &["--memory", &budget, "--shard", "1/2"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let peak = peak as f64 / f64::from(1 << 20);
+        let budget: f64 = budget.trim_end_matches("MiB").parse().unwrap();
+        assert!(
+            peak > 100.0 && peak <= budget,
+            "{peak:.0} of {budget:.0} MiB"
+        );
+    }
 }
 
 /// Each mistake of a user: what replaces what in the file, and what the message

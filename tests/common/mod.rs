@@ -6,6 +6,7 @@
     reason = "each test file uses a part of this"
 )]
 
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -103,6 +104,14 @@ pub fn run(experiment: &Path, out: &Path, more: &[&str]) -> Output {
     run_command(experiment, out).args(more).output().unwrap()
 }
 
+/// Runs `experiment` into `out` on the CPU; its output, and the most memory it had, in bytes.
+#[cfg(target_os = "linux")]
+pub fn watched_run(experiment: &Path, out: &Path, more: &[&str]) -> (Output, u64) {
+    let mut command = run_command(experiment, out);
+    command.args(more);
+    watched(command)
+}
+
 /// Starts a run in the background, silently.
 pub fn start(experiment: &Path, out: &Path) -> Child {
     run_command(experiment, out)
@@ -110,6 +119,40 @@ pub fn start(experiment: &Path, out: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// Runs a command to its end; its output, and the most memory it had, in bytes.
+#[cfg(target_os = "linux")]
+pub fn watched(mut command: Command) -> (Output, u64) {
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdout(out.try_clone().unwrap());
+    command.stderr(err.try_clone().unwrap());
+    let mut child = command.spawn().unwrap();
+    let mut peak = 0u64;
+    let status = loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+        for line in status.unwrap_or_default().lines() {
+            if let Some(rest) = line.strip_prefix("VmHWM:") {
+                peak = rest.trim().trim_end_matches(" kB").parse().unwrap_or(peak);
+            }
+        }
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None => std::thread::sleep(std::time::Duration::from_millis(2)),
+        }
+    };
+    let mut said = [vec![], vec![]];
+    for (file, said) in [&mut out, &mut err].into_iter().zip(&mut said) {
+        file.rewind().unwrap();
+        file.read_to_end(said).unwrap();
+    }
+    let [stdout, stderr] = said;
+    let output = Output {
+        status,
+        stdout,
+        stderr,
+    };
+    (output, 1024 * peak)
 }
 
 pub fn stdout(output: &Output) -> String {

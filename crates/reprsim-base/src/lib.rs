@@ -18,7 +18,10 @@ mod whole;
 pub use digest::{Digest, sha256, sum_while_copying};
 pub use header::sorted_header;
 pub use leftovers::{TEMPORARY, entries, leftovers, remove, size_of, sweep};
-pub use memory::{OverBudget, ask_memory, host_memory, memory_budget, set_memory_budget};
+pub use memory::{
+    OverBudget, ask_memory, give_back_memory, host_memory, memory_budget, set_give_back,
+    set_memory_budget,
+};
 pub use names::{hint, listed, twice, unknown};
 pub use paths::default_cache;
 pub use sealed::{

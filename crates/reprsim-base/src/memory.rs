@@ -42,6 +42,23 @@ fn limit() -> Option<u64> {
     None
 }
 
+/// Gives what an allocator keeps of freed memory back to the system.
+static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
+
+/// Says how free memory is given back to the system, where the program's allocator keeps it; the first
+/// who says it is heard.
+pub fn set_give_back(give_back: fn()) {
+    let _ = GIVE_BACK.set(give_back);
+}
+
+/// Gives free memory back to the system, between two stages of work whose needs differ: what the last one
+/// left in pieces would else stay taken beside what the next one takes.
+pub fn give_back_memory() {
+    if let Some(give_back) = GIVE_BACK.get() {
+        give_back();
+    }
+}
+
 /// Sets the budget, in bytes, for all that is asked later.
 pub fn set_memory_budget(bytes: u64) {
     BUDGET.store(bytes.max(1), Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_base::Stream;
+use reprsim_base::{Stream, give_back_memory};
 use reprsim_config::{Cell, Point, Term};
 use reprsim_data::split::{Labelling, PairSplit, Reached};
 use reprsim_models::InputShape;
@@ -81,7 +81,11 @@ pub(crate) fn run_cell(
     }
     let make = |job: &ModelJob<'_>, stored: Option<Made>| match stored {
         Some(stored) => Ok(stored),
-        None => job.made(on_epoch),
+        None => {
+            let made = job.made(on_epoch);
+            give_back_memory();
+            made
+        }
     };
     let (made_a, made_b) = match context.chosen.cpu {
         // A thread for each job: both models one after another.
@@ -114,6 +118,7 @@ pub(crate) fn run_cell(
         if !store.has(*evaluation, experiment)? {
             let rows = evaluation.rows(&pair)?;
             store.write_rows(*evaluation, experiment, &context.chosen.name, rows)?;
+            give_back_memory();
         }
     }
     if store.pair()?.is_some() {

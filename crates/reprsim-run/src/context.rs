@@ -22,6 +22,10 @@ use crate::error::RunError;
 use crate::once::Once;
 use crate::training_data::{Judging, TrainingData};
 
+/// Bytes that a process takes beside its models: the program itself, samples of probes, what is left in pieces.
+const PROCESS: u128 = 128 << 20;
+/// Bytes for each weight of a trained model that waits for the other of its pair.
+const WAITING: u128 = 4;
 /// Bytes for each weight of a model that a GPU trains: as it begins and as it is written.
 const HELD: u128 = 8;
 /// Bytes for each weight of a model that the host trains: itself, its gradient, what an optimiser
@@ -145,15 +149,16 @@ impl Context {
         self.fixed_probes().map(|_| ())
     }
 
-    /// Asks for the memory that training a model of each size takes.
+    /// Asks for the memory that a pair of models of each size takes.
     pub fn check_memory(&self) -> Result<(), RunError> {
         let (model, bytes) = self.largest()?;
         let batch = self.experiment.training.batch;
-        let what = format!("training {model} in batches of {batch}");
-        Ok(ask_memory(bytes, what).map_err(ModelError::from)?)
+        let what = format!("training {model} in batches of {batch}, beside the other of its pair,");
+        Ok(ask_memory(PROCESS + bytes, what).map_err(ModelError::from)?)
     }
 
-    /// The model of the experiment whose training takes most memory, in words, and how much at least.
+    /// The model of the experiment whose training takes most memory, in words, and how much at least, with
+    /// the one of the pair that was trained before.
     fn largest(&self) -> Result<(String, u128), RunError> {
         let shape = ModelShape {
             input: self.train_supply()?.shape(),
@@ -169,7 +174,7 @@ impl Context {
         for model in self.experiment.models() {
             let weights = model.weights(shape)?;
             let of_sample = BATCHED * shape.input.values() as u128 + of_kept * model.kept(shape);
-            let bytes = of_weight * weights + batch * of_sample;
+            let bytes = (of_weight + WAITING) * weights + batch * of_sample;
             if bytes > largest.1 {
                 largest = (format!("a {} of {weights} weights", model.name()), bytes);
             }
@@ -179,7 +184,8 @@ impl Context {
 
     /// Cells that fit into memory at once, at least one.
     pub fn cells_that_fit(&self) -> Result<usize, RunError> {
-        let fitting = u128::from(memory_budget()) / self.largest()?.1.max(1);
+        let left = u128::from(memory_budget()).saturating_sub(PROCESS);
+        let fitting = left / self.largest()?.1.max(1);
         Ok(usize::try_from(fitting).unwrap_or(usize::MAX).max(1))
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use burn::tensor::Device;
-use reprsim_base::Stream;
+use reprsim_base::{Stream, give_back_memory};
 use reprsim_config::Cell;
 use reprsim_data::split::ModelSamples;
 use reprsim_models::{ModelConfig, ModelShape, Network};
@@ -152,6 +152,8 @@ impl ModelJob<'_> {
         // one that diverged can be looked at.
         write_epochs(&history, &epochs, &owner).map_err(|e| RunError::store(&history, e))?;
         let network = trained?;
+        // Gradients and the like, before the copies that writing makes.
+        give_back_memory();
         if experiment.keep.checkpoints {
             save_checkpoint(&network, &self.file("safetensors"), &self.identity())?;
         }
