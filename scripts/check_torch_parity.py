@@ -10,7 +10,7 @@ runs the example `torch_step` of reprsim-train (which it builds, or PATH), and
 compares what comes back with torchvision in f64 and in f32. A line
 a quantity: the largest difference, the largest one relative to the largest
 magnitude of its tensor, and the same between torch's own f32 and f64, which is
-what the arithmetic allows. Then torchvision loads the checkpoint that the program
+what the arithmetic allows: what differs by no more than three times that counts as equal. Then torchvision loads the checkpoint that the program
 wrote after its step. Exits with 1 if anything differs by more than is allowed.
 
 PyTorch keeps the unbiased variance of the batch (n - 1) as a running statistic,
@@ -29,7 +29,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 sys.dont_write_bytecode = True
 from train_torch_reference import resnet  # noqa: E402
@@ -67,6 +67,10 @@ CASES = {
     "stock-grey": case(18, 64, "stock", 1, 28, "pth"),
     "resnet34-cifar": case(34, 64, "cifar", 3, 32, "safetensors"),
     "narrow-cifar": case(18, 16, "cifar", 3, 32, "safetensors"),
+    "resnet50-stock": case(50, 64, "stock", 3, 64, "pth"),
+    "resnet50-cifar": case(50, 16, "cifar", 3, 32, "safetensors"),
+    "resnet101-stock": case(101, 64, "stock", 3, 64, "safetensors"),
+    "resnet152-stock": case(152, 64, "stock", 3, 64, "safetensors"),
 }
 
 
@@ -110,6 +114,8 @@ def clear_of_zero(model, images):
     for module in double.modules():
         if isinstance(module, BasicBlock):
             keep_clear(module.relu, [module.bn1, module.bn2])
+        elif isinstance(module, Bottleneck):
+            keep_clear(module.relu, [module.bn1, module.bn2, module.bn3])
     with torch.no_grad():
         double(images.double())
         for name, norm in norms(double).items():
@@ -240,7 +246,12 @@ class Report:
             for n, v in f64.items()
         }
         name = max(by, key=lambda n: float("inf") if by[n] != by[n] else by[n])
-        good = by[name] <= tolerance
+        # Fifty layers and more amplify rounding beyond it in torch as well.
+        own = max(
+            (f32[n].double() - v.double()).abs().max().item() / scale(n, v.double().abs().max().item())
+            for n, v in f64.items()
+        )
+        good = by[name] <= max(tolerance, 3 * own)
         verdict = ("ok" if good else "FAILED") if judged else "not judged"
         at = f" at {name}" if len(by) > 1 else ""
         columns = worst(ours, f64) + worst(ours, f32) + worst(f32, f64)

@@ -22,22 +22,23 @@ import numpy as np
 import torch
 import torchvision
 from torch import nn
-from torchvision.models.resnet import BasicBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
-BLOCKS = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3]}
+BLOCKS = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
 
 
 def resnet(depth=18, width=64, stem="stock", channels=3, classes=10):
     """torchvision's network and its names for any width and either stem; the
     initial weights are drawn as torchvision draws them."""
-    model = torchvision.models.ResNet(BasicBlock, BLOCKS[depth], num_classes=classes)
+    block = BasicBlock if depth < 50 else Bottleneck
+    model = torchvision.models.ResNet(block, BLOCKS[depth], num_classes=classes)
     if width != 64:
         model.inplanes = width
         model.bn1 = nn.BatchNorm2d(width)
         for i, blocks in enumerate(BLOCKS[depth]):
-            layer = model._make_layer(BasicBlock, width << i, blocks, stride=1 if i == 0 else 2)
+            layer = model._make_layer(block, width << i, blocks, stride=1 if i == 0 else 2)
             setattr(model, f"layer{i + 1}", layer)
-        model.fc = nn.Linear(8 * width, classes)
+        model.fc = nn.Linear(8 * block.expansion * width, classes)
     if stem == "cifar":
         model.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
         model.maxpool = nn.Identity()

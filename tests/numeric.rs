@@ -212,6 +212,11 @@ fn architectures() -> Vec<ModelConfig> {
             width: 2,
             stem: Stem::Stock,
         }),
+        ModelConfig::ResNet(ResNetSettings {
+            depth: 50,
+            width: 1,
+            stem: Stem::Cifar,
+        }),
         ModelConfig::Vit(VitSettings {
             width: 8,
             depth: 2,

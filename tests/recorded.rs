@@ -370,6 +370,17 @@ fn a_residual_network_with_pooling() {
 }
 
 #[test]
+fn a_residual_network_of_bottlenecks() {
+    let mut case = images(ModelConfig::ResNet(ResNetSettings {
+        depth: 50,
+        width: 1,
+        stem: Stem::Cifar,
+    }));
+    case.config.epochs = Some(1);
+    agrees(&case);
+}
+
+#[test]
 fn an_autoencoder() {
     agrees(&images(ModelConfig::Vae(VaeSettings {
         width: 2,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::schema::{properties, resolved, variants};
+use crate::schema::{presets, properties, resolved, variants};
 
 const HEAD: &str = "# Experiment files\n\n\
     Every key of an experiment file, its type, its default and what it means. This page is made \
@@ -48,6 +48,11 @@ fn section(schema: &Value, part: &Value) -> String {
     for (name, kind, keys) in &kinds {
         page += &format!("\n### `name = \"{name}\"`\n");
         page += &paragraph(&text(resolved(schema, kind)).or(text(kind)));
+        let presets = presets(kind);
+        if !presets.is_empty() {
+            let names = presets.join("\"`, `\"");
+            page += &paragraph(&Some(format!("Also by the names `\"{names}\"`.")));
+        }
         if !keys.is_empty() {
             page += &format!("\n{}", table(schema, resolved(schema, kind), keys));
         }

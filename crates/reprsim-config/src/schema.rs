@@ -91,6 +91,13 @@ fn inside<'a>(schema: &'a Value, part: &'a Value) -> &'a Value {
     }
 }
 
+/// The other names of a kind.
+pub(crate) fn presets(kind: &Value) -> Vec<&str> {
+    let names = kind["properties"]["name"]["enum"].as_array();
+    let names = names.into_iter().flatten().filter_map(Value::as_str);
+    names.skip(1).collect()
+}
+
 /// The kinds that a section chooses from by its `name`: the name, what it is, and its keys.
 pub(crate) fn variants<'a>(
     schema: &'a Value,

@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Activations, Init, Input, InputKind, ModelError, ModelShape, Output, OutputKind, Pass,
+    Activations, Init, Input, InputKind, ModelError, ModelShape, Output, OutputKind, Pass, Preset,
 };
 
 /// The settings of an architecture, as an experiment file gives them under `[model]`, and
 /// what can be said of it before it is built.
 pub trait Architecture:
-    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + JsonSchema
+    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + JsonSchema + 'static
 {
     /// The module that it builds.
     type Model: Model;
@@ -29,6 +29,9 @@ pub trait Architecture:
     /// Beginnings of the names of the parameters that make its head, whose width is the
     /// number of classes; none where there is no head.
     const HEAD: &'static [&'static str] = &[];
+    /// Names by which others know it at some size (`resnet50`). An experiment file may use them for the
+    /// architecture's own; what stands beside them changes the preset.
+    const PRESETS: &'static [Preset<Self>] = &[];
     /// Whether it drops activations when `dropout` is above 0.
     const DROPS: bool = false;
 

@@ -14,6 +14,7 @@ mod input;
 mod layers;
 mod output;
 mod parameters;
+mod presets;
 mod shape;
 
 pub use architecture::{Architecture, Model};
@@ -23,4 +24,5 @@ pub use feature::{Activations, Feature, Pooling};
 pub use input::{Input, InputKind};
 pub use layers::{BatchNorm, Init};
 pub use output::{Output, OutputKind, Pass, Reconstruction, normal_values};
+pub use presets::Preset;
 pub use shape::{InputShape, ModelShape};

@@ -15,5 +15,5 @@ architectures! {
 }
 
 pub use gpt::{CausalSelfAttention, FeedForward, GptBlock, Transformer, padded_vocabulary};
-pub use resnet::{BasicBlock, Stem};
+pub use resnet::{ResidualBlock, Stem};
 pub use vit::Block;

@@ -1,4 +1,4 @@
-//! ResNet-18 and ResNet-34 (He et al. 2016, arXiv 1512.03385), with torchvision's
+//! ResNet-18 to ResNet-152 (He et al. 2016, arXiv 1512.03385), with torchvision's
 //! parameter names and numbers.
 
 use burn::module::Module;
@@ -15,14 +15,14 @@ use crate::feature::{Activations, Feature, Pooling};
 use crate::layers::{check_width, connect, convolve, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
-    OutputKind, Pass,
+    OutputKind, Pass, Preset,
 };
 
-/// A residual network of basic blocks.
+/// A residual network. `resnet18` to `resnet152` are torchvision's: 64 channels and its stem.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResNetSettings {
-    /// 18 or 34 layers.
+    /// 18 or 34 layers of basic blocks; 50, 101 or 152 layers of bottlenecks.
     pub depth: usize,
     /// Channels of the first stage, 64 as published.
     pub width: usize,
@@ -51,14 +51,45 @@ impl Default for ResNetSettings {
     }
 }
 
+/// The kinds of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Two 3x3 convolutions.
+    Basic,
+    /// A 3x3 convolution of few channels between two of 1x1.
+    Bottleneck,
+}
+
+impl Kind {
+    /// Channels that leave a block, for each channel of its 3x3 convolutions.
+    fn expansion(self) -> usize {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
 impl ResNetSettings {
-    /// Residual blocks in each stage.
-    fn blocks(&self) -> Result<[usize; 4], ModelError> {
+    /// torchvision's network of some depth.
+    fn published(depth: usize) -> Self {
+        Self {
+            depth,
+            width: 64,
+            stem: Stem::Stock,
+        }
+    }
+
+    /// Residual blocks in each stage, and their kind.
+    fn blocks(&self) -> Result<([usize; 4], Kind), ModelError> {
         match self.depth {
-            18 => Ok([2, 2, 2, 2]),
-            34 => Ok([3, 4, 6, 3]),
+            18 => Ok(([2, 2, 2, 2], Kind::Basic)),
+            34 => Ok(([3, 4, 6, 3], Kind::Basic)),
+            50 => Ok(([3, 4, 6, 3], Kind::Bottleneck)),
+            101 => Ok(([3, 4, 23, 3], Kind::Bottleneck)),
+            152 => Ok(([3, 8, 36, 3], Kind::Bottleneck)),
             other => Err(ModelError::Settings(format!(
-                "a resnet has a depth of 18 or 34, not {other}"
+                "a resnet has a depth of 18, 34, 50, 101 or 152, not {other}"
             ))),
         }
     }
@@ -71,6 +102,13 @@ impl Architecture for ResNetSettings {
     const TAKES: InputKind = InputKind::Images;
     const GIVES: OutputKind = OutputKind::Logits;
     const HEAD: &'static [&'static str] = &["fc."];
+    const PRESETS: &'static [Preset<Self>] = &[
+        ("resnet18", || Self::published(18)),
+        ("resnet34", || Self::published(34)),
+        ("resnet50", || Self::published(50)),
+        ("resnet101", || Self::published(101)),
+        ("resnet152", || Self::published(152)),
+    ];
 
     fn layer_names(&self) -> Vec<String> {
         [
@@ -92,12 +130,17 @@ impl Architecture for ResNetSettings {
     }
 
     fn kept(&self, shape: ModelShape) -> u128 {
-        let (Ok([_, height, side]), Ok(blocks)) = (shape.image(Self::NAME), self.blocks()) else {
+        let (Ok([_, height, side]), Ok((blocks, kind))) = (shape.image(Self::NAME), self.blocks())
+        else {
             return 0;
+        };
+        // Of each convolution before and after its norm, and the sum of a block.
+        let of_block = match kind {
+            Kind::Basic => 2 + 2 + 1,
+            Kind::Bottleneck => 2 + 2 + 3 * kind.expansion() as u128,
         };
         let mut sides = [height, side];
         let mut kept = 0;
-        // Of each convolution, before and after its norm.
         if self.stem == Stem::Stock {
             sides = sides.map(|side| side_after(side, 7, 2, 3));
             kept += 2 * map_values(self.width, sides);
@@ -109,8 +152,7 @@ impl Architecture for ResNetSettings {
             if number > 0 {
                 sides = sides.map(|side| side_after(side, 3, 2, 1));
             }
-            // Two convolutions, and the sum of a block.
-            kept += 5 * blocks as u128 * map_values(self.width << number, sides);
+            kept += of_block * blocks as u128 * map_values(self.width << number, sides);
         }
         kept
     }
@@ -148,14 +190,15 @@ impl Architecture for ResNetSettings {
             ),
         };
         let bn1 = init.batch_norm(width);
-        let blocks = self.blocks()?;
-        let mut stage = |number: usize| -> Vec<BasicBlock> {
-            let to = width << number;
+        let (blocks, kind) = self.blocks()?;
+        let mut from = width;
+        let mut stage = |number: usize| -> Vec<ResidualBlock> {
             (0..blocks[number])
-                .map(|block| match (block, number) {
-                    (0, 0) => BasicBlock::new([width, width], 1, init),
-                    (0, _) => BasicBlock::new([to / 2, to], 2, init),
-                    _ => BasicBlock::new([to, to], 1, init),
+                .map(|block| {
+                    let stride = if block == 0 && number > 0 { 2 } else { 1 };
+                    let block = ResidualBlock::new(kind, [from, width << number], stride, init);
+                    from = kind.expansion() * (width << number);
+                    block
                 })
                 .collect()
         };
@@ -168,30 +211,48 @@ impl Architecture for ResNetSettings {
             layer2,
             layer3,
             layer4,
-            fc: init.linear(8 * width, shape.classes),
+            fc: init.linear(8 * kind.expansion() * width, shape.classes),
         })
     }
 }
 
-/// Two 3x3 convolutions around which the input is led.
+/// Convolutions around which the input is led: two of 3x3, or one between two of 1x1.
 #[derive(Module, Debug)]
-pub struct BasicBlock {
+pub struct ResidualBlock {
     conv1: Conv2d,
     bn1: BatchNorm,
     conv2: Conv2d,
     bn2: BatchNorm,
+    /// The last convolution of a bottleneck.
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm>,
     /// Fits the input to the output where their shapes differ.
     downsample: Option<(Conv2d, BatchNorm)>,
 }
 
-impl BasicBlock {
-    fn new<R: Rng>(channels: [usize; 2], stride: usize, init: &mut Init<'_, R>) -> Self {
-        let [from, to] = channels;
+impl ResidualBlock {
+    /// From some channels, with so many in the 3x3 convolutions, of which the first takes the stride.
+    fn new<R: Rng>(
+        kind: Kind,
+        channels: [usize; 2],
+        stride: usize,
+        init: &mut Init<'_, R>,
+    ) -> Self {
+        let [from, inner] = channels;
+        let to = kind.expansion() * inner;
+        // The kernels of the first two, and their strides.
+        let [first, second] = match kind {
+            Kind::Basic => [(3, stride), (3, 1)],
+            Kind::Bottleneck => [(1, 1), (3, stride)],
+        };
+        let last = kind == Kind::Bottleneck;
         Self {
-            conv1: init.conv2d_kaiming([from, to], 3, stride),
-            bn1: init.batch_norm(to),
-            conv2: init.conv2d_kaiming([to, to], 3, 1),
-            bn2: init.batch_norm(to),
+            conv1: init.conv2d_kaiming([from, inner], first.0, first.1),
+            bn1: init.batch_norm(inner),
+            conv2: init.conv2d_kaiming([inner, inner], second.0, second.1),
+            bn2: init.batch_norm(inner),
+            conv3: last.then(|| init.conv2d_kaiming([inner, to], 1, 1)),
+            bn3: last.then(|| init.batch_norm(to)),
             downsample: (stride != 1 || from != to).then(|| {
                 (
                     init.conv2d_kaiming([from, to], 1, stride),
@@ -203,7 +264,11 @@ impl BasicBlock {
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let inner = self.bn1.forward_relu(convolve(&self.conv1, input.clone()));
-        let inner = self.bn2.forward(convolve(&self.conv2, inner));
+        let inner = convolve(&self.conv2, inner);
+        let inner = match (&self.conv3, &self.bn3) {
+            (Some(conv3), Some(bn3)) => bn3.forward(convolve(conv3, self.bn2.forward_relu(inner))),
+            _ => self.bn2.forward(inner),
+        };
         let around = match &self.downsample {
             Some((conv, bn)) => bn.forward(convolve(conv, input)),
             None => input,
@@ -212,16 +277,16 @@ impl BasicBlock {
     }
 }
 
-/// A residual network of basic blocks.
+/// A residual network.
 #[derive(Module, Debug)]
 pub struct ResNet {
     conv1: Conv2d,
     bn1: BatchNorm,
     maxpool: Option<MaxPool2d>,
-    layer1: Vec<BasicBlock>,
-    layer2: Vec<BasicBlock>,
-    layer3: Vec<BasicBlock>,
-    layer4: Vec<BasicBlock>,
+    layer1: Vec<ResidualBlock>,
+    layer2: Vec<ResidualBlock>,
+    layer3: Vec<ResidualBlock>,
+    layer4: Vec<ResidualBlock>,
     fc: Linear,
 }
 

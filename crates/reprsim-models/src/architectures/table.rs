@@ -22,6 +22,7 @@ macro_rules! architectures {
         #[allow(missing_docs, reason = "each is described by its settings")]
         #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
         #[serde(tag = "name")]
+        #[schemars(transform = name_presets)]
         #[non_exhaustive]
         pub enum ModelConfig {
             $(
@@ -34,13 +35,35 @@ macro_rules! architectures {
             fn deserialize<D: serde::Deserializer<'de>>(given: D) -> Result<Self, D::Error> {
                 use serde::de::Error;
                 let (name, rest) = reprsim_base::named(given)?;
-                match name.as_str() {
-                    $($name => reprsim_base::settings(&rest)
-                        .map(Self::$model)
-                        .map_err(D::Error::custom),)*
-                    other => Err(D::Error::unknown_variant(other, &[$($name),*])),
-                }
+                $(
+                    if name == $name {
+                        let settings = reprsim_base::settings(&rest).map(Self::$model);
+                        return settings.map_err(D::Error::custom);
+                    }
+                    if let Some((_, preset)) = $settings::PRESETS.iter().find(|(known, _)| name == *known) {
+                        let given = crate::presets::over(preset(), rest).map_err(D::Error::custom)?;
+                        let settings = reprsim_base::settings(&given).map(Self::$model);
+                        return settings.map_err(D::Error::custom);
+                    }
+                )*
+                let mut known = vec![];
+                $(
+                    known.push(String::from($name));
+                    known.extend($settings::PRESETS.iter().map(|(name, _)| name.to_string()));
+                )*
+                Err(D::Error::custom(format!(
+                    "unknown variant `{name}`, expected one of `{}`",
+                    known.join("`, `")
+                )))
             }
+        }
+
+        /// Lets the schema know the presets' names.
+        fn name_presets(schema: &mut schemars::Schema) {
+            $(
+                let names = $settings::PRESETS.iter().map(|(name, _)| *name);
+                crate::presets::name_in_schema(schema, $name, names);
+            )*
         }
 
         /// A model of any architecture.
