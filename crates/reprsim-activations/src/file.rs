@@ -111,7 +111,8 @@ impl ActivationFile {
 
     /// Whether tokens of a sample are pooled of which some may be padding, for all that is known.
     pub fn may_pool_padding(&self, pool: Option<Pool>, mask: Option<&Mask>) -> bool {
-        let has_tokens = |layer: &StoredLayer| matches!(*layer.shape(), [_, tokens, _] if tokens > 1);
+        let has_tokens =
+            |layer: &StoredLayer| matches!(*layer.shape(), [_, tokens, _] if tokens > 1);
         // The first token is real, unless samples are padded before.
         let pools = matches!(pool, Some(Pool::Mean | Pool::Max | Pool::Last));
         pools && mask.is_none() && self.layers.iter().any(has_tokens)

@@ -21,8 +21,8 @@ impl Dataset {
             return Ok(self.clone());
         }
         let form = |bytes: &[u8]| reshape(bytes, self.shape, target, &self.name);
-        let samples =
-            (self.samples.reformed(target.values(), form)).ok_or_else(|| no_image(&self.name))??;
+        let samples = (self.samples.reformed(target.values(), form))
+            .ok_or_else(|| no_image(&self.name))??;
         Ok(Dataset {
             shape: target,
             samples,

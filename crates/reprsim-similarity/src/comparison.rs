@@ -14,8 +14,8 @@ use crate::result::{MeasureResult, PairResult, Rows};
 const MOST_DRAWS: usize = 1 << 24;
 
 /// Of the memory that may be used, activations and kernel matrices that are kept take one part in so
-/// many each.
-const SHARE: u64 = 4;
+/// many each, at most: a kernel matrix that is not kept is computed again for each permutation.
+const SHARE: u64 = 2;
 
 /// Samples from which permutations are shifts in one random order ([`Permutations::shifts`]): there are
 /// enough of them, and others would take most of the time.

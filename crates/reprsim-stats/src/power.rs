@@ -7,7 +7,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma::ln_gamma;
 
 use crate::error::StatsError;
-use crate::project::{Basis, EXACT, Scaled, centred_levels, dot, in_units, is_constant};
+use crate::project::{Basis, EXACT, Scaled, dot, in_units, is_constant};
 
 /// Level of the two-sided test.
 const ALPHA: f64 = 0.05;
@@ -76,7 +76,7 @@ pub fn pilot(
         return Err(StatsError::NoNoise);
     }
     let others = columns.iter().enumerate().filter(|(i, _)| *i != tested);
-    let column = Basis::of(others.map(|(_, column)| column))?.residual(&centred_levels(column));
+    let column = Basis::of(others.map(|(_, column)| column))?.residual_levels(column);
     let squares = dot(&column, &column);
     let (x_unit, y_unit) = (scaled.column_units[tested], scaled.y_unit);
     let mut scores: BTreeMap<u64, f64> = BTreeMap::new();

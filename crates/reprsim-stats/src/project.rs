@@ -110,6 +110,11 @@ impl Basis {
         left
     }
 
+    /// What the columns leave of another one.
+    pub(crate) fn residual_levels(&self, levels: &[f64]) -> Vec<f64> {
+        self.residual(&centred_levels(levels))
+    }
+
     /// Solves `R b = right`.
     pub(crate) fn solve(&self, right: &[f64]) -> Vec<f64> {
         let mut b = right.to_vec();

@@ -567,6 +567,7 @@ fn levels_far_from_zero_are_levels() {
             |s: &Series| s.line.slope,
             |s: &Series| s.line.stderr,
             |s: &Series| s.line.p_value,
+            |s: &Series| s.line.randomisation_p,
             |s: &Series| s.curvature_p,
             |s: &Series| s.spearman,
         ] {
