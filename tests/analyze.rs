@@ -460,6 +460,20 @@ fn tables_are_read_as_people_have_them() {
     let (code, found, said) = run(format!("# {plain}").as_bytes(), &[]);
     assert_eq!((code, &found), (Some(0), &expected), "{said}");
     assert!(said.contains("line 1 is the header, after #"), "{said}");
+    // Remarks and blank lines may stand anywhere.
+    let (code, found, said) = run(
+        plain
+            .replace("0.5,0.75", "# half, of 3 May\n0.5,0.75\n  \n#the rest")
+            .as_bytes(),
+        &[],
+    );
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    assert!(
+        said.contains("2 lines from 3 to 6 are remarks (#)"),
+        "{said}"
+    );
+    let (code, found, said) = run(format!("sep=\n{plain}").as_bytes(), &[]);
+    assert_eq!((code, &found, said.as_str()), (Some(0), &expected, ""));
     // As it is told, nothing is said.
     let (code, found, said) = run(
         semicolons.as_bytes(),
@@ -482,6 +496,22 @@ fn tables_are_read_as_people_have_them() {
             "say what stands before decimals with --decimal",
         ),
         ("frac overlap|y\n1|2\n", "name it with --delimiter"),
+        (
+            "frac overlap,y\n1,2\n2,\"3\n3,4\n4,5\n",
+            "t.csv:3: a quotation mark (\") is opened there and never closed",
+        ),
+        (
+            "frac overlap,y\n1,2\n\"2,3\n3,4\n",
+            "t.csv:3: a quotation mark (\") is opened there and never closed",
+        ),
+        (
+            "frac overlap,\"y\n1,2\n3,4\n",
+            "t.csv:1: a quotation mark (\") is opened there and never closed",
+        ),
+        (
+            "frac overlap,y\n1,2\n2,3,4\n",
+            "t.csv:3: there are 3 fields, and 2 in the header",
+        ),
     ] {
         let (code, _, said) = run(text.as_bytes(), &[]);
         assert_eq!(code, Some(2), "{said}");
@@ -498,6 +528,23 @@ fn tables_are_read_as_people_have_them() {
     assert_eq!(code, Some(2));
     assert!(
         said.contains("save the table as UTF-8") && said.contains("t.csv"),
+        "{said}"
+    );
+    // Of an odd number of quotation marks none need be open.
+    let (code, found, said) = run(
+        "frac overlap,y,note\n0,0.5,\"a\nb\"\n0.5,0.75,5\" wide\n1,1.25,\n0.25,0.5,\n".as_bytes(),
+        &[],
+    );
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
+    let output = reprsim()
+        .args(["analyze", "--x", "x", "--y", "y"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(
+        said.contains("it is a folder: name the table in it"),
         "{said}"
     );
 }

@@ -295,6 +295,10 @@ fn mistakes_are_told_with_their_remedy() {
     told(&compare(&[&a, &a], &["--heatmap", "x.jpg"]), ".svg");
     told(&compare(&[&a, &a], &["--pool", "median"]), "flatten");
     told(&compare(&[&a, &a], &["--k", "0"]), "0");
+    told(
+        &compare(&[&a, &a], &["--null", "0", "--null-stop", "10"]),
+        "--null 0 draws none",
+    );
     assert!(compare(&[&a, &maps], &["--pool", "mean"]).status.success());
 
     // Too few samples for k is a reason in the table, not a failure.
@@ -325,6 +329,41 @@ fn permutations_fit_into_memory_or_are_refused() {
         "{message}"
     );
     assert!(message.contains("--memory"), "{message}");
+    // What is kept of each half-sample is, too.
+    let more = ["--null", "0", "--bootstrap", "1000000", "--measures", "all"];
+    let output = compare(&[&a, &b], &[&more[..], &["--memory", "100MB"]].concat());
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("values on each of 1000000 half-samples") && message.contains("--memory"),
+        "{message}"
+    );
+}
+
+/// What is no number is named by file, layer, sample and unit, once.
+#[test]
+fn values_that_are_no_numbers_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[40, 5], 1);
+    let odd = npy(&dir.path().join("odd.npy"), &[40, 5], 2);
+    let mut bytes = fs::read(&odd).unwrap();
+    let start = bytes.len() - 40 * 5 * 4;
+    for (at, value) in [(17 * 5 + 3, f32::NAN), (30 * 5, f32::INFINITY)] {
+        bytes[start + 4 * at..][..4].copy_from_slice(&value.to_le_bytes());
+    }
+    fs::write(&odd, bytes).unwrap();
+    let output = compare(&[&a, &odd], &["--measures", "all", "--format", "json"]);
+    let said = stderr(&output);
+    assert!(
+        said.contains("odd.npy: layer 'odd': sample 17, unit 3 (from 0) is NaN"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let rows = records(&output);
+    assert!(
+        rows.iter()
+            .all(|row| row["undefined"] == "activation is not finite")
+    );
 }
 
 fn bytes_npy(path: &Path, shape: [usize; 2], values: &[u8]) -> PathBuf {
@@ -411,7 +450,19 @@ fn padding_is_said_and_a_mask_leaves_it_out() {
     }
     let real = npy(&dir.path().join("real.npy"), &[n, tokens, d], 3);
     let output = compare(&[&real, &real], whole);
-    assert!(!stderr(&output).contains("--mask"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(!said.contains("as padding is"), "{said}");
+    // No look at values tells padding that a model has worked on: that all are pooled is said.
+    assert_eq!(
+        said.matches("all tokens of a sample are pooled").count(),
+        1,
+        "{said}"
+    );
+    let matrix = npy(&dir.path().join("matrix.npy"), &[n, d], 3);
+    for (files, pool) in [(&real, "flatten"), (&matrix, "mean")] {
+        let output = compare(&[files, files], &["--pool", pool]);
+        assert_eq!(stderr(&output), "");
+    }
     let told = |more: &[&str], what: &str| {
         let output = compare(&[&a, &b, &a], more);
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));

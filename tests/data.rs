@@ -225,6 +225,60 @@ fn a_check_counts_samples_classes_and_copies() {
     );
     fs::copy(from, to).unwrap();
     assert!(check("table").contains("with another label"));
+    // What is left out is counted once, whichever parts say it, and listed as a whole.
+    for i in 0..11 {
+        fs::write(pictures.join(format!("train/class0/note{i}.txt")), "x").unwrap();
+    }
+    fs::write(pictures.join("notes.txt"), "x").unwrap();
+    let rows: serde_json::Value = serde_json::from_str(&check("json")).unwrap();
+    assert_eq!(
+        (&rows[0]["left_out"], &rows[1]["left_out"]),
+        (&12.into(), &0.into())
+    );
+    let files = rows[0]["left_out_files"].as_array().unwrap();
+    assert_eq!(files.len(), 12);
+    assert_eq!(files[0]["path"], "notes.txt");
+    assert!(
+        files[1]["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with("left out: ")
+    );
+    assert!(check("table").contains("and 2 more; --format json has all"));
+}
+
+/// Two classes whose names look the same are one class of a person's.
+#[test]
+fn class_names_that_look_the_same_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let pictures = dir.path().join("pictures");
+    draw(&pictures, 4, 0);
+    let check = || {
+        let output = reprsim()
+            .args(["data", "check", "--data-dir"])
+            .arg(dir.path().join("cache"))
+            .arg(&pictures)
+            .output()
+            .unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    let name = |part: &str, from: &str, to: &str| {
+        fs::rename(pictures.join(part).join(from), pictures.join(part).join(to)).unwrap();
+    };
+    name("train", "class0", "caf\u{e9}");
+    name("test", "class0", "cafe\u{301}");
+    let (code, said) = check();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("the encoding of accents"), "{said}");
+    name("test", "cafe\u{301}", "caf\u{e9}");
+    assert_eq!(check().0, Some(0));
+    name("train", "class1", "cafe\u{301}");
+    let (code, said) = check();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains(r"caf\u{e9} and cafe\u{301} look the same"),
+        "{said}"
+    );
 }
 
 /// What a user could write and no machine could do is refused at once, with the number and the place.

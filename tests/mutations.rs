@@ -20,7 +20,7 @@ use reprsim_activations::ActivationFile;
 use reprsim_base::{Stream, seal, seal_lines, set_memory_budget};
 use reprsim_config::Plan;
 use reprsim_data::{DatasetSpec, Part, TextSettings, open};
-use reprsim_models::{InputShape, ModelShape};
+use reprsim_models::{ModelShape, SampleShape};
 use reprsim_run::store::finished;
 use reprsim_train::{load_checkpoint, read_epochs};
 
@@ -219,7 +219,7 @@ fn checkpoints() {
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let seeds = [safetensors::serialize(file.tensors(), None).unwrap()];
     let shape = ModelShape {
-        input: InputShape::Image {
+        input: SampleShape::Image {
             channels: 3,
             height: 28,
             width: 28,

@@ -682,6 +682,25 @@ fn extract_gives_the_activations_of_the_run() {
         layer(&cell.join("activations/test.a.safetensors")),
         layer(&extracted.join("test.safetensors"))
     );
+    // A user's file that is none is a mistake in a file.
+    let (none, missing) = (
+        dir.path().join("none.safetensors"),
+        dir.path().join("missing.pth"),
+    );
+    fs::write(&none, "no checkpoint").unwrap();
+    for checkpoint in [none, missing] {
+        let output = reprsim()
+            .args(["extract", "--device", "cpu", "--classes", "4"])
+            .arg(&file)
+            .arg(&checkpoint)
+            .arg("--out")
+            .arg(&extracted)
+            .output()
+            .unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&*checkpoint.to_string_lossy()), "{said}");
+    }
 }
 
 /// A folder of pictures: a run says what it left out, cells are named by what the

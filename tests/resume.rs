@@ -287,31 +287,62 @@ fn an_experiment_is_read_once() {
     );
 }
 
-/// What cannot be read is an error, not something to be done again.
+/// What somebody put in the place of a file is neither read nor made again: it is said, with the remedy.
 #[test]
 #[cfg(unix)]
-fn what_cannot_be_read_is_not_done_again() {
+fn what_is_in_the_place_of_a_file_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let file = experiment(dir.path(), TINY);
     let out = dir.path().join("run");
     assert!(run(&file, &out, &[]).status.success());
-    let cell = fs::read_dir(out.join("cells"))
-        .unwrap()
-        .flatten()
-        .next()
-        .unwrap()
-        .path();
-    // A folder in a file's place cannot be read, by an administrator either.
-    let path = cell.join("result.json");
-    fs::remove_file(&path).unwrap();
-    fs::create_dir(&path).unwrap();
+    let cells = fs::read_dir(out.join("cells")).unwrap();
+    let cell = cells.flatten().next().unwrap().path();
+    let expected = fs::read(out.join("results.csv")).unwrap();
+    let of_cell = ["result.json", "similarity.json"].map(|name| cell.join(name));
+    let of_run = ["plan.json", "results.csv", "report.html", "run.lock"].map(|name| out.join(name));
+    for path in of_cell.into_iter().chain(of_run) {
+        let kept = path.with_extension("kept");
+        fs::rename(&path, &kept).unwrap();
+        fs::create_dir(&path).unwrap();
+        let output = run(&file, &out, &[]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{}: {said}", path.display());
+        let name = path.file_name().unwrap().to_string_lossy();
+        assert!(
+            said.contains(&*name) && said.contains("move it away"),
+            "{said}"
+        );
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&kept, &path).unwrap();
+    }
+    // Locks are no links: of what they lead to another may hold the lock.
+    let lead_nowhere = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("none/there"), path).unwrap();
+    };
+    lead_nowhere(&out.join("run.lock"));
     let output = run(&file, &out, &[]);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("result.json"),
+        stderr(&output).contains("move the link away"),
         "{}",
         stderr(&output)
     );
+    fs::remove_file(out.join("run.lock")).unwrap();
+    // One cell fails, and the others go on.
+    lead_nowhere(&cell.join("cell.lock"));
+    fs::remove_file(cell.join("result.json")).unwrap();
+    let output = run(&file, &out, &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("move the link away"),
+        "{}",
+        stderr(&output)
+    );
+    fs::remove_file(cell.join("cell.lock")).unwrap();
+    let output = run(&file, &out, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(fs::read(out.join("results.csv")).unwrap() == expected);
 }
 
 /// Halves the checkpoint of every cell's model a, and removes some files.

@@ -26,6 +26,21 @@ impl ActivationError {
     }
 }
 
+impl ActivationError {
+    /// Whether the system does not let a file be read that is there, as opposed to one that is not
+    /// what it should be.
+    pub fn is_of_system(&self) -> bool {
+        let mut problem = &self.problem;
+        while let Problem::Member { problem: inner, .. } = problem {
+            problem = inner;
+        }
+        match problem {
+            Problem::Io(e) => e.raw_os_error().is_some() && e.kind() != io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for ActivationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.problem)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::elements::{Array, open};
 use crate::error::{ActivationError, Problem};
@@ -108,6 +109,15 @@ impl ActivationFile {
         })
     }
 
+    /// Whether tokens of a sample are pooled of which some may be padding, for all that is known.
+    pub fn may_pool_padding(&self, pool: Option<Pool>, mask: Option<&Mask>) -> bool {
+        let has_tokens =
+            |layer: &StoredLayer| matches!(*layer.shape(), [_, tokens, _] if tokens > 1);
+        // The first token is real, unless samples are padded before.
+        let pools = matches!(pool, Some(Pool::Mean | Pool::Max | Pool::Last));
+        pools && mask.is_none() && self.layers.iter().any(has_tokens)
+    }
+
     /// All layers as matrices, in order, with their names; of tokens those that are real by `mask`.
     ///
     /// # Errors
@@ -169,11 +179,13 @@ impl StoredLayer {
         }
         Ok(LayerMatrix {
             path: self.path.clone(),
+            name: self.name.clone(),
             array: self.array.clone(),
             pool,
             mask: mask.cloned(),
             padding: self.padding.clone(),
             shape,
+            looked_through: Arc::default(),
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::elements::Array;
 use crate::error::{ActivationError, Problem};
@@ -13,12 +15,16 @@ use crate::pool::Pool;
 #[derive(Clone, Debug)]
 pub struct LayerMatrix {
     pub(crate) path: PathBuf,
+    /// The layer's name.
+    pub(crate) name: String,
     pub(crate) array: Array,
     pub(crate) pool: Option<Pool>,
     /// Which tokens are pooled; absent: all.
     pub(crate) mask: Option<Mask>,
     pub(crate) padding: Padding,
     pub(crate) shape: [usize; 2],
+    /// Rows that were looked through for what is no number; all, once one was found.
+    pub(crate) looked_through: Arc<AtomicUsize>,
 }
 
 /// Elements that are pooled at once.
@@ -40,7 +46,32 @@ impl LayerMatrix {
     /// # Errors
     /// What went wrong with the file, or [`Problem::Rows`].
     pub fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), ActivationError> {
-        (self.read_rows(rows, out)).map_err(|problem| ActivationError::new(&self.path, problem))
+        (self.read_rows(rows.clone(), out))
+            .map_err(|problem| ActivationError::new(&self.path, problem))?;
+        self.look_for_numbers(rows, out);
+        Ok(())
+    }
+
+    /// Says where the first value is that is no number, of which no measure can be taken.
+    fn look_for_numbers(&self, rows: Range<usize>, values: &[f64]) {
+        // Rows come in order, but may come again.
+        if self.looked_through.load(Ordering::Relaxed) != rows.start {
+            return;
+        }
+        let [n, d] = self.shape;
+        let odd = values.iter().position(|value| !value.is_finite());
+        let looked_through = odd.map_or(rows.end, |_| n);
+        self.looked_through.store(looked_through, Ordering::Relaxed);
+        if let Some(at) = odd {
+            let (sample, unit) = (rows.start + at / d, at % d);
+            log::warn!(
+                "{}: layer '{}': sample {sample}, unit {unit} (from 0) is {}: no measure of the layer has \
+                 a value",
+                self.path.display(),
+                self.name,
+                values[at]
+            );
+        }
     }
 
     fn read_rows(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Problem> {

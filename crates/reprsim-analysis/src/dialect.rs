@@ -5,13 +5,14 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::error::AnalysisError;
-use crate::line_ends::LineEnds;
+use crate::line_ends::{LineEnds, Quotes};
 use crate::preamble::{DELIMITERS, Preamble};
 
 /// What is looked at to find out how a table is written.
 const HEAD: u64 = 1 << 16;
 /// What Excel and pandas' utf-8-sig begin a file with.
 const MARK: &[u8] = b"\xef\xbb\xbf";
+const OPEN_QUOTE: &str = "a quotation mark (\") is opened there and never closed";
 
 /// What stands before the decimals of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +45,111 @@ pub struct Asked {
 
 /// A table that is being read.
 pub struct TableReader {
-    /// Its header and rows, without blanks around fields.
-    pub rows: csv::Reader<Box<dyn Read>>,
-    /// How it is written.
-    pub dialect: Dialect,
+    /// The file, for messages.
+    name: String,
+    rows: csv::Reader<Box<dyn Read>>,
+    dialect: Dialect,
+    header: Vec<String>,
+    quotes: Quotes,
+    /// A record that was read before its turn.
+    ahead: Option<csv::StringRecord>,
+    /// Lines that were passed over.
+    remarks: Vec<u64>,
+}
+
+impl Iterator for TableReader {
+    type Item = Result<csv::StringRecord, AnalysisError>;
+
+    /// The next row, without blanks around its fields; remarks are passed over.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let row = match self.record() {
+                Ok(Some(row)) => row,
+                Ok(None) => {
+                    self.say_remarks();
+                    return None;
+                }
+                Err(e) => return Some(Err(e)),
+            };
+            let (fields, expected) = (row.len(), self.header.len());
+            let line = row.position().map_or(0, csv::Position::line);
+            // A value may begin so, a colour for one.
+            let remark = row[0].strip_prefix('#');
+            if remark.is_some_and(|rest| fields != expected || rest.starts_with(' ')) {
+                self.remarks.push(line);
+                continue;
+            }
+            if fields == 1 && row[0].is_empty() {
+                continue;
+            }
+            let reason = match self.is_quote_open(&row) {
+                Ok(true) => OPEN_QUOTE.to_string(),
+                Ok(false) if fields == expected => return Some(Ok(row)),
+                Ok(false) => format!("there are {fields} fields, and {expected} in the header"),
+                Err(e) => return Some(Err(e)),
+            };
+            return Some(Err(self.error(format!(":{line}: {reason}"))));
+        }
+    }
 }
 
 impl TableReader {
+    /// How it is written.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The names of its columns.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    fn error(&self, what: String) -> AnalysisError {
+        AnalysisError::Usage(format!("{}{what}", self.name))
+    }
+
+    /// The next record, whatever is in it.
+    fn record(&mut self) -> Result<Option<csv::StringRecord>, AnalysisError> {
+        if let Some(row) = self.ahead.take() {
+            return Ok(Some(row));
+        }
+        let mut row = csv::StringRecord::new();
+        match self.rows.read_record(&mut row) {
+            Ok(there) => Ok(there.then_some(row)),
+            Err(e) => Err(self.unreadable(&e)),
+        }
+    }
+
+    fn unreadable(&self, error: &csv::Error) -> AnalysisError {
+        let remedy = match error.kind() {
+            csv::ErrorKind::Utf8 { .. } => "\n  save the table as UTF-8",
+            _ => "",
+        };
+        self.error(format!(": {error}{remedy}"))
+    }
+
+    /// Whether a row is all that follows a quotation mark without a fellow.
+    fn is_quote_open(&mut self, row: &csv::StringRecord) -> Result<bool, AnalysisError> {
+        if self.quotes.get().is_multiple_of(2) || !row.iter().any(|field| field.contains('\n')) {
+            return Ok(false);
+        }
+        self.ahead = self.record()?;
+        Ok(self.ahead.is_none())
+    }
+
+    /// Says which lines were passed over.
+    fn say_remarks(&self) {
+        let lines = match self.remarks.as_slice() {
+            [] => return,
+            [one] => format!("line {one} is a remark (#)"),
+            [first, .., last] => {
+                let count = self.remarks.len();
+                format!("{count} lines from {first} to {last} are remarks (#)")
+            }
+        };
+        log::info!("{}: {lines}", self.name);
+    }
+
     /// Opens a table and finds out from its first lines how it is written; says so where that is
     /// neither by commas nor as it was asked.
     ///
@@ -61,7 +160,11 @@ impl TableReader {
         let name = path.display();
         let say = |reason: String| AnalysisError::Usage(format!("{name}: {reason}"));
         let read = |e: std::io::Error| say(e.to_string());
+        if path.is_dir() {
+            return Err(say("it is a folder: name the table in it".into()));
+        }
         let mut file = LineEnds::new(File::open(path).map_err(read)?);
+        let quotes = file.quotes();
         let mut head = Vec::new();
         // A pipe is read once.
         (&mut file)
@@ -98,8 +201,25 @@ impl TableReader {
         let rows = csv::ReaderBuilder::new()
             .delimiter(dialect.delimiter)
             .trim(csv::Trim::All)
+            .flexible(true)
             .from_reader(bytes);
-        Ok(Self { rows, dialect })
+        let mut table = Self {
+            name: name.to_string(),
+            rows,
+            dialect,
+            header: vec![],
+            quotes,
+            ahead: None,
+            remarks: vec![],
+        };
+        let header = table.rows.headers().cloned();
+        let header = header.map_err(|e| table.unreadable(&e))?;
+        if table.is_quote_open(&header)? {
+            let line = header.position().map_or(1, csv::Position::line);
+            return Err(table.error(format!(":{line}: {OPEN_QUOTE}")));
+        }
+        table.header = header.iter().map(str::to_string).collect();
+        Ok(table)
     }
 }
 

@@ -1,13 +1,19 @@
 //! Lines that end as Windows ends them, as if they ended as others do: the reader of tables counts a
 //! line when it sees its last character, so that it would name the line before.
 
+use std::cell::Cell;
 use std::io::{self, BufReader, Bytes, Read};
+use std::rc::Rc;
+
+/// How many quotation marks went by; of an even number each has its fellow.
+pub(crate) type Quotes = Rc<Cell<usize>>;
 
 /// What is read, without the carriage returns before line feeds.
 pub(crate) struct LineEnds<R> {
     bytes: Bytes<BufReader<R>>,
     /// What came after a carriage return that ended no line.
     held: Option<u8>,
+    quotes: Quotes,
 }
 
 impl<R: Read> LineEnds<R> {
@@ -15,7 +21,13 @@ impl<R: Read> LineEnds<R> {
         Self {
             bytes: BufReader::new(inner).bytes(),
             held: None,
+            quotes: Quotes::default(),
         }
+    }
+
+    /// Counts the quotation marks that go by.
+    pub fn quotes(&self) -> Quotes {
+        self.quotes.clone()
     }
 
     fn next(&mut self) -> io::Result<Option<u8>> {
@@ -38,6 +50,9 @@ impl<R: Read> Read for LineEnds<R> {
         let mut count = 0;
         for place in out {
             let Some(byte) = self.next()? else { break };
+            if byte == b'"' {
+                self.quotes.set(self.quotes.get() + 1);
+            }
             *place = byte;
             count += 1;
         }

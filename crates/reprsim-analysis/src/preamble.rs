@@ -32,16 +32,18 @@ impl Preamble {
                 remarks.push(line);
                 continue;
             }
-            if let (Some(byte), true) = (
-                separator(text),
-                remarks.is_empty() && found.delimiter.is_none(),
+            if let (Some(said), true) = (
+                separator(&head[line.from..line.to]),
+                remarks.is_empty() && taken.is_empty(),
             ) {
-                found.words.push(format!(
-                    "line {} says that fields are separated by {}",
-                    line.number,
-                    named(byte)
-                ));
-                found.delimiter = Some(byte);
+                if let Some(byte) = said {
+                    found.words.push(format!(
+                        "line {} says that fields are separated by {}",
+                        line.number,
+                        named(byte)
+                    ));
+                }
+                found.delimiter = said;
                 taken.push(line);
                 continue;
             }
@@ -119,16 +121,17 @@ fn lines(head: &[u8]) -> Vec<Line> {
         .collect()
 }
 
-/// Of `sep=;`, in quotation marks or not, what is between fields.
-fn separator(text: &[u8]) -> Option<u8> {
+/// Of `sep=;`, in quotation marks or not, what is between fields; nothing where it does not say.
+fn separator(line: &[u8]) -> Option<Option<u8>> {
+    let text = line.trim_ascii_start();
     let text = text.strip_prefix(b"\"").unwrap_or(text);
-    let text = text.strip_suffix(b"\"").unwrap_or(text);
     let (name, rest) = text.split_at_checked(4)?;
-    match rest {
+    let rest = rest.trim_ascii_end().strip_suffix(b"\"").unwrap_or(rest);
+    match rest.trim_ascii() {
         _ if !name.eq_ignore_ascii_case(b"sep=") => None,
-        // A tab is trimmed with the blanks around a line.
-        [] => Some(b'\t'),
-        [byte] if !byte.is_ascii_alphanumeric() && byte.is_ascii() => Some(*byte),
+        // A tab is a blank, too.
+        [] => Some(rest.contains(&b'\t').then_some(b'\t')),
+        [byte] if !byte.is_ascii_alphanumeric() && byte.is_ascii() => Some(Some(*byte)),
         _ => None,
     }
 }
@@ -183,6 +186,8 @@ mod tests {
             ("\"SEP=,\"\nx,y\n", Some(b','), "|x,y", "line 1 says"),
             ("sep=\t\nx\ty\n", Some(b'\t'), "|x\ty", "by tabs"),
             ("sep=|\nx|y\n", Some(b'|'), "|x|y", "by '|'"),
+            ("sep=\nx,y\n1,2\n", None, "|x,y|1,2", ""),
+            ("sep=,  \nx,y\n", Some(b','), "|x,y", "by commas"),
             (
                 "# made by x, 3 May\n#\n\nx,y\n1,2\n",
                 None,

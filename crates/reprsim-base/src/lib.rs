@@ -1,7 +1,7 @@
 //! What every other crate stands on: named random streams, files that are there whole or
 //! not at all, digests, names that are nearly right, and where things are kept.
 //!
-//! Knows nothing of samples, models or measures.
+//! Of samples it knows the shape, of models and measures nothing.
 
 mod digest;
 mod header;
@@ -11,6 +11,7 @@ mod names;
 mod paths;
 mod sealed;
 mod settings;
+mod shape;
 mod stream;
 mod text;
 mod whole;
@@ -29,6 +30,7 @@ pub use sealed::{
     seal_lines, seal_safetensors,
 };
 pub use settings::{SettingsError, named, settings};
+pub use shape::SampleShape;
 pub use stream::Stream;
 pub use text::{csv_field, printable, printable_json, printable_line};
-pub use whole::{read_stored, set_aside, sync_folder, temporary_beside, write_whole};
+pub use whole::{in_the_way, read_stored, set_aside, sync_folder, temporary_beside, write_whole};

@@ -17,8 +17,17 @@ use crate::leftovers::TEMPORARY;
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary_beside(path)?;
     file.write_all(bytes)?;
-    file.persist(path)?;
+    file.persist(path).map_err(|e| in_the_way(e.error))?;
     Ok(())
+}
+
+/// The error with what to do where a folder is in the way of a file.
+pub fn in_the_way(error: io::Error) -> io::Error {
+    let folder = "there is a folder, and a file belongs there: move it away";
+    match error.kind() {
+        kind @ io::ErrorKind::IsADirectory => io::Error::new(kind, folder),
+        _ => error,
+    }
 }
 
 /// Brings all files of a folder and of those in it, and their names, to the disk, so that a power cut
@@ -56,7 +65,7 @@ pub fn read_stored(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         size if metadata.is_file() && size > most => Err(odd(format!(
             "it has {size} bytes; nothing with so many was written there"
         ))),
-        _ => fs::read(path),
+        _ => fs::read(path).map_err(in_the_way),
     }
 }
 

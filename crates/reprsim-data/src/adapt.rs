@@ -21,8 +21,8 @@ impl Dataset {
             return Ok(self.clone());
         }
         let form = |bytes: &[u8]| reshape(bytes, self.shape, target, &self.name);
-        let samples =
-            (self.samples.reformed(target.len(), form)).ok_or_else(|| no_image(&self.name))??;
+        let samples = (self.samples.reformed(target.values(), form))
+            .ok_or_else(|| no_image(&self.name))??;
         Ok(Dataset {
             shape: target,
             samples,
@@ -60,12 +60,12 @@ pub(crate) fn reshape(
         });
     }
     let plane = from_height * from_width;
-    let count = bytes.len() / from.len();
+    let count = bytes.len() / from.values();
     let what = format!("data set '{dataset}', {count} samples of {height}x{width} pixels,");
-    ask_memory(count as u128 * target.len() as u128, what)?;
-    let mut out = vec![0u8; count * target.len()];
-    out.par_chunks_exact_mut(target.len())
-        .zip(bytes.par_chunks_exact(from.len()))
+    ask_memory(count as u128 * target.values() as u128, what)?;
+    let mut out = vec![0u8; count * target.values()];
+    out.par_chunks_exact_mut(target.values())
+        .zip(bytes.par_chunks_exact(from.values()))
         .for_each(|(out, sample)| {
             let planes: Vec<Vec<u8>> = if from_channels == 3 && channels == 1 {
                 let grey =

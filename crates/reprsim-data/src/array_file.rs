@@ -40,7 +40,7 @@ pub(crate) fn write(path: &Path, part: &RawPart, origin: &Origin<'_>) -> io::Res
     else {
         return Err(io::Error::other("only images are kept as arrays"));
     };
-    let count = part.samples.len() / part.shape.len().max(1);
+    let count = part.samples.len() / part.shape.values().max(1);
     let shape = [count, channels, height, width];
     let description = Description {
         shape,

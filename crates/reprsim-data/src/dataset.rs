@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{DataError, Samples, Skipped};
+use crate::{DataError, SampleShape, Samples, Skipped};
 
 /// Values summed in 32 bits at a time: 255 squared times this fits.
 const SUMMED_AT_ONCE: usize = 1 << 16;
@@ -27,48 +27,6 @@ impl Part {
             Self::Validation => "validation",
             Self::Test => "test",
         }
-    }
-}
-
-/// The shape of one sample, by modality.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SampleShape {
-    /// An image of 8-bit values, stored channel by channel, row by row.
-    Image {
-        /// Colour channels (1 or 3).
-        channels: usize,
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
-    /// A piece of a stream of tokens. A held-out sample is a window of
-    /// `window + 1` tokens, the input and its target shifted by one; a training
-    /// sample is a chunk of the stream, from which such windows are drawn.
-    Tokens {
-        /// Tokens that a model sees at once.
-        window: usize,
-        /// Tokens are below this.
-        vocabulary: usize,
-    },
-}
-
-impl SampleShape {
-    /// Values that a model sees of one sample at once.
-    pub fn len(&self) -> usize {
-        match *self {
-            Self::Image {
-                channels,
-                height,
-                width,
-            } => channels * height * width,
-            Self::Tokens { window, .. } => window,
-        }
-    }
-
-    /// Whether a sample holds no values.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

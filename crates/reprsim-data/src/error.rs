@@ -152,17 +152,10 @@ impl From<Fault> for io::Error {
 }
 
 impl DataError {
-    /// Whether the user asked for something impossible, as opposed to a failure
-    /// on the way.
+    /// Whether the user asked for something impossible or gave a file that is not what it should
+    /// be, as opposed to a failure on the way.
     pub fn is_usage(&self) -> bool {
-        !matches!(
-            self,
-            Self::Io { .. }
-                | Self::Damaged { .. }
-                | Self::Line { .. }
-                | Self::Stopped
-                | Self::Fetch { .. }
-        )
+        !matches!(self, Self::Io { .. } | Self::Stopped | Self::Fetch { .. })
     }
 
     pub(crate) fn damaged(

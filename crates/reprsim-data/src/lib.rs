@@ -35,11 +35,12 @@ pub use catalog::{FATHER_BROWN, FOLDER, TEXT, corpus_names, dataset_names, find_
 pub use check::{Checked, CheckedPart, SampleCopy, check};
 pub use clean::{Freeable, Spare, Spares, free, spares};
 pub use content::first_of_each;
-pub use dataset::{Dataset, Factor, Part, SampleShape};
+pub use dataset::{Dataset, Factor, Part};
 pub use error::{Cause, DataError};
 pub use fetch::{Attempt, Attempts, FetchError, FetchEvent, fetch};
-pub use open::{content_of, open};
+pub use open::{content_of, is_of_image_files, open};
 pub use probe::{Probe, ProbeClasses, draw_probe};
+pub use reprsim_base::SampleShape;
 pub use samples::{SampleDigest, Samples};
 pub use skipped::Skipped;
 pub use spec::{DatasetSpec, factors_of, label_of, part_len};

@@ -71,19 +71,17 @@ pub(crate) fn open_files(
     }
 }
 
-/// What names the content of a data set of images from files on any machine: of both parts the
-/// samples as they are read, and their labels. Nothing for generated images, whose settings say it
-/// all, and for text, which [`content_of_text`](crate::content_of_text) is for.
-///
-/// # Errors
-/// As [`open`].
-pub fn content_of(spec: &DatasetSpec, cache: &Path) -> Result<Option<String>, DataError> {
-    if [color_shape_digit::NAME, TEXT].contains(&spec.name.as_str()) {
-        return Ok(None);
-    }
-    let [train, test] = [Part::Train, Part::Test].map(|part| open(spec, part, cache));
-    let both = format!("{} {}", train?.content(), test?.content());
-    Ok(Some(sha256(both)[..16].to_string()))
+/// Whether a data set is of images from files, which [`content_of`] is for: the settings of
+/// generated images say it all, and of text [`content_of_text`](crate::content_of_text) does.
+pub fn is_of_image_files(spec: &DatasetSpec) -> bool {
+    ![color_shape_digit::NAME, TEXT].contains(&spec.name.as_str())
+}
+
+/// What names the content of a data set of images from files on any machine: of its training and
+/// its held-out part the samples as they are read, and their labels.
+pub fn content_of(train: &Dataset, test: &Dataset) -> String {
+    let both = format!("{} {}", train.content(), test.content());
+    sha256(both)[..16].to_string()
 }
 
 fn open_folder(
@@ -280,7 +278,7 @@ fn finish(
         identity,
         part,
         shape: raw.shape,
-        samples: Samples::images(raw.samples, raw.shape.len()),
+        samples: Samples::images(raw.samples, raw.shape.values()),
         factors: raw.factors,
         label: label_of(spec)?,
         blocks: vec![],
@@ -518,7 +516,7 @@ mod tests {
             ..spec()
         };
         let set = open(&sized, Part::Test, dir.path()).unwrap();
-        assert_eq!(set.shape.len(), 25);
+        assert_eq!(set.shape.values(), 25);
         assert_eq!(set.sample_id(2), "mnist size 5 grayscale/test/2");
         assert_eq!(open(&sized, Part::Test, dir.path()).unwrap(), set);
         assert_eq!(open(&spec(), Part::Test, dir.path()).unwrap(), plain);
@@ -528,7 +526,7 @@ mod tests {
             ..sized
         };
         let set = open(&built_in, Part::Train, dir.path()).unwrap();
-        assert_eq!(set.shape.len(), 25);
+        assert_eq!(set.shape.values(), 25);
         assert!(set.identity.ends_with("size 5 grayscale"));
     }
 

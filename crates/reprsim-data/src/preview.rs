@@ -149,7 +149,7 @@ pub fn preview_text(dataset: &Dataset, indices: &[usize], tokenizer: Tokenizer) 
         .iter()
         .map(|&i| {
             let tokens = dataset.tokens(i);
-            tokenizer.decode(&tokens[..tokens.len().min(dataset.shape.len())])
+            tokenizer.decode(&tokens[..tokens.len().min(dataset.shape.values())])
         })
         .collect()
 }
@@ -208,7 +208,7 @@ mod tests {
             identity: "x".into(),
             part: Part::Test,
             shape,
-            samples: Samples::images(sample.repeat(2), shape.len()),
+            samples: Samples::images(sample.repeat(2), shape.values()),
             factors: vec![Factor {
                 name: "class".into(),
                 classes: vec![class.into()],

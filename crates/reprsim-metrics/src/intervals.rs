@@ -93,7 +93,12 @@ impl Set {
         if values.iter().flatten().all(Option::is_none) {
             return Ok(vec![vec![None; pairs.len()]; measures.len()]);
         }
-        let mut drawn = vec![vec![Vec::new(); pairs.len()]; measures.len()];
+        let none = || {
+            (0..pairs.len())
+                .map(|_| Vec::with_capacity(draws))
+                .collect()
+        };
+        let mut drawn: Vec<Vec<Vec<f64>>> = measures.iter().map(|_| none()).collect();
         for (draw, half) in halves.halves(rows).enumerate() {
             let scores =
                 self.subset(&half)

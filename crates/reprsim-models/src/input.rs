@@ -1,6 +1,7 @@
 //! What goes into a model.
 
 use burn::tensor::{Int, Tensor};
+use reprsim_base::SampleShape;
 
 use crate::ModelError;
 
@@ -14,6 +15,14 @@ pub enum InputKind {
 }
 
 impl InputKind {
+    /// That of samples of a shape.
+    pub fn of(shape: SampleShape) -> Self {
+        match shape {
+            SampleShape::Image { .. } => Self::Images,
+            SampleShape::Tokens { .. } => Self::Text,
+        }
+    }
+
     /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -25,4 +25,5 @@ pub use input::{Input, InputKind};
 pub use layers::{BatchNorm, Init};
 pub use output::{Output, OutputKind, Pass, Reconstruction, normal_values};
 pub use presets::Preset;
-pub use shape::{InputShape, ModelShape};
+pub use reprsim_base::SampleShape;
+pub use shape::ModelShape;

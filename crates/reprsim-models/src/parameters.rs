@@ -44,18 +44,18 @@ mod tests {
 
     use super::*;
     use crate::{
-        ARCHITECTURES, Feature, Input, InputKind, InputShape, ModelConfig, ModelShape, Pooling,
+        ARCHITECTURES, Feature, Input, InputKind, ModelConfig, ModelShape, Pooling, SampleShape,
     };
 
     fn shape(model: &ModelConfig) -> ModelShape {
         ModelShape {
             input: match model.takes() {
-                InputKind::Images => InputShape::Image {
+                InputKind::Images => SampleShape::Image {
                     channels: 3,
                     height: 32,
                     width: 32,
                 },
-                InputKind::Text => InputShape::Tokens {
+                InputKind::Text => SampleShape::Tokens {
                     window: 16,
                     vocabulary: 100,
                 },
@@ -93,11 +93,11 @@ mod tests {
             for larger in [1, 2] {
                 let mut shape = shape(&model);
                 let batch = match &mut shape.input {
-                    InputShape::Image { height, width, .. } => {
+                    SampleShape::Image { height, width, .. } => {
                         [*height, *width] = [*height * larger, *width * larger];
                         Input::Images(Tensor::zeros([1, 3, *height, *width], &Device::flex()))
                     }
-                    InputShape::Tokens { window, .. } => {
+                    SampleShape::Tokens { window, .. } => {
                         *window *= larger;
                         Input::Tokens(Tensor::zeros([1, *window], &Device::flex()))
                     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use reprsim_base::{Stream, give_back_memory};
 use reprsim_config::{Cell, Point, Term};
 use reprsim_data::split::{Labelling, PairSplit, Reached};
-use reprsim_models::InputShape;
+use reprsim_models::SampleShape;
 use reprsim_train::{Epoch, Supply, best};
 use serde::Serialize;
 
@@ -183,7 +183,7 @@ fn model_result(epochs: &[Epoch]) -> ModelResult {
 /// Samples in one forward pass at inference.
 pub(crate) fn extract_batch(samples: &Supply) -> usize {
     match samples.shape() {
-        InputShape::Image { .. } => EXTRACT_BATCH,
-        InputShape::Tokens { .. } => EXTRACT_WINDOWS,
+        SampleShape::Image { .. } => EXTRACT_BATCH,
+        SampleShape::Tokens { .. } => EXTRACT_WINDOWS,
     }
 }

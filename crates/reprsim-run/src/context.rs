@@ -2,7 +2,7 @@
 //! samples go to the device when a model first sees them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,9 +15,10 @@ use reprsim_data::{
     draw_probe, factors_of, label_of, open,
 };
 use reprsim_device::Chosen;
-use reprsim_models::{InputShape, ModelConfig, ModelError, ModelShape};
+use reprsim_models::{ModelConfig, ModelError, ModelShape};
 use reprsim_train::{Augmentation, Initial, Normalization, Stacks, Supply, TrainError};
 
+use crate::data::Data;
 use crate::error::RunError;
 use crate::once::Once;
 use crate::training_data::{Judging, TrainingData};
@@ -41,7 +42,7 @@ pub(crate) struct Context {
     pub chosen: Chosen,
     /// Bytes of samples that may stay on the device, for each part of a data set.
     budget: u64,
-    cache: PathBuf,
+    data: Arc<Data>,
     training: Once<TrainingData>,
     normalization: Once<Normalization>,
     train_supply: Once<Supply>,
@@ -87,12 +88,12 @@ impl std::ops::Deref for Prepared<'_> {
 impl Context {
     /// Nothing is opened yet. `budget` bytes of each part of a data set may stay on the
     /// device, and models train there by themselves.
-    pub fn new(experiment: &Experiment, chosen: &Chosen, budget: u64, cache: &Path) -> Self {
+    pub fn new(experiment: &Experiment, chosen: &Chosen, budget: u64, data: &Arc<Data>) -> Self {
         Self {
             experiment: experiment.clone(),
             chosen: chosen.clone(),
             budget,
-            cache: cache.to_path_buf(),
+            data: data.clone(),
             training: Once::default(),
             normalization: Once::default(),
             train_supply: Once::default(),
@@ -223,20 +224,17 @@ impl Context {
     /// The training part.
     pub fn training(&self) -> Result<&TrainingData, RunError> {
         self.training
-            .get(|| TrainingData::open(&self.experiment, &self.cache))
+            .get(|| TrainingData::open(&self.experiment, &self.data))
     }
 
     /// The held-out part.
     pub fn test(&self) -> Result<&Dataset, RunError> {
         self.test.get(|| match self.experiment.dataset.duplicates {
             // Probes alone need no training part.
-            Duplicates::Keep => {
-                let spec = self.experiment.dataset.spec(self.experiment.root_seed);
-                Ok(open(&spec, Part::Test, &self.cache)?)
-            }
+            Duplicates::Keep => Ok(self.data.part(Part::Test)?.clone()),
             Duplicates::Drop | Duplicates::Together => {
                 let training = self.training()?;
-                training.held_out_part(&self.experiment, &self.cache)
+                training.held_out_part(&self.experiment, &self.data)
             }
         })
     }
@@ -365,7 +363,7 @@ impl Context {
     }
 
     fn fixed_probe(&self, config: &ProbeConfig) -> Result<ProbeSamples, RunError> {
-        let source = probe_dataset(&self.experiment, config, self.test()?, &self.cache)?;
+        let source = probe_dataset(&self.experiment, config, self.test()?, self.data.cache())?;
         let mut rng = self.probe_stream(config).rng();
         let classes = source.joint_label(&source.label)?.1 as u32;
         let probe = match source.blocks.is_empty() {
@@ -458,12 +456,12 @@ pub(crate) fn normalization<'a>(
 }
 
 /// Refuses models and augmentations that the images cannot have.
-fn check_images(experiment: &Experiment, shape: InputShape) -> Result<(), RunError> {
+fn check_images(experiment: &Experiment, shape: SampleShape) -> Result<(), RunError> {
     let usage = |reason: String| Err(RunError::Usage(reason));
     if let Err(error) = experiment.model.check_input(shape) {
         return usage(error.to_string());
     }
-    let InputShape::Image {
+    let SampleShape::Image {
         channels,
         height,
         width,

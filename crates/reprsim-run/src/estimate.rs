@@ -1,10 +1,10 @@
 //! How long a plan will take, from a few real steps on the device.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::sync::Arc;
 
 use reprsim_base::Stream;
-use reprsim_config::{Experiment, Plan, Term};
+use reprsim_config::{Plan, Term};
 use reprsim_data::Skipped;
 use reprsim_device::Chosen;
 use reprsim_train::{
@@ -14,8 +14,8 @@ use reprsim_train::{
 use serde::Serialize;
 
 use crate::context::{Context, normalization};
+use crate::data::Data;
 use crate::error::RunError;
-use crate::training_data::TrainingData;
 use crate::way::{MOST_SIDE_BY_SIDE, default_jobs, replays, stack_bytes, threads_per_job};
 
 /// Windows in a step of a model of text that a CPU is timed on, at most.
@@ -35,12 +35,61 @@ pub struct TrainingSize {
     pub classes: (usize, usize),
 }
 
-/// What one model is trained on, for each sweep of the plan.
-///
-/// # Errors
-/// Those of opening the data set and of splitting it.
-pub fn training_sizes(plan: &Plan, cache: &Path) -> Result<Vec<TrainingSize>, RunError> {
-    let training = TrainingData::open(&plan.experiment, cache)?;
+/// A plan and its data, which all that is asked of it shares.
+pub struct Prospect<'a> {
+    plan: &'a Plan,
+    devices: &'a [Chosen],
+    context: Context,
+}
+
+impl<'a> Prospect<'a> {
+    /// Of a plan that is to be worked through on as many devices like the first as there are.
+    ///
+    /// # Errors
+    /// [`RunError::Usage`] if no device is named.
+    pub fn new(plan: &'a Plan, devices: &'a [Chosen], data: &Arc<Data>) -> Result<Self, RunError> {
+        let Some(chosen) = devices.first() else {
+            return Err(RunError::Usage("no device is named".into()));
+        };
+        Ok(Self {
+            plan,
+            devices,
+            context: Context::new(&plan.experiment, chosen, 0, data),
+        })
+    }
+
+    /// What one model is trained on, for each sweep of the plan.
+    ///
+    /// # Errors
+    /// Those of opening the data set and of splitting it.
+    pub fn training_sizes(&self) -> Result<Vec<TrainingSize>, RunError> {
+        training_sizes(self.plan, &self.context)
+    }
+
+    /// How much data there is, as the experiment's settings divide it.
+    ///
+    /// # Errors
+    /// Those of opening the data set.
+    pub fn data_sizes(&self) -> Result<DataSizes, RunError> {
+        data_sizes(&self.context)
+    }
+
+    /// Measures on a few batches how long the training of the whole plan takes, with `jobs` cells at
+    /// once or `stack` models side by side where they are given.
+    ///
+    /// # Errors
+    /// Those of opening the data set and of training.
+    pub fn estimate(
+        &self,
+        jobs: Option<usize>,
+        stack: Option<usize>,
+    ) -> Result<Estimate, RunError> {
+        estimate(self.plan, self.devices.len(), &self.context, jobs, stack)
+    }
+}
+
+fn training_sizes(plan: &Plan, context: &Context) -> Result<Vec<TrainingSize>, RunError> {
+    let training = context.training()?;
     let mut sizes: Vec<TrainingSize> = Vec::new();
     for cell in &plan.cells {
         let Some(sweep) = cell.sweep(&plan.experiment) else {
@@ -84,20 +133,16 @@ pub struct DataSizes {
     pub skipped: Vec<Skipped>,
 }
 
-/// How much data an experiment has, as its settings divide it.
-///
-/// # Errors
-/// Those of opening the data set.
-pub fn data_sizes(experiment: &Experiment, cache: &Path) -> Result<DataSizes, RunError> {
-    let training = TrainingData::open(experiment, cache)?;
-    let held_out = training.held_out_part(experiment, cache)?;
+fn data_sizes(context: &Context) -> Result<DataSizes, RunError> {
+    let training = context.training()?;
+    let held_out = context.test()?;
     Ok(DataSizes {
         training: training.dataset.len(),
         held_out: held_out.len(),
         classes: training.classes.len(),
         empty: training.classes.len() - training.labels.iter().collect::<BTreeSet<_>>().len(),
         label: training.dataset.label.clone(),
-        skipped: Skipped::merged(&[&training.dataset.skipped, &held_out.skipped]),
+        skipped: context.skipped()?,
     })
 }
 
@@ -116,28 +161,19 @@ pub struct Estimate {
     pub timed: Vec<(usize, f64)>,
 }
 
-/// Measures on a few batches how long the training of the whole plan takes, on as many devices
-/// like the first as there are, with `jobs` cells at once or `stack` models side by side where
-/// they are given.
-///
-/// # Errors
-/// Those of opening the data set and of training.
-pub fn estimate(
+fn estimate(
     plan: &Plan,
-    devices: &[Chosen],
+    devices: usize,
+    context: &Context,
     jobs: Option<usize>,
     stack: Option<usize>,
-    cache: &Path,
 ) -> Result<Estimate, RunError> {
-    let Some(chosen) = devices.first() else {
-        return Err(RunError::Usage("no device is named".into()));
-    };
-    let context = Context::new(&plan.experiment, chosen, 0, cache);
+    let chosen = &context.chosen;
     context.check_memory()?;
-    let samples = samples_to_train(plan, cache)?;
+    let samples = samples_to_train(plan, context)?;
     let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
     let most = jobs.map_or(most, |jobs| most.min(2 * jobs));
-    let found = side_by_side(plan, chosen, most, cache)?;
+    let found = side_by_side(plan, context, most)?;
     let (models, rate, bytes) = match suits(&found) {
         Some(suits) => {
             // The one that is asked for, if it was reached.
@@ -151,7 +187,7 @@ pub fn estimate(
                 None => default_jobs(chosen, 1).min(context.cells_that_fit()?),
             };
             let threads = threads_per_job(chosen, jobs);
-            let measure = || samples_per_second(plan, chosen, cache);
+            let measure = || samples_per_second(context);
             let rate = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
                 Ok(pool) => pool.install(measure)?,
                 Err(_) => measure()?,
@@ -160,7 +196,7 @@ pub fn estimate(
         }
     };
     Ok(Estimate {
-        seconds: samples / (rate * devices.len() as f64).max(1e-9),
+        seconds: samples / (rate * devices as f64).max(1e-9),
         samples_per_s: rate,
         models,
         bytes,
@@ -174,23 +210,23 @@ pub fn estimate(
 /// Those of opening the data set and of training.
 pub(crate) fn side_by_side(
     plan: &Plan,
-    chosen: &Chosen,
+    context: &Context,
     most: usize,
-    cache: &Path,
 ) -> Result<Vec<Occupancy>, RunError> {
+    let chosen = &context.chosen;
     // What is not replayed has no stack.
     if !replays(plan, chosen) {
         return Ok(vec![]);
     }
     let most = most.min(plan.models_to_train().max(1));
-    with_job(plan, chosen, cache, |job| {
+    with_job(context, |job| {
         Ok(occupancy(job, &chosen.device, most, stack_bytes(chosen))?)
     })
 }
 
 /// Samples that all models of a plan are trained on, whether or not they will stop early, each
 /// time that they are; a sample that one is judged by is a third of one.
-fn samples_to_train(plan: &Plan, cache: &Path) -> Result<f64, RunError> {
+fn samples_to_train(plan: &Plan, context: &Context) -> Result<f64, RunError> {
     let e = &plan.experiment;
     let models = plan.models_to_train();
     let evaluated = match &e.training.evaluate {
@@ -202,7 +238,7 @@ fn samples_to_train(plan: &Plan, cache: &Path) -> Result<f64, RunError> {
         (Some(steps), _) => models * steps * e.training.accumulate * e.training.batch,
         (None, epochs) => {
             let epochs = epochs.unwrap_or(0);
-            training_sizes(plan, cache)?.iter().fold(0, |all, size| {
+            training_sizes(plan, context)?.iter().fold(0, |all, size| {
                 let of_sweep = |sweep: &Term| *sweep == size.sweep;
                 let cells = plan
                     .cells
@@ -216,11 +252,11 @@ fn samples_to_train(plan: &Plan, cache: &Path) -> Result<f64, RunError> {
 }
 
 /// The rate of one model at work, on a few of its samples.
-fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64, RunError> {
+fn samples_per_second(context: &Context) -> Result<f64, RunError> {
     let mut rate = 0.0;
-    with_job(plan, chosen, cache, |job| {
+    with_job(context, |job| {
         let keep_rate = &mut |epoch: &Epoch| rate = epoch.samples_per_s;
-        train(job, &chosen.device, keep_rate)?;
+        train(job, &context.chosen.device, keep_rate)?;
         Ok(())
     })?;
     Ok(rate)
@@ -228,13 +264,11 @@ fn samples_per_second(plan: &Plan, chosen: &Chosen, cache: &Path) -> Result<f64,
 
 /// Does something with a model of the plan that is to be trained on a few of its samples.
 fn with_job<T>(
-    plan: &Plan,
-    chosen: &Chosen,
-    cache: &Path,
+    context: &Context,
     work: impl FnOnce(&Job<'_>) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
-    let e = &plan.experiment;
-    let training = TrainingData::open(e, cache)?;
+    let (e, chosen) = (&context.experiment, &context.chosen);
+    let training = context.training()?;
     let text = e.dataset.text.is_some();
     // A CPU takes about as long for a window whatever the batch, and the logits of a batch
     // that is meant for a GPU may not fit its memory.

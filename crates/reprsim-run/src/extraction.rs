@@ -1,6 +1,7 @@
 //! The activations of one checkpoint on the probes of an experiment.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use reprsim_extract::{extract, write_activations};
@@ -9,6 +10,7 @@ use reprsim_train::load_checkpoint;
 
 use crate::cell::extract_batch;
 use crate::context::Context;
+use crate::data::Data;
 use crate::error::RunError;
 use reprsim_config::Experiment;
 use reprsim_device::Chosen;
@@ -30,7 +32,12 @@ pub fn extract_probes(
     cache: &Path,
     out: &Path,
 ) -> Result<Vec<PathBuf>, RunError> {
-    let context = Context::new(experiment, chosen, device_budget, cache);
+    let context = Context::new(
+        experiment,
+        chosen,
+        device_budget,
+        &Arc::new(Data::new(experiment, cache)),
+    );
     let classes = match classes {
         Some(classes) => classes,
         None => context.classes()?,
@@ -43,7 +50,12 @@ pub fn extract_probes(
         input: first.supply.shape(),
         classes,
     };
-    let network = load_checkpoint(checkpoint, &experiment.model, shape, &Device::flex())?;
+    let network = load_checkpoint(checkpoint, &experiment.model, shape, &Device::flex());
+    // It is the user's own, and not one of this run.
+    let network = network.map_err(|error| match error.is_of_system() && checkpoint.exists() {
+        true => error.into(),
+        false => RunError::Usage(error.to_string()),
+    })?;
     std::fs::create_dir_all(out).map_err(|e| RunError::store(out, e))?;
     let mut files = Vec::new();
     for (name, probed) in probes {

@@ -5,6 +5,7 @@ pub mod bench;
 mod cell;
 pub mod clean;
 mod context;
+mod data;
 mod error;
 pub mod estimate;
 pub mod evaluation;
@@ -18,6 +19,7 @@ pub mod store;
 mod training_data;
 mod way;
 
+pub use data::Data;
 pub use error::RunError;
 pub use extraction::extract_probes;
 pub use read::{content_of_run, read_experiment, read_experiment_and_text, schema, with_content};

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use reprsim_config::{ConfigError, Experiment, Plan};
-use reprsim_data::content_of;
 use serde_json::Value;
 
 use crate::context::probe_spec;
+use crate::data::Data;
 use crate::error::RunError;
 use crate::evaluation::sections;
 
@@ -31,16 +31,15 @@ pub fn read_experiment_and_text(path: &Path) -> Result<(Experiment, String), Con
 ///
 /// # Errors
 /// [`RunError::Data`] if one of them cannot be opened.
-pub fn with_content(experiment: &Experiment, cache: &Path) -> Result<Experiment, RunError> {
+pub fn with_content(experiment: &Experiment, data: &Data) -> Result<Experiment, RunError> {
     let mut named = experiment.clone();
-    let spec = experiment.dataset.spec(experiment.root_seed);
-    let own = content_of(&spec, cache)?;
+    let own = data.content()?;
     for (probe, named) in experiment.probes.iter().zip(&mut named.probes) {
         let spec = probe_spec(experiment, probe);
         if probe.dataset.as_ref() == Some(&experiment.dataset.name) {
             named.content.clone_from(&own);
         } else if probe.dataset.is_some()
-            && let Some(content) = content_of(&spec, cache)?
+            && let Some(content) = Data::of(spec, data.cache()).content()?
         {
             named.content = Some(content);
         }

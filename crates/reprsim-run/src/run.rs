@@ -66,7 +66,7 @@ pub fn run(
     let Way {
         share,
         devices,
-        cache,
+        ref data,
         ref stop,
         unlocked,
         ..
@@ -78,7 +78,7 @@ pub fn run(
     let budget =
         |chosen: &Chosen| (way.device_budget).unwrap_or_else(|| default_device_budget(chosen));
     let context = |chosen: &Chosen| {
-        let context = Context::new(&plan.experiment, chosen, budget(chosen), cache);
+        let context = Context::new(&plan.experiment, chosen, budget(chosen), data);
         context.stopped_by(stop.clone())
     };
     let checked = context(first);
@@ -218,6 +218,7 @@ fn workers(
     let [share, to_train] = cells.map(|count| count.div_ceil(way.devices.len()));
     let mut workers = vec![];
     for chosen in way.devices {
+        let opened = checked.take().unwrap_or_else(|| context(chosen));
         // Neither more models nor more cells than there are.
         let most = 2 * way.jobs.map_or(to_train, |jobs| jobs.min(to_train));
         let stack = match way.stack {
@@ -225,7 +226,7 @@ fn workers(
             None if chosen.cpu || most == 0 => 1,
             None => {
                 let most = most.min(MOST_SIDE_BY_SIDE);
-                let found = side_by_side(plan, chosen, most, way.cache)?;
+                let found = side_by_side(plan, &opened, most)?;
                 suits(&found).map_or(1, |suits| suits.models)
             }
         };
@@ -236,7 +237,6 @@ fn workers(
         };
         let jobs = jobs.clamp(1, share.max(1));
         observer.device(chosen, stack, jobs);
-        let opened = checked.take().unwrap_or_else(|| context(chosen));
         workers.push(Worker {
             context: match chosen.cpu {
                 true => opened,

@@ -5,7 +5,9 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::{check_seal, read_stored, seal, set_aside, sweep, sync_folder, write_whole};
+use reprsim_base::{
+    check_seal, in_the_way, read_stored, seal, set_aside, sweep, sync_folder, write_whole,
+};
 use reprsim_data::Skipped;
 use reprsim_data::split::Labelling;
 use reprsim_train::{Epoch, read_epochs};
@@ -691,12 +693,19 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
 /// [`RunError::Locked`] if another process holds it.
 pub(crate) fn lock(root: &Path, name: &str, exclusive: bool) -> Result<File, RunError> {
     let path = root.join(name);
+    // The file that it leads to would be made, or be that of another run.
+    if path.is_symlink() {
+        return Err(RunError::Usage(format!(
+            "{} is a link, and a lock is a file of its own\n  move the link away",
+            path.display()
+        )));
+    }
     let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(|e| RunError::store(&path, e))?;
+        .map_err(|e| RunError::store(&path, in_the_way(e)))?;
     let locked = if exclusive {
         file.try_lock()
     } else {

@@ -1,13 +1,13 @@
 //! The training part of an experiment's data, and which of its samples each model gets.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
 
 use reprsim_base::Stream;
 use reprsim_config::{Cell, Duplicates, Experiment, SplitRequest};
 use reprsim_data::split::{Labelling, ModelSamples, PairSplit};
-use reprsim_data::{Dataset, Part, ProbeClasses, SampleDigest, draw_probe, first_of_each, open};
+use reprsim_data::{Dataset, Part, ProbeClasses, SampleDigest, draw_probe, first_of_each};
 
+use crate::data::Data;
 use crate::error::RunError;
 
 /// The training part and its labels.
@@ -26,16 +26,15 @@ pub(crate) struct TrainingData {
 }
 
 impl TrainingData {
-    pub fn open(experiment: &Experiment, cache: &Path) -> Result<Self, RunError> {
-        let spec = experiment.dataset.spec(experiment.root_seed);
-        let mut whole = open(&spec, Part::Train, cache)?;
+    pub fn open(experiment: &Experiment, data: &Data) -> Result<Self, RunError> {
+        let mut whole = data.part(Part::Train)?.clone();
         if experiment.dataset.duplicates == Duplicates::Drop {
             whole = whole.select(&distinct(&first_of_each(&whole.digests())));
         }
         let (dataset, validation) = match &experiment.training.evaluate {
             None => (whole, None),
             Some(_) if experiment.dataset.text.is_some() => {
-                (whole, Some(open(&spec, Part::Validation, cache)?))
+                (whole, Some(data.part(Part::Validation)?.clone()))
             }
             Some(evaluate) => {
                 let rng = &mut validation_stream(experiment).rng();
@@ -145,15 +144,10 @@ impl TrainingData {
     /// The held-out part. Where copies are not kept, without images that hold the same as one of the
     /// training part, of those that hold the same as each other with the first alone if copies
     /// are dropped.
-    pub fn held_out_part(
-        &self,
-        experiment: &Experiment,
-        cache: &Path,
-    ) -> Result<Dataset, RunError> {
-        let spec = experiment.dataset.spec(experiment.root_seed);
-        let whole = open(&spec, Part::Test, cache)?;
+    pub fn held_out_part(&self, experiment: &Experiment, data: &Data) -> Result<Dataset, RunError> {
+        let whole = data.part(Part::Test)?;
         let distinct = match experiment.dataset.duplicates {
-            Duplicates::Keep => return Ok(whole),
+            Duplicates::Keep => return Ok(whole.clone()),
             Duplicates::Drop => true,
             Duplicates::Together => false,
         };

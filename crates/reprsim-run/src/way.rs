@@ -1,19 +1,19 @@
 //! How a run is to be worked through, and what is done where the user does not say.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use reprsim_config::Plan;
 use reprsim_device::{Chosen, cores};
 
+use crate::data::Data;
 use crate::store::Share;
 
 /// Models side by side on a GPU at most, where the user does not say.
 pub(crate) const MOST_SIDE_BY_SIDE: usize = 64;
 
 /// How a run is to be worked through.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Way<'a> {
     /// Which cells.
     pub share: Share,
@@ -26,8 +26,8 @@ pub struct Way<'a> {
     /// Bytes of each part of a data set that may stay on a device; where `None` see
     /// [`default_device_budget`].
     pub device_budget: Option<u64>,
-    /// Where data sets are kept.
-    pub cache: &'a Path,
+    /// The data set, of which parts may be open already.
+    pub data: Arc<Data>,
     /// Set where the run is to stop: models leave snapshots.
     pub stop: Arc<AtomicBool>,
     /// Whether the run directory is used without locks, on file systems that have none.

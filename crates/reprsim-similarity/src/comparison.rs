@@ -1,7 +1,7 @@
 //! Models and a question, checked against each other, and their answer.
 
 use burn::tensor::Device;
-use reprsim_base::ask_memory;
+use reprsim_base::{ask_memory, memory_budget};
 use reprsim_metrics::{HalfSamples, Options, Permutations, Score, Set, maximum};
 
 use crate::error::SimilarityError;
@@ -12,6 +12,10 @@ use crate::result::{MeasureResult, PairResult, Rows};
 
 /// Permutations or half-samples at most.
 const MOST_DRAWS: usize = 1 << 24;
+
+/// Of the memory that may be used, activations and kernel matrices that are kept take one part in so
+/// many each, at most: a kernel matrix that is not kept is computed again for each permutation.
+const SHARE: u64 = 2;
 
 /// Samples from which permutations are shifts in one random order ([`Permutations::shifts`]): there are
 /// enough of them, and others would take most of the time.
@@ -87,9 +91,13 @@ impl Comparison {
     ) -> Result<Vec<PairResult>, SimilarityError> {
         let question = &self.question;
         let measures = &question.measures;
+        let room = usize::try_from(memory_budget() / SHARE).unwrap_or(usize::MAX);
+        let most = Options::default();
         let options = Options {
             k: question.k,
-            ..Options::default()
+            resident_bytes: most.resident_bytes.min(room),
+            kernel_bytes: most.kernel_bytes.min(room),
+            ..most
         };
         let layers = self.models.iter().map(|m| m.layers.clone()).collect();
         let set = Set::new(layers, device, options)?;
@@ -99,6 +107,7 @@ impl Comparison {
             .map(|(a, b)| self.pairs(&set, *a, *b))
             .collect();
         let all = pairs.concat();
+        self.ask_for_draws(all.len())?;
         let scores = set.compare(measures, &all, &self.permutations(&set)?, on_stage)?;
         let intervals = match question.half_samples {
             0 => None,
@@ -184,6 +193,21 @@ impl Comparison {
             pairs.retain(|(i, j)| set.layers()[*i].name == set.layers()[*j].name);
         }
         pairs
+    }
+
+    /// Asks for the memory of the values that measures have under permutations and on half-samples of
+    /// so many pairs of layers.
+    fn ask_for_draws(&self, pairs: usize) -> Result<(), SimilarityError> {
+        let question = &self.question;
+        let values = question.measures.len() as u128 * pairs as u128;
+        for (draws, of) in [
+            (question.permutations, "permutations"),
+            (question.half_samples, "half-samples"),
+        ] {
+            let bytes = size_of::<f64>() as u128 * values * draws as u128;
+            ask_memory(bytes, format!("{values} values on each of {draws} {of}"))?;
+        }
+        Ok(())
     }
 
     fn permutations(&self, set: &Set) -> Result<Permutations, SimilarityError> {

@@ -100,15 +100,27 @@ impl ModelActivations {
         pool: Option<Pool>,
         mask: Option<&Mask>,
     ) -> Result<Self, SimilarityError> {
+        let (model, _) = Self::opened(path, pool, mask)?;
+        Ok(model)
+    }
+
+    /// The same, and whether padding may be pooled.
+    fn opened(
+        path: &Path,
+        pool: Option<Pool>,
+        mask: Option<&Mask>,
+    ) -> Result<(Self, bool), SimilarityError> {
         let file = ActivationFile::open(path)?;
+        let may_pool_padding = file.may_pool_padding(pool, mask);
         let layers = (file.matrices(pool, mask)?.into_iter())
             .map(|(name, matrix)| Layer::new(name, Stored(matrix)))
             .collect();
-        Ok(Self {
+        let model = Self {
             name: stem(path),
             ids: file.ids,
             layers,
-        })
+        };
+        Ok((model, may_pool_padding))
     }
 
     /// The models in several files, called by the files' stems, or by whole paths where
@@ -126,9 +138,18 @@ impl ModelActivations {
             return Err(SimilarityError::Masks { given, files });
         }
         let mask = |at: usize| masks.get(if given == 1 { 0 } else { at });
-        let mut models = (paths.iter().enumerate())
-            .map(|(at, path)| Self::open(path, pool, mask(at)))
-            .collect::<Result<Vec<Self>, _>>()?;
+        let opened = (paths.iter().enumerate())
+            .map(|(at, path)| Self::opened(path, pool, mask(at)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (mut models, may_pool_padding): (Vec<Self>, Vec<bool>) = opened.into_iter().unzip();
+        if may_pool_padding.contains(&true) {
+            // Padding that a model has worked on is another vector at each place: no look at the
+            // values tells it from tokens.
+            log::info!(
+                "all tokens of a sample are pooled: if samples were padded to one length, say which \
+                 tokens are real with --mask"
+            );
+        }
         let stems: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
         for (model, path) in models.iter_mut().zip(paths) {
             if stems.iter().filter(|stem| **stem == model.name).count() > 1 {

@@ -3,7 +3,7 @@
 use crate::describe::{distinct, mean};
 use crate::error::StatsError;
 use crate::linear::{Term, fit_linear};
-use crate::project::{Scaled, is_constant};
+use crate::project::{Scaled, is_constant, is_one_level};
 
 /// The quadratic term of `y ~ x + x²` with x centred on its mean: how far the
 /// relation bends, and whether that is more than chance. In units of y over those of
@@ -18,7 +18,7 @@ pub fn curvature(x: &[f64], y: &[f64], clusters: Option<&[u64]>) -> Result<Term,
         return Err(StatsError::TooFewPoints { needed: 4 });
     }
     let (x, unit) = (&scaled.columns[0], scaled.column_units[0]);
-    if is_constant(x) {
+    if is_one_level(x) {
         return Err(StatsError::OneLevel);
     }
     if is_constant(&scaled.y) {

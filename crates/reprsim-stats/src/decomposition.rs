@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::cluster::Clusters;
-use crate::project::{Basis, centred, dot};
+use crate::project::{Basis, centred, centred_levels, dot};
 
 /// Terms whose orders can be averaged over: 2^8 fits.
 pub(crate) const MAX_TERMS: usize = 8;
@@ -47,8 +47,9 @@ pub(crate) fn decompose(columns: &[Vec<f64>], terms: usize, y: &[f64]) -> Option
         v.iter_mut().for_each(|v| *v /= length);
         (length.is_finite() && length > 0.0).then_some(v)
     };
-    let vectors = columns.iter().map(Vec::as_slice).chain([y]);
-    let vectors: Vec<Vec<f64>> = vectors.map(|v| unit(centred(v))).collect::<Option<_>>()?;
+    let vectors = columns.iter().map(|v| centred_levels(v));
+    let vectors = vectors.chain([centred(y)]).map(unit);
+    let vectors: Vec<Vec<f64>> = vectors.collect::<Option<_>>()?;
     let matrix = vectors
         .iter()
         .map(|a| vectors.iter().map(|b| dot(a, b)).collect());
@@ -80,7 +81,7 @@ pub(crate) fn decompose_without(
     let mut coordinates = vec![];
     let mut matrix = vec![vec![1.0; k + 1]; k + 1];
     for (i, column) in columns.iter().enumerate() {
-        let column = unit(&centred(column));
+        let column = unit(&centred_levels(column));
         // Of column i along the directions up to its own.
         let own: Vec<f64> = vectors[..=i].iter().map(|q| dot(q, &column)).collect();
         coordinates.push(own);
@@ -283,7 +284,7 @@ mod tests {
         let coefficients = basis.solve(&basis.along(&centred(&picked)));
         let mut fitted = vec![0.0; y.len()];
         for (column, coefficient) in columns.iter().zip(&coefficients) {
-            for (sum, value) in fitted.iter_mut().zip(centred(column)) {
+            for (sum, value) in fitted.iter_mut().zip(centred_levels(column)) {
                 *sum += coefficient * value;
             }
         }

@@ -12,13 +12,15 @@ use crate::describe::{distinct, mean};
 use crate::error::StatsError;
 use crate::neighbourhood::Neighbourhood;
 use crate::numpy_normal::NumpyNormal;
-use crate::project::{Scaled, centred, dot};
+use crate::project::{Scaled, centred, centred_levels, dot};
 
 /// Nearest neighbours, as in the published analysis.
 const NEIGHBOURS: usize = 3;
 /// Standard deviation of the jitter, relative to the mean size of the values where
 /// that is above 1.
 const JITTER: f64 = 1e-10;
+/// Standard deviations that values may be from 0 for the jitter to be that of the published program.
+const FARTHEST: f64 = 1e4;
 
 /// Mutual information of a level that takes few values with a continuous one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,8 +59,9 @@ pub fn mutual_information_ksg(x: &[f64], y: &[f64]) -> Result<f64, StatsError> {
         return Err(StatsError::TooFewPoints { needed });
     }
     let mut normal = NumpyNormal::new(42);
-    let x = jittered(&scaled.columns[0], || normal.next()).ok_or(StatsError::OneLevel)?;
-    let y = jittered(&scaled.y, || normal.next()).ok_or(StatsError::Constant)?;
+    let x = jittered(&scaled.columns[0], centred_levels, || normal.next())
+        .ok_or(StatsError::OneLevel)?;
+    let y = jittered(&scaled.y, centred, || normal.next()).ok_or(StatsError::Constant)?;
     let (near_x, near_y) = (Neighbourhood::of(sorted(&x)), Neighbourhood::of(sorted(&y)));
     let of_point = |(i, farthest): (usize, f64)| {
         let radius = below(farthest);
@@ -146,7 +149,7 @@ pub fn mutual_information_discrete(
     // Uniform, with a standard deviation of 1.
     let half = 3f64.sqrt();
     let jitter = || rng.random_range(-half..=half);
-    let y = jittered(&scaled.y, jitter).ok_or(StatsError::Constant)?;
+    let y = jittered(&scaled.y, centred, jitter).ok_or(StatsError::Constant)?;
     let names = distinct(levels);
     let name = |level: &f64| names.partition_point(|name| name < level);
     let mut sizes = vec![0usize; names.len()];
@@ -332,13 +335,25 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 
 /// The values over their standard deviation (n in the denominator), with a jitter from
 /// a stream of standard deviation 1; `None` where they do not vary.
-fn jittered(values: &[f64], mut noise: impl FnMut() -> f64) -> Option<Vec<f64>> {
+fn jittered(
+    values: &[f64],
+    centred: impl Fn(&[f64]) -> Vec<f64>,
+    mut noise: impl FnMut() -> f64,
+) -> Option<Vec<f64>> {
     let deviations = centred(values);
     let sd = (dot(&deviations, &deviations) / values.len() as f64).sqrt();
     if !sd.is_finite() || sd <= 0.0 {
         return None;
     }
-    let scaled: Vec<f64> = values.iter().map(|v| v / sd).collect();
-    let size = mean(&scaled.iter().map(|v| v.abs()).collect::<Vec<_>>()).max(1.0);
+    let scaled = |values: &[f64]| -> (Vec<f64>, f64) {
+        let scaled: Vec<f64> = values.iter().map(|v| v / sd).collect();
+        let size = mean(&scaled.iter().map(|v| v.abs()).collect::<Vec<_>>()).max(1.0);
+        (scaled, size)
+    };
+    // At a large offset the jitter, whose size is that of the values, would hide what varies.
+    let (scaled, size) = match scaled(values) {
+        (_, size) if size > FARTHEST => scaled(&deviations),
+        found => found,
+    };
     Some(scaled.iter().map(|v| v + JITTER * size * noise()).collect())
 }

@@ -76,7 +76,7 @@ pub fn pilot(
         return Err(StatsError::NoNoise);
     }
     let others = columns.iter().enumerate().filter(|(i, _)| *i != tested);
-    let column = Basis::of(others.map(|(_, column)| column))?.residual(column);
+    let column = Basis::of(others.map(|(_, column)| column))?.residual_levels(column);
     let squares = dot(&column, &column);
     let (x_unit, y_unit) = (scaled.column_units[tested], scaled.y_unit);
     let mut scores: BTreeMap<u64, f64> = BTreeMap::new();

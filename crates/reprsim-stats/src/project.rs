@@ -14,12 +14,33 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-/// Deviations from the mean; exactly zero where all that varies is rounding, so that
-/// a column of nothing but 0.1 counts as constant although 0.1 is not its mean.
+/// Share of the squares of measured values below which their deviations are rounding: what is
+/// computed is seldom better than that.
+const ONE_VALUE: f64 = 1e-26;
+/// The same of levels, which somebody wrote down: four times the distance between neighbouring
+/// numbers, so that 0.3 and 0.1 + 0.2 are one.
+const ONE_LEVEL: f64 = 16.0 * f64::EPSILON * f64::EPSILON;
+
+/// Deviations of measured values from their mean; exactly zero where all that varies is rounding, so
+/// that nothing but 0.1 counts as constant although 0.1 is not its mean.
 pub(crate) fn centred(values: &[f64]) -> Vec<f64> {
+    less_mean(values, values, ONE_VALUE)
+}
+
+/// Deviations of levels from their mean; exactly zero where they are one. They are taken from one of
+/// them first, which loses no digit of levels far from zero.
+pub(crate) fn centred_levels(levels: &[f64]) -> Vec<f64> {
+    let first = levels.first().copied().unwrap_or_default();
+    let from_first: Vec<f64> = levels.iter().map(|v| v - first).collect();
+    less_mean(&from_first, levels, ONE_LEVEL)
+}
+
+/// `values` less their mean; zeros where the squares of that are no more than the share `least` of
+/// those of `size`.
+fn less_mean(values: &[f64], size: &[f64], least: f64) -> Vec<f64> {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let deviations: Vec<f64> = values.iter().map(|v| v - mean).collect();
-    match dot(&deviations, &deviations) <= 1e-26 * dot(values, values) {
+    match dot(&deviations, &deviations) <= least * dot(size, size) {
         true => vec![0.0; values.len()],
         false => deviations,
     }
@@ -51,7 +72,7 @@ impl Basis {
     /// Adds a column, or refuses it where the share of its squares that the others
     /// do not hold already is no more than `least`.
     pub(crate) fn add(&mut self, column: &[f64], least: f64) -> Result<(), StatsError> {
-        let mut v = centred(column);
+        let mut v = centred_levels(column);
         let before = dot(&v, &v);
         let mut above = vec![0.0; self.directions.len()];
         for _ in 0..2 {
@@ -87,6 +108,11 @@ impl Basis {
             left.iter_mut().zip(u).for_each(|(e, u)| *e -= c * u);
         }
         left
+    }
+
+    /// What the columns leave of another one.
+    pub(crate) fn residual_levels(&self, levels: &[f64]) -> Vec<f64> {
+        self.residual(&centred_levels(levels))
     }
 
     /// Solves `R b = right`.
@@ -181,6 +207,11 @@ pub(crate) fn in_units(value: f64, power: i32) -> Result<f64, StatsError> {
 /// Whether nothing varies but what rounding leaves of one value.
 pub(crate) fn is_constant(values: &[f64]) -> bool {
     centred(values).iter().all(|v| *v == 0.0)
+}
+
+/// The same of levels.
+pub(crate) fn is_one_level(levels: &[f64]) -> bool {
+    centred_levels(levels).iter().all(|v| *v == 0.0)
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ fn partial(
     }
     let others = columns.iter().enumerate().filter(|(i, _)| *i != tested);
     let others = Basis::of(others.map(|(_, column)| column))?;
-    let column = others.residual(column);
+    let column = others.residual_levels(column);
     let residuals = others.residual(&y);
     if dot(&residuals, &residuals) <= EXACT * dot(&y, &y) {
         return Err(StatsError::NothingLeft);

@@ -1,7 +1,7 @@
 //! Correlation of ranks.
 
 use crate::error::StatsError;
-use crate::project::{Scaled, centred, dot, is_constant};
+use crate::project::{Scaled, centred, dot, is_constant, is_one_level};
 
 /// Spearman's rank correlation: Pearson's correlation of the ranks, equal values
 /// sharing the average of their ranks (Spearman 1904). From -1 to 1.
@@ -15,7 +15,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Result<f64, StatsError> {
     if y.len() < 3 {
         return Err(StatsError::TooFewPoints { needed: 3 });
     }
-    if is_constant(&scaled.columns[0]) {
+    if is_one_level(&scaled.columns[0]) {
         return Err(StatsError::OneLevel);
     }
     if is_constant(&scaled.y) {

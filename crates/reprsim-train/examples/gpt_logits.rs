@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use reprsim_models::{
-    Feature, GptSettings, Input, InputShape, ModelConfig, ModelShape, Network, Output, Pass,
+    Feature, GptSettings, Input, ModelConfig, ModelShape, Network, Output, Pass, SampleShape,
 };
 use reprsim_train::{OptimizerConfig, cross_entropy, load_checkpoint, save_checkpoint};
 use safetensors::SafeTensors;
@@ -38,7 +38,7 @@ fn main() {
         heads: sizes["heads"],
     });
     let shape = ModelShape {
-        input: InputShape::Tokens {
+        input: SampleShape::Tokens {
             window: sizes["window"],
             vocabulary: sizes["vocabulary"],
         },

@@ -9,7 +9,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use reprsim_models::{
-    Feature, Input, InputShape, ModelConfig, ModelShape, Network, Output, Pass, ResNetSettings,
+    Feature, Input, ModelConfig, ModelShape, Network, Output, Pass, ResNetSettings, SampleShape,
     Stem,
 };
 use reprsim_train::{OptimizerConfig, cross_entropy, load_checkpoint, save_checkpoint};
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stem: case.stem,
     });
     let shape = ModelShape {
-        input: InputShape::Image {
+        input: SampleShape::Image {
             channels: case.channels,
             height: case.side,
             width: case.side,

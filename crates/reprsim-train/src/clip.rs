@@ -41,7 +41,7 @@ pub(crate) fn clip(network: &Network, gradients: &mut GradientsParams, norm: f64
 mod tests {
     use burn::tensor::{Device, Int};
     use reprsim_base::Stream;
-    use reprsim_models::{GptSettings, InputShape, ModelConfig, ModelShape, Pass};
+    use reprsim_models::{GptSettings, ModelConfig, ModelShape, Pass, SampleShape};
 
     use super::*;
     use crate::supply::Drawn;
@@ -66,7 +66,7 @@ mod tests {
             heads: 2,
         });
         let shape = ModelShape {
-            input: InputShape::Tokens {
+            input: SampleShape::Tokens {
                 window: 12,
                 vocabulary: 256,
             },

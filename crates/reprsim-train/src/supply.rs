@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use reprsim_data::{Dataset, SampleShape};
+use reprsim_data::Dataset;
 #[cfg(feature = "wgpu")]
 use reprsim_graph::{Gpu, GraphError, Resident, Samples};
-use reprsim_models::{Input, InputShape};
+use reprsim_models::{Input, SampleShape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -181,19 +181,8 @@ impl Supply {
     }
 
     /// The shape of one sample, as a model takes it in.
-    pub fn shape(&self) -> InputShape {
-        match self.dataset.shape {
-            SampleShape::Image {
-                channels,
-                height,
-                width,
-            } => InputShape::Image {
-                channels,
-                height,
-                width,
-            },
-            SampleShape::Tokens { window, vocabulary } => InputShape::Tokens { window, vocabulary },
-        }
+    pub fn shape(&self) -> SampleShape {
+        self.dataset.shape
     }
 
     /// Whether samples have been sent to stay on the device.
@@ -204,8 +193,8 @@ impl Supply {
     /// Samples `range` as a batch that models take.
     pub fn slice(&self, range: Range<usize>) -> Input {
         match self.shape() {
-            InputShape::Image { .. } => Input::Images(self.normalize(self.unpacked(range))),
-            InputShape::Tokens { window, .. } => {
+            SampleShape::Image { .. } => Input::Images(self.normalize(self.unpacked(range))),
+            SampleShape::Tokens { window, .. } => {
                 Input::Tokens(self.rows(range).slice_dim(1, 0..window))
             }
         }
@@ -214,13 +203,13 @@ impl Supply {
     /// The samples at `places` as they are drawn for a batch, images with their `labels`.
     pub fn drawn(&self, places: &[u32], labels: Tensor<1, Int>) -> Drawn {
         match self.shape() {
-            InputShape::Image { .. } => {
+            SampleShape::Image { .. } => {
                 let values: Vec<i32> = places.iter().map(|&place| place as i32).collect();
                 let on_device = TensorData::new(values, [places.len()]);
                 let on_device = Tensor::from_data(on_device, &self.device);
                 Drawn::Images(self.normalize(self.gather(places, on_device)), labels)
             }
-            InputShape::Tokens { .. } => {
+            SampleShape::Tokens { .. } => {
                 Drawn::Windows(self.sent(places.iter().map(|&place| place as usize)))
             }
         }
@@ -253,8 +242,8 @@ impl Supply {
     /// Bytes of all samples on the device.
     fn bytes(&self) -> u64 {
         match self.shape() {
-            InputShape::Image { .. } => self.packing().bytes(self.len()),
-            InputShape::Tokens { window, .. } => 4 * (self.len() * (window + 1)) as u64,
+            SampleShape::Image { .. } => self.packing().bytes(self.len()),
+            SampleShape::Tokens { window, .. } => 4 * (self.len() * (window + 1)) as u64,
         }
     }
 
@@ -273,8 +262,8 @@ impl Supply {
             None => place,
         });
         match self.shape() {
-            InputShape::Image { .. } => self.packing().pack(&self.dataset, indices, &self.device),
-            InputShape::Tokens { window, .. } => {
+            SampleShape::Image { .. } => self.packing().pack(&self.dataset, indices, &self.device),
+            SampleShape::Tokens { window, .. } => {
                 let count = indices.len();
                 let mut values = Vec::with_capacity(count * (window + 1));
                 for index in indices {
@@ -288,12 +277,12 @@ impl Supply {
 
     fn packing(&self) -> Packing {
         let shape = match self.shape() {
-            InputShape::Image {
+            SampleShape::Image {
                 channels,
                 height,
                 width,
             } => [channels, height, width],
-            InputShape::Tokens { .. } => [0; 3],
+            SampleShape::Tokens { .. } => [0; 3],
         };
         Packing { shape }
     }

@@ -3,7 +3,7 @@
 
 use burn::tensor::Tensor;
 use reprsim_graph::{Leaf, Samples, Tape};
-use reprsim_models::{Input, InputShape};
+use reprsim_models::{Input, SampleShape};
 
 use crate::supply::Supply;
 
@@ -12,7 +12,7 @@ impl Supply {
     /// tokens.
     pub fn taped_samples(&self) -> Samples {
         match self.shape() {
-            InputShape::Image {
+            SampleShape::Image {
                 channels,
                 height,
                 width,
@@ -23,7 +23,7 @@ impl Supply {
                     false => Samples::Fed(bytes),
                 }
             }
-            InputShape::Tokens { .. } => Samples::None,
+            SampleShape::Tokens { .. } => Samples::None,
         }
     }
 
@@ -32,7 +32,7 @@ impl Supply {
         match (self.taped_samples(), self.shape()) {
             (Samples::Resident(_), _) => size,
             (Samples::Fed(bytes), _) => size * bytes / 4,
-            (_, InputShape::Tokens { window, .. }) => size * window,
+            (_, SampleShape::Tokens { window, .. }) => size * window,
             (Samples::None, _) => 0,
         }
     }
@@ -41,11 +41,11 @@ impl Supply {
     /// or the tokens that it holds.
     pub fn taped(&self, tape: &Tape, size: usize, feed: usize) -> Input {
         match self.shape() {
-            InputShape::Image { .. } => {
+            SampleShape::Image { .. } => {
                 let images = self.taped_images(tape, size, feed);
                 Input::Images(self.taped_normalized(tape, images))
             }
-            InputShape::Tokens { window, .. } => {
+            SampleShape::Tokens { window, .. } => {
                 Input::Tokens(tape.int([size, window], Leaf::Feed(feed)))
             }
         }
@@ -55,7 +55,7 @@ impl Supply {
     pub fn taped_feed(&self, places: impl Iterator<Item = usize>) -> Vec<u32> {
         match (self.taped_samples(), self.shape()) {
             (Samples::Fed(_), _) => places.flat_map(|place| self.image_words(place)).collect(),
-            (_, InputShape::Tokens { window, .. }) => places
+            (_, SampleShape::Tokens { window, .. }) => places
                 .flat_map(|place| self.tokens(place).iter().take(window))
                 .map(|&token| f32::from(token).to_bits())
                 .collect(),
@@ -66,12 +66,12 @@ impl Supply {
     /// The images whose places `feed` holds, on the 0..255 scale, `[size, c, h, w]`.
     pub(crate) fn taped_images(&self, tape: &Tape, size: usize, feed: usize) -> Tensor<4> {
         let [channels, height, width] = match self.shape() {
-            InputShape::Image {
+            SampleShape::Image {
                 channels,
                 height,
                 width,
             } => [channels, height, width],
-            InputShape::Tokens { .. } => [0; 3],
+            SampleShape::Tokens { .. } => [0; 3],
         };
         tape.float([size, channels, height, width], Leaf::Samples(feed))
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use reprsim_models::{InputShape, Network};
+use reprsim_models::{Network, SampleShape};
 
 use crate::batches::{Batches, Streams};
 use crate::config::TrainingConfig;
@@ -83,8 +83,8 @@ pub fn train(
                 lr,
                 samples_per_s: rate,
                 tokens_per_s: match job.set.supply.shape() {
-                    InputShape::Tokens { window, .. } => Some(rate * window as f64),
-                    InputShape::Image { .. } => None,
+                    SampleShape::Tokens { window, .. } => Some(rate * window as f64),
+                    SampleShape::Image { .. } => None,
                 },
             });
             if is_best {

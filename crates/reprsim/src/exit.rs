@@ -43,7 +43,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         e.downcast_ref::<ConfigError>()
             .is_some_and(ConfigError::is_usage)
             || e.is::<DeviceError>()
-            || e.is::<ActivationError>()
+            || e.downcast_ref::<ActivationError>()
+                .is_some_and(|e| !e.is_of_system())
+            || e.downcast_ref::<std::io::Error>()
+                .is_some_and(is_in_the_way)
             || e.downcast_ref::<RunError>().is_some_and(RunError::is_usage)
             || e.downcast_ref::<AnalysisError>()
                 .is_some_and(AnalysisError::is_usage)
@@ -54,6 +57,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
                 .is_some_and(DataError::is_usage)
     });
     ExitCode::from(if usage { USAGE } else { FAILED })
+}
+
+/// Whether there is a folder where a file belongs, or the reverse: somebody put it there.
+fn is_in_the_way(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory};
+    matches!(error.kind(), IsADirectory | NotADirectory)
 }
 
 fn eprint_error(error: &anyhow::Error) {

@@ -32,17 +32,8 @@ pub(crate) struct Selection(Vec<usize>);
 impl Tidy {
     /// Reads a CSV file.
     pub fn read(path: &Path, asked: Asked) -> anyhow::Result<Self> {
-        let say = |e: csv::Error| match e.kind() {
-            csv::ErrorKind::Utf8 { .. } => UsageError(format!(
-                "{}: {e}\n  save the table as UTF-8",
-                path.display()
-            )),
-            _ => UsageError(format!("{}: {e}", path.display())),
-        };
-        let TableReader { mut rows, dialect } = TableReader::open(path, asked)?;
-        let header: Vec<String> = (rows.headers().map_err(say)?.iter())
-            .map(str::to_string)
-            .collect();
+        let mut table = TableReader::open(path, asked)?;
+        let (dialect, header) = (table.dialect(), table.header().to_vec());
         // What has no name, such as the column of row names, cannot be asked for.
         let mut names: Vec<&String> = header.iter().filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
@@ -52,8 +43,8 @@ impl Tidy {
         }
         let mut read: Vec<csv::StringRecord> = vec![];
         let mut bytes = 0u128;
-        for row in rows.records() {
-            let row = row.map_err(say)?;
+        for row in table.by_ref() {
+            let row = row?;
             bytes += (row.as_slice().len() + ROW + row.len() * size_of::<usize>()) as u128;
             if read.len().is_multiple_of(ROWS_AT_ONCE) {
                 let what = format!("{}: the first {} rows", path.display(), read.len());

@@ -48,9 +48,9 @@ impl Published {
     pub fn means(&self, measure: MeasureName, k: usize) -> Result<Vec<(f64, f64)>, AnalysisError> {
         let path = self.path.display();
         let say = |reason: String| AnalysisError::Usage(format!("{path}: {reason}"));
-        let TableReader { mut rows, dialect } = TableReader::open(&self.path, Asked::default())?;
-        let header = rows.headers().map_err(|e| say(e.to_string()))?.clone();
-        let names: Vec<&str> = header.iter().collect();
+        let mut table = TableReader::open(&self.path, Asked::default())?;
+        let (dialect, header) = (table.dialect(), table.header().to_vec());
+        let names: Vec<&str> = header.iter().map(String::as_str).collect();
         let place = |name: &str| names.iter().position(|known| *known == name);
         let level = LEVELS.iter().find_map(|name| place(name)).ok_or_else(|| {
             say(format!(
@@ -88,8 +88,8 @@ impl Published {
             )));
         };
         let mut points: Vec<(f64, f64)> = Vec::new();
-        for record in rows.records() {
-            let record = record.map_err(|e| say(e.to_string()))?;
+        for record in table.by_ref() {
+            let record = record?;
             let line = record.position().map_or(0, csv::Position::line);
             let field = |place: usize| record.get(place).unwrap_or_default();
             if field(metric) != theirs {

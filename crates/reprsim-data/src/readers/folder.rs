@@ -249,12 +249,12 @@ mod tests {
         save(dir.path(), "train/b/2.jpg", &grey(20));
         save(dir.path(), "test/a/3.png", &grey(30));
         let part = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap();
-        assert_eq!(part.shape.len(), 64);
+        assert_eq!(part.shape.values(), 64);
         assert_eq!((part.samples[0], part.samples[64]), (10, 20));
         // One colour image in the other part is enough.
         save(dir.path(), "test/b/4.png", &colour(8, 8, 9));
         let part = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap();
-        assert_eq!(part.shape.len(), 192);
+        assert_eq!(part.shape.values(), 192);
         assert_eq!(part.samples[..192], vec![10; 192]);
         let test = read(&list(dir.path()).unwrap(), Part::Test, None).unwrap();
         assert_eq!(test.factors[0].values, [0, 1]);

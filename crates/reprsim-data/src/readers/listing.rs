@@ -12,6 +12,7 @@ use reprsim_base::sha256;
 
 use super::layout::{Kind, kind_of, parts};
 use super::picture::{READ, unread_by_name};
+use super::spelling::{alike, look_alike};
 use crate::catalog::FOLDER;
 use crate::file_state::FileState;
 use crate::{DataError, Part, Skipped};
@@ -122,6 +123,13 @@ pub(crate) fn list(root: &Path) -> Result<Listing, DataError> {
             classes.len()
         )));
     }
+    if let Some((a, b)) = alike(&classes) {
+        return Err(setting(format!(
+            "the class folders {} and {} look the same, and are two; bring their images together",
+            a.escape_default(),
+            b.escape_default()
+        )));
+    }
     if let Some([train, held_out]) = &divided {
         check_names(&found, &classes, train, held_out).map_err(setting)?;
     }
@@ -165,7 +173,8 @@ fn check_names(
     others.retain(|name| classes.binary_search_by(|c| c.as_str().cmp(name)).is_err());
     let pairs: Vec<(&str, &str)> = (others.iter())
         .filter_map(|name| {
-            let meant = classes.iter().find(|class| plain(class) == plain(name))?;
+            let means = |class: &&String| plain(class) == plain(name) || look_alike(class, name);
+            let meant = classes.iter().find(means)?;
             Some((meant.as_str(), *name))
         })
         .collect();
@@ -175,7 +184,8 @@ fn check_names(
             more => format!(" (and {more} more such pairs)"),
         };
         return Err(format!(
-            "{train}/{class}/ and {held_out}/{other}/ differ by capital letters or spaces alone{more}; \
+            "{train}/{class}/ and {held_out}/{other}/ differ by capital letters, spaces or the encoding of accents \
+             alone{more}; \
              classes are told by their exact names, so rename one of them"
         ));
     }

@@ -11,6 +11,7 @@ mod mat;
 pub(crate) mod mnist;
 mod picture;
 mod raw;
+mod spelling;
 pub(crate) mod svhn;
 pub(crate) mod tarball;
 pub(crate) mod tiny_imagenet;

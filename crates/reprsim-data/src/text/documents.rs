@@ -24,6 +24,8 @@ pub(crate) struct Documents<'a> {
     cleaner: Cleaner,
     /// What is not yet given of the text that is coming.
     waiting: String,
+    /// Documents that came since this was asked.
+    found: usize,
 }
 
 impl<'a> Documents<'a> {
@@ -32,6 +34,7 @@ impl<'a> Documents<'a> {
             each,
             cleaner: Cleaner::default(),
             waiting: String::new(),
+            found: 0,
         }
     }
 
@@ -69,6 +72,7 @@ impl<'a> Documents<'a> {
         let section = &rest[..section_end(rest)];
         if !section.trim().is_empty() {
             (self.each)(section)?;
+            self.found += 1;
         }
         Ok(section.len())
     }
@@ -79,6 +83,11 @@ impl<'a> Documents<'a> {
         let marks = (text.len() - rest.len()) / MARK.len_utf8();
         (0..marks).for_each(|_| self.cleaner.taken.count(MARK));
         rest
+    }
+
+    /// How many documents there were since this was asked.
+    pub fn found(&mut self) -> usize {
+        std::mem::take(&mut self.found)
     }
 
     /// What was taken out of the texts since this was asked.

@@ -64,7 +64,13 @@ pub(super) fn file(path: &Path) -> Result<Listing, DataError> {
 /// Whether a folder holds files of text, and more of them than of anything else, or a file of text that
 /// is damaged: whoever reads it as text says what is wrong.
 pub fn is_folder_of_text(path: &Path) -> bool {
-    path.is_dir() && folder(path).map_or(true, |found| found.files.len() > found.skipped.len())
+    let others = |found: &Listing| found.skipped.iter().filter(|file| !is_hidden(file)).count();
+    path.is_dir() && folder(path).map_or(true, |found| found.files.len() > others(&found))
+}
+
+/// Whether a file was left out because it is hidden: it is there for other programs.
+pub(super) fn is_hidden(file: &Skipped) -> bool {
+    file.reason == HIDDEN
 }
 
 /// A corpus that is the text files at or below a folder. Hidden ones are none of it.
@@ -100,11 +106,10 @@ fn walk(dir: &Path, prefix: &str, depth: usize, found: &mut Listing) -> Result<(
         let entry = entry.map_err(failed)?;
         let (name, path) = (entry.file_name(), entry.path());
         let name = name.to_string_lossy();
-        if name.starts_with('.') {
-            continue;
-        }
         let relative = format!("{prefix}{name}");
-        let read = if path.is_dir() {
+        let read = if name.starts_with('.') {
+            Err(HIDDEN.into())
+        } else if path.is_dir() {
             match () {
                 () if path.is_symlink() => Err("a link to a folder, which is not followed".into()),
                 () if depth == DEEPEST => Err(format!("more than {DEEPEST} folders deep")),
@@ -155,6 +160,7 @@ fn text_form(path: &Path) -> Result<Result<Form, String>, DataError> {
     }
 }
 
+const HIDDEN: &str = "hidden";
 const NOT_NAMED: &str =
     "not named as text; of a folder .txt, .md, .rst, .jsonl, .ndjson and .json are read";
 
@@ -222,7 +228,19 @@ mod tests {
         assert!(reason(&found, "picture.gz").contains("a picture"));
         assert!(reason(&found, "twice.gz").contains("gzip twice"));
         assert!(reason(&found, "cut.gz").contains("cut off"));
-        assert_eq!(found.skipped.len(), 10 + usize::from(cfg!(unix)));
+        assert_eq!(reason(&found, ".git"), "hidden");
+        assert_eq!(reason(&found, "a/.h.txt"), "hidden");
+        assert_eq!(found.skipped.len(), 12 + usize::from(cfg!(unix)));
+    }
+
+    /// What other programs keep in a folder says nothing of what it is.
+    #[test]
+    fn hidden_files_make_no_folder_of_pictures() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.txt", ".git/x", ".DS_Store"] {
+            write(&dir.path().join(name), b"x");
+        }
+        assert!(is_folder_of_text(dir.path()));
     }
 
     #[test]

@@ -161,8 +161,8 @@ mod tests {
     use crate::catalog::{FATHER_BROWN, TEXT};
     use crate::preview::{Section, grid, preview_text};
     use crate::{
-        ProbeClasses, content_of, content_of_text, dataset_names, draw_probe, factors_of, label_of,
-        open, part_len,
+        ProbeClasses, content_of_text, dataset_names, draw_probe, factors_of, is_of_image_files,
+        label_of, open, part_len,
     };
     use reprsim_base::Stream;
 
@@ -224,7 +224,7 @@ mod tests {
             window: 128,
             vocabulary: 50_257,
         };
-        assert_eq!((train.shape, train.shape.len()), (shape, 128));
+        assert_eq!((train.shape, train.shape.values()), (shape, 128));
         assert!(train.blocks.is_empty(), "chunks are exchangeable");
         let test = open(&spec, Part::Test, cache.path()).unwrap();
         assert!(test.len() > 40, "{}", test.len());
@@ -233,7 +233,7 @@ mod tests {
         let text = &preview_text(&test, &[0], Tokenizer::Gpt2)[0];
         assert!(text.split_whitespace().count() > 60, "{text}");
         assert!(preview_text(&train, &[7], Tokenizer::Gpt2)[0].len() > 300);
-        assert!(content_of(&spec, cache.path()).unwrap().is_none());
+        assert!(!is_of_image_files(&spec));
     }
 
     #[test]

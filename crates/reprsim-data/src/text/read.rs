@@ -21,7 +21,8 @@ use crate::{DataError, Skipped};
 const AT_ONCE: u64 = 1 << 20;
 
 /// Calls `each` with every document of a corpus, in order; `cache` holds the files of
-/// cards. Gives what was taken out of which file.
+/// cards. Gives what was taken out of which file,
+/// and which have no text.
 pub(crate) fn read(
     corpus: &Corpus,
     cache: &Path,
@@ -31,13 +32,13 @@ pub(crate) fn read(
     let mut documents = Documents::new(each);
     let mut said = Vec::new();
     let mut say = |name: &str, documents: &mut Documents<'_>| {
-        let taken = documents.taken();
-        if !taken.is_empty() {
-            said.push(Skipped {
-                path: name.into(),
-                reason: taken.to_string(),
-            });
-        }
+        let (found, taken) = (documents.found(), documents.taken());
+        let nothing = (found == 0).then(|| "left out: no text in it".to_string());
+        let taken = (!taken.is_empty()).then(|| taken.to_string());
+        said.extend(nothing.into_iter().chain(taken).map(|reason| Skipped {
+            path: name.into(),
+            reason,
+        }));
     };
     match &corpus.place {
         Place::BuiltIn(bytes) => {
@@ -410,6 +411,10 @@ mod tests {
             "{\"text\": \"c\\u001b[1md\"}\n\u{feff}{\"text\": \"e\"}\n",
         );
         write("c.txt", "as it is\n");
+        // What has no text is said, too.
+        write("d.txt", "");
+        write("e.md", "\u{feff} \n\t\n");
+        write("f.jsonl", "{\"text\": \" \"}\n");
         let settings = TextSettings {
             corpora: vec![folder.display().to_string()],
             ..TextSettings::default()
@@ -424,7 +429,9 @@ mod tests {
         let said: Vec<String> = (said.unwrap().iter())
             .map(|s| format!("{} {}", s.path.display(), s.reason))
             .collect();
-        assert_eq!(said.len(), 2, "{said:?}");
+        let none =
+            ["d.txt", "e.md", "f.jsonl"].map(|name| format!("{name} left out: no text in it"));
+        assert_eq!(said[2..], none);
         assert!(
             said[0].contains("a.txt") && said[0].contains("marks inside it (1)"),
             "{said:?}"

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::corpus::{Corpus, Place};
 use super::division::divide;
+use super::listing::is_hidden;
 use super::read::read as read_documents;
 use super::samples::Tokens;
 use super::tokenizer::Tokenizer;
@@ -25,7 +26,7 @@ use crate::{DataError, Part, Skipped};
 /// Counts up when the same text gives other tokens or another division, which makes
 /// files of before stale.
 pub(crate) const VERSION: u32 = 5;
-const FORMAT: &str = "reprsim tokens 3";
+const FORMAT: &str = "reprsim tokens 4";
 const TOKENS: &str = "tokens";
 const ENDS: &str = "ends";
 /// The order of the parts in a stream.
@@ -133,7 +134,9 @@ fn tokenise(
         ..
     } = encoder;
     if sizes.is_empty() {
-        return Err(corpus.error(match corpus.listing()?.skipped.first() {
+        let skipped = corpus.listing()?.skipped;
+        let telling = skipped.iter().find(|file| !is_hidden(file));
+        return Err(corpus.error(match telling.or(skipped.first()) {
             Some(file) => format!(
                 "holds no text; left out is {}: {}",
                 file.path.display(),

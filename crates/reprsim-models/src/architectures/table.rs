@@ -14,7 +14,7 @@ macro_rules! architectures {
         use serde::Serialize;
 
         use crate::{
-            Activations, Architecture, Init, Input, InputKind, InputShape, Model, ModelError,
+            Activations, Architecture, Init, Input, InputKind, SampleShape, Model, ModelError,
             ModelShape, Output, OutputKind, Pass,
         };
 
@@ -209,15 +209,15 @@ macro_rules! architectures {
             ///
             /// # Errors
             /// [`ModelError`] with what is wrong and what is accepted.
-            pub fn check_input(&self, input: InputShape) -> Result<(), ModelError> {
-                if input.kind() != self.takes() {
+            pub fn check_input(&self, input: SampleShape) -> Result<(), ModelError> {
+                if InputKind::of(input) != self.takes() {
                     return Err(self.takes().refusal(self.name()));
                 }
                 let step = match self {
                     $(Self::$model(settings) => settings.stride(),)*
                 };
                 match input {
-                    InputShape::Image { height, width, .. }
+                    SampleShape::Image { height, width, .. }
                         if height % step != 0 || width % step != 0 =>
                     {
                         Err(ModelError::Settings(format!(

@@ -4,7 +4,7 @@ use rand::RngExt;
 use reprsim_base::SettingsError;
 use reprsim_config::{EvaluationSettings, Experiment, Form, ProbeConfig, placeless};
 use reprsim_extract::{ProbeActivations, extract_all, write_activations};
-use reprsim_models::{InputShape, Pooling};
+use reprsim_models::{Pooling, SampleShape};
 use reprsim_similarity::{self as similarity, Comparison, ModelActivations, Question};
 use schemars::Schema;
 use serde::{Deserialize, Serialize};
@@ -134,7 +134,7 @@ fn on_probe(
     }
     // Where every token is a sample, those of a window are in its block.
     let rows = match (experiment.pooling, probed.supply.shape()) {
-        (Pooling::Tokens, InputShape::Tokens { window, .. }) => window,
+        (Pooling::Tokens, SampleShape::Tokens { window, .. }) => window,
         _ => 1,
     };
     let blocks: Vec<u32> = (probed.blocks.iter())

@@ -549,6 +549,39 @@ fn a_series_says_what_it_lacks() {
     assert_eq!(empty.missing.len(), 6);
 }
 
+/// Levels may be dates, or numbers of a run: what is far from zero is no rounding.
+#[test]
+fn levels_far_from_zero_are_levels() {
+    let seeds: Vec<u64> = (0..40).map(|i| i / 5).collect();
+    let noise = normals(40, 7);
+    let levels = |offset: f64| -> Vec<f64> { (0..40).map(|i| offset + f64::from(i % 5)).collect() };
+    let y: Vec<f64> = (levels(0.0).iter().zip(&noise))
+        .map(|(x, e)| 0.1 * x + 0.02 * e)
+        .collect();
+    let at = |offset: f64| describe_series(&levels(offset), &y, Some(&seeds), 99, 1);
+    let near = at(0.0);
+    for offset in [1e9, 1e14, -1e14, 1e15] {
+        let far = at(offset);
+        assert!(far.missing.is_empty(), "{offset}: {:?}", far.missing);
+        for of in [
+            |s: &Series| s.line.slope,
+            |s: &Series| s.line.stderr,
+            |s: &Series| s.line.p_value,
+            |s: &Series| s.line.randomisation_p,
+            |s: &Series| s.curvature_p,
+            |s: &Series| s.spearman,
+        ] {
+            close(of(&far).unwrap(), of(&near).unwrap(), 1e-9);
+        }
+        // Its jitter decides ties in another way, as another stream would.
+        let apart = far.mi_ksg.unwrap() - near.mi_ksg.unwrap();
+        assert!(apart.abs() < 0.15, "{offset}: {apart}");
+    }
+    // What was computed in two ways is one level.
+    let one = [0.3, 0.1 + 0.2, 0.3, 0.1 + 0.2];
+    assert_eq!(spearman(&one, &noise[..4]), Err(StatsError::OneLevel));
+}
+
 /// Numbers of every kind, few of them, so that ties, constants and gaps are common.
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![

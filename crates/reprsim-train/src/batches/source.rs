@@ -1,7 +1,7 @@
 //! A model's batches, wherever they come from.
 
 use burn::tensor::Device;
-use reprsim_models::InputShape;
+use reprsim_models::SampleShape;
 
 use super::{Draws, Passes, Streams, Windows};
 use crate::job::{Job, TrainingSet};
@@ -31,14 +31,14 @@ impl<'a> Batches<'a> {
             ..
         } = job.set;
         match supply.shape() {
-            InputShape::Image { .. } => Self::Passes(Passes::new(
+            SampleShape::Image { .. } => Self::Passes(Passes::new(
                 supply,
                 indices,
                 labels,
                 job.config,
                 &streams.order,
             )),
-            InputShape::Tokens { window, .. } => Self::Windows {
+            SampleShape::Tokens { window, .. } => Self::Windows {
                 windows: Windows {
                     dataset: supply.dataset(),
                     chunks: indices,

@@ -7,7 +7,7 @@ use reprsim_graph::{
     Binary, Computation, Graph, Leaf, Name, Precision, Tape, Target, gradients, record,
 };
 use reprsim_kernels::Dropout;
-use reprsim_models::{InputShape, Network, Pass};
+use reprsim_models::{Network, Pass, SampleShape};
 
 use crate::augment::change;
 use crate::config;
@@ -213,7 +213,7 @@ fn pass(
     let network = network.to_device(device);
     let (before, shapes) = arrays(&network, tape);
     let drawn = match supply.shape() {
-        InputShape::Image { .. } => {
+        SampleShape::Image { .. } => {
             let (places, labels) = (feeds.add(supply.taped_words(size)), feeds.add(size));
             (feeds.places, feeds.labels) = (Some(places), Some(labels));
             let mut images = supply.taped_images(tape, size, places);
@@ -230,7 +230,7 @@ fn pass(
                 tape.int([size], Leaf::Feed(labels)),
             )
         }
-        InputShape::Tokens { window, .. } => {
+        SampleShape::Tokens { window, .. } => {
             let tokens = feeds.add(size * (window + 1));
             feeds.tokens = Some(tokens);
             Drawn::Windows(tape.int([size, window + 1], Leaf::Feed(tokens)))

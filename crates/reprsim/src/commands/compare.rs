@@ -34,6 +34,11 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     for file in &args.heatmap {
         ending(file, &["svg", "png"])?;
     }
+    if args.null == 0 && args.null_stop.is_some() {
+        let reason = "--null-stop says when permutations suffice, and --null 0 draws none: leave one of \
+                      them out";
+        return Err(UsageError(reason.into()).into());
+    }
     if (1..FEW_HALVES).contains(&args.bootstrap) {
         note(&format!(
             "--bootstrap {}: intervals of so few half-samples are rough; 1000 take longer and are not",

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use reprsim_models::{ARCHITECTURES, InputKind, InputShape, ModelShape};
+use reprsim_models::{ARCHITECTURES, InputKind, ModelShape, SampleShape};
 use reprsim_train::TASKS;
 use serde_json::{Value, json};
 
@@ -25,12 +25,12 @@ pub(crate) fn models(args: &ModelsArgs) -> anyhow::Result<ExitCode> {
         let model = (about.default)();
         let shape = ModelShape {
             input: match about.takes {
-                InputKind::Images => InputShape::Image {
+                InputKind::Images => SampleShape::Image {
                     channels,
                     height,
                     width,
                 },
-                InputKind::Text => InputShape::Tokens {
+                InputKind::Text => SampleShape::Tokens {
                     window: args.window,
                     vocabulary: args.vocabulary,
                 },

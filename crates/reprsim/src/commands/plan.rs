@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use bytesize::ByteSize;
@@ -10,9 +11,9 @@ use reprsim_base::default_cache;
 use reprsim_config::{CellRole, Experiment, Pairing, Plan};
 use reprsim_data::Skipped;
 use reprsim_device::{Chosen, choose_all};
-use reprsim_run::estimate::{Estimate, data_sizes, estimate, training_sizes};
+use reprsim_run::estimate::{Estimate, Prospect};
 use reprsim_run::store::finished;
-use reprsim_run::{read_experiment, with_content};
+use reprsim_run::{Data, read_experiment, with_content};
 use serde_json::json;
 
 use crate::args::{Format, PlanArgs};
@@ -35,8 +36,9 @@ pub(crate) fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
-    let plan = Plan::new(&with_content(&experiment, &cache)?);
-    show(&plan, &devices, at_once, &cache, args.format)?;
+    let data = Arc::new(Data::new(&experiment, &cache));
+    let plan = Plan::new(&with_content(&experiment, &data)?);
+    show(&plan, &devices, at_once, &data, args.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,7 +70,9 @@ fn many(args: &PlanArgs, at_once: [Option<usize>; 2], cache: &Path) -> anyhow::R
         let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
         let plan = Plan::new(&experiment);
         let [jobs, stack] = at_once;
-        let found = estimate(&plan, &devices, jobs, stack, cache);
+        let data = Arc::new(Data::new(&experiment, cache));
+        let prospect = Prospect::new(&plan, &devices, &data);
+        let found = prospect.and_then(|prospect| prospect.estimate(jobs, stack));
         let mut row = vec![
             json!(experiment.name),
             json!(plan.cells.len()),
@@ -170,10 +174,11 @@ pub(crate) fn show(
     plan: &Plan,
     devices: &[Chosen],
     at_once: [Option<usize>; 2],
-    cache: &Path,
+    data: &Arc<Data>,
     format: Format,
 ) -> anyhow::Result<()> {
-    let sizes = training_sizes(plan, cache)?;
+    let prospect = Prospect::new(plan, devices, data)?;
+    let sizes = prospect.training_sizes()?;
     let mut table = Table::new(&[
         "cell",
         "sweep",
@@ -217,11 +222,11 @@ pub(crate) fn show(
     table.print(format)?;
     if format == Format::Table {
         say("")?;
-        for line in about_data(plan, cache)? {
+        for line in about_data(plan, &prospect)? {
             say(&line)?;
         }
         let [jobs, stack] = at_once;
-        let found = estimate(plan, devices, jobs, stack, cache)?;
+        let found = prospect.estimate(jobs, stack)?;
         let names: Vec<&str> = devices.iter().map(|chosen| chosen.name.as_str()).collect();
         say(&format!(
             "{} cells, {} models to train, {} each\ndevice: {}\n{}\n\
@@ -244,11 +249,12 @@ pub(crate) fn show(
 }
 
 /// How much data there is, and what is odd in a folder of the user's.
-fn about_data(plan: &Plan, cache: &Path) -> anyhow::Result<Vec<String>> {
-    let found = data_sizes(&plan.experiment, cache)?;
-    let mut lines: Vec<String> = (Skipped::lines(&found.skipped, None).iter())
-        .map(|line| format!("data set: {line}"))
-        .collect();
+fn about_data(plan: &Plan, prospect: &Prospect<'_>) -> anyhow::Result<Vec<String>> {
+    let found = prospect.data_sizes()?;
+    let mut lines: Vec<String> =
+        (Skipped::lines(&found.skipped, Some("reprsim data check --format json")).iter())
+            .map(|line| format!("data set: {line}"))
+            .collect();
     let empty = match found.empty {
         0 => String::new(),
         some => format!(" ({some} without a training sample)"),

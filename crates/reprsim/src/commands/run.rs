@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use reprsim_config::Plan;
 use reprsim_device::{Chosen, choose_all};
 use reprsim_run::run::{Way, default_device_budget, run as run_plan};
 use reprsim_run::store::Share;
-use reprsim_run::{content_of_run, read_experiment_and_text, with_content};
+use reprsim_run::{Data, content_of_run, read_experiment_and_text, with_content};
 
 use crate::args::{Format, RunArgs};
 use crate::commands::{plan, report, say};
@@ -29,7 +30,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(&experiment.name));
     // A run that is done needs its data no more.
-    let experiment = match with_content(&experiment, &cache) {
+    let data = Arc::new(Data::new(&experiment, &cache));
+    let experiment = match with_content(&experiment, &data) {
         Ok(named) => named,
         Err(error) => content_of_run(&experiment, &root).ok_or(error)?,
     };
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let devices = choose_all(args.device.as_deref().unwrap_or(&experiment.device))?;
     let (jobs, stack) = (args.jobs.map(usize::from), args.stack.map(usize::from));
     if args.dry_run {
-        plan::show(&plan, &devices, [jobs, stack], &cache, args.format)?;
+        plan::show(&plan, &devices, [jobs, stack], &data, args.format)?;
         return Ok(ExitCode::SUCCESS);
     }
     for chosen in &devices {
@@ -64,7 +66,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         jobs,
         stack,
         device_budget: args.device_budget.map(|size| size.as_u64()),
-        cache: &cache,
+        data,
         stop: signals::stop(STOPPED)?,
         unlocked: args.no_lock,
     };

@@ -36,12 +36,16 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
         "content",
     ];
     // All of them, for programs.
-    let names_copies = format == Format::Json;
-    if names_copies {
-        fields.push("copied");
+    let names_all = format == Format::Json;
+    if names_all {
+        fields.extend(["copied", "left_out_files"]);
     }
     let mut table = Table::new(&fields);
-    for part in &checked.parts {
+    for (at, part) in checked.parts.iter().enumerate() {
+        // What was said of an earlier part is not said again.
+        let before = &checked.parts[..at];
+        let is_new = |file: &&Skipped| !before.iter().any(|part| part.skipped.contains(file));
+        let left_out: Vec<&Skipped> = part.skipped.iter().filter(is_new).collect();
         let all = part.copies.iter().chain(&part.of_training);
         let other_label = all.filter(|copy| !copy.same_label).count();
         for (factor, classes) in &part.classes {
@@ -56,15 +60,16 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
                 json!(part.copies.len()),
                 json!(part.of_training.len()),
                 json!(other_label),
-                json!(part.skipped.len()),
+                json!(left_out.len()),
                 json!(part.content),
             ];
-            if names_copies {
+            if names_all {
                 let copies = part.copies.iter().chain(&part.of_training);
                 let copied = copies.map(|copy| {
                     json!({"sample": copy.sample, "of": copy.of, "same_label": copy.same_label})
                 });
                 row.push(copied.collect());
+                row.push(json!(left_out));
             }
             table.push(row);
         }
@@ -95,7 +100,7 @@ pub(super) fn check(name: &str, format: Format, cache: &Path) -> anyhow::Result<
         }
     }
     let skipped: Vec<&[Skipped]> = checked.parts.iter().map(|p| p.skipped.as_slice()).collect();
-    for line in Skipped::lines(&Skipped::merged(&skipped), None) {
+    for line in Skipped::lines(&Skipped::merged(&skipped), Some("--format json")) {
         say(&format!("data set: {line}"))?;
     }
     Ok(())

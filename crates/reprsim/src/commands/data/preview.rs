@@ -11,6 +11,9 @@ use reprsim_data::{Dataset, DatasetSpec, FOLDER, Part, SampleShape, Skipped, ope
 use super::named::{at_one_size, spec_of};
 use crate::commands::say;
 
+/// What names all that is left out.
+const ALL_LEFT_OUT: &str = "reprsim data check --format json";
+
 /// Writes what a data set holds: one by name, a corpus, a folder of images, or that of an
 /// experiment file.
 pub(super) fn preview(
@@ -43,7 +46,7 @@ pub(super) fn preview(
     let skipped: Vec<&[Skipped]> = (sections.iter())
         .map(|section| section.dataset.skipped.as_slice())
         .collect();
-    for line in Skipped::lines(&Skipped::merged(&skipped), None) {
+    for line in Skipped::lines(&Skipped::merged(&skipped), Some(ALL_LEFT_OUT)) {
         say(&format!("data set: {line}"))?;
     }
     let shown: Vec<&str> = sections.iter().map(|s| s.title.as_str()).collect();
@@ -105,7 +108,7 @@ fn write_text_preview(
 ) -> anyhow::Result<()> {
     let tokenizer = spec.text.as_ref().map(|text| text.tokenizer);
     let dataset = open(spec, Part::Test, cache)?;
-    for line in Skipped::lines(&dataset.skipped, None) {
+    for line in Skipped::lines(&dataset.skipped, Some(ALL_LEFT_OUT)) {
         say(&format!("data set: {line}"))?;
     }
     let mut indices: Vec<usize> = (0..dataset.len()).collect();
