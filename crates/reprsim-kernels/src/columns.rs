@@ -14,20 +14,20 @@ use crate::channels::Planes;
 use crate::geometry::{Geometry, Window};
 
 /// One padded plane: `rows` rows of `stride` phases of `phase` columns each.
-struct Padded {
+pub(crate) struct Padded {
     rows: usize,
     row: usize,
     phase: usize,
     /// Where the first pixel is.
     first: usize,
     /// Where the values of each tap begin.
-    taps: Vec<usize>,
+    pub taps: Vec<usize>,
     /// From one row of output positions to the next.
-    step: usize,
+    pub step: usize,
 }
 
 impl Padded {
-    fn new(geometry: &Geometry) -> Self {
+    pub fn new(geometry: &Geometry) -> Self {
         let Window {
             kernel,
             stride,
@@ -48,7 +48,8 @@ impl Padded {
         }
     }
 
-    fn len(&self) -> usize {
+    /// Values of a plane.
+    pub fn len(&self) -> usize {
         self.rows * self.row
     }
 
@@ -183,8 +184,9 @@ impl WithSimd for Scatter<'_, '_> {
     }
 }
 
+/// Copies a plane into a padded one, whose borders hold zeros already.
 #[inline(always)]
-fn pad(plane: &[f32], geometry: &Geometry, padded: &Padded, into: &mut [f32]) {
+pub(crate) fn pad(plane: &[f32], geometry: &Geometry, padded: &Padded, into: &mut [f32]) {
     let [_, _, width] = geometry.large;
     let window = geometry.window;
     let rows = into[padded.first..].chunks_exact_mut(padded.row);

@@ -15,7 +15,9 @@ use crate::flex::{
 };
 use crate::geometry::{Geometry, Window};
 use crate::profile::timed;
-use crate::{products, winograd};
+use crate::{direct, products, winograd};
+use crate::batch_norm::{Scaling, batch_norm};
+use crate::direct::Then;
 
 /// The convolution (as neural networks mean it: a correlation) of images `[n, c, h, w]`
 /// with `weight` `[channels, c, kernel, kernel]`: `[n, channels, h', w']` with
@@ -29,6 +31,40 @@ pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> 
         return module::conv2d(input, weight, None, options);
     }
     apply(Direction::Down, input, weight, window)
+}
+
+/// [`conv2d`] and then the batch normalisation of its output with a given mean and variance, on a
+/// device without automatic differentiation. Where neither is in the way of the other, the scale becomes
+/// a part of the weights and what is added, and the rectifier, a part of the convolution: values differ
+/// from those of the two in turn by rounding.
+pub fn conv2d_batch_norm(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    window: Window,
+    scaling: Scaling,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+) -> Tensor<4> {
+    if is_cpu(&input.device()) && !input.device().is_autodiff() {
+        let [outputs, ..] = weight.dims();
+        let geometry = Geometry::convolution(input.dims(), outputs, window);
+        if direct::suits(&geometry) && !winograd::suits(&geometry) {
+            let scale = scaling.gamma / (variance + scaling.epsilon).sqrt();
+            let bias = scaling.beta - mean * scale.clone();
+            let weight = weight * scale.reshape([outputs, 1, 1, 1]);
+            let (mut input, mut weight) = (primitive(input), primitive(weight));
+            let mut bias = primitive(bias);
+            let least = if scaling.relu { 0.0 } else { f32::NEG_INFINITY };
+            let (operations, values) = cost(&geometry);
+            let output = timed("convolution and batch norm", operations, values, || {
+                let bias = Some(contiguous(&mut bias));
+                let then = Then { bias, least };
+                direct::convolve(&planes(&mut input), contiguous(&mut weight), &geometry, then)
+            });
+            return Tensor::from_primitive::<Flex>(images(output, batch(&geometry, geometry.small)));
+        }
+    }
+    batch_norm(conv2d(input, weight, window), scaling, mean, variance)
 }
 
 /// The transposed convolution of images `[n, c, h, w]` with `weight`
@@ -77,9 +113,13 @@ impl Direction {
     fn compute(self, input: &mut FlexTensor, weight: &[f32], geometry: &Geometry) -> FlexTensor {
         match self {
             Self::Down => {
-                let output = match winograd::suits(geometry) {
-                    true => winograd::convolve(&planes(input), weight, geometry),
-                    false => products::convolve(&planes(input), weight, geometry),
+                let input = planes(input);
+                let output = if winograd::suits(geometry) {
+                    winograd::convolve(&input, weight, geometry)
+                } else if direct::suits(geometry) {
+                    direct::convolve(&input, weight, geometry, Then::NOTHING)
+                } else {
+                    products::convolve(&input, weight, geometry)
                 };
                 images(output, batch(geometry, geometry.small))
             }

@@ -8,13 +8,8 @@ use reprsim_kernels::{Window, conv_transpose2d, conv2d};
 /// The layer's output for images `[n, channels, height, width]`. Layers are square, as
 /// [`Init`](crate::Init) makes them.
 pub(crate) fn convolve(layer: &Conv2d, images: Tensor<4>) -> Tensor<4> {
-    let PaddingConfig2d::Explicit(padding, ..) = layer.padding else {
+    let Some(window) = window(layer) else {
         return layer.forward(images);
-    };
-    let window = Window {
-        kernel: layer.kernel_size[0],
-        stride: layer.stride[0],
-        padding,
     };
     let output = conv2d(images, layer.weight.val(), window);
     match &layer.bias {
@@ -23,7 +18,19 @@ pub(crate) fn convolve(layer: &Conv2d, images: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// The same for a transposed convolution.
+/// The window of a layer with a padding in numbers.
+pub(super) fn window(layer: &Conv2d) -> Option<Window> {
+    let PaddingConfig2d::Explicit(padding, ..) = layer.padding else {
+        return None;
+    };
+    Some(Window {
+        kernel: layer.kernel_size[0],
+        stride: layer.stride[0],
+        padding,
+    })
+}
+
+/// [`convolve`] for a transposed convolution.
 pub(crate) fn convolve_transposed(layer: &ConvTranspose2d, images: Tensor<4>) -> Tensor<4> {
     let window = Window {
         kernel: layer.kernel_size[0],
