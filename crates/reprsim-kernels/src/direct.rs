@@ -13,6 +13,7 @@ use std::ops::Range;
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::affine::Then;
 use crate::channels::Planes;
 use crate::columns::{Padded, pad};
 use crate::geometry::Geometry;
@@ -32,23 +33,6 @@ thread_local! {
 struct Scratch {
     padded: Vec<f32>,
     sums: Vec<f32>,
-}
-
-/// What becomes of each output.
-#[derive(Clone, Copy)]
-pub(crate) struct Then<'a> {
-    /// Added to each channel.
-    pub bias: Option<&'a [f32]>,
-    /// What is less becomes this.
-    pub least: f32,
-}
-
-impl Then<'_> {
-    /// Nothing.
-    pub const NOTHING: Self = Self {
-        bias: None,
-        least: f32::NEG_INFINITY,
-    };
 }
 
 /// Whether this is the way for a convolution of this shape that is not transformed.

@@ -37,7 +37,9 @@ mod winograd;
 
 pub use attention::attention;
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
-pub use convolution::{conv_transpose2d, conv2d, conv2d_batch_norm};
+pub use convolution::{
+    conv_transpose2d, conv_transpose2d_biased, conv2d, conv2d_batch_norm, conv2d_biased,
+};
 pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
 pub use gelu::gelu;

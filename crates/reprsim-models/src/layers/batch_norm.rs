@@ -1,8 +1,8 @@
 //! Batch normalisation with PyTorch's running statistics.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{Device, Tensor};
 use burn::nn::conv::Conv2d;
+use burn::tensor::{Device, Tensor};
 use reprsim_kernels::{Scaling, batch_norm, batch_norm_train, conv2d_batch_norm, is_training};
 
 use super::convolve::{convolve, window};
