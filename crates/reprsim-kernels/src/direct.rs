@@ -51,6 +51,17 @@ pub(crate) fn convolve(
     convolve_on(Arch::new(), input, weight, geometry, then)
 }
 
+/// How planes are padded. A stride of two needs no sorted columns: the kernel reads every other value.
+fn layout(geometry: &Geometry) -> (Geometry, Padded) {
+    let mut laid = *geometry;
+    if geometry.window.stride == 2 {
+        laid.window.stride = 1;
+    }
+    let mut padded = Padded::new(&laid);
+    padded.step *= geometry.window.stride / laid.window.stride;
+    (laid, padded)
+}
+
 fn convolve_on(
     arch: Arch,
     input: &Planes<'_>,
@@ -67,7 +78,7 @@ fn convolve_on(
         inputs,
         taps,
     });
-    let padded = Padded::new(geometry);
+    let (laid, padded) = layout(geometry);
     let mut output = vec![0.0; outputs * geometry.n * positions];
     let per_tile = (POSITIONS / positions.max(1)).clamp(1, geometry.n.max(1));
     // For each tile its part of each channel.
@@ -90,6 +101,7 @@ fn convolve_on(
                 arch.dispatch(Images {
                     input,
                     geometry,
+                    laid: &laid,
                     padded: &padded,
                     images: start..(start + per_tile).min(geometry.n),
                     weights: &weights,
@@ -175,6 +187,8 @@ impl<F: Fn(usize, usize, usize) -> f32> WithSimd for Pack<'_, F> {
 struct Images<'a, 'b> {
     input: &'a Planes<'a>,
     geometry: &'a Geometry,
+    /// The sizes by which planes are padded.
+    laid: &'a Geometry,
     padded: &'a Padded,
     images: Range<usize>,
     weights: &'a Packed,
@@ -202,7 +216,7 @@ impl WithSimd for Images<'_, '_> {
             for (channel, into) in padded.chunks_exact_mut(plane).enumerate() {
                 pad(
                     self.input.plane(channel, image),
-                    geometry,
+                    self.laid,
                     self.padded,
                     into,
                 );
@@ -213,6 +227,7 @@ impl WithSimd for Images<'_, '_> {
                 let block = Block {
                     lines: self.padded,
                     width: geometry.small[2],
+                    apart: geometry.window.stride / self.laid.window.stride,
                     padded,
                     weights,
                     bias,
@@ -236,6 +251,8 @@ struct Block<'a> {
     lines: &'a Padded,
     /// Pixels of a line of the output.
     width: usize,
+    /// What lies between two of its neighbours in a padded plane: 1 or 2.
+    apart: usize,
     /// The image's padded planes, one after another.
     padded: &'a [f32],
     weights: &'a [f32],
@@ -269,16 +286,21 @@ fn convolve_block<S: Simd, const V: usize>(simd: S, block: Block<'_>, sums: &mut
 
 #[inline(always)]
 fn parts<S: Simd, const V: usize, const P: usize>(simd: S, block: Block<'_>, sums: &mut [f32]) {
-    simd.vectorize(Parts::<S, V, P> { simd, block, sums });
+    match block.apart {
+        2 => simd.vectorize(Parts::<S, V, P, 2> { simd, block, sums }),
+        _ => simd.vectorize(Parts::<S, V, P, 1> { simd, block, sums }),
+    }
 }
 
-struct Parts<'a, S, const V: usize, const P: usize> {
+struct Parts<'a, S, const V: usize, const P: usize, const A: usize> {
     simd: S,
     block: Block<'a>,
     sums: &'a mut [f32],
 }
 
-impl<S: Simd, const V: usize, const P: usize> NullaryFnOnce for Parts<'_, S, V, P> {
+impl<S: Simd, const V: usize, const P: usize, const A: usize> NullaryFnOnce
+    for Parts<'_, S, V, P, A>
+{
     type Output = ();
 
     #[inline(always)]
@@ -291,7 +313,7 @@ impl<S: Simd, const V: usize, const P: usize> NullaryFnOnce for Parts<'_, S, V, 
             let (sums, _) = sums.as_chunks_mut::<V>();
             for x in (0..width).step_by(P) {
                 let x = x.min(width - P);
-                let found = tile::<S, V, P>(self.simd, self.block, y * lines.step + x);
+                let found = tile::<S, V, P, A>(self.simd, self.block, y * lines.step + A * x);
                 sums[x..x + P].copy_from_slice(&found);
             }
         }
@@ -300,7 +322,7 @@ impl<S: Simd, const V: usize, const P: usize> NullaryFnOnce for Parts<'_, S, V, 
 
 /// The sums of `P` pixels by `V` vectors of channels, of which the first tap reads from `at`.
 #[inline(always)]
-fn tile<S: Simd, const V: usize, const P: usize>(
+fn tile<S: Simd, const V: usize, const P: usize, const A: usize>(
     simd: S,
     block: Block<'_>,
     at: usize,
@@ -317,11 +339,12 @@ fn tile<S: Simd, const V: usize, const P: usize>(
     let planes = block.padded.chunks_exact(block.lines.len());
     for (plane, weights) in planes.zip(weights.chunks_exact(taps.len())) {
         for (tap, weights) in taps.iter().zip(weights) {
-            let Some(pixels) = plane.get(tap + at..).and_then(|row| row.first_chunk::<P>()) else {
+            // One check for all pixels.
+            let Some(pixels) = plane.get(tap + at..tap + at + A * (P - 1) + 1) else {
                 continue;
             };
             for p in 0..P {
-                let pixel = simd.splat_f32s(pixels[p]);
+                let pixel = simd.splat_f32s(pixels[A * p]);
                 for v in 0..V {
                     sums[p][v] = simd.mul_add_e_f32s(pixel, weights[v], sums[p][v]);
                 }
