@@ -189,10 +189,13 @@ impl WithSimd for Scatter<'_, '_> {
 pub(crate) fn pad(plane: &[f32], geometry: &Geometry, padded: &Padded, into: &mut [f32]) {
     let [_, _, width] = geometry.large;
     let window = geometry.window;
+    if window.stride == 1 {
+        let first = padded.first + window.padding;
+        return write_rows(&mut into[first..], padded.row, plane, width);
+    }
     let rows = into[padded.first..].chunks_exact_mut(padded.row);
     for (line, row) in plane.chunks_exact(width).zip(rows) {
         match window.stride {
-            1 => row[window.padding..window.padding + width].copy_from_slice(line),
             2 => {
                 let (pairs, last) = line.as_chunks::<2>();
                 let (evens, odds) = evens_and_odds(row, padded, window);
@@ -345,6 +348,35 @@ fn copy_rows_of<const WIDTH: usize>(from: &[f32], step: usize, into: &mut [f32])
     for (y, row) in rows.iter_mut().enumerate() {
         if let Some(values) = from[y * step..].first_chunk::<WIDTH>() {
             *row = *values;
+        }
+    }
+}
+
+/// Copies contiguous rows of `width` values to ones that are `step` apart.
+#[inline(always)]
+fn write_rows(into: &mut [f32], step: usize, from: &[f32], width: usize) {
+    match width {
+        4 => write_rows_of::<4>(into, step, from),
+        7 => write_rows_of::<7>(into, step, from),
+        8 => write_rows_of::<8>(into, step, from),
+        14 => write_rows_of::<14>(into, step, from),
+        16 => write_rows_of::<16>(into, step, from),
+        28 => write_rows_of::<28>(into, step, from),
+        32 => write_rows_of::<32>(into, step, from),
+        _ => {
+            for (y, row) in from.chunks_exact(width).enumerate() {
+                into[y * step..y * step + width].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn write_rows_of<const WIDTH: usize>(into: &mut [f32], step: usize, from: &[f32]) {
+    let (rows, _) = from.as_chunks::<WIDTH>();
+    for (y, row) in rows.iter().enumerate() {
+        if let Some(values) = into[y * step..].first_chunk_mut::<WIDTH>() {
+            *values = *row;
         }
     }
 }
