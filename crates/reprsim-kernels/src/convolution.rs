@@ -36,9 +36,9 @@ pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> 
 }
 
 /// [`conv2d`] and then the batch normalisation of its output with a given mean and variance, on a
-/// device without automatic differentiation. Where neither is in the way of the other, the scale becomes
-/// a part of the weights and what is added, and the rectifier, a part of the convolution: values differ
-/// from those of the two in turn by rounding.
+/// device without automatic differentiation. Where the convolution is a direct one, the scale becomes a
+/// part of the weights, and the shift and the rectifier a part of the convolution: values differ from
+/// those of the two in turn by rounding.
 pub fn conv2d_batch_norm(
     input: Tensor<4>,
     weight: Tensor<4>,
