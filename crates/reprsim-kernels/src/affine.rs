@@ -5,6 +5,8 @@ use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::sums::sum;
+
 /// Multiplications below which a product is not worth dividing among threads.
 const SMALL: usize = 1 << 20;
 /// Parts of a larger one, whatever the number of threads.
@@ -39,6 +41,40 @@ pub(crate) fn multiply(a: MatRef<'_, f32>, b: MatRef<'_, f32>) -> Vec<f32> {
     product
 }
 
+/// What becomes of each output of a convolution.
+#[derive(Clone, Copy)]
+pub(crate) struct Then<'a> {
+    /// Added to each channel.
+    pub bias: Option<&'a [f32]>,
+    /// What is less becomes this.
+    pub least: f32,
+}
+
+impl Then<'_> {
+    /// Nothing.
+    pub const NOTHING: Self = Self {
+        bias: None,
+        least: f32::NEG_INFINITY,
+    };
+
+    /// Channel-major values with this done to them.
+    pub fn applied(self, mut values: Vec<f32>) -> Vec<f32> {
+        let Some(bias) = self.bias else {
+            return values;
+        };
+        let length = (values.len() / bias.len().max(1)).max(1);
+        let channels = values.par_chunks_exact_mut(length).zip(bias);
+        channels.for_each(|(channel, bias)| {
+            Arch::new().dispatch(ShiftAll {
+                values: channel,
+                bias: *bias,
+                least: self.least,
+            });
+        });
+        values
+    }
+}
+
 /// Adds `bias` to each row of as many values; what is then less than `least` becomes that.
 pub(crate) fn shift(values: &mut [f32], bias: Option<&[f32]>, least: f32) {
     Arch::new().dispatch(Shift {
@@ -61,6 +97,13 @@ pub(crate) fn column_sums(values: &[f32], columns: usize) -> Vec<f32> {
         sums: &mut sums,
     });
     sums
+}
+
+/// The sum of each of so many rows.
+pub(crate) fn row_sums(values: &[f32], rows: usize) -> Vec<f32> {
+    let length = (values.len() / rows.max(1)).max(1);
+    let rows = values.par_chunks_exact(length);
+    rows.map(|row| Arch::new().dispatch(Sum(row))).collect()
 }
 
 // Types, so that the compiler puts them inside the function that has the processor's
@@ -101,6 +144,40 @@ impl WithSimd for Shift<'_> {
                 }
             }
         }
+    }
+}
+
+struct ShiftAll<'a> {
+    values: &'a mut [f32],
+    bias: f32,
+    least: f32,
+}
+
+impl WithSimd for ShiftAll<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for value in self.values {
+            let shifted = *value + self.bias;
+            // Not max(): a NaN must stay one.
+            *value = if shifted < self.least {
+                self.least
+            } else {
+                shifted
+            };
+        }
+    }
+}
+
+struct Sum<'a>(&'a [f32]);
+
+impl WithSimd for Sum<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        sum(self.0, |value| value)
     }
 }
 

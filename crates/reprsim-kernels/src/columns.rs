@@ -14,20 +14,20 @@ use crate::channels::Planes;
 use crate::geometry::{Geometry, Window};
 
 /// One padded plane: `rows` rows of `stride` phases of `phase` columns each.
-struct Padded {
+pub(crate) struct Padded {
     rows: usize,
     row: usize,
     phase: usize,
     /// Where the first pixel is.
     first: usize,
     /// Where the values of each tap begin.
-    taps: Vec<usize>,
+    pub taps: Vec<usize>,
     /// From one row of output positions to the next.
-    step: usize,
+    pub step: usize,
 }
 
 impl Padded {
-    fn new(geometry: &Geometry) -> Self {
+    pub fn new(geometry: &Geometry) -> Self {
         let Window {
             kernel,
             stride,
@@ -48,7 +48,8 @@ impl Padded {
         }
     }
 
-    fn len(&self) -> usize {
+    /// Values of a plane.
+    pub fn len(&self) -> usize {
         self.rows * self.row
     }
 
@@ -183,14 +184,18 @@ impl WithSimd for Scatter<'_, '_> {
     }
 }
 
+/// Copies a plane into a padded one, whose borders hold zeros already.
 #[inline(always)]
-fn pad(plane: &[f32], geometry: &Geometry, padded: &Padded, into: &mut [f32]) {
+pub(crate) fn pad(plane: &[f32], geometry: &Geometry, padded: &Padded, into: &mut [f32]) {
     let [_, _, width] = geometry.large;
     let window = geometry.window;
+    if window.stride == 1 {
+        let first = padded.first + window.padding;
+        return write_rows(&mut into[first..], padded.row, plane, width);
+    }
     let rows = into[padded.first..].chunks_exact_mut(padded.row);
     for (line, row) in plane.chunks_exact(width).zip(rows) {
         match window.stride {
-            1 => row[window.padding..window.padding + width].copy_from_slice(line),
             2 => {
                 let (pairs, last) = line.as_chunks::<2>();
                 let (evens, odds) = evens_and_odds(row, padded, window);
@@ -343,6 +348,35 @@ fn copy_rows_of<const WIDTH: usize>(from: &[f32], step: usize, into: &mut [f32])
     for (y, row) in rows.iter_mut().enumerate() {
         if let Some(values) = from[y * step..].first_chunk::<WIDTH>() {
             *row = *values;
+        }
+    }
+}
+
+/// Copies contiguous rows of `width` values to ones that are `step` apart.
+#[inline(always)]
+fn write_rows(into: &mut [f32], step: usize, from: &[f32], width: usize) {
+    match width {
+        4 => write_rows_of::<4>(into, step, from),
+        7 => write_rows_of::<7>(into, step, from),
+        8 => write_rows_of::<8>(into, step, from),
+        14 => write_rows_of::<14>(into, step, from),
+        16 => write_rows_of::<16>(into, step, from),
+        28 => write_rows_of::<28>(into, step, from),
+        32 => write_rows_of::<32>(into, step, from),
+        _ => {
+            for (y, row) in from.chunks_exact(width).enumerate() {
+                into[y * step..y * step + width].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn write_rows_of<const WIDTH: usize>(into: &mut [f32], step: usize, from: &[f32]) {
+    let (rows, _) = from.as_chunks::<WIDTH>();
+    for (y, row) in rows.iter().enumerate() {
+        if let Some(values) = into[y * step..].first_chunk_mut::<WIDTH>() {
+            *values = *row;
         }
     }
 }

@@ -91,6 +91,13 @@ pub(crate) fn channel_major(tensor: &mut FlexTensor) -> &[f32] {
     &tensor.storage::<f32>()[start..start + n * c * h * w]
 }
 
+/// The same, to be changed; copied first if another tensor shares them.
+pub(crate) fn channel_major_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let count = channel_major(tensor).len();
+    let start = tensor.layout().start_offset();
+    &mut tensor.storage_mut::<f32>()[start..start + count]
+}
+
 /// All values in their own order.
 pub(crate) fn contiguous(tensor: &mut FlexTensor) -> &[f32] {
     if !tensor.is_contiguous() {

@@ -19,6 +19,7 @@ mod channels;
 mod columns;
 mod convolution;
 mod cross_entropy;
+mod direct;
 mod dropout;
 mod exponential;
 mod flex;
@@ -36,7 +37,9 @@ mod winograd;
 
 pub use attention::attention;
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
-pub use convolution::{conv_transpose2d, conv2d};
+pub use convolution::{
+    conv_transpose2d, conv_transpose2d_biased, conv2d, conv2d_batch_norm, conv2d_biased,
+};
 pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
 pub use gelu::gelu;

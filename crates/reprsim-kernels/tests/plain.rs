@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_kernels::{
     After, Dropout, Scaling, Window, attention, batch_norm, batch_norm_train, conv_transpose2d,
-    conv2d, cross_entropy, gelu, layer_norm, linear, spatial_mean,
+    conv_transpose2d_biased, conv2d, conv2d_batch_norm, conv2d_biased, cross_entropy, gelu,
+    layer_norm, linear, spatial_mean,
 };
 
 fn random<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
@@ -514,6 +515,107 @@ fn cross_entropy_is_burns() {
             let still = cross_entropy(logits.clone(), targets.clone());
             let [right, _] = with_gradient(&logits, plain);
             assert!(difference(still.reshape([1, 1]), right) < 2e-6);
+        }
+    }
+}
+
+#[test]
+fn convolutions_with_bias_and_rectifier_equal_burns() {
+    for (shape, channels, window) in cases() {
+        let images = random(shape, 1);
+        let weight = random([channels, shape[1], window.kernel, window.kernel], 2);
+        let bias = random([channels], 3);
+        let plain = |images, weight, bias| {
+            let options = ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], 1);
+            module::conv2d(images, weight, Some(bias), options)
+        };
+        let kernel = |x, w, b| conv2d_biased(x, w, b, After::Nothing, window);
+        biased_agree(&plain, &kernel, &images, &weight, &bias);
+        let rectified = |x, w, b| relu(plain(x, w, b));
+        let kernel = |x, w, b| conv2d_biased(x, w, b, After::Relu, window);
+        biased_agree(&rectified, &kernel, &images, &weight, &bias);
+        if window.kernel <= 2 * window.padding || window.kernel < window.stride {
+            continue; // burn's own transposed one asks for these
+        }
+        let weight = random([shape[1], channels, window.kernel, window.kernel], 4);
+        let plain = |images, weight, bias| {
+            let (stride, padding) = ([window.stride; 2], [window.padding; 2]);
+            let options = ConvTransposeOptions::new(stride, padding, [0; 2], [1; 2], 1);
+            relu(module::conv_transpose2d(
+                images,
+                weight,
+                Some(bias),
+                options,
+            ))
+        };
+        let kernel = |x, w, b| conv_transpose2d_biased(x, w, b, After::Relu, window);
+        biased_agree(&plain, &kernel, &images, &weight, &bias);
+    }
+}
+
+type Biased<'a> = &'a dyn Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
+
+/// Values, gradients in images, weights and bias, and values without derivatives.
+fn biased_agree(
+    plain: Biased<'_>,
+    kernel: Biased<'_>,
+    images: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: &Tensor<1>,
+) {
+    let all = |function: Biased<'_>| {
+        let images = images.clone().autodiff().require_grad();
+        let weight = weight.clone().autodiff().require_grad();
+        let bias = bias.clone().autodiff().require_grad();
+        let output = function(images.clone(), weight.clone(), bias.clone());
+        let weighting = random(output.dims(), 99).autodiff();
+        let gradients = (output.clone() * weighting).sum().backward();
+        let gradients = (
+            images.grad(&gradients),
+            weight.grad(&gradients),
+            bias.grad(&gradients),
+        );
+        let (Some(images), Some(weight), Some(bias)) = gradients else {
+            panic!("no gradient")
+        };
+        (output.inner(), images, weight, bias)
+    };
+    let (found, expected) = (all(kernel), all(plain));
+    let without = kernel(images.clone(), weight.clone(), bias.clone());
+    let apart = [
+        difference(found.0, expected.0.clone()),
+        difference(without, expected.0),
+        difference(found.1, expected.1),
+        difference(found.2, expected.2),
+        difference(found.3, expected.3),
+    ];
+    let dims = (images.dims(), weight.dims());
+    assert!(
+        apart.iter().all(|apart| *apart < 1e-4),
+        "{dims:?}: {apart:?}"
+    );
+}
+
+#[test]
+fn batch_norm_behind_a_convolution_equals_the_two_in_turn() {
+    for (shape, channels, window) in cases() {
+        let images = random(shape, 1);
+        let weight = random([channels, shape[1], window.kernel, window.kernel], 2);
+        for rectified in [false, true] {
+            let scaling = || Scaling {
+                gamma: random([channels], 3),
+                beta: random([channels], 4),
+                epsilon: 1e-5,
+                relu: rectified,
+            };
+            let (mean, variance) = (random([channels], 5), random([channels], 6).abs() + 0.5);
+            let options = ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], 1);
+            let convolved = module::conv2d(images.clone(), weight.clone(), None, options);
+            let expected = batch_norm(convolved, scaling(), mean.clone(), variance.clone());
+            let (images, weight) = (images.clone(), weight.clone());
+            let found = conv2d_batch_norm(images, weight, window, scaling(), mean, variance);
+            let apart = difference(found, expected);
+            assert!(apart < 5e-5, "{shape:?} {channels} {window:?}: {apart}");
         }
     }
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, connect, convolve, map_values, side_after};
+use crate::layers::{check_width, connect, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
@@ -99,9 +99,9 @@ impl Cnn {
     /// The maps after each of the first two convolutions, the third averaged over
     /// positions, and the logits.
     fn states(&self, images: Tensor<4>) -> ([Tensor<4>; 2], [Tensor<2>; 2]) {
-        let conv1 = self.bn1.forward_relu(convolve(&self.conv1, images));
-        let conv2 = self.bn2.forward_relu(convolve(&self.conv2, conv1.clone()));
-        let conv3 = self.bn3.forward_relu(convolve(&self.conv3, conv2.clone()));
+        let conv1 = self.bn1.forward_relu_of(&self.conv1, images);
+        let conv2 = self.bn2.forward_relu_of(&self.conv2, conv1.clone());
+        let conv3 = self.bn3.forward_relu_of(&self.conv3, conv2.clone());
         let pooled = Feature::Map(conv3).pooled(Pooling::Mean);
         let logits = connect(&self.fc, pooled.clone());
         ([conv1, conv2], [pooled, logits])

@@ -5,13 +5,15 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use rand::Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, check_width, connect, convolve, convolve_transposed, map_values};
+use crate::layers::{
+    Square, check_width, connect, convolve_relu, convolve_transposed, convolve_transposed_relu,
+    map_values,
+};
 use crate::{
     Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Reconstruction,
@@ -114,8 +116,8 @@ pub struct Vae {
 
 impl Vae {
     fn encode(&self, images: Tensor<4>) -> [Tensor<4>; 2] {
-        let first = relu(convolve(&self.conv1, images));
-        let second = relu(convolve(&self.conv2, first.clone()));
+        let first = convolve_relu(&self.conv1, images);
+        let second = convolve_relu(&self.conv2, first.clone());
         [first, second]
     }
 
@@ -158,7 +160,7 @@ impl Model for Vae {
         let inner = connect(&self.decode, latent).reshape([n, c, h, w]);
         let logits = convolve_transposed(
             &self.deconv2,
-            relu(convolve_transposed(&self.deconv1, inner)),
+            convolve_transposed_relu(&self.deconv1, inner),
         );
         Ok(Output::Reconstruction(Reconstruction {
             logits,

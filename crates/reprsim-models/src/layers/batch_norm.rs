@@ -1,8 +1,11 @@
 //! Batch normalisation with PyTorch's running statistics.
 
 use burn::module::{Module, Param, RunningState};
+use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
-use reprsim_kernels::{Scaling, batch_norm, batch_norm_train, is_training};
+use reprsim_kernels::{Scaling, batch_norm, batch_norm_train, conv2d_batch_norm, is_training};
+
+use super::convolve::{convolve, window};
 
 const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
@@ -43,17 +46,38 @@ impl BatchNorm {
         self.apply(input, true)
     }
 
-    fn apply(&self, input: Tensor<4>, relu: bool) -> Tensor<4> {
-        let device = input.device();
-        let scaling = Scaling {
+    /// [`Self::forward_relu`] of a convolution's output: at inference without a pass of its own.
+    pub(crate) fn forward_relu_of(&self, layer: &Conv2d, images: Tensor<4>) -> Tensor<4> {
+        let device = images.device();
+        match window(layer) {
+            Some(window) if layer.bias.is_none() && !is_training(&device) => {
+                let [mean, variance] = self.running(&device);
+                let scaling = self.scaling(true);
+                conv2d_batch_norm(images, layer.weight.val(), window, scaling, mean, variance)
+            }
+            _ => self.forward_relu(convolve(layer, images)),
+        }
+    }
+
+    fn scaling(&self, relu: bool) -> Scaling {
+        Scaling {
             gamma: self.gamma.val(),
             beta: self.beta.val(),
             epsilon: EPSILON,
             relu,
-        };
+        }
+    }
+
+    /// The running mean and variance.
+    fn running(&self, device: &Device) -> [Tensor<1>; 2] {
+        [&self.running_mean, &self.running_var].map(|state| state.value().to_device(device))
+    }
+
+    fn apply(&self, input: Tensor<4>, relu: bool) -> Tensor<4> {
+        let device = input.device();
+        let scaling = self.scaling(relu);
         if !is_training(&device) {
-            let mean = self.running_mean.value().to_device(&device);
-            let variance = self.running_var.value().to_device(&device);
+            let [mean, variance] = self.running(&device);
             return batch_norm(input, scaling, mean, variance);
         }
         let [n, _, h, w] = input.dims();
