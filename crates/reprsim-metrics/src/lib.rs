@@ -13,6 +13,7 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! eigenvalues and singular values are taken in f64 on the host.
 
+mod basis;
 mod covariance;
 mod cycle;
 mod distances;
@@ -64,4 +65,4 @@ pub use permutations::{ALPHA, Calibration, Permutations};
 pub use score::Score;
 pub use set::{Set, maximum};
 pub use source::{Matrix, Source};
-pub use subspace::Columns as SubspaceColumns;
+pub use subspace::{Columns as SubspaceColumns, Directions};

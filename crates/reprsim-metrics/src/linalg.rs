@@ -6,6 +6,7 @@
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::evd::{
     ComputeEigenvectors, EvdError, self_adjoint_evd, self_adjoint_evd_scratch,
 };
@@ -17,6 +18,7 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::qr::no_pivoting::factor;
 use faer::linalg::svd::{ComputeSvdVectors, SvdError, svd, svd_scratch};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 
 /// X = U S V', without what is zero for want of rows or columns.
@@ -150,6 +152,26 @@ pub(crate) fn eigen(x: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), EvdError
     self_adjoint_evd(x, s.as_mut(), Some(u.as_mut()), Par::Seq, stack, params)?;
     let values: Vec<f64> = s.column_vector().iter().rev().copied().collect();
     Ok((values, u.reverse_cols().to_owned()))
+}
+
+/// L of a symmetric matrix L L', of which the lower half is read; `None` if it is not positive.
+pub(crate) fn cholesky(x: MatRef<'_, f64>) -> Option<Mat<f64>> {
+    let d = x.nrows();
+    let mut factor = Mat::zeros(d, d);
+    factor.copy_from_triangular_lower(x);
+    let params = Default::default();
+    let scratch = cholesky_in_place_scratch::<f64>(d, Par::Seq, params);
+    let stack = &mut MemBuffer::new(scratch);
+    let stack = MemStack::new(stack);
+    cholesky_in_place(factor.as_mut(), Default::default(), Par::Seq, stack, params).ok()?;
+    Some(factor)
+}
+
+/// The inverse of a matrix of which all above the diagonal is zero.
+pub(crate) fn inverse_of_lower(x: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(x.nrows(), x.nrows());
+    invert_lower_triangular(out.as_mut(), x, Par::Seq);
+    out
 }
 
 /// X = Q R of a matrix with at least as many rows as columns: orthonormal columns, and

@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
 use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
-use crate::subspace::Columns;
+use crate::subspace::{Columns, Directions};
 
 /// A similarity measure between two layers on the same samples. Larger is more
 /// alike, always.
@@ -201,9 +201,8 @@ pub enum Formula {
     Kernel(Kernel, fn(&KernelPair) -> Value),
     /// Over neighbour lists, and kernel values on them where `true`.
     Neighbors(Space, bool, fn(&NeighborPair) -> Value),
-    /// Over bases of singular vectors: of each layer as many leading directions as the first function
-    /// says, given all singular values.
-    Subspace(Columns, fn(&[f64]) -> usize, fn(&SubspacePair) -> Value),
+    /// Over orthonormal bases of these directions of each layer.
+    Subspace(Columns, Directions, fn(&SubspacePair) -> Value),
     /// Over the cross-covariance.
     Covariance(fn(&CovariancePair) -> Value),
     /// Over sums of HSIC_1 over batches.

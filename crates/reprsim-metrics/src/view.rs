@@ -122,6 +122,11 @@ pub(crate) struct Rounding {
 }
 
 impl Rounding {
+    /// The most that any direction sees of it.
+    pub fn most(&self) -> f64 {
+        self.noise * self.squares.iter().copied().fold(0.0, f64::max).sqrt()
+    }
+
     /// The largest singular value that it gives a direction with these components; what is smaller is
     /// none.
     pub fn of(&self, direction: impl Iterator<Item = f64>) -> f64 {
@@ -598,11 +603,18 @@ impl View {
 
     /// Transformed rows in f64 on the host, row-major.
     pub fn read(&self, rows: Range<usize>) -> Result<Vec<f64>, MetricError> {
-        let mut values = vec![0.0; rows.len() * self.width()];
-        self.read_source(rows, &mut values)?;
-        self.map_rows(&mut values);
-        self.map_columns(&mut values);
+        let mut values = vec![];
+        self.read_into(rows, &mut values)?;
         Ok(values)
+    }
+
+    /// The same in place of what is in `values`.
+    pub fn read_into(&self, rows: Range<usize>, values: &mut Vec<f64>) -> Result<(), MetricError> {
+        values.resize(rows.len() * self.width(), 0.0);
+        self.read_source(rows, values)?;
+        self.map_rows(values);
+        self.map_columns(values);
+        Ok(())
     }
 
     /// The median of each column over evenly spaced samples.

@@ -7,7 +7,7 @@ use crate::Value;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
-use crate::subspace::Columns;
+use crate::subspace::{Columns, Directions};
 
 /// See the module.
 pub static CCA_MEAN: Definition = Definition {
@@ -30,7 +30,7 @@ pub static CCA_MEAN: Definition = Definition {
         uses_k: false,
         reference: "Hotelling 1936; Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::All, value),
     chance: None,
 };
 

@@ -5,7 +5,7 @@
 use crate::Value;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
-use crate::subspace::Columns;
+use crate::subspace::{Columns, Directions};
 
 /// See the module.
 pub static LINEAR_REGRESSION: Definition = Definition {
@@ -28,7 +28,7 @@ pub static LINEAR_REGRESSION: Definition = Definition {
         uses_k: false,
         reference: "Kornblith et al. 2019, arXiv 1905.00414, section 5",
     },
-    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::Leading(<[f64]>::len), value),
     chance: None,
 };
 

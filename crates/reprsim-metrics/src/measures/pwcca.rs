@@ -7,7 +7,7 @@ use crate::Value;
 use crate::linalg::{product, thin_svd};
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
-use crate::subspace::Columns;
+use crate::subspace::{Columns, Directions};
 
 /// See the module.
 pub static PWCCA: Definition = Definition {
@@ -30,7 +30,7 @@ pub static PWCCA: Definition = Definition {
         uses_k: false,
         reference: "Morcos, Raghu, Bengio 2018, arXiv 1806.05759",
     },
-    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::All, value),
     chance: None,
 };
 

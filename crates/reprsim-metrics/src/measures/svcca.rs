@@ -6,7 +6,7 @@ use crate::Value;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
-use crate::subspace::Columns;
+use crate::subspace::{Columns, Directions};
 
 /// See the module.
 pub static SVCCA: Definition = Definition {
@@ -29,7 +29,7 @@ pub static SVCCA: Definition = Definition {
         uses_k: false,
         reference: "Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::Centred, kept, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::Leading(kept), value),
     chance: None,
 };
 
