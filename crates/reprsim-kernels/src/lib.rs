@@ -39,6 +39,7 @@ pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
 pub use convolution::{conv_transpose2d, conv2d};
 pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
+pub use exponential::exp;
 pub use gelu::gelu;
 pub use geometry::Window;
 pub use layer_norm::layer_norm;

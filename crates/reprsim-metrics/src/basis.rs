@@ -314,7 +314,7 @@ fn moved(lengths: &[f64], turn: MatRef<'_, f64>, rounding: f64) -> f64 {
     // By iteration from below: a factor of two is little here.
     let mut direction = Mat::<f64>::from_fn(count, 1, |_, _| 1.0);
     let mut spectral = 0.0;
-    for _ in 0..12 {
+    for _ in 0..6 {
         let length = direction.norm_l2();
         let along = linalg::product(scaled.as_ref(), direction.as_ref());
         direction = linalg::product(scaled.transpose(), along.as_ref());

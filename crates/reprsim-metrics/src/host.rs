@@ -176,7 +176,7 @@ fn own_by(height: usize, x: &impl Rows) -> Result<Vec<f64>, MetricError> {
 
 /// Rows of a block of products of which more digits are needed: what f32 adds up in a row is as much
 /// shorter.
-const FINE_ROWS: usize = 256;
+const FINE_ROWS: usize = 512;
 
 /// X'X as [`own`] has it, by [`FINE_ROWS`].
 pub(crate) fn own_finely(x: &impl Rows) -> Result<Vec<f64>, MetricError> {

@@ -1,6 +1,6 @@
 //! Layers in orthonormal bases, on the host: what canonical correlations and regression are made of.
 
-use faer::{Mat, MatRef};
+use faer::{ColRef, Mat, MatRef};
 use rayon::prelude::*;
 
 use crate::basis::{Asked, Basis, Left};
@@ -138,7 +138,7 @@ impl SubspaceStage {
                 };
                 let cross = MatRef::from_row_major_slice(&cross, a.view.width(), b.view.width());
                 let half = product(cross.transpose(), right.as_ref());
-                product(left.as_ref(), half.as_ref())
+                product(half.as_ref(), left.as_ref()).transpose().to_owned()
             }
             _ => {
                 let (left, right) = (a.samples()?, b.samples()?);
@@ -158,7 +158,8 @@ impl SubspaceStage {
     }
 }
 
-/// A'B, a few columns a task: the same on any number of threads.
+/// A'B, a few columns a task: the same on any number of threads. What B has below the last number that is not
+/// zero in these columns is left out, half of a triangle.
 fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     const COLUMNS: usize = 64;
     let mut out = Mat::zeros(a.ncols(), b.ncols());
@@ -167,7 +168,13 @@ fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
         .enumerate()
         .for_each(|(block, mut out)| {
             let columns = b.subcols(block * COLUMNS, out.ncols());
-            out.copy_from(linalg::product(a.transpose(), columns));
+            let filled = |column: ColRef<'_, f64>| {
+                let values = column.iter().rev();
+                column.nrows() - values.take_while(|v| **v == 0.0).count()
+            };
+            let rows = columns.col_iter().map(filled).max().unwrap_or(0);
+            let a = a.subrows(0, rows).transpose();
+            out.copy_from(linalg::product(a, columns.subrows(0, rows)));
         });
     out
 }
