@@ -2,7 +2,7 @@
 //!
 //! X'X, which costs least, tells singular vectors and, by its Cholesky factor, an orthonormal basis in less
 //! time than these, as far as squares of singular values leave digits; the samples themselves tell the rest.
-//! X'X is taken in f32 first, in blocks of few rows, which runs twice as fast. That is all where an estimate
+//! X'X is taken in f32 first, which runs twice as fast. That is all where an estimate
 //! of what its rounding does to a mean of canonical correlations ([`moved`]) says that it is far behind the
 //! digits that count; else it is taken again in f64.
 
@@ -81,7 +81,7 @@ impl Basis {
             return Self::of_samples(view, asked);
         }
         let single = Square {
-            lower: host::own_finely(&view)?,
+            lower: host::own(&view)?,
             single: true,
         };
         let view = match Self::of_square(view, single, asked)? {
@@ -277,7 +277,7 @@ impl Square {
                 }
             }
         }
-        host::rounding_of_fine(n, sum / (d * d) as f64)
+        host::rounding(n, sum / (d * d) as f64)
     }
 
     /// Whether it tells the product of X times `turn`, of orthonormal columns, with others.

@@ -109,10 +109,9 @@ struct Work<T> {
     y: Vec<f64>,
 }
 
-/// What `block` leaves in `out` for each block of `height` of `n` rows, `size` values, added up.
+/// What `block` leaves in `out` for each block of `n` rows, `size` values, added up.
 fn over_blocks<T: Copy + Default + Into<f64> + Send + Sync>(
     n: usize,
-    height: usize,
     size: usize,
     block: impl Fn(Range<usize>, &mut Work<T>) -> Result<(), MetricError> + Sync,
 ) -> Result<Vec<f64>, MetricError> {
@@ -121,7 +120,7 @@ fn over_blocks<T: Copy + Default + Into<f64> + Send + Sync>(
     /// run side by side on many threads.
     const PARTS_BYTES: usize = 128 << 20;
     let mut total = vec![0.0f64; size];
-    let starts: Vec<usize> = (0..n).step_by(height).collect();
+    let starts: Vec<usize> = (0..n).step_by(ROWS).collect();
     // A block a thread at a time bounds the memory, which they all use again: new memory is empty pages,
     // whose clearing would take an eighth of the time.
     let room = (PARTS_BYTES / (size * size_of::<T>()).max(1)).max(1);
@@ -135,7 +134,7 @@ fn over_blocks<T: Copy + Default + Into<f64> + Send + Sync>(
         .collect();
     for starts in starts.chunks(at_once.max(1)) {
         (starts.par_iter().zip(&mut parts))
-            .try_for_each(|(start, part)| block(*start..(start + height).min(n), part))?;
+            .try_for_each(|(start, part)| block(*start..(start + ROWS).min(n), part))?;
         (total.par_chunks_mut(VALUES_A_TASK).enumerate()).for_each(|(task, total)| {
             for part in &parts[..starts.len()] {
                 let part = &part.out[task * VALUES_A_TASK..][..total.len()];
@@ -148,13 +147,9 @@ fn over_blocks<T: Copy + Default + Into<f64> + Send + Sync>(
 
 /// X'Y of the columns of some matrices beside each other with those of others, row-major.
 pub(crate) fn cross<R: Rows>(a: &[&R], b: &[&R]) -> Result<Vec<f64>, MetricError> {
-    cross_by(ROWS, a, b)
-}
-
-fn cross_by<R: Rows>(height: usize, a: &[&R], b: &[&R]) -> Result<Vec<f64>, MetricError> {
     let widths = [width(a), width(b)];
     let size = widths[0] * widths[1];
-    over_blocks(a[0].count(), height, size, |rows, work: &mut Work<f32>| {
+    over_blocks(a[0].count(), size, |rows, work: &mut Work<f32>| {
         let (x, y) = (joined(a, &rows)?, joined(b, &rows)?);
         product(&mut work.out, Accum::Replace, [&x, &y], widths);
         Ok(())
@@ -163,40 +158,22 @@ fn cross_by<R: Rows>(height: usize, a: &[&R], b: &[&R]) -> Result<Vec<f64>, Metr
 
 /// X'X: the half below the diagonal and on it, zeros above, row-major.
 pub(crate) fn own(x: &impl Rows) -> Result<Vec<f64>, MetricError> {
-    own_by(ROWS, x)
-}
-
-fn own_by(height: usize, x: &impl Rows) -> Result<Vec<f64>, MetricError> {
     let d = x.width();
-    over_blocks(x.count(), height, d * d, |rows, work: &mut Work<f32>| {
+    over_blocks(x.count(), d * d, |rows, work: &mut Work<f32>| {
         own_product(&mut work.out, &x.near(rows)?, d);
         Ok(())
     })
 }
 
-/// Rows of a block of products of which more digits are needed: what f32 adds up in a row is as much
-/// shorter.
-const FINE_ROWS: usize = 512;
-
-/// X'X as [`own`] has it, by [`FINE_ROWS`].
-pub(crate) fn own_finely(x: &impl Rows) -> Result<Vec<f64>, MetricError> {
-    own_by(FINE_ROWS, x)
-}
-
-/// X'Y, by [`FINE_ROWS`].
-pub(crate) fn cross_finely<R: Rows>(x: &R, y: &R) -> Result<Vec<f64>, MetricError> {
-    cross_by(FINE_ROWS, &[x], &[y])
-}
-
 /// By how much, in the root mean square and over the lengths of the two columns, rounding moves the entries
-/// of such products of `n` rows, whose columns have this mean squared correlation.
+/// of [`own`] and [`cross`] of `n` rows, whose columns have this mean squared correlation.
 ///
 /// Each of k additions rounds the sum so far by u / 2 or less in the root mean square. That sum grows with
 /// the square root of the rows between unrelated columns and with their number between related ones: k / 8
 /// and k^2 / 12 times u^2 for k of n rows. Blocks are independent; so is the rounding of values themselves.
-pub(crate) fn rounding_of_fine(n: usize, correlation: f64) -> f64 {
+pub(crate) fn rounding(n: usize, correlation: f64) -> f64 {
     let unit = f64::from(f32::EPSILON) / 2.0;
-    let rows = FINE_ROWS.min(n) as f64;
+    let rows = ROWS.min(n) as f64;
     unit * ((rows / 8.0 + rows * rows / 12.0 * correlation + 1.0) / n as f64).sqrt()
 }
 
@@ -204,7 +181,7 @@ pub(crate) fn rounding_of_fine(n: usize, correlation: f64) -> f64 {
 pub(crate) fn cross_in_double(a: &View, b: &View) -> Result<Vec<f64>, MetricError> {
     let widths = [a.width(), b.width()];
     let size = widths[0] * widths[1];
-    over_blocks(a.rows(), ROWS, size, |rows, work: &mut Work<f64>| {
+    over_blocks(a.rows(), size, |rows, work: &mut Work<f64>| {
         a.read_into(rows.clone(), &mut work.x)?;
         b.read_into(rows, &mut work.y)?;
         product(&mut work.out, Accum::Replace, [&work.x, &work.y], widths);
@@ -215,7 +192,7 @@ pub(crate) fn cross_in_double(a: &View, b: &View) -> Result<Vec<f64>, MetricErro
 /// X'X of all samples of a view in f64, as [`own`] has it.
 pub(crate) fn own_in_double(x: &View) -> Result<Vec<f64>, MetricError> {
     let d = x.width();
-    over_blocks(x.rows(), ROWS, d * d, |rows, work: &mut Work<f64>| {
+    over_blocks(x.rows(), d * d, |rows, work: &mut Work<f64>| {
         x.read_into(rows, &mut work.x)?;
         own_product(&mut work.out, &work.x, d);
         Ok(())
@@ -342,7 +319,7 @@ mod tests {
 
     /// Of columns that have nothing, half and nearly all of their variance in common.
     #[test]
-    fn rounding_of_fine_products_is_what_is_said() {
+    fn rounding_of_products_is_what_is_said() {
         let (n, d) = (4000, 24);
         for common in [0.0f64, 0.5, 0.99] {
             let mut rng = ChaCha8Rng::seed_from_u64(7);
@@ -361,7 +338,7 @@ mod tests {
                 count: n,
                 width: d,
             };
-            let found = own_finely(&layer).unwrap();
+            let found = own(&layer).unwrap();
             let (mut error, mut correlation, mut count) = (0.0, 0.0, 0.0);
             for i in 0..d {
                 for j in 0..=i {
@@ -371,7 +348,7 @@ mod tests {
                     count += 1.0;
                 }
             }
-            let said = rounding_of_fine(n, correlation / count);
+            let said = rounding(n, correlation / count);
             let error = f64::sqrt(error / count);
             assert!(
                 error <= said && error > said / 30.0,

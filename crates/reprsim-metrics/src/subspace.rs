@@ -133,7 +133,7 @@ impl SubspaceStage {
             // (X T_a)'(Y T_b) = T_a' (X'Y) T_b.
             (Left::Turned(left), Left::Turned(right)) => {
                 let cross = match a.in_single && b.in_single {
-                    true => host::cross_finely(&a.view, &b.view)?,
+                    true => host::cross(&[&a.view], &[&b.view])?,
                     false => host::cross_in_double(&a.view, &b.view)?,
                 };
                 let cross = MatRef::from_row_major_slice(&cross, a.view.width(), b.view.width());
