@@ -12,7 +12,6 @@ use crate::MetricError;
 use crate::host;
 use crate::linalg::{self, thin_qr, thin_svd};
 use crate::rows::Dense;
-use crate::subspace::Directions;
 use crate::view::View;
 
 /// Directions with a singular value below this share of the largest are noise of computing.
@@ -24,6 +23,15 @@ const SOUND: f64 = 1e-8;
 
 /// A mean of canonical correlations may be moved so much by products in f32.
 const UNSEEN: f64 = 3e-8;
+
+/// Which directions of a layer a measure looks at.
+#[derive(Clone, Copy)]
+pub enum Directions {
+    /// All of them, in whichever orthonormal basis.
+    All,
+    /// As many leading left singular vectors as this says, given all singular values.
+    Leading(fn(&[f64]) -> usize),
+}
 
 /// The directions that all measures of a stage ask for together.
 pub(crate) struct Asked {

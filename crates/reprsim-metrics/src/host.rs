@@ -121,8 +121,7 @@ fn over_blocks<T: Copy + Default + Into<f64> + Send + Sync>(
     const PARTS_BYTES: usize = 128 << 20;
     let mut total = vec![0.0f64; size];
     let starts: Vec<usize> = (0..n).step_by(ROWS).collect();
-    // A block a thread at a time bounds the memory, which they all use again: new memory is empty pages,
-    // whose clearing would take an eighth of the time.
+    // A block a thread at a time bounds the memory, which they all use again.
     let room = (PARTS_BYTES / (size * size_of::<T>()).max(1)).max(1);
     let at_once = rayon::current_num_threads().min(room).min(starts.len());
     let mut parts: Vec<Work<T>> = (0..at_once)

@@ -50,6 +50,7 @@ mod subspace;
 mod tiles;
 mod view;
 
+pub use basis::Directions;
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};
@@ -65,4 +66,4 @@ pub use permutations::{ALPHA, Calibration, Permutations};
 pub use score::Score;
 pub use set::{Set, maximum};
 pub use source::{Matrix, Source};
-pub use subspace::{Columns as SubspaceColumns, Directions};
+pub use subspace::Columns as SubspaceColumns;

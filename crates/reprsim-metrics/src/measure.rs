@@ -1,11 +1,12 @@
 //! What a measure declares of itself, and how it is computed.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
 use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
-use crate::subspace::{Columns, Directions};
+use crate::subspace::Columns;
 
 /// A similarity measure between two layers on the same samples. Larger is more
 /// alike, always.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use reprsim_graph::Profile;
 
+use crate::basis::Directions;
 use crate::covariance::CovarianceStage;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
@@ -16,7 +17,7 @@ use crate::options::Options;
 use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
 use crate::permutations::Permutations;
 use crate::score::Score;
-use crate::subspace::{Columns, Directions, SubspaceStage};
+use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
 use crate::{Layer, MetricError, Undefined, Value, minibatch, products};
 

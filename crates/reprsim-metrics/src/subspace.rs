@@ -3,7 +3,7 @@
 use faer::{ColRef, Mat, MatRef};
 use rayon::prelude::*;
 
-use crate::basis::{Asked, Basis, Left};
+use crate::basis::{Asked, Basis, Directions, Left};
 use crate::host;
 use crate::linalg;
 use crate::null::Part;
@@ -12,15 +12,6 @@ use crate::permutations::Permutations;
 use crate::rows::Dense;
 use crate::view::{ColumnMap, RowMap, Transform, View};
 use crate::{MetricError, Undefined};
-
-/// Which directions of a layer a measure looks at.
-#[derive(Clone, Copy)]
-pub enum Directions {
-    /// All of them, in whichever orthonormal basis.
-    All,
-    /// As many leading left singular vectors as this says, given all singular values.
-    Leading(fn(&[f64]) -> usize),
-}
 
 /// How columns are prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

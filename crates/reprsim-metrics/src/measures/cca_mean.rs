@@ -4,10 +4,11 @@
 //! times d.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, Directions};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static CCA_MEAN: Definition = Definition {

@@ -3,9 +3,10 @@
 //! columns. Not symmetric, and 1 whenever d_a >= n - 1.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, Directions};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static LINEAR_REGRESSION: Definition = Definition {

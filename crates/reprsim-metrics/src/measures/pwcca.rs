@@ -4,10 +4,11 @@
 //! rotation.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::linalg::{product, thin_svd};
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, Directions};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static PWCCA: Definition = Definition {

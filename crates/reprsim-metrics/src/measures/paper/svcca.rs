@@ -3,10 +3,11 @@
 //! left singular directions of each layer.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
-use crate::subspace::{Columns, Directions};
+use crate::subspace::Columns;
 
 /// See the module.
 pub static PAPER_SVCCA: Definition = Definition {
