@@ -4,7 +4,7 @@
 /// `e^x` for `x <= 0`, to 2e-7 relative (Cephes' `expf`: Cody and Waite's reduction, a
 /// polynomial of degree 5); `e^-87` below -87.
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     /// Adding it leaves a whole number in the low bits.
     const MAGIC: f32 = 12_582_912.0;
     // Not max(): a NaN must stay one.

@@ -42,6 +42,7 @@ pub use convolution::{
 };
 pub use cross_entropy::cross_entropy;
 pub use dropout::Dropout;
+pub use exponential::exp;
 pub use gelu::gelu;
 pub use geometry::Window;
 pub use layer_norm::layer_norm;

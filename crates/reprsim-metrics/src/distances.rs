@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use crate::MetricError;
-use crate::lanes::square_apart;
+use crate::lanes::{self, square_apart};
 use crate::tiles::{GramTiles, tiles};
 use crate::view::View;
 
@@ -23,11 +23,6 @@ pub(crate) enum Precision {
     Double,
 }
 
-/// From the product of two rows the square of their distance.
-fn square(view: &View, product: f64, i: usize, j: usize) -> f64 {
-    (view.squares[i] + view.squares[j] - 2.0 * product).max(0.0)
-}
-
 /// Squared distances of some samples from others, row-major, in f64.
 pub(crate) fn double(view: &View, rows: &[u32], columns: &[u32]) -> Result<Vec<f64>, MetricError> {
     let d = view.width();
@@ -36,20 +31,18 @@ pub(crate) fn double(view: &View, rows: &[u32], columns: &[u32]) -> Result<Vec<f
     Ok(x.par_chunks_exact(d).flat_map_iter(row).collect())
 }
 
-/// Squared distances of some samples from others, from their products in f32.
-pub(crate) fn single(
-    view: &View,
-    products: &[f32],
-    rows: impl Iterator<Item = usize>,
-    columns: impl Iterator<Item = usize> + Clone,
-    width: usize,
-) -> Vec<f64> {
-    (products.chunks_exact(width).zip(rows))
-        .flat_map(|(row, i)| {
-            let columns = columns.clone();
-            (row.iter().zip(columns)).map(move |(v, j)| square(view, f64::from(*v), i, j))
-        })
-        .collect()
+/// Squared distances of some samples from others, row-major, from their products in f32.
+pub(crate) fn single(view: &View, products: &[f32], rows: &[u32], columns: &[u32]) -> Vec<f64> {
+    let square = |i: &u32| view.squares[*i as usize];
+    let squares: Vec<f64> = columns.iter().map(square).collect();
+    let mut out = vec![0.0; products.len()];
+    for ((out, products), i) in (out.chunks_exact_mut(columns.len()))
+        .zip(products.chunks_exact(columns.len()))
+        .zip(rows)
+    {
+        lanes::distances(out, products, &squares, square(i));
+    }
+    out
 }
 
 /// Counts of the bins of the squared distances of all pairs of samples.
@@ -67,24 +60,16 @@ pub(crate) fn histogram(
     let count = |tiles: &[(Range<usize>, Range<usize>)]| {
         let mut counts = vec![0u64; bins];
         for (rows, columns) in tiles {
+            let (of, with) = (numbers(rows), numbers(columns));
             let distances = match &gram {
-                None => double(view, &numbers(rows), &numbers(columns))?,
-                Some(gram) => {
-                    let products = gram.tile(rows, columns)?;
-                    single(
-                        view,
-                        &products,
-                        rows.clone(),
-                        columns.clone(),
-                        columns.len(),
-                    )
-                }
+                None => double(view, &of, &with)?,
+                Some(gram) => single(view, &gram.tile(rows, columns)?, &of, &with),
             };
             for (row, i) in distances.chunks_exact(columns.len()).zip(rows.clone()) {
-                for (v, j) in row.iter().zip(columns.clone()) {
-                    if j > i
-                        && let Some(bin) = bin(*v, i, j)
-                    {
+                // Each pair once.
+                let first = columns.start.max(i + 1);
+                for (v, j) in row[first - columns.start..].iter().zip(first..) {
+                    if let Some(bin) = bin(*v, i, j) {
                         counts[bin] += 1;
                     }
                 }

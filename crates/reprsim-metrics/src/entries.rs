@@ -17,7 +17,10 @@ pub(crate) fn entries(
     columns: &Range<usize>,
     map: Option<&[u32]>,
 ) -> Result<HostValues, MetricError> {
-    HostValues::of(tile(layer, rows, columns, map)?)
+    match layer.view.on_host() {
+        true => Ok(HostValues::from(on_host(layer, rows, columns, map)?)),
+        false => HostValues::of(tile(layer, rows, columns, map)?),
+    }
 }
 
 /// The same on the layer's device.
@@ -27,36 +30,51 @@ pub(crate) fn tile(
     columns: &Range<usize>,
     map: Option<&[u32]>,
 ) -> Result<Tensor<2>, MetricError> {
-    let numbers = |range: &Range<usize>| -> Vec<u32> {
-        match map {
-            None => (range.start as u32..range.end as u32).collect(),
-            Some(map) => map[range.clone()].to_vec(),
-        }
-    };
-    let (i, j) = (numbers(rows), numbers(columns));
     let view = layer.view;
     if view.on_host() {
-        let near = |range: &Range<usize>, each: &[u32]| match map {
-            None => view.near(range.clone()),
-            Some(_) => {
-                let mut rows = Vec::with_capacity(each.len() * view.width());
-                view.near_each(each, &mut rows)?;
-                Ok(rows.into())
-            }
-        };
-        let device = Device::flex();
-        return layer.entries(&i, &j, &device, || {
-            let values = host::gram(&near(rows, &i)?, &near(columns, &j)?, view.width());
-            let shape = [rows.len(), columns.len()];
-            Ok(Tensor::from_data(TensorData::new(values, shape), &device))
-        });
+        let values = on_host(layer, rows, columns, map)?;
+        let values = TensorData::new(values, [rows.len(), columns.len()]);
+        return Ok(Tensor::from_data(values, &Device::flex()));
     }
+    let (i, j) = (numbers(rows, map), numbers(columns, map));
     let (x, y) = match map {
-        None => (
-            layer.view.chunk(rows.clone())?,
-            layer.view.chunk(columns.clone())?,
-        ),
-        Some(_) => (layer.view.gather(&i)?, layer.view.gather(&j)?),
+        None => (view.chunk(rows.clone())?, view.chunk(columns.clone())?),
+        Some(_) => (view.gather(&i)?, view.gather(&j)?),
     };
     layer.tile(x, y, &i, &j)
+}
+
+/// Those of a layer on the host.
+fn on_host(
+    layer: &KernelLayer,
+    rows: &Range<usize>,
+    columns: &Range<usize>,
+    map: Option<&[u32]>,
+) -> Result<Vec<f32>, MetricError> {
+    let view = layer.view;
+    let (i, j) = (numbers(rows, map), numbers(columns, map));
+    let near = |range: &Range<usize>, each: &[u32]| match map {
+        None => view.near(range.clone()),
+        Some(_) => {
+            let mut rows = Vec::with_capacity(each.len() * view.width());
+            view.near_each(each, &mut rows)?;
+            Ok(rows.into())
+        }
+    };
+    let product = || {
+        Ok(host::gram(
+            &near(rows, &i)?,
+            &near(columns, &j)?,
+            view.width(),
+        ))
+    };
+    layer.entries(&i, &j, product)
+}
+
+/// The samples at these places.
+fn numbers(places: &Range<usize>, map: Option<&[u32]>) -> Vec<u32> {
+    match map {
+        None => (places.start as u32..places.end as u32).collect(),
+        Some(map) => map[places.clone()].to_vec(),
+    }
 }

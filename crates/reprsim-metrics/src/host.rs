@@ -85,12 +85,12 @@ fn product<T: ComplexField + Copy>(
     );
 }
 
-/// The half of X'X of rows of `d` values that is below the diagonal or on it; zeros above.
-fn own_product<T: ComplexField + Copy + Default>(x: &[T], d: usize) -> Vec<T> {
-    let mut out = vec![T::default(); d * d];
+/// The half of X'X of rows of `d` values that is below the diagonal or on it, into `out`; what is above
+/// stays.
+fn own_product<T: ComplexField + Copy>(out: &mut [T], x: &[T], d: usize) {
     let x = MatRef::from_row_major_slice(x, x.len() / d.max(1), d);
     triangular::matmul(
-        MatMut::from_row_major_slice_mut(&mut out, d, d),
+        MatMut::from_row_major_slice_mut(out, d, d),
         BlockStructure::TriangularLower,
         Accum::Replace,
         x.transpose(),
@@ -100,14 +100,20 @@ fn own_product<T: ComplexField + Copy + Default>(x: &[T], d: usize) -> Vec<T> {
         one(),
         Par::Seq,
     );
-    out
 }
 
-/// What `block` gives for each block of `n` rows, each of `size` values, added up.
-fn over_blocks<T: Copy + Into<f64> + Send + Sync>(
+/// What one block of rows is worked on in, for one block after the other.
+struct Work<T> {
+    out: Vec<T>,
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+/// What `block` leaves in `out` for each block of `n` rows, `size` values, added up.
+fn over_blocks<T: Copy + Default + Into<f64> + Send + Sync>(
     n: usize,
     size: usize,
-    block: impl Fn(Range<usize>) -> Result<Vec<T>, MetricError> + Sync,
+    block: impl Fn(Range<usize>, &mut Work<T>) -> Result<(), MetricError> + Sync,
 ) -> Result<Vec<f64>, MetricError> {
     const VALUES_A_TASK: usize = 1 << 14;
     /// Of all parts that are there at once, of one of which there must be room; of many layers that
@@ -115,15 +121,22 @@ fn over_blocks<T: Copy + Into<f64> + Send + Sync>(
     const PARTS_BYTES: usize = 128 << 20;
     let mut total = vec![0.0f64; size];
     let starts: Vec<usize> = (0..n).step_by(ROWS).collect();
-    // A block a thread at a time bounds the memory.
+    // A block a thread at a time bounds the memory, which they all use again.
     let room = (PARTS_BYTES / (size * size_of::<T>()).max(1)).max(1);
-    for starts in starts.chunks(rayon::current_num_threads().min(room)) {
-        let parts = (starts.par_iter())
-            .map(|start| block(*start..(start + ROWS).min(n)))
-            .collect::<Result<Vec<_>, MetricError>>()?;
+    let at_once = rayon::current_num_threads().min(room).min(starts.len());
+    let mut parts: Vec<Work<T>> = (0..at_once)
+        .map(|_| Work {
+            out: vec![T::default(); size],
+            x: vec![],
+            y: vec![],
+        })
+        .collect();
+    for starts in starts.chunks(at_once.max(1)) {
+        (starts.par_iter().zip(&mut parts))
+            .try_for_each(|(start, part)| block(*start..(start + ROWS).min(n), part))?;
         (total.par_chunks_mut(VALUES_A_TASK).enumerate()).for_each(|(task, total)| {
-            for part in &parts {
-                let part = &part[task * VALUES_A_TASK..][..total.len()];
+            for part in &parts[..starts.len()] {
+                let part = &part.out[task * VALUES_A_TASK..][..total.len()];
                 (total.iter_mut().zip(part)).for_each(|(t, v)| *t += (*v).into());
             }
         });
@@ -135,36 +148,54 @@ fn over_blocks<T: Copy + Into<f64> + Send + Sync>(
 pub(crate) fn cross<R: Rows>(a: &[&R], b: &[&R]) -> Result<Vec<f64>, MetricError> {
     let widths = [width(a), width(b)];
     let size = widths[0] * widths[1];
-    over_blocks(a[0].count(), size, |rows| {
-        let mut out = vec![0.0f32; size];
+    over_blocks(a[0].count(), size, |rows, work: &mut Work<f32>| {
         let (x, y) = (joined(a, &rows)?, joined(b, &rows)?);
-        product(&mut out, Accum::Replace, [&x, &y], widths);
-        Ok(out)
+        product(&mut work.out, Accum::Replace, [&x, &y], widths);
+        Ok(())
     })
 }
 
 /// X'X: the half below the diagonal and on it, zeros above, row-major.
 pub(crate) fn own(x: &impl Rows) -> Result<Vec<f64>, MetricError> {
     let d = x.width();
-    over_blocks(x.count(), d * d, |rows| Ok(own_product(&x.near(rows)?, d)))
+    over_blocks(x.count(), d * d, |rows, work: &mut Work<f32>| {
+        own_product(&mut work.out, &x.near(rows)?, d);
+        Ok(())
+    })
+}
+
+/// By how much, in the root mean square and over the lengths of the two columns, rounding moves the entries
+/// of [`own`] and [`cross`] of `n` rows, whose columns have this mean squared correlation.
+///
+/// Each of k additions rounds the sum so far by u / 2 or less in the root mean square. That sum grows with
+/// the square root of the rows between unrelated columns and with their number between related ones: k / 8
+/// and k^2 / 12 times u^2 for k of n rows. Blocks are independent; so is the rounding of values themselves.
+pub(crate) fn rounding(n: usize, correlation: f64) -> f64 {
+    let unit = f64::from(f32::EPSILON) / 2.0;
+    let rows = ROWS.min(n) as f64;
+    unit * ((rows / 8.0 + rows * rows / 12.0 * correlation + 1.0) / n as f64).sqrt()
 }
 
 /// X'Y of all samples of two views in f64, row-major.
 pub(crate) fn cross_in_double(a: &View, b: &View) -> Result<Vec<f64>, MetricError> {
     let widths = [a.width(), b.width()];
     let size = widths[0] * widths[1];
-    over_blocks(a.rows(), size, |rows| {
-        let mut out = vec![0.0; size];
-        let (x, y) = (a.read(rows.clone())?, b.read(rows)?);
-        product(&mut out, Accum::Replace, [&x, &y], widths);
-        Ok(out)
+    over_blocks(a.rows(), size, |rows, work: &mut Work<f64>| {
+        a.read_into(rows.clone(), &mut work.x)?;
+        b.read_into(rows, &mut work.y)?;
+        product(&mut work.out, Accum::Replace, [&work.x, &work.y], widths);
+        Ok(())
     })
 }
 
 /// X'X of all samples of a view in f64, as [`own`] has it.
 pub(crate) fn own_in_double(x: &View) -> Result<Vec<f64>, MetricError> {
     let d = x.width();
-    over_blocks(x.rows(), d * d, |rows| Ok(own_product(&x.read(rows)?, d)))
+    over_blocks(x.rows(), d * d, |rows, work: &mut Work<f64>| {
+        x.read_into(rows, &mut work.x)?;
+        own_product(&mut work.out, &work.x, d);
+        Ok(())
+    })
 }
 
 /// X T of all samples of a view in f64, row-major.
@@ -277,7 +308,53 @@ pub(crate) fn gram(x: &[f32], y: &[f32], d: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
+    use crate::rows::Dense;
+
+    /// Of columns that have nothing, half and nearly all of their variance in common.
+    #[test]
+    fn rounding_of_products_is_what_is_said() {
+        let (n, d) = (4000, 24);
+        for common in [0.0f64, 0.5, 0.99] {
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            let mut values = Vec::new();
+            for _ in 0..n {
+                let shared = rng.random_range(-1.0..1.0) * common.sqrt();
+                let own = (1.0 - common).sqrt();
+                values.extend((0..d).map(|_| (shared + own * rng.random_range(-1.0..1.0)) as f32));
+            }
+            let exact = |i: usize, j: usize| -> f64 {
+                let entry = |row: &[f32]| f64::from(row[i]) * f64::from(row[j]);
+                values.chunks_exact(d).map(entry).sum()
+            };
+            let layer = Dense {
+                values: values.clone(),
+                count: n,
+                width: d,
+            };
+            let found = own(&layer).unwrap();
+            let (mut error, mut correlation, mut count) = (0.0, 0.0, 0.0);
+            for i in 0..d {
+                for j in 0..=i {
+                    let size = exact(i, i) * exact(j, j);
+                    error += (found[i * d + j] - exact(i, j)).powi(2) / size;
+                    correlation += exact(i, j).powi(2) / size;
+                    count += 1.0;
+                }
+            }
+            let said = rounding(n, correlation / count);
+            let error = f64::sqrt(error / count);
+            assert!(
+                error <= said && error > said / 30.0,
+                "{common}: {error:e}, {said:e}"
+            );
+        }
+    }
 
     #[test]
     fn products_may_be_empty() {

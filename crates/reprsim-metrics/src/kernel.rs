@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::distances::{Precision, Ranks, double, median_square, single};
 use crate::source::HostValues;
 use crate::view::{ColumnMap, RowMap, Transform, View};
-use crate::{MetricError, Undefined};
+use crate::{MetricError, Undefined, lanes};
 
 /// A kernel between samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,38 +146,12 @@ impl<'a> KernelLayer<'a> {
         columns: &[u32],
     ) -> Result<Tensor<2>, MetricError> {
         let device = x.device();
-        self.entries(rows, columns, &device, || Ok(x.matmul(y.transpose())))
-    }
-
-    /// The entries for the samples `rows` and `columns` from their products, which are on `device`
-    /// and taken where entries need them; zero on the diagonal.
-    pub fn entries(
-        &self,
-        rows: &[u32],
-        columns: &[u32],
-        device: &Device,
-        product: impl FnOnce() -> Result<Tensor<2>, MetricError>,
-    ) -> Result<Tensor<2>, MetricError> {
-        let shape = [rows.len(), columns.len()];
+        let product = || x.matmul(y.transpose());
         let squares = |of: &[u32], shape: [usize; 2]| {
-            let values: Vec<f32> = (of.iter())
-                .map(|i| self.view.squares[*i as usize] as f32)
-                .collect();
-            Tensor::<2>::from_data(TensorData::new(values, shape), device)
+            Tensor::<2>::from_data(TensorData::new(self.squares(of), shape), &device)
         };
-        let off_diagonal = |tile: Tensor<2>| match rows == columns {
-            true => {
-                let size = rows.len();
-                let mut mask = vec![false; size * size];
-                (0..size).for_each(|i| mask[i * size + i] = true);
-                let mask = TensorData::new(mask, [size, size]);
-                // What is there may be beyond f32: zero times it would be no number.
-                tile.mask_fill(Tensor::<2, Bool>::from_data(mask, device), 0.0)
-            }
-            false => tile,
-        };
-        match &self.entry {
-            Entry::Product => Ok(off_diagonal(product()?)),
+        let tile = match &self.entry {
+            Entry::Product => product(),
             Entry::Gaussian {
                 scale,
                 shift,
@@ -185,62 +159,97 @@ impl<'a> KernelLayer<'a> {
             } => {
                 let x2 = squares(rows, [rows.len(), 1]);
                 let y2 = squares(columns, [1, columns.len()]);
-                let exponent = (product()? * 2.0 - x2 - y2).clamp_max(0.0) * *scale;
-                Ok(off_diagonal(exponent.exp() - *shift))
+                let exponent = (product() * 2.0 - x2 - y2).clamp_max(0.0) * *scale;
+                exponent.exp() - *shift
+            }
+            Entry::Gaussian { .. } | Entry::Rank(_) => {
+                let read = || Ok(HostValues::of(product())?.to_vec());
+                let values = self.entries(rows, columns, read)?;
+                // Here they are, and here they stay where products are taken as the CPU takes them.
+                let device = match &self.entry {
+                    Entry::Rank(_) => Device::flex(),
+                    _ => device.clone(),
+                };
+                let values = TensorData::new(values, [rows.len(), columns.len()]);
+                return Ok(Tensor::from_data(values, &device));
+            }
+        };
+        if rows != columns {
+            return Ok(tile);
+        }
+        let size = rows.len();
+        let mut mask = vec![false; size * size];
+        mask.iter_mut().step_by(size + 1).for_each(|at| *at = true);
+        let mask = TensorData::new(mask, [size, size]);
+        // What is there may be beyond f32: zero times it would be no number.
+        Ok(tile.mask_fill(Tensor::<2, Bool>::from_data(mask, &device), 0.0))
+    }
+
+    /// The same on the host, row-major, from their products, which are taken where entries need them.
+    pub fn entries(
+        &self,
+        rows: &[u32],
+        columns: &[u32],
+        product: impl FnOnce() -> Result<Vec<f32>, MetricError>,
+    ) -> Result<Vec<f32>, MetricError> {
+        let mut values = match &self.entry {
+            Entry::Product => product()?,
+            Entry::Gaussian {
+                scale,
+                shift,
+                precision: Precision::Single,
+            } => {
+                let mut values = product()?;
+                let lengths = (self.squares(rows), self.squares(columns));
+                for (row, own) in values.chunks_exact_mut(columns.len()).zip(&lengths.0) {
+                    lanes::gaussian(row, &lengths.1, *own, *scale as f32, *shift as f32);
+                }
+                values
             }
             Entry::Gaussian { scale, shift, .. } => {
                 let distances = double(self.view, rows, columns)?;
                 let entry = |square: &f64| ((-square * scale).exp() - shift) as f32;
-                let values: Vec<f32> = distances.iter().map(entry).collect();
-                let tile = Tensor::from_data(TensorData::new(values, shape), device);
-                Ok(off_diagonal(tile))
+                distances.iter().map(entry).collect()
             }
-            Entry::Rank(ranks) => {
+            Entry::Rank(Ranks::Exact(ranks)) => {
                 let n = self.view.rows();
-                let values = match ranks {
-                    Ranks::Exact(ranks) => (rows.iter())
-                        .flat_map(|i| columns.iter().map(move |j| (*i as usize, *j as usize)))
-                        .map(|(i, j)| ranks[i * n + j])
-                        .collect(),
-                    Ranks::Binned {
-                        precision,
-                        bins,
-                        ranks,
-                    } => {
-                        let distances = match precision {
-                            Precision::Double => double(self.view, rows, columns)?,
-                            Precision::Single => {
-                                let products = HostValues::of(product()?)?;
-                                let places = |of: &'_ [u32]| -> Vec<usize> {
-                                    of.iter().map(|i| *i as usize).collect()
-                                };
-                                let (rows, of) = (places(rows), places(columns));
-                                let of = of.iter().copied();
-                                single(self.view, &products, rows.into_iter(), of, columns.len())
-                            }
-                        };
-                        let mut values = vec![0.0f32; distances.len()];
-                        values
-                            .par_iter_mut()
-                            .zip(&distances)
-                            .for_each(|(value, square)| *value = ranks[bins.place(*square)]);
-                        for (row, i) in values.chunks_exact_mut(columns.len()).zip(rows) {
-                            for (value, j) in row.iter_mut().zip(columns) {
-                                if i == j {
-                                    *value = 0.0;
-                                }
-                            }
-                        }
-                        values
-                    }
-                };
-                // Here they are, and here they stay: products are taken as the CPU takes them.
-                let values = TensorData::new(values, shape);
-                Ok(Tensor::from_data(values, &Device::flex()))
+                let row = |i: &u32| &ranks[*i as usize * n..][..n];
+                (rows.iter())
+                    .flat_map(|i| columns.iter().map(|j| row(i)[*j as usize]))
+                    .collect()
             }
+            Entry::Rank(Ranks::Binned {
+                precision,
+                bins,
+                ranks,
+            }) => {
+                let distances = match precision {
+                    Precision::Double => double(self.view, rows, columns)?,
+                    Precision::Single => single(self.view, &product()?, rows, columns),
+                };
+                let mut values = vec![0.0f32; distances.len()];
+                (values.par_iter_mut().zip(&distances))
+                    .with_min_len(RANKS_A_TASK)
+                    .for_each(|(value, square)| *value = ranks[bins.place(*square)]);
+                values
+            }
+        };
+        if rows == columns {
+            let diagonal = values.iter_mut().step_by(columns.len() + 1);
+            diagonal.for_each(|value| *value = 0.0);
         }
+        Ok(values)
+    }
+
+    /// Squared lengths of some samples.
+    fn squares(&self, of: &[u32]) -> Vec<f32> {
+        let square = |i: &u32| self.view.squares[*i as usize] as f32;
+        of.iter().map(square).collect()
     }
 }
+
+/// Ranks that one thread looks up at least.
+const RANKS_A_TASK: usize = 1 << 15;
 
 impl View {
     /// The mean of the uncentred Gram matrix.

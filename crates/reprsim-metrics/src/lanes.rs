@@ -2,6 +2,7 @@
 //! instructions the processor has: a sum of one after the other waits for each addition.
 
 use pulp::{Arch, Simd, WithSimd};
+use reprsim_kernels::exp;
 
 /// Sums that are kept side by side.
 const LANES: usize = 32;
@@ -104,6 +105,127 @@ impl<F: Fn(f64) -> f64> WithSimd for Columns<'_, F> {
             for (sum, v) in self.sums.iter_mut().zip(row) {
                 *sum += (self.of)(*v);
             }
+        }
+    }
+}
+
+/// Takes off each column of rows its `shift` and, if there are any, its `rest`, and multiplies it by its
+/// `scale`, if there are any.
+pub(crate) fn place_columns(rows: &mut [f64], shift: &[f64], rest: &[f64], scale: &[f64]) {
+    Arch::new().dispatch(Place {
+        rows,
+        shift,
+        rest,
+        scale,
+    });
+}
+
+struct Place<'a> {
+    rows: &'a mut [f64],
+    shift: &'a [f64],
+    rest: &'a [f64],
+    scale: &'a [f64],
+}
+
+impl WithSimd for Place<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for row in self.rows.chunks_exact_mut(self.shift.len().max(1)) {
+            for (v, mean) in row.iter_mut().zip(self.shift) {
+                *v -= mean;
+            }
+            for (v, rest) in row.iter_mut().zip(self.rest) {
+                *v -= rest;
+            }
+            for (v, scale) in row.iter_mut().zip(self.scale) {
+                *v *= scale;
+            }
+        }
+    }
+}
+
+/// Rounds values to f32.
+pub(crate) fn to_single(out: &mut [f32], values: &[f64]) {
+    Arch::new().dispatch(Single { out, values });
+}
+
+struct Single<'a> {
+    out: &'a mut [f32],
+    values: &'a [f64],
+}
+
+impl WithSimd for Single<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (out, v) in self.out.iter_mut().zip(self.values) {
+            *out = *v as f32;
+        }
+    }
+}
+
+/// Squared distances of a sample of squared length `own` from others of these squared lengths, from their
+/// products.
+pub(crate) fn distances(out: &mut [f64], products: &[f32], squares: &[f64], own: f64) {
+    Arch::new().dispatch(Distances {
+        out,
+        products,
+        squares,
+        own,
+    });
+}
+
+struct Distances<'a> {
+    out: &'a mut [f64],
+    products: &'a [f32],
+    squares: &'a [f64],
+    own: f64,
+}
+
+impl WithSimd for Distances<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for ((out, product), square) in self.out.iter_mut().zip(self.products).zip(self.squares) {
+            *out = (self.own + square - 2.0 * f64::from(*product)).max(0.0);
+        }
+    }
+}
+
+/// `exp((2 xy - |x|^2 - |y|^2) scale) - shift` of a sample of squared length `own` and others of these
+/// squared lengths, in place of their products.
+pub(crate) fn gaussian(products: &mut [f32], squares: &[f32], own: f32, scale: f32, shift: f32) {
+    Arch::new().dispatch(Gaussian {
+        products,
+        squares,
+        own,
+        scale,
+        shift,
+    });
+}
+
+struct Gaussian<'a> {
+    products: &'a mut [f32],
+    squares: &'a [f32],
+    own: f32,
+    scale: f32,
+    shift: f32,
+}
+
+impl WithSimd for Gaussian<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (value, square) in self.products.iter_mut().zip(self.squares) {
+            let apart = *value * 2.0 - self.own - square;
+            // Not min(): a NaN must stay one.
+            let apart = if apart > 0.0 { 0.0 } else { apart };
+            *value = exp(apart * self.scale) - self.shift;
         }
     }
 }

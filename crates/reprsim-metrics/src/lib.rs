@@ -13,6 +13,7 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! eigenvalues and singular values are taken in f64 on the host.
 
+mod basis;
 mod covariance;
 mod cycle;
 mod distances;
@@ -49,6 +50,7 @@ mod subspace;
 mod tiles;
 mod view;
 
+pub use basis::Directions;
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};

@@ -6,6 +6,7 @@
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::evd::{
     ComputeEigenvectors, EvdError, self_adjoint_evd, self_adjoint_evd_scratch,
 };
@@ -14,10 +15,11 @@ use faer::linalg::householder::{
     apply_block_householder_sequence_on_the_left_in_place_with_conj as apply,
 };
 use faer::linalg::matmul::matmul;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::qr::no_pivoting::factor;
 use faer::linalg::svd::{ComputeSvdVectors, SvdError, svd, svd_scratch};
+use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
 /// X = U S V', without what is zero for want of rows or columns.
 pub(crate) struct Svd {
@@ -108,19 +110,25 @@ pub(crate) fn nuclear_norm(x: MatRef<'_, f64>) -> Result<f64, SvdError> {
     Ok(singular_values(x)?.iter().sum())
 }
 
-/// X'X on and below its diagonal.
-fn lower_product(out: MatMut<'_, f64>, x: MatRef<'_, f64>) {
-    triangular::matmul(
-        out,
-        BlockStructure::TriangularLower,
-        Accum::Replace,
-        x.transpose(),
-        BlockStructure::Rectangular,
-        x,
-        BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
+/// X'X on and below its diagonal, and some above; a few columns a task: the same on any number of threads.
+fn lower_product(mut out: MatMut<'_, f64>, x: MatRef<'_, f64>) {
+    const COLUMNS: usize = 128;
+    let d = x.ncols();
+    out.as_mut()
+        .par_col_chunks_mut(COLUMNS)
+        .enumerate()
+        .for_each(|(block, out)| {
+            let start = block * COLUMNS;
+            let width = out.ncols();
+            matmul(
+                out.subrows_mut(start, d - start),
+                Accum::Replace,
+                x.subcols(start, d - start).transpose(),
+                x.subcols(start, width),
+                1.0,
+                Par::Seq,
+            );
+        });
 }
 
 /// The eigenvalues of a symmetric matrix, of which the lower half is read, ascending.
@@ -150,6 +158,29 @@ pub(crate) fn eigen(x: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), EvdError
     self_adjoint_evd(x, s.as_mut(), Some(u.as_mut()), Par::Seq, stack, params)?;
     let values: Vec<f64> = s.column_vector().iter().rev().copied().collect();
     Ok((values, u.reverse_cols().to_owned()))
+}
+
+/// L of a symmetric matrix L L', of which the lower half is read; `None` if it is not positive.
+pub(crate) fn cholesky(x: MatRef<'_, f64>) -> Option<Mat<f64>> {
+    let d = x.nrows();
+    let mut factor = Mat::zeros(d, d);
+    factor.copy_from_triangular_lower(x);
+    let params = Default::default();
+    let scratch = cholesky_in_place_scratch::<f64>(d, Par::Seq, params);
+    let stack = &mut MemBuffer::new(scratch);
+    let stack = MemStack::new(stack);
+    cholesky_in_place(factor.as_mut(), Default::default(), Par::Seq, stack, params).ok()?;
+    // What lies above the diagonal is anything.
+    let mut out = Mat::zeros(d, d);
+    out.copy_from_triangular_lower(factor.as_ref());
+    Some(out)
+}
+
+/// The inverse of a matrix of which all above the diagonal is zero.
+pub(crate) fn inverse_of_lower(x: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(x.nrows(), x.nrows());
+    invert_lower_triangular(out.as_mut(), x, Par::Seq);
+    out
 }
 
 /// X = Q R of a matrix with at least as many rows as columns: orthonormal columns, and
@@ -269,6 +300,31 @@ mod tests {
                 assert!((again[(i, j)] - whole[(i, j)]).abs() < 1e-12 * values[0]);
             }
         }
+    }
+
+    #[test]
+    fn a_cholesky_factor_and_its_inverse_are_lower_and_give_the_matrix_again() {
+        for d in [1, 5, 70] {
+            let x = matrix(3 * d + 1, d);
+            let square = product(x.transpose(), x.as_ref());
+            let factor = cholesky(square.as_ref()).unwrap();
+            let inverse = inverse_of_lower(factor.as_ref());
+            let again = product(factor.as_ref(), factor.transpose());
+            let one = product(inverse.as_ref(), factor.as_ref());
+            for i in 0..d {
+                for j in 0..d {
+                    assert!(
+                        (again[(i, j)] - square[(i, j)]).abs() < 1e-12 * square[(i, i)].max(1.0)
+                    );
+                    assert!((one[(i, j)] - f64::from(u8::from(i == j))).abs() < 1e-9);
+                    assert!(j <= i || (factor[(i, j)] == 0.0 && inverse[(i, j)] == 0.0));
+                }
+            }
+        }
+        assert!(cholesky(Mat::<f64>::from_fn(2, 2, |_, _| 1.0).as_ref()).is_none());
+        assert!(
+            cholesky(Mat::<f64>::from_fn(2, 2, |i, j| (i + j) as f64 - 1.0).as_ref()).is_none()
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a measure declares of itself, and how it is computed.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
@@ -201,9 +202,8 @@ pub enum Formula {
     Kernel(Kernel, fn(&KernelPair) -> Value),
     /// Over neighbour lists, and kernel values on them where `true`.
     Neighbors(Space, bool, fn(&NeighborPair) -> Value),
-    /// Over bases of singular vectors: of each layer as many leading directions as the first function
-    /// says, given all singular values.
-    Subspace(Columns, fn(&[f64]) -> usize, fn(&SubspacePair) -> Value),
+    /// Over orthonormal bases of these directions of each layer.
+    Subspace(Columns, Directions, fn(&SubspacePair) -> Value),
     /// Over the cross-covariance.
     Covariance(fn(&CovariancePair) -> Value),
     /// Over sums of HSIC_1 over batches.

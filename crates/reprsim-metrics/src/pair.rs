@@ -96,15 +96,16 @@ pub struct NeighborPair<'a> {
     pub kernel_b: &'a [f64],
 }
 
-/// Two layers in their bases of left singular vectors, X = U S V'.
+/// Two layers in orthonormal bases: those of their left singular vectors, X = U S V', or any others,
+/// X = Q R, where no measure asks for singular vectors.
 pub struct SubspacePair<'a> {
-    /// Singular values of the first layer, descending.
+    /// Singular values of the first layer, descending; none of a basis that is not of singular vectors.
     pub singular_a: &'a [f64],
-    /// Singular values of the second layer, descending.
+    /// Likewise of the second layer.
     pub singular_b: &'a [f64],
-    /// S V' of the first layer, for weights of its directions.
+    /// S V', or R, of the first layer, for weights of its directions.
     pub loadings_a: &'a faer::Mat<f64>,
-    /// U_a' U_b of as many leading directions of each as were asked for.
+    /// U_a' U_b, or Q_a' Q_b, of as many leading directions of each as were asked for.
     pub product: MatRef<'a, f64>,
 }
 

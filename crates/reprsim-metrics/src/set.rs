@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use reprsim_graph::Profile;
 
+use crate::basis::Directions;
 use crate::covariance::CovarianceStage;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
@@ -384,21 +385,17 @@ impl Stage<'_> {
         *self.kept = None;
         let formulas: Vec<_> = (members.iter())
             .filter_map(|m| match measures[*m].formula() {
-                Formula::Subspace(_, asked, formula) => Some((asked, formula)),
+                Formula::Subspace(_, directions, formula) => Some((directions, formula)),
                 _ => None,
             })
             .collect();
-        // Read in f64: nothing need stay on the device.
+        let room = self.set.room();
         let view = |i: usize| {
             let transform = columns.transform(self.thresholds[i]);
-            let none = Room::new(0);
-            View::new(&self.set.layers[i], transform, &none, &self.set.device)
+            View::new(&self.set.layers[i], transform, &room, &self.set.device)
         };
-        let asked = |singular: &[f64]| {
-            let asked = formulas.iter().map(|(asked, _)| asked(singular));
-            asked.max().unwrap_or(0)
-        };
-        let stage = SubspaceStage::new(self.set.layers.len(), view, asked)?;
+        let directions: Vec<Directions> = formulas.iter().map(|(of, _)| *of).collect();
+        let stage = SubspaceStage::new(self.set.layers.len(), view, &directions)?;
         let values = |pair: &SubspacePair| -> Vec<Value> {
             formulas.iter().map(|(_, of)| of(pair)).collect()
         };

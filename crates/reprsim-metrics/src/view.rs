@@ -14,7 +14,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::far::{self, Far};
-use crate::lanes::{add_columns, dot, square_apart, square_sum};
+use crate::lanes::{add_columns, dot, place_columns, square_apart, square_sum, to_single};
 use crate::magnitude::{self, Magnitude};
 use crate::rows::Rows;
 use crate::source::HostValues;
@@ -122,6 +122,11 @@ pub(crate) struct Rounding {
 }
 
 impl Rounding {
+    /// The most that any direction sees of it.
+    pub fn most(&self) -> f64 {
+        self.noise * self.squares.iter().copied().fold(0.0, f64::max).sqrt()
+    }
+
     /// The largest singular value that it gives a direction with these components; what is smaller is
     /// none.
     pub fn of(&self, direction: impl Iterator<Item = f64>) -> f64 {
@@ -183,12 +188,15 @@ enum Variation {
     Not(Undefined),
 }
 
-/// Bytes of f64 rows worked on at once: what the cores' caches hold.
+/// Bytes of rows multiplied with others at once.
 const CHUNK_BYTES: usize = 2 << 20;
 
-/// Rows whose sums are taken by one thread; fixed, so that sums are the same on
-/// any number of threads.
+/// Rows whose sums are taken by one thread at most; fixed, so that sums are the same on any number of
+/// threads.
 const ROWS_A_TASK: usize = 128;
+
+/// Bytes of f64 rows that one thread works on at once: what a core's cache holds.
+const TASK_BYTES: usize = 512 << 10;
 
 impl View {
     pub fn new(
@@ -233,16 +241,35 @@ impl View {
         let mut finite = true;
         let mut mapped = 0.0;
         let mut apart = Vec::new();
-        let reason = view.for_chunks(|_, rows| {
-            finite &= rows.par_chunks(ROWS_A_TASK * d).all(is_finite);
-            let degenerate = view.map_rows(rows);
-            mapped += square_sums(rows, d);
-            add_in_order(&mut sums, column_sums(rows, d, |x| x));
-            if transform.columns == ColumnMap::Near {
-                apart.par_extend(rows.par_chunks(d).map(|row| square_apart(row, &medians)));
-            }
-            degenerate
-        })?;
+        let mut reason = None;
+        view.for_tasks(
+            None,
+            |_, rows| {
+                // A sum that is a number has only numbers in it.
+                let finite = square_sum(rows).is_finite() || is_finite(rows);
+                let reason = view.map_rows(rows);
+                let apart: Vec<f64> = match transform.columns {
+                    ColumnMap::Near => (rows.chunks_exact(d))
+                        .map(|row| square_apart(row, &medians))
+                        .collect(),
+                    _ => vec![],
+                };
+                (
+                    finite,
+                    reason,
+                    square_sum(rows),
+                    column_sums(rows, d, |x| x),
+                    apart,
+                )
+            },
+            |(is_finite, why, squares, part, far)| {
+                finite &= is_finite;
+                reason = reason.or(why);
+                mapped += squares;
+                add(&mut sums, &part);
+                apart.extend(far);
+            },
+        )?;
         view.degenerate = match finite {
             true => reason,
             false => Some(Undefined::NonFinite),
@@ -271,7 +298,7 @@ impl View {
 
         // Last pass: the transformed rows, their lengths, and a copy that stays.
         let keep = room.take(n * d * 4);
-        let mut kept = Vec::with_capacity(if keep { n * d } else { 0 });
+        let mut kept = vec![0.0f32; if keep { n * d } else { 0 }];
         let mut squares = Vec::with_capacity(n);
         let mut off = Vec::with_capacity(n);
         let mut offsets = Vec::new();
@@ -280,41 +307,47 @@ impl View {
         let shift_square = square_sum(&view.shift);
         let with_offsets = transform.rows != RowMap::AsIs
             && matches!(transform.columns, ColumnMap::Centred | ColumnMap::Near);
-        view.for_chunks(|start, rows| {
-            view.map_rows(rows);
-            let is_zero = |row: &[f64]| row.iter().all(|v| *v == 0.0);
-            let zeros: Vec<bool> = match with_offsets {
-                true => rows.par_chunks(d).map(is_zero).collect(),
-                false => vec![],
-            };
-            view.map_columns(rows);
-            let from = squares.len();
-            squares.par_extend(rows.par_chunks(d).map(square_sum));
-            // Of a row of length 1, x + m, the product with m is known from |x|, which keeps its
-            // digits where all rows are nearly one.
-            offsets.extend(
-                zeros
-                    .iter()
-                    .zip(&squares[from..])
+        view.for_tasks(
+            keep.then_some(&mut kept),
+            |start, rows| {
+                view.map_rows(rows);
+                let is_zero = |row: &[f64]| row.iter().all(|v| *v == 0.0);
+                let zeros: Vec<bool> = match with_offsets {
+                    true => rows.chunks_exact(d).map(is_zero).collect(),
+                    false => vec![],
+                };
+                view.map_columns(rows);
+                let squares: Vec<f64> = rows.chunks_exact(d).map(square_sum).collect();
+                // Of a row of length 1, x + m, the product with m is known from |x|, which keeps its
+                // digits where all rows are nearly one.
+                let offsets: Vec<f64> = (zeros.iter().zip(&squares))
                     .map(|(zero, r)| match zero {
                         true => -r - (1.0 - shift_square) / 2.0,
                         false => -r / 2.0,
-                    }),
-            );
-            view.far.clear(rows, d, start);
-            match view.far.is_empty() {
-                true => off.extend(squares[from..].iter().map(|r| -r)),
-                false => {
-                    let near = |row: &[f64]| dot(row, &far_sum) - square_sum(row);
-                    off.par_extend(rows.par_chunks(d).map(near));
-                }
-            }
-            moments.add(rows, !view.far.is_empty());
-            if keep {
-                kept.par_extend(rows.par_iter().map(|v| *v as f32));
-            }
-            None
-        })?;
+                    })
+                    .collect();
+                view.far.clear(rows, d, start);
+                let off: Vec<f64> = match view.far.is_empty() {
+                    true => squares.iter().map(|r| -r).collect(),
+                    false => {
+                        let near = |row: &[f64]| dot(row, &far_sum) - square_sum(row);
+                        rows.chunks_exact(d).map(near).collect()
+                    }
+                };
+                (
+                    squares,
+                    offsets,
+                    off,
+                    Moments::of(rows, d, !view.far.is_empty()),
+                )
+            },
+            |(of_rows, offsets_of, off_of, part)| {
+                squares.extend(of_rows);
+                offsets.extend(offsets_of);
+                off.extend(off_of);
+                moments.add(&part);
+            },
+        )?;
         for (i, row) in view.far.iter(d) {
             off[i] = view.far.off(i, row);
         }
@@ -339,13 +372,18 @@ impl View {
         self.far.samples = far.to_vec();
         let mut sums = vec![0.0; d];
         let mut mapped = 0.0;
-        self.for_chunks(|start, rows| {
-            self.map_rows(rows);
-            self.far.clear(rows, d, start);
-            mapped += square_sums(rows, d);
-            add_in_order(&mut sums, column_sums(rows, d, |x| x));
-            None
-        })?;
+        self.for_tasks(
+            None,
+            |start, rows| {
+                self.map_rows(rows);
+                self.far.clear(rows, d, start);
+                (square_sum(rows), column_sums(rows, d, |x| x))
+            },
+            |(squares, part)| {
+                mapped += squares;
+                add(&mut sums, &part);
+            },
+        )?;
         let near = (n - far.len()) as f64;
         let mean = sums.iter().map(|s| s / near).collect();
         if self.place(mean, mapped)? != Variation::Varies {
@@ -366,14 +404,19 @@ impl View {
         let d = self.width();
         (self.shift, self.rest, self.scale) = (shift, vec![], vec![]);
         let (mut squares, mut sums) = (vec![0.0; d], vec![0.0; d]);
-        self.for_chunks(|start, rows| {
-            self.map_rows(rows);
-            self.map_columns(rows);
-            self.far.clear(rows, d, start);
-            add_in_order(&mut squares, column_sums(rows, d, |x| x * x));
-            add_in_order(&mut sums, column_sums(rows, d, |x| x));
-            None
-        })?;
+        self.for_tasks(
+            None,
+            |start, rows| {
+                self.map_rows(rows);
+                self.map_columns(rows);
+                self.far.clear(rows, d, start);
+                (column_sums(rows, d, |x| x * x), column_sums(rows, d, |x| x))
+            },
+            |(of_squares, part)| {
+                add(&mut squares, &of_squares);
+                add(&mut sums, &part);
+            },
+        )?;
         let near = self.rows() - self.far.samples.len();
         let n = near as f64;
         if self.transform.columns != ColumnMap::Located {
@@ -598,11 +641,23 @@ impl View {
 
     /// Transformed rows in f64 on the host, row-major.
     pub fn read(&self, rows: Range<usize>) -> Result<Vec<f64>, MetricError> {
-        let mut values = vec![0.0; rows.len() * self.width()];
-        self.read_source(rows, &mut values)?;
-        self.map_rows(&mut values);
-        self.map_columns(&mut values);
+        let mut values = vec![];
+        self.read_into(rows, &mut values)?;
         Ok(values)
+    }
+
+    /// The same in place of what is in `values`.
+    pub fn read_into(&self, rows: Range<usize>, values: &mut Vec<f64>) -> Result<(), MetricError> {
+        let d = self.width();
+        values.resize(rows.len() * d, 0.0);
+        let height = self.task_rows();
+        (values.par_chunks_mut(height * d).enumerate()).try_for_each(|(task, values)| {
+            let start = rows.start + task * height;
+            self.read_source(start..start + values.len() / d, values)?;
+            self.map_rows(values);
+            self.map_columns(values);
+            Ok(())
+        })
     }
 
     /// The median of each column over evenly spaced samples.
@@ -628,25 +683,49 @@ impl View {
             .collect())
     }
 
-    /// Calls `work` with each chunk of rows and where it begins; the first reason that it gives.
-    fn for_chunks(
+    /// Rows that one thread works on at once.
+    fn task_rows(&self) -> usize {
+        rows_within(TASK_BYTES, self.width() * 8).min(ROWS_A_TASK)
+    }
+
+    /// Has `work` done on all rows, some at a time on each thread, and where they begin, and tells `take`
+    /// in the order of the rows what it gives; what it leaves of the rows goes to `kept`.
+    fn for_tasks<T: Send>(
         &self,
-        mut work: impl FnMut(usize, &mut [f64]) -> Option<Undefined>,
-    ) -> Result<Option<Undefined>, MetricError> {
+        mut kept: Option<&mut Vec<f32>>,
+        work: impl Fn(usize, &mut [f64]) -> T + Sync,
+        mut take: impl FnMut(T),
+    ) -> Result<(), MetricError> {
+        /// Whose parts are held at once.
+        const TASKS: usize = 64;
         let (n, d) = (self.rows(), self.width());
-        let step = rows_within(CHUNK_BYTES, d * 8);
-        let mut buffer = vec![0.0; step.min(n) * d];
-        let mut reason = None;
-        for start in (0..n).step_by(step) {
-            let end = (start + step).min(n);
-            let rows = &mut buffer[..(end - start) * d];
-            (rows.par_chunks_mut(ROWS_A_TASK * d).enumerate()).try_for_each(|(task, rows)| {
-                let start = start + task * ROWS_A_TASK;
-                self.read_source(start..start + rows.len() / d, rows)
-            })?;
-            reason = reason.or(work(start, rows));
+        let height = self.task_rows();
+        let step = TASKS * height;
+        let one = |buffer: &mut Vec<f64>, start: usize| {
+            let end = (start + height).min(n);
+            buffer.resize((end - start) * d, 0.0);
+            self.read_source(start..end, buffer)?;
+            Ok(work(start, buffer))
+        };
+        for first in (0..n).step_by(step) {
+            let end = (first + step).min(n);
+            let starts = (first..end).into_par_iter().step_by(height);
+            let parts: Vec<T> = match &mut kept {
+                None => starts
+                    .map_init(Vec::new, one)
+                    .collect::<Result<_, MetricError>>()?,
+                Some(kept) => starts
+                    .zip(kept[first * d..end * d].par_chunks_mut(height * d))
+                    .map_init(Vec::new, |buffer, (start, kept)| {
+                        let part = one(buffer, start)?;
+                        to_single(kept, buffer);
+                        Ok(part)
+                    })
+                    .collect::<Result<_, MetricError>>()?,
+            };
+            parts.into_iter().for_each(&mut take);
         }
-        Ok(reason)
+        Ok(())
     }
 
     fn read_source(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
@@ -659,7 +738,7 @@ impl View {
 
     fn map_rows(&self, rows: &mut [f64]) -> Option<Undefined> {
         let d = self.width();
-        let rows = rows.par_chunks_mut(d);
+        let rows = rows.chunks_exact_mut(d);
         match self.transform.rows {
             RowMap::AsIs => None,
             RowMap::Unit => {
@@ -680,26 +759,15 @@ impl View {
             RowMap::Standardised => {
                 let spacing = self.layer.type_epsilon();
                 rows.map(|row| standardise(row, spacing))
-                    .reduce(|| None, Option::or)
+                    .fold(None, Option::or)
             }
         }
     }
 
     fn map_columns(&self, rows: &mut [f64]) {
-        if self.shift.is_empty() {
-            return;
+        if !self.shift.is_empty() {
+            place_columns(rows, &self.shift, &self.rest, &self.scale);
         }
-        rows.par_chunks_mut(self.width()).for_each(|row| {
-            for (v, mean) in row.iter_mut().zip(&self.shift) {
-                *v -= mean;
-            }
-            for (v, rest) in row.iter_mut().zip(&self.rest) {
-                *v -= rest;
-            }
-            for (v, scale) in row.iter_mut().zip(&self.scale) {
-                *v *= scale;
-            }
-        });
     }
 
     fn upload(&self, values: &[f64], shape: [usize; 2]) -> Tensor<2> {
@@ -725,7 +793,9 @@ impl Rows for View {
         }
         let mut values = self.read(rows.clone())?;
         self.far.clear(&mut values, d, rows.start);
-        Ok(Cow::Owned(values.iter().map(|v| *v as f32).collect()))
+        let mut out = vec![0.0; values.len()];
+        to_single(&mut out, &values);
+        Ok(Cow::Owned(out))
     }
 }
 
@@ -834,13 +904,6 @@ fn is_finite(values: &[f64]) -> bool {
 /// Lengths between this and one over it have squares that are sound numbers.
 const SMALL: f64 = 1e-140;
 
-/// The sum of the squares of all rows of `d` values, on any number of threads the same.
-fn square_sums(rows: &[f64], d: usize) -> f64 {
-    rows.par_chunks(ROWS_A_TASK * d)
-        .map(square_sum)
-        .sum_in_order()
-}
-
 /// Sums over the near rows of the powers of each column.
 struct Moments {
     squares: Vec<f64>,
@@ -858,13 +921,22 @@ impl Moments {
         }
     }
 
-    fn add(&mut self, rows: &[f64], with_cubes: bool) {
-        let d = self.squares.len();
-        add_in_order(&mut self.squares, column_sums(rows, d, |x| x * x));
-        add_in_order(&mut self.fourths, column_sums(rows, d, |x| x * x * x * x));
-        if with_cubes {
-            add_in_order(&mut self.cubes, column_sums(rows, d, |x| x * x * x));
+    /// Those over some rows of `d` values.
+    fn of(rows: &[f64], d: usize, with_cubes: bool) -> Self {
+        Self {
+            squares: column_sums(rows, d, |x| x * x),
+            cubes: match with_cubes {
+                true => column_sums(rows, d, |x| x * x * x),
+                false => vec![],
+            },
+            fourths: column_sums(rows, d, |x| x * x * x * x),
         }
+    }
+
+    fn add(&mut self, part: &Self) {
+        add(&mut self.squares, &part.squares);
+        add(&mut self.cubes, &part.cubes);
+        add(&mut self.fourths, &part.fourths);
     }
 
     /// n (n - 3) HSIC_1 of each column with itself, added up: that of the kernel x_i x_j, whose
@@ -901,32 +973,13 @@ impl Moments {
     }
 }
 
-/// For each task's rows, the sums of its columns.
-fn column_sums(rows: &[f64], d: usize, of: impl Fn(f64) -> f64 + Sync) -> Vec<Vec<f64>> {
-    rows.par_chunks(ROWS_A_TASK * d)
-        .map(|rows| {
-            let mut sums = vec![0.0; d];
-            add_columns(&mut sums, rows, &of);
-            sums
-        })
-        .collect()
+/// The sums of the columns of rows of `d` values.
+fn column_sums(rows: &[f64], d: usize, of: impl Fn(f64) -> f64) -> Vec<f64> {
+    let mut sums = vec![0.0; d];
+    add_columns(&mut sums, rows, of);
+    sums
 }
 
-fn add_in_order(sums: &mut [f64], parts: Vec<Vec<f64>>) {
-    for part in parts {
-        for (sum, v) in sums.iter_mut().zip(part) {
-            *sum += v;
-        }
-    }
-}
-
-/// Sums of parallel parts, taken in their order.
-trait SumInOrder {
-    fn sum_in_order(self) -> f64;
-}
-
-impl<I: IndexedParallelIterator<Item = f64>> SumInOrder for I {
-    fn sum_in_order(self) -> f64 {
-        self.collect::<Vec<f64>>().iter().sum()
-    }
+fn add(sums: &mut [f64], part: &[f64]) {
+    sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
 }

@@ -4,6 +4,7 @@
 //! times d.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
@@ -30,7 +31,7 @@ pub static CCA_MEAN: Definition = Definition {
         uses_k: false,
         reference: "Hotelling 1936; Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::All, value),
     chance: None,
 };
 

@@ -3,6 +3,7 @@
 //! columns. Not symmetric, and 1 whenever d_a >= n - 1.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
@@ -28,7 +29,7 @@ pub static LINEAR_REGRESSION: Definition = Definition {
         uses_k: false,
         reference: "Kornblith et al. 2019, arXiv 1905.00414, section 5",
     },
-    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::Leading(<[f64]>::len), value),
     chance: None,
 };
 

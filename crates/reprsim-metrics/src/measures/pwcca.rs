@@ -4,6 +4,7 @@
 //! rotation.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::linalg::{product, thin_svd};
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
@@ -30,7 +31,7 @@ pub static PWCCA: Definition = Definition {
         uses_k: false,
         reference: "Morcos, Raghu, Bengio 2018, arXiv 1806.05759",
     },
-    formula: Formula::Subspace(Columns::Centred, <[f64]>::len, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::All, value),
     chance: None,
 };
 

@@ -3,6 +3,7 @@
 //! values).
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
@@ -29,7 +30,7 @@ pub static SVCCA: Definition = Definition {
         uses_k: false,
         reference: "Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::Centred, kept, value),
+    formula: Formula::Subspace(Columns::Centred, Directions::Leading(kept), value),
     chance: None,
 };
 

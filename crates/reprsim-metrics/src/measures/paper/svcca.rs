@@ -3,6 +3,7 @@
 //! left singular directions of each layer.
 
 use crate::Value;
+use crate::basis::Directions;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
@@ -30,7 +31,7 @@ pub static PAPER_SVCCA: Definition = Definition {
         uses_k: false,
         reference: "Li et al. 2025, arXiv 2505.13899; Raghu et al. 2017, arXiv 1706.05806",
     },
-    formula: Formula::Subspace(Columns::ClampedScaled, kept, value),
+    formula: Formula::Subspace(Columns::ClampedScaled, Directions::Leading(kept), value),
     chance: None,
 };
 
