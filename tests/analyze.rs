@@ -510,7 +510,7 @@ fn tables_are_read_as_people_have_them() {
         ),
         (
             "frac overlap,y\n1,2\n2,3,4\n",
-            "t.csv:3: there are 3 fields, and 2 in the header",
+            "t.csv:3: fields in the row: 3, in the header: 2",
         ),
     ] {
         let (code, _, said) = run(text.as_bytes(), &[]);

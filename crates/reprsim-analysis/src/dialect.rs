@@ -85,7 +85,7 @@ impl Iterator for TableReader {
             let reason = match self.is_quote_open(&row) {
                 Ok(true) => OPEN_QUOTE.to_string(),
                 Ok(false) if fields == expected => return Some(Ok(row)),
-                Ok(false) => format!("there are {fields} fields, and {expected} in the header"),
+                Ok(false) => format!("fields in the row: {fields}, in the header: {expected}"),
                 Err(e) => return Some(Err(e)),
             };
             return Some(Err(self.error(format!(":{line}: {reason}"))));

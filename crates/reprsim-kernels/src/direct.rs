@@ -329,9 +329,7 @@ fn tile<S: Simd, const V: usize, const P: usize, const A: usize>(
 ) -> [[S::f32s; V]; P] {
     let (bias, _) = S::as_simd_f32s(block.bias);
     let mut first = [simd.splat_f32s(0.0); V];
-    for v in 0..V {
-        first[v] = bias[v];
-    }
+    first.copy_from_slice(&bias[..V]);
     let mut sums = [first; P];
     let (weights, _) = S::as_simd_f32s(block.weights);
     let (weights, _) = weights.as_chunks::<V>();
@@ -352,12 +350,10 @@ fn tile<S: Simd, const V: usize, const P: usize, const A: usize>(
         }
     }
     let least = simd.splat_f32s(block.least);
-    for p in 0..P {
-        for v in 0..V {
-            // Not a maximum: a NaN must stay one.
-            let less = simd.less_than_f32s(sums[p][v], least);
-            sums[p][v] = simd.select_f32s(less, least, sums[p][v]);
-        }
+    for sum in sums.iter_mut().flatten() {
+        // Not a maximum: a NaN must stay one.
+        let less = simd.less_than_f32s(*sum, least);
+        *sum = simd.select_f32s(less, least, *sum);
     }
     sums
 }
@@ -414,10 +410,10 @@ mod tests {
             padding,
         } = geometry.window;
         let mut found = Vec::new();
-        for output in 0..outputs {
+        for (output, bias) in bias.iter().enumerate().take(outputs) {
             for image in 0..geometry.n {
                 for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-                    let mut sum = f64::from(bias[output]);
+                    let mut sum = f64::from(*bias);
                     for channel in 0..c {
                         for (ky, kx) in (0..kernel).flat_map(|y| (0..kernel).map(move |x| (y, x))) {
                             let row = (y * stride + ky).wrapping_sub(padding);

@@ -24,19 +24,22 @@ const SOUND: f64 = 1e-8;
 /// A mean of canonical correlations may be moved so much by products in f32.
 const UNSEEN: f64 = 3e-8;
 
+/// How many leading directions, given all singular values.
+type Count = fn(&[f64]) -> usize;
+
 /// Which directions of a layer a measure looks at.
 #[derive(Clone, Copy)]
 pub enum Directions {
     /// All of them, in whichever orthonormal basis.
     All,
     /// As many leading left singular vectors as this says, given all singular values.
-    Leading(fn(&[f64]) -> usize),
+    Leading(Count),
 }
 
 /// The directions that all measures of a stage ask for together.
 pub(crate) struct Asked {
     /// `None` if any basis of all will do.
-    leading: Option<Vec<fn(&[f64]) -> usize>>,
+    leading: Option<Vec<Count>>,
 }
 
 impl Asked {

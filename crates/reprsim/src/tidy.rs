@@ -349,7 +349,7 @@ mod tests {
             assert!(error.contains("t.csv:5: 'two'"), "{error}");
         }
         let error = tidy("# x,y\n1,2\n3\n").err().unwrap().to_string();
-        assert!(error.contains("line: 3"), "{error}");
+        assert!(error.contains("t.csv:3: "), "{error}");
     }
 
     #[test]
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn ragged_rows_are_refused_with_their_line() {
         let error = tidy("x,y\n1,2\n3\n").err().unwrap().to_string();
-        assert!(error.contains("line: 3"), "{error}");
+        assert!(error.contains("t.csv:3: "), "{error}");
         assert!(tidy("x,y\n").is_err());
     }
 }

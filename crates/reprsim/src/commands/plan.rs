@@ -71,8 +71,10 @@ fn many(args: &PlanArgs, at_once: [Option<usize>; 2], cache: &Path) -> anyhow::R
         let plan = Plan::new(&experiment);
         let [jobs, stack] = at_once;
         let data = Arc::new(Data::new(&experiment, cache));
-        let prospect = Prospect::new(&plan, &devices, &data);
-        let found = prospect.and_then(|prospect| prospect.estimate(jobs, stack));
+        let found = match Prospect::new(&plan, &devices, &data) {
+            Ok(prospect) => prospect.estimate(jobs, stack),
+            Err(error) => Err(error),
+        };
         let mut row = vec![
             json!(experiment.name),
             json!(plan.cells.len()),
