@@ -9,8 +9,8 @@
 The same architectures, batches and optimisers. Training: 2048 random images of
 bytes on the device, a batch gathered by its indices, brought to floats and
 normalised there; forward, loss, backward, step; losses and right answers summed on
-the device and read once an epoch. Extraction: 2000 images in batches of 500, every
-layer averaged over positions, the batches put together at the end of each pass.
+the device and read once an epoch. Extraction: 2000 images in batches of 500 (of the gpt:
+windows of text in batches of 50), every layer averaged over positions, the batches put together at the end of each pass.
 
 Arrangements: side-by-side is one single-threaded process a core, all timed at once
 after a barrier and kept at work until the last has been timed, their speeds added;
@@ -49,7 +49,7 @@ from torch.nn import functional as F
 
 sys.dont_write_bytecode = True
 
-TRAINING, PROBE, PROBE_BATCH = 2048, 2000, 500
+TRAINING, PROBE = 2048, 2000
 VARIANTS = {
     "eager": set(),
     "channels-last": {"channels-last"},
@@ -186,6 +186,22 @@ class Vae(nn.Module):
         return loss, loss.detach(), None
 
 
+class TextModel(nn.Module):
+    """nanoGPT on bytes: windows of one token more than it sees."""
+
+    def __init__(self, shape, vocabulary):
+        super().__init__()
+        from check_nanogpt import Gpt
+        self.net = Gpt(depth=4, width=128, heads=4, window=shape[0] - 1, vocabulary=vocabulary)
+
+    def forward(self, windows):
+        return list(self.net.layers(windows[:, :-1]).values())
+
+    def loss(self, windows, _y):
+        loss = self.net.loss(windows)
+        return loss, loss.detach() * len(windows), None
+
+
 def sgd(parameters, **more):
     return torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=5e-4, **more)
 
@@ -198,8 +214,20 @@ def adamw(parameters, **more):
     return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05, **more)
 
 
-def spec(model, shape, classes, batch, optimizer):
-    return SimpleNamespace(model=model, shape=shape, classes=classes, batch=batch, optimizer=optimizer)
+def adamw_of_text(parameters, **more):
+    """Only matrices decay."""
+    parameters = list(parameters)
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.1},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), **more)
+
+
+def spec(model, shape, classes, batch, optimizer, probe_batch=500):
+    return SimpleNamespace(
+        model=model, shape=shape, classes=classes, batch=batch, optimizer=optimizer, probe_batch=probe_batch,
+    )
 
 
 MODELS = {
@@ -208,6 +236,8 @@ MODELS = {
     "resnet18": spec(ResNet18, (3, 32, 32), 10, 128, sgd),
     "vae": spec(Vae, (1, 28, 28), 10, 128, adam),
     "vit": spec(Vit, (3, 32, 32), 10, 128, adamw),
+    # Windows of 64 bytes and the one that follows.
+    "gpt": spec(TextModel, (65,), 256, 12, adamw_of_text, probe_batch=50),
 }
 
 
@@ -222,17 +252,19 @@ class Work:
             torch.backends.cuda.matmul.allow_tf32 = tf32
             torch.backends.cudnn.allow_tf32 = tf32
             torch.backends.cudnn.benchmark = "tuned" in options
+        self.is_text = self.spec.model is TextModel
         self.model = self.spec.model(self.spec.shape, self.spec.classes).to(self.device)
-        if "channels-last" in options:
+        if "channels-last" in options and not self.is_text:
             self.model = self.model.to(memory_format=torch.channels_last)
         self.loss = math.nan
-        self.scale, self.offset = self.normalisation(name)
+        self.scale, self.offset = (None, None) if self.is_text else self.normalisation(name)
         if what == "train":
             self.batch, self.period, self.steps = self.spec.batch, 1, self.training()
         else:
             # So many batches are timed, from wherever the pass is, that each of them has
             # its share of the putting together.
-            self.batch, self.period, self.steps = PROBE_BATCH, PROBE // PROBE_BATCH, self.extraction()
+            size = self.spec.probe_batch
+            self.batch, self.period, self.steps = size, PROBE // size, self.extraction()
 
     def step(self):
         next(self.steps)
@@ -245,12 +277,16 @@ class Work:
         return each / (255 * std), each * (mean / std)
 
     def images(self, n):
-        """Random bytes, in the memory order that the model takes them in."""
+        """Random bytes, in the memory order that the model takes them in; tokens of text."""
+        if self.is_text:
+            return torch.randint(self.spec.classes, (n, *self.spec.shape)).to(self.device)
         channels, height, side = self.spec.shape
         shape = (n, height, side, channels) if "channels-last" in self.options else (n, *self.spec.shape)
         return torch.randint(256, shape, dtype=torch.uint8).to(self.device)
 
     def floats(self, images):
+        if self.is_text:
+            return images
         if "channels-last" in self.options:
             images = images.permute(0, 3, 1, 2)
         return images.float() * self.scale - self.offset
@@ -310,15 +346,15 @@ class Work:
         forward = self.ready(forward)
         while True:
             parts = []
-            for start in range(0, PROBE, PROBE_BATCH):
+            for start in range(0, PROBE, self.batch):
                 # Not around the yield, which would leave the mode on.
                 with torch.inference_mode():
                     # CUDA graphs write the next batch's layers where this one's lie.
-                    layers = forward(images[start:start + PROBE_BATCH])
+                    layers = forward(images[start:start + self.batch])
                     if "tuned" in self.options and self.device.type == "cuda":
                         layers = [layer.clone() for layer in layers]
                     parts.append(layers)
-                    if start + PROBE_BATCH >= PROBE:
+                    if start + self.batch >= PROBE:
                         [torch.cat(layer) for layer in zip(*parts)]
                 yield
 
@@ -394,8 +430,8 @@ class Torch:
         self.workers = []
         self.warm = (3, 1.0)
         options = VARIANTS[variant]
-        if variant == "channels-last" and name == "mlp":
-            self.error = "an mlp has no maps"
+        if variant == "channels-last" and name in ("mlp", "gpt"):
+            self.error = f"{name} has no maps"
         elif variant == "tf32" and args.device != "cuda":
             self.error = "TensorFloat-32 is of cuda alone"
         if self.error:
@@ -480,7 +516,7 @@ class Reprsim:
 
     def __init__(self, args, name, what, processes, threads):
         self.name, self.values, self.peaks, self.error, self.loss = "reprsim", [], None, None, None
-        self.batch = MODELS[name].batch if what == "train" else PROBE_BATCH
+        self.batch = MODELS[name].batch if what == "train" else MODELS[name].probe_batch
         self.command = [
             str(args.reprsim), "bench", what, "--model", name, "--device", args.reprsim_device,
             "--jobs", str(processes), "--threads", str(threads), "--seconds", str(args.seconds),
@@ -546,7 +582,7 @@ def compare(args, name, what, arrangement):
     found = {side.name: record(side) for side in sides}
     result = {
         "model": name, "what": what, "arrangement": arrangement, "processes": processes,
-        "threads": threads, "batch": MODELS[name].batch if what == "train" else PROBE_BATCH,
+        "threads": threads, "batch": MODELS[name].batch if what == "train" else MODELS[name].probe_batch,
         "reprsim": found.pop("reprsim", None), "torch": found, "ratios": {},
     }
     ran = {variant: entry for variant, entry in found.items() if "median" in entry}
@@ -611,7 +647,7 @@ def main():
             return names
         return parse
 
-    parser.add_argument("--models", type=listed(MODELS), default="mlp,cnn,resnet18,vae", help="also: vit")
+    parser.add_argument("--models", type=listed(MODELS), default=",".join(MODELS), help="[default: all]")
     parser.add_argument("--what", type=listed(["train", "extract"]), default="train,extract")
     parser.add_argument(
         "--variants", type=listed(VARIANTS), default="eager,channels-last,compiled,bf16,best", help="also: tf32"
@@ -621,7 +657,7 @@ def main():
         "--arrangement", type=listed(["side-by-side", "one"]), help="[default: both; on cuda only one]"
     )
     parser.add_argument("--seconds", type=float, default=3.0, help="timed at least, and at least two steps")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(
         "--patience", type=float, default=240.0, help="seconds for a variant's compilation and first three steps"
     )

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use reprsim_base::Digest;
 
 use crate::Bytes;
-use crate::text::TextSamples;
+use crate::text::{TextSamples, Tokens};
 
 /// The beginning of the SHA-256 of what a sample holds, as a model sees it: pixels after
 /// decoding and resampling, or tokens. Equal digests are equal samples.
@@ -43,6 +43,16 @@ impl Samples {
             digests: Arc::default(),
             chosen: None,
         }
+    }
+
+    /// Pieces of `length` tokens each, one after the other; what is left of less is no sample.
+    pub fn pieces(tokens: Vec<u16>, length: usize) -> Self {
+        let count = tokens.len().checked_div(length).unwrap_or(0);
+        let places = (0..count).map(|i| (0, i * length..(i + 1) * length));
+        Self::text(TextSamples::new(
+            vec![Tokens::Held(tokens.into())],
+            places.collect(),
+        ))
     }
 
     /// Pieces of text.

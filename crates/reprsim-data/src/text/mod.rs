@@ -35,5 +35,5 @@ pub use tokenizer::Tokenizer;
 pub(crate) use corpus::corpora;
 pub(crate) use look::look;
 pub(crate) use open::open;
-pub(crate) use samples::TextSamples;
+pub(crate) use samples::{TextSamples, Tokens};
 pub(crate) use settings::FACTOR;

@@ -10,7 +10,7 @@ use reprsim_extract::{ProbeActivations, extract, profile_extraction};
 use reprsim_graph::Profile;
 use reprsim_kernels::{Ceilings, Spent, ceilings, profiled};
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, Set};
-use reprsim_models::{ModelShape, Network, Pooling};
+use reprsim_models::{ModelShape, Network, Pooling, SampleShape};
 use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, SimilarityError, measures};
 use reprsim_train::{
     Initial, Job, Normalization, Stacks, Supply, TrainingSet, profile_step, train,
@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
 use super::workload::{SAMPLES, Workload};
-use crate::cell::EXTRACT_BATCH;
+use crate::cell::extract_batch;
 use crate::error::RunError;
 use reprsim_config::DEFAULT_MEASURES;
 use reprsim_device::Chosen;
@@ -277,7 +277,7 @@ pub fn bench(
         threads: settings.threads,
         batch: match bench {
             Bench::Train => batch,
-            _ => EXTRACT_BATCH,
+            _ => extract_batch(&runner.probe),
         },
         unit: bench.unit(),
         quartiles: Quartiles::of(&values),
@@ -310,7 +310,7 @@ pub fn bench_profile(
             &runner.network(0)?,
             &runner.probe,
             Pooling::Mean,
-            EXTRACT_BATCH,
+            extract_batch(&runner.probe),
         )?),
         Bench::Measure => runner.profile_measure(),
     }
@@ -375,7 +375,7 @@ pub fn bench_profile_cpu(
             let network = runner.network(0)?;
             let rate = runner.extract(&network, 0.0)?;
             let probes = ((seconds * rate / PROBE as f64) as usize).max(1);
-            let steps = probes * PROBE.div_ceil(EXTRACT_BATCH);
+            let steps = probes * PROBE.div_ceil(extract_batch(&runner.probe));
             timed(steps, &|| {
                 (0..probes).try_for_each(|_| runner.wait(&runner.probe(&network)?))
             })
@@ -449,9 +449,12 @@ impl<'a> Runner<'a> {
     /// For up to `models` models at once that share a GPU; 0 where each is by itself.
     fn new(workload: &'a Workload, device: &'a Device, models: usize) -> Self {
         let dataset = workload.dataset();
-        let normalization = match workload.task.unit_scale() {
-            false => Normalization::of(&dataset),
-            true => Normalization::identity(workload.input[0]),
+        let normalization = match workload.input {
+            SampleShape::Tokens { .. } => Normalization::none(),
+            SampleShape::Image { channels, .. } if workload.task.unit_scale() => {
+                Normalization::identity(channels)
+            }
+            SampleShape::Image { .. } => Normalization::of(&dataset),
         };
         let probe: Vec<u32> = (0..PROBE as u32).collect();
         let supply = |indices: Option<Vec<u32>>| {
@@ -535,6 +538,8 @@ impl<'a> Runner<'a> {
         let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i as usize]).collect();
         let mut config = self.workload.training.clone();
         config.batch = batch;
+        // Of text they are drawn; of images they are a pass.
+        config.steps = config.epochs.is_none().then_some(steps);
         let stream = Stream::new(job as u64);
         work(&Job {
             name: "a",
@@ -596,7 +601,7 @@ impl<'a> Runner<'a> {
             &self.probe,
             "bench",
             Pooling::Mean,
-            EXTRACT_BATCH,
+            extract_batch(&self.probe),
         )?)
     }
 

@@ -4,7 +4,7 @@ use rand::RngExt;
 use reprsim_base::Stream;
 use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::{
-    CnnSettings, MlpSettings, ModelConfig, ResNetSettings, VaeSettings, VitSettings,
+    CnnSettings, GptSettings, MlpSettings, ModelConfig, ResNetSettings, VaeSettings, VitSettings,
 };
 use reprsim_train::{
     OptimizerConfig, Precision, ScheduleConfig, TASKS, TaskConfig, TrainingConfig,
@@ -20,8 +20,8 @@ pub struct Workload {
     pub name: &'static str,
     /// The model.
     pub model: ModelConfig,
-    /// Channels, height and width of an image.
-    pub input: [usize; 3],
+    /// What goes in.
+    pub input: SampleShape,
     /// Classes.
     pub classes: usize,
     /// What it learns.
@@ -31,8 +31,17 @@ pub struct Workload {
 }
 
 /// Names of the workloads: the models at the sizes of `experiments/quick.toml` (`mlp`,
-/// `cnn`) and of the paper.
-pub const WORKLOADS: [&str; 5] = ["mlp", "cnn", "resnet18", "vae", "vit"];
+/// `cnn`), of the paper and of `experiments/nanogpt-reference.toml` (`gpt`, on bytes).
+pub const WORKLOADS: [&str; 6] = ["mlp", "cnn", "resnet18", "vae", "vit", "gpt"];
+
+/// An image of channels, height and width.
+fn image([channels, height, width]: [usize; 3]) -> SampleShape {
+    SampleShape::Image {
+        channels,
+        height,
+        width,
+    }
+}
 
 impl Workload {
     /// The workload of that name, trained in a precision of that name.
@@ -61,25 +70,25 @@ impl Workload {
         let (model, input, classes, training) = match name {
             "mlp" => (
                 ModelConfig::Mlp(MlpSettings::default()),
-                [3, 28, 28],
+                image([3, 28, 28]),
                 8,
                 training(64, sgd),
             ),
             "cnn" => (
                 ModelConfig::Cnn(CnnSettings::default()),
-                [3, 28, 28],
+                image([3, 28, 28]),
                 8,
                 training(64, sgd),
             ),
             "resnet18" => (
                 ModelConfig::ResNet(ResNetSettings::default()),
-                [3, 32, 32],
+                image([3, 32, 32]),
                 10,
                 training(128, sgd),
             ),
             "vae" => (
                 ModelConfig::Vae(VaeSettings::default()),
-                [1, 28, 28],
+                image([1, 28, 28]),
                 10,
                 training(
                     128,
@@ -91,7 +100,7 @@ impl Workload {
             ),
             "vit" => (
                 ModelConfig::Vit(VitSettings::default()),
-                [3, 32, 32],
+                image([3, 32, 32]),
                 10,
                 training(
                     128,
@@ -102,6 +111,26 @@ impl Workload {
                         decay_vectors: true,
                     },
                 ),
+            ),
+            "gpt" => (
+                ModelConfig::Gpt(GptSettings::default()),
+                SampleShape::Tokens {
+                    window: 64,
+                    vocabulary: 256,
+                },
+                1,
+                TrainingConfig {
+                    epochs: None,
+                    ..training(
+                        12,
+                        OptimizerConfig::AdamW {
+                            lr: 1e-3,
+                            weight_decay: 0.1,
+                            beta_2: 0.99,
+                            decay_vectors: false,
+                        },
+                    )
+                },
             ),
             _ => return None,
         };
@@ -118,24 +147,29 @@ impl Workload {
         })
     }
 
-    /// Random images and labels: time does not depend on what is in them.
+    /// Random samples and labels: time does not depend on what is in them.
     pub(super) fn dataset(&self) -> Dataset {
-        let [channels, height, width] = self.input;
         let mut rng = Stream::new(0).child("bench").rng();
-        let bytes: Vec<u8> = (0..SAMPLES * channels * height * width)
-            .map(|_| rng.random())
-            .collect();
+        let samples = match self.input {
+            SampleShape::Image { .. } => {
+                let values = self.input.values();
+                let bytes: Vec<u8> = (0..SAMPLES * values).map(|_| rng.random()).collect();
+                Samples::images(bytes, values)
+            }
+            SampleShape::Tokens { window, vocabulary } => {
+                // A window, and what follows each of its tokens.
+                let length = window + 1;
+                let token = |_| rng.random_range(0..vocabulary as u16);
+                Samples::pieces((0..SAMPLES * length).map(token).collect(), length)
+            }
+        };
         let classes = self.classes as u16;
         Dataset {
             name: "random".into(),
             identity: "random".into(),
             part: Part::Train,
-            shape: SampleShape::Image {
-                channels,
-                height,
-                width,
-            },
-            samples: Samples::images(bytes, channels * height * width),
+            shape: self.input,
+            samples,
             factors: vec![Factor {
                 name: "class".into(),
                 classes: (0..classes).map(|c| c.to_string()).collect(),
