@@ -401,7 +401,7 @@ fn mistakes_in_an_experiment_file_get_one_clear_message() {
         (
             "name = \"cnn\"\nwidth = 2",
             "name = \"resnet\"\ndepth = 19",
-            &["a depth of 18 or 34, not 19"],
+            &["a depth of 18, 34, 50, 101 or 152, not 19"],
         ),
         (
             "[[axis]]\nkind = \"data\"\nlevels = [0, 0.5, 1]",
