@@ -41,6 +41,7 @@ pub struct TrainingConfig {
     pub evaluate: Option<Evaluate>,
     /// What factors of matrix products and convolutions are rounded to, in training steps that
     /// are replayed on a GPU. Weights, sums, norms and losses stay in f32.
+    /// Other devices refuse `bf16` and `f16`, and so do accumulated steps.
     #[serde(default)]
     pub precision: Precision,
     /// Random changes of the training images, in the order in which they are made.
