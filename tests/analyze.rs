@@ -463,7 +463,7 @@ fn tables_are_read_as_people_have_them() {
     // Remarks and blank lines may stand anywhere.
     let (code, found, said) = run(
         plain
-            .replace("0.5,0.75", "# half, of 3 May\n0.5,0.75\n  \n#the rest")
+            .replace("0.5,0.75", "# half of 3 May\n0.5,0.75\n  \n#the rest")
             .as_bytes(),
         &[],
     );
@@ -472,6 +472,18 @@ fn tables_are_read_as_people_have_them() {
         said.contains("2 lines from 3 to 6 are remarks (#)"),
         "{said}"
     );
+    // What has all fields is a row, whatever it begins with.
+    let (code, _, said) = run(
+        plain
+            .replace("0.5,0.75", "# half, of 3 May\n0.5,0.75")
+            .as_bytes(),
+        &[],
+    );
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("t.csv:3: '# half'"), "{said}");
+    let noted = "\"# a\",0,0.5\n\"# b\",0.5,0.75\n\"# c\",1,1.25\n\"# d\",0.25,0.5\n";
+    let (code, found, said) = run(format!("note,frac overlap,y\n{noted}").as_bytes(), &[]);
+    assert_eq!((code, &found), (Some(0), &expected), "{said}");
     let (code, found, said) = run(format!("sep=\n{plain}").as_bytes(), &[]);
     assert_eq!((code, &found, said.as_str()), (Some(0), &expected, ""));
     // As it is told, nothing is said.

@@ -73,9 +73,8 @@ impl Iterator for TableReader {
             };
             let (fields, expected) = (row.len(), self.header.len());
             let line = row.position().map_or(0, csv::Position::line);
-            // A value may begin so, a colour for one.
-            let remark = row[0].strip_prefix('#');
-            if remark.is_some_and(|rest| fields != expected || rest.starts_with(' ')) {
+            // A value may begin so, a colour for one; what has all fields is a row.
+            if row[0].starts_with('#') && fields != expected {
                 self.remarks.push(line);
                 continue;
             }

@@ -303,7 +303,9 @@ impl Square {
     fn parts(&self, view: &View, apart: f64, asked: usize) -> bool {
         let (n, d) = (view.rows(), view.width());
         let largest = self.diagonal(d).fold(0.0, f64::max);
-        !self.single || self.rounding(n, d) * largest <= UNSEEN * asked as f64 * apart
+        // Each of those that are asked for turns by rounding / apart, independently: of their mean that
+        // is a share of one over the square root of how many they are.
+        !self.single || self.rounding(n, d) * largest <= UNSEEN * (asked as f64).sqrt() * apart
     }
 }
 

@@ -3,60 +3,24 @@
 
 use std::collections::BTreeMap;
 
-/// Two of these names that look the same, of which one has accents apart.
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// Two of these names that look the same, the one with accents apart last.
 pub(super) fn alike(names: &[String]) -> Option<(&str, &str)> {
-    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for name in names {
-        groups.entry(outline(name)).or_default().push(name);
-    }
-    groups.values().find_map(|group| {
-        let apart = group.iter().filter(|name| name.contains(is_joined));
-        let mut pairs = apart.flat_map(|a| group.iter().map(move |b| (*b, *a)));
-        pairs.find(|(a, b)| a != b && look_alike(a, b))
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    names.iter().find_map(|name| {
+        let other = known.insert(name.nfc().collect(), name)?;
+        match name.as_str() {
+            same if same == other => None,
+            name if is_nfc(name) => Some((name, other)),
+            name => Some((other, name)),
+        }
     })
 }
 
-/// Whether two different names look the same.
+/// Whether two names look the same.
 pub(super) fn look_alike(a: &str, b: &str) -> bool {
-    let (a, b) = (letters(a), letters(b));
-    let same =
-        |(a, b): (&&str, &&str)| a == b || is_apart(a) != is_apart(b) && is_odd(a) && is_odd(b);
-    a.len() == b.len() && a.iter().zip(&b).all(same)
-}
-
-/// What names that look the same have in common.
-fn outline(name: &str) -> String {
-    let letters = letters(name);
-    (letters
-        .iter()
-        .map(|letter| if is_odd(letter) { "*" } else { letter }))
-    .collect()
-}
-
-/// The letters of a name, each with what joins it.
-fn letters(name: &str) -> Vec<&str> {
-    let starts = name.char_indices().filter(|(_, c)| !is_joined(*c));
-    let mut ends: Vec<usize> = starts.map(|(at, _)| at).skip(1).collect();
-    ends.push(name.len());
-    let mut from = 0;
-    let letter = |end| &name[std::mem::replace(&mut from, end)..end];
-    ends.into_iter().map(letter).collect()
-}
-
-/// Whether a letter has something apart that joins it.
-fn is_apart(letter: &str) -> bool {
-    letter.chars().nth(1).is_some()
-}
-
-/// Whether a letter may be written in several ways.
-fn is_odd(letter: &str) -> bool {
-    is_apart(letter) || !letter.is_ascii()
-}
-
-/// Whether a character joins the one before: an accent, a voicing mark, or all but the first part of a
-/// Korean syllable.
-fn is_joined(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{3099}'..='\u{309a}' | '\u{1161}'..='\u{11ff}')
+    a.nfc().eq(b.nfc())
 }
 
 #[cfg(test)]
@@ -86,6 +50,8 @@ mod tests {
             ("\u{e9}a", "e\u{301}b"),
             ("\u{4e00}", "\u{4e8c}"),
             ("e\u{301}", "e\u{300}"),
+            ("\u{e9}", "e\u{300}"),
+            ("\u{ac00}", "\u{1102}\u{1161}"),
         ] {
             assert!(!look_alike(a, b), "{a} {b}");
             assert_eq!(alike(&[a.to_string(), b.to_string()]), None);
