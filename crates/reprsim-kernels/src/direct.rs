@@ -1,8 +1,8 @@
 //! A convolution without a matrix of windows: lanes along output channels, pixels by broadcast.
 //!
 //! Some pixels of a line of the output by some vectors of its channels stay in registers while all
-//! inputs and taps are added to them. What a tap reads lies side by side in planes whose columns are
-//! sorted by the stride ([`Padded`]), and weights are packed once a call. The sums of an image, channels
+//! inputs and taps are added to them. What a tap reads lies in padded planes ([`Padded`]), side by side or, of
+//! a stride of two, every other value; weights are packed once a call. The sums of an image, channels
 //! innermost, are turned into planes at its end. Bias and rectifier cost no pass of their own. (How a
 //! processor's own library does it: Georganas et al. 2018, "Anatomy of high-performance deep learning
 //! convolutions on SIMD architectures".)
