@@ -19,7 +19,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reprsim_graph::{
     Binary, Computation, Gpu, Graph, GraphError, Hardware, Inputs, Leaf, Precision, Program,
-    Reduction, Region, Session, Shapes, Target, Unary, gradients, interpret, record,
+    Reduction, Region, Session, Shapes, Stacks, Target, Unary, gradients, interpret, record,
 };
 
 #[path = "common/devices.rs"]
@@ -594,4 +594,54 @@ fn places_beyond_an_array_are_its_last() {
     session.run(0, feed).unwrap();
     let outputs = session.fetch(session.stage(0).unwrap()).unwrap();
     assert_eq!(outputs, [[2.0, 3.0, 4.0, 5.0]]);
+}
+
+/// Models that have steps at the same time take them in the same launches, those that have none
+/// are left as they are, and each ends with its own values.
+#[test]
+fn steps_at_hand_share_launches() {
+    if devices::gpu().is_none() {
+        return;
+    }
+    let mut graph = Graph::default();
+    let state = graph.leaf(Leaf::State(0), &[3]);
+    let doubled = graph.binary(Binary::Add, state, state);
+    let computation = Computation {
+        graph,
+        outputs: vec![(doubled, Target::State(0))],
+        ..Computation::default()
+    };
+    let shapes = Shapes {
+        states: vec![3],
+        ..Shapes::default()
+    };
+    let program = Program::new(&computation, &shapes, None, Hardware::CARD);
+    let launches = program.dispatches().len() as u64;
+    let gpu = Gpu::get().unwrap();
+    let stacks = Stacks::new(4, u64::MAX);
+    let seats: Vec<_> = (0..4)
+        .map(|_| (stacks.seat(&gpu, &shapes, vec![program.clone().into()])).unwrap())
+        .collect();
+    for (model, seat) in seats.iter().enumerate() {
+        let value = model as f32 + 1.0;
+        seat.write(Region::State(0), &[value, -value, 0.5]).unwrap();
+    }
+    // Five steps for the first, seven for the second, none for the third, five for the last.
+    let steps = [5usize, 7, 0, 5];
+    for (seat, steps) in seats.iter().zip(steps) {
+        seat.run(0, vec![0; seat.fed(0) * steps]).unwrap();
+    }
+    for (model, (seat, steps)) in seats.iter().zip(steps).enumerate() {
+        let value = (model as f32 + 1.0) * 2f32.powi(steps as i32);
+        let third = 0.5 * 2f32.powi(steps as i32);
+        assert_eq!(
+            seat.read(Region::State(0)).unwrap(),
+            [value, -value, third],
+            "model {model}"
+        );
+    }
+    drop(seats);
+    let done = stacks.tally();
+    assert_eq!(done.steps, 17);
+    assert_eq!(done.launches, 7 * launches);
 }

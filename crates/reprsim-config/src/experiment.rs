@@ -240,10 +240,12 @@ impl Experiment {
 
 /// The model, and as it is at every level of an axis that changes it.
 pub(crate) fn swept_models(model: &ModelConfig, sweeps: &[Sweep]) -> Vec<ModelConfig> {
-    let axes = sweeps.iter().flat_map(|sweep| &sweep.axes);
-    let swept = axes.flat_map(|axis| {
-        let levels = axis.levels.iter();
-        levels.filter_map(|&level| axis.kind.model(model, level))
+    let swept = sweeps.iter().flat_map(|sweep| {
+        let levels = sweep.axes.iter().flat_map(|axis| {
+            let levels = axis.levels.iter();
+            levels.map(|&level| (axis.kind, level))
+        });
+        levels.filter_map(|(kind, level)| kind.model(model, level, &sweep.design()))
     });
     std::iter::once(model.clone()).chain(swept).collect()
 }

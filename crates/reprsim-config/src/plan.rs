@@ -85,12 +85,14 @@ impl Cell {
 
     /// The architecture at this cell's point.
     pub fn model(&self, experiment: &Experiment) -> ModelConfig {
-        let levels = self.point().map_or(&[][..], |(_, point)| &point.levels);
-        levels
-            .iter()
-            .fold(experiment.model.clone(), |model, (kind, level)| {
-                kind.model(&model, *level).unwrap_or(model)
-            })
+        let model = experiment.model.clone();
+        let (Some((_, point)), Some(sweep)) = (self.point(), self.sweep(experiment)) else {
+            return model;
+        };
+        let design = sweep.design();
+        point.levels.iter().fold(model, |model, (kind, level)| {
+            kind.model(&model, *level, &design).unwrap_or(model)
+        })
     }
 
     /// How this cell's models begin: of an untrained pair, as the experiment's reference says.
@@ -247,18 +249,7 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
     let mut form = Form::new();
     form.add("root_seed", experiment.root_seed);
     form.add("pairing", experiment.pairing);
-    // Where files of the user's own are does not matter, what they hold does.
-    form.add(
-        "dataset",
-        DatasetConfig {
-            path: None,
-            text: experiment.dataset.text.as_ref().map(|text| TextSettings {
-                corpora: without_folders(&text.corpora),
-                ..text.clone()
-            }),
-            ..experiment.dataset.clone()
-        },
-    );
+    form.add("dataset", placeless_dataset(&experiment.dataset));
     form.add("model", cell.model(experiment));
     if let Initial::Checkpoint(initial) = cell.initial(experiment) {
         form.add("initial.content", initial.content);
@@ -276,7 +267,12 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
     let (Some((_, point)), Some(sweep)) = (cell.point(), cell.sweep(experiment)) else {
         return form;
     };
-    form.add("task", &experiment.task);
+    // Of files it matters what they hold; which of them are whose follows from the seed.
+    let of_models = [0, 1].map(|model| experiment.task.of_model(cell.seed, model));
+    match of_models.map(|task| task.placeless()) {
+        [a, b] if a == b => form.add("task", a),
+        both => form.add("task", both),
+    }
     form.add("training", &experiment.training);
     form.add("sweep", sweep.term());
     form.add("factors", &sweep.factors);
@@ -286,6 +282,18 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
         form.add(&format!("level.{kind}"), level);
     }
     form
+}
+
+/// A data set without the folders that its files are in.
+pub(crate) fn placeless_dataset(dataset: &DatasetConfig) -> DatasetConfig {
+    DatasetConfig {
+        path: None,
+        text: dataset.text.as_ref().map(|text| TextSettings {
+            corpora: without_folders(&text.corpora),
+            ..text.clone()
+        }),
+        ..dataset.clone()
+    }
 }
 
 /// Probes without the folders that their corpora are in: where files of the user's own are

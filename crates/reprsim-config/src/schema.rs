@@ -35,10 +35,16 @@ pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
     let grid = &mut definitions["GridSection"];
     grid["additionalProperties"] = json!(false);
     for kind in AxisKind::all().filter(|kind| !kind.lists_pairs()) {
+        let items = match kind.lists_models() {
+            true => {
+                json!({ "anyOf": [{ "type": "string" }, { "$ref": "#/definitions/ModelConfig" }] })
+            }
+            false => json!({ "type": "number" }),
+        };
         grid["properties"][kind.name()] = json!({
             "description": described(kind),
             "type": "array",
-            "items": { "type": "number" },
+            "items": items,
             "minItems": 2,
         });
     }
@@ -62,6 +68,7 @@ fn described(kind: AxisKind) -> String {
         },
         factors_per_task: 2,
         pairs: &pairs,
+        models: &[],
     };
     kind.explanation(words, &example)
 }

@@ -1,5 +1,6 @@
 //! What is swept, and its points.
 
+use reprsim_models::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::axis::{AxisKind, Design, Place};
@@ -17,6 +18,9 @@ pub struct Sweep {
     pub factors_per_task: usize,
     /// Of a partition axis: the tasks of models a and b, as lists of factors.
     pub pairs: Vec<[Vec<String>; 2]>,
+    /// Of a size axis: its architectures, the smallest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelConfig>,
 }
 
 /// One axis of a sweep.
@@ -53,6 +57,7 @@ impl Sweep {
             factors: &self.factors,
             factors_per_task: self.factors_per_task,
             pairs: &self.pairs,
+            models: &self.models,
         }
     }
 
@@ -174,6 +179,7 @@ mod tests {
             factors: vec![],
             factors_per_task: 0,
             pairs: vec![],
+            models: vec![],
         }
     }
 

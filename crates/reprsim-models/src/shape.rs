@@ -14,6 +14,25 @@ pub struct ModelShape {
 }
 
 impl ModelShape {
+    /// What models are counted at where their size must not depend on what they learn: images of 224
+    /// pixels, or GPT-2's windows and vocabulary, and a head of a single class.
+    pub fn nominal(takes: InputKind) -> Self {
+        Self {
+            input: match takes {
+                InputKind::Images => SampleShape::Image {
+                    channels: 3,
+                    height: 224,
+                    width: 224,
+                },
+                InputKind::Text => SampleShape::Tokens {
+                    window: 1024,
+                    vocabulary: 50_257,
+                },
+            },
+            classes: 1,
+        }
+    }
+
     /// Channels, height and width of an input image, for the architecture `model`.
     ///
     /// # Errors

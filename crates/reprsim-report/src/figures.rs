@@ -2,8 +2,10 @@
 
 use crate::drawing::{Drawing, beside};
 use crate::forest::{Group, Row};
-use crate::report::{AxisSection, CurvePanel, GridSection, GridTerm, HeatmapPair, Report};
-use crate::{attribution, curves, figure, forest, heatmap, interaction, surface};
+use crate::report::{
+    AxisSection, CurvePanel, GridSection, GridTerm, HeatmapPair, Report, SizeSlopes,
+};
+use crate::{attribution, curves, figure, forest, heatmap, interaction, sizes, surface};
 
 /// A figure as a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,7 @@ pub fn figures(report: &Report) -> Vec<Figure> {
         drawings.extend(lines(grid));
         let name = format!("{}-surface", slug(&grid.name));
         drawings.extend(beside(&name, 3, &surface::draw(grid, report.scale)));
+        drawings.extend(grid.slopes.iter().filter_map(|slopes| sizes(grid, slopes)));
         drawings.extend(shares(grid));
         for of in &grid.terms {
             drawings.extend(
@@ -149,6 +152,12 @@ pub(crate) fn lines(grid: &GridSection) -> Option<Drawing> {
         interaction::draw(grid, None)?,
         &format!("{}-lines", grid.name),
     ))
+}
+
+/// Slopes on an overlap over the size.
+pub(crate) fn sizes(grid: &GridSection, slopes: &SizeSlopes) -> Option<Drawing> {
+    let name = format!("{}-{}-sizes", grid.name, slopes.overlap);
+    Some(named(sizes::draw(slopes)?, &name))
 }
 
 /// What the terms of a grid account for.

@@ -23,6 +23,7 @@ mod references;
 mod report;
 mod scale;
 mod sections;
+mod sizes;
 mod surface;
 mod value_scale;
 
@@ -34,8 +35,8 @@ pub use heatmap::heatmap;
 pub use page::render;
 pub use png::{PngError, png};
 pub use report::{
-    AttributionRow, AxisSection, Curve, CurvePanel, EffectRow, Fit, ForestRow, GridAnswer,
-    GridLine, GridSection, GridTerm, HeatmapPair, LevelSummary, MeasureRow, Panel, Reference,
-    Report, SkillRow,
+    AttributionRow, AxisSection, ChangeRow, Curve, CurvePanel, EffectRow, Fit, ForestRow,
+    GridAnswer, GridLine, GridSection, GridTerm, HeatmapPair, LevelSummary, MeasureRow, Panel,
+    Reference, Report, SizeSlope, SizeSlopes, SkillRow, StartRow,
 };
 pub use value_scale::{ValueScale, Verdict};

@@ -30,6 +30,7 @@ pub fn render(report: &Report) -> String {
         (contents(report))
         @for axis in &report.axes { (sections::axis(axis, report.scale)) }
         @for grid in &report.grids { (sections::grid(grid, report.scale)) }
+        (sections::starts(&report.starts, report.scale))
         (sections::heatmaps(&report.heatmaps, report.scale))
         (sections::curves(&report.curves))
         section id="all-effects" {
@@ -136,6 +137,7 @@ fn contents(report: &Report) -> Markup {
     html! {
         nav aria-label="Contents" {
             @for title in sections { a href={ "#" (sections::id(title)) } { (capitalized(title)) } " " }
+            @if !report.starts.is_empty() { a href="#starts" { "Before training" } " " }
             @if !report.heatmaps.is_empty() { a href="#heatmaps" { "Layer against layer" } " " }
             @if !report.curves.is_empty() { a href="#curves" { "Training" } " " }
             a href="#all-effects" { "All effects" } " "

@@ -62,6 +62,12 @@ impl Plot {
 
     /// Head, grid lines, ticks and the horizontal axis with its label.
     pub fn frame(&self, levels: &[f64], x_label: &str) -> Markup {
+        let ticks: Vec<(f64, String)> = levels.iter().map(|&l| (l, tick_text(l))).collect();
+        self.frame_of(&ticks, x_label)
+    }
+
+    /// The same with texts of its own at places of the horizontal axis.
+    pub fn frame_of(&self, ticks: &[(f64, String)], x_label: &str) -> Markup {
         let (left, right, bottom) = (self.left, self.right, self.bottom);
         html! {
             (self.head)
@@ -72,11 +78,9 @@ impl Plot {
                 }
             }
             line class="baseline" x1=(left) x2=(right) y1=(bottom) y2=(bottom) {}
-            @for level in self.without_collisions(levels) {
-                line class="baseline" x1=(self.x.at(level)) x2=(self.x.at(level)) y1=(bottom) y2=(bottom + 4.0) {}
-                text class="tick" x=(self.x.at(level)) y=(bottom + 18.0) text-anchor="middle" {
-                    (tick_text(level))
-                }
+            @for (place, text) in self.without_collisions(ticks) {
+                line class="baseline" x1=(self.x.at(*place)) x2=(self.x.at(*place)) y1=(bottom) y2=(bottom + 4.0) {}
+                text class="tick" x=(self.x.at(*place)) y=(bottom + 18.0) text-anchor="middle" { (text) }
             }
             text x=((left + right) / 2.0) y=(bottom + 38.0) text-anchor="middle" {
                 (fitted(x_label, 13.0, WIDTH))
@@ -84,13 +88,14 @@ impl Plot {
         }
     }
 
-    /// The levels whose labels leave each other room.
-    fn without_collisions(&self, levels: &[f64]) -> Vec<f64> {
-        let mut kept: Vec<f64> = Vec::new();
-        for &level in levels {
-            let room = text_width(&tick_text(level), 12.0) + 4.0;
-            if (kept.last()).is_none_or(|k| (self.x.at(level) - self.x.at(*k)).abs() >= room) {
-                kept.push(level);
+    /// The ticks whose texts leave each other room.
+    fn without_collisions<'a>(&self, ticks: &'a [(f64, String)]) -> Vec<&'a (f64, String)> {
+        let mut kept: Vec<&(f64, String)> = Vec::new();
+        for tick in ticks {
+            let room = text_width(&tick.1, 12.0) + 4.0;
+            let far = |last: &&(f64, String)| (self.x.at(tick.0) - self.x.at(last.0)).abs() >= room;
+            if kept.last().is_none_or(far) {
+                kept.push(tick);
             }
         }
         kept
@@ -151,11 +156,13 @@ mod tests {
     #[test]
     fn levels_that_would_collide_have_no_label() {
         let plot = plot((0.0, 1.0), &[]);
-        assert_eq!(plot.without_collisions(&[0.0, 0.5, 1.0]), [0.0, 0.5, 1.0]);
-        assert_eq!(
-            plot.without_collisions(&[0.0, 0.01, 0.5, 0.51, 1.0]),
-            [0.0, 0.5, 1.0]
-        );
+        let kept = |levels: &[f64]| -> Vec<f64> {
+            let ticks: Vec<(f64, String)> = levels.iter().map(|&l| (l, tick_text(l))).collect();
+            let kept = plot.without_collisions(&ticks);
+            kept.into_iter().map(|(place, _)| *place).collect()
+        };
+        assert_eq!(kept(&[0.0, 0.5, 1.0]), [0.0, 0.5, 1.0]);
+        assert_eq!(kept(&[0.0, 0.01, 0.5, 0.51, 1.0]), [0.0, 0.5, 1.0]);
     }
 
     #[test]

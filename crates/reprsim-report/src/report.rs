@@ -31,6 +31,8 @@ pub struct Report {
     pub axes: Vec<AxisSection>,
     /// One section a factorial design.
     pub grids: Vec<GridSection>,
+    /// What was there before training, sweep by sweep; empty where models begin with random weights.
+    pub starts: Vec<StartRow>,
     /// Layer by layer values at both ends of an axis.
     pub heatmaps: Vec<HeatmapPair>,
     /// Training curves.
@@ -103,6 +105,8 @@ pub struct GridSection {
     pub lines: Vec<GridLine>,
     /// Horizontal reference lines.
     pub references: Vec<Reference>,
+    /// Where sizes are crossed with overlaps: the slope on each overlap over the size.
+    pub slopes: Vec<SizeSlopes>,
     /// For each term its slopes, layer by layer, by the primary measure.
     pub terms: Vec<GridTerm>,
     /// Means at all points: names of the axes, then a row a point.
@@ -125,6 +129,37 @@ pub struct GridSection {
     pub dropped: Vec<String>,
     /// Why there is no attribution.
     pub attribution_note: String,
+}
+
+/// The declared measure of pairs before and after training.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartRow {
+    /// The sweep.
+    pub sweep: String,
+    /// What it says, a sentence.
+    pub sentence: String,
+    /// Mean before training.
+    pub before: f64,
+    /// Mean after it.
+    pub after: f64,
+    /// The former over the latter, where that means anything.
+    pub share: Option<f64>,
+    /// The effect of each term on the change: its name, its coefficient, its 95 % interval, its
+    /// p-value.
+    pub changes: Vec<ChangeRow>,
+}
+
+/// The effect of a term on the change that training made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeRow {
+    /// The term.
+    pub term: String,
+    /// Its coefficient.
+    pub slope: Option<f64>,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
+    /// Its p-value.
+    pub p_value: Option<f64>,
 }
 
 /// What a term of a grid accounts for.
@@ -220,6 +255,32 @@ pub struct GridTerm {
     pub rows: Vec<ForestRow>,
     /// The primary layer and probe by every measure.
     pub measures: Vec<MeasureRow>,
+}
+
+/// The slope on an overlap, size by size.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SizeSlopes {
+    /// What the overlap is called, such as `data overlap`.
+    pub overlap: String,
+    /// What a slope is.
+    pub y_label: String,
+    /// What the sizes are of.
+    pub x_label: String,
+    /// The sizes, ascending.
+    pub points: Vec<SizeSlope>,
+}
+
+/// The slope among pairs of one size.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SizeSlope {
+    /// The size, above 0.
+    pub size: f64,
+    /// The slope.
+    pub slope: f64,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
+    /// Number of pairs.
+    pub n: usize,
 }
 
 /// What a term of a grid comes to.

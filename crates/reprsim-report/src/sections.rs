@@ -5,7 +5,9 @@ use maud::{Markup, html};
 use crate::drawing::Drawing;
 use crate::figures::{self, slug};
 use crate::format::{capitalized, interval, number, p_value, percent, percents, signed};
-use crate::report::{AttributionRow, AxisSection, CurvePanel, GridSection, HeatmapPair, Report};
+use crate::report::{
+    AttributionRow, AxisSection, CurvePanel, GridSection, HeatmapPair, Report, StartRow,
+};
 use crate::scale::tick_text;
 use crate::value_scale::ValueScale;
 use crate::{attribution, surface};
@@ -116,6 +118,14 @@ pub(crate) fn grid(grid: &GridSection, scale: ValueScale) -> Markup {
                 @if !several { (panels(&surface, scale)) }
             }
             @if several { (panels(&surface, scale)) }
+            @if !grid.slopes.is_empty() {
+                div.figures {
+                    @for slopes in &grid.slopes {
+                        (titled(&format!("{} at each size", capitalized(&slopes.overlap)), figures::sizes(grid, slopes),
+                            "The slope among pairs of each size alone, and its 95 % interval."))
+                    }
+                }
+            }
             (means(grid, scale))
             (shares(grid, scale))
             @for term in &grid.terms {
@@ -222,6 +232,41 @@ fn coefficient(row: &AttributionRow) -> Markup {
 /// An interval under its estimate.
 fn below(interval: String) -> Markup {
     html! { @if interval != "–" { small { (interval) } } }
+}
+
+/// What was there before training.
+pub(crate) fn starts(starts: &[StartRow], scale: ValueScale) -> Markup {
+    if starts.is_empty() {
+        return html! {};
+    }
+    html! {
+        section id="starts" {
+            h2 { "What was there before training" }
+            p {
+                "Models here do not begin with random weights. Each pair was measured as it began, too; a "
+                "change is its " (scale.noun()) " after training less that before."
+            }
+            @for start in starts { p { (start.sentence) } }
+            (scrolling("Before training", html! { table {
+                thead { tr {
+                    th.text { "sweep" } th { "before" } th { "after" } th { "share before" }
+                    th.text { "term" } th { "effect on the change" } th { "p" }
+                } }
+                tbody { @for start in starts { @for (place, change) in start.changes.iter().enumerate() { tr {
+                    @if place == 0 {
+                        @let rows = start.changes.len();
+                        th.text scope="rowgroup" rowspan=(rows) { (start.sweep) }
+                        td rowspan=(rows) { (number(Some(start.before))) }
+                        td rowspan=(rows) { (number(Some(start.after))) }
+                        td rowspan=(rows) { (percent(start.share)) }
+                    }
+                    td.text { (change.term) }
+                    td { (change.slope.map_or("–".into(), signed)) (below(interval(change.interval))) }
+                    td { (p_value(change.p_value)) }
+                } } } }
+            } }))
+        }
+    }
 }
 
 /// Both ends of all axes, layer by layer.

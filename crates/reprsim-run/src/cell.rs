@@ -64,16 +64,11 @@ pub(crate) fn run_cell(
     record_split(context, cell, &stream, &split, reached, &store.directory)?;
 
     let config = cell.model(experiment);
-    let job = |name: &'static str, samples| ModelJob {
-        context,
-        cell,
-        name,
-        samples,
-        config: &config,
-        stream: stream.child(name),
-        directory: &store.directory,
+    let job = |number| {
+        let of = (&split, &config);
+        ModelJob::of_cell(context, cell, number, of, (&stream, &store.directory))
     };
-    let (job_a, job_b) = (job("a", &split.a), job("b", &split.b));
+    let (job_a, job_b) = (job(0), job(1));
     let (stored_a, stored_b) = (job_a.stored()?, job_b.stored()?);
     if stored_a.is_none() || stored_b.is_none() {
         // What was found of a pair is of both its models.

@@ -12,6 +12,7 @@ pub mod evaluation;
 mod extraction;
 mod model;
 mod once;
+pub mod pretrain;
 mod read;
 pub mod results;
 pub mod run;
@@ -22,4 +23,7 @@ mod way;
 pub use data::Data;
 pub use error::RunError;
 pub use extraction::extract_probes;
-pub use read::{content_of_run, read_experiment, read_experiment_and_text, schema, with_content};
+pub use read::{
+    content_of_run, named_pretraining, read_experiment, read_experiment_and_text, schema,
+    with_content,
+};

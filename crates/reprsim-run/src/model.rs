@@ -1,4 +1,4 @@
-//! One model of a cell: from its checkpoint, or trained now.
+//! One model: from its checkpoint, or trained now.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::time::Duration;
 use burn::tensor::Device;
 use reprsim_base::{Stream, give_back_memory};
 use reprsim_config::Cell;
-use reprsim_data::split::ModelSamples;
+use reprsim_data::split::{ModelSamples, PairSplit};
 use reprsim_models::{ModelConfig, ModelShape, Network};
 use reprsim_train::{
-    Epoch, HeldOut, Job, Resume, TrainError, TrainingSet, initial_network, load_own_checkpoint,
-    read_epochs, save_checkpoint, train, write_epochs,
+    Epoch, HeldOut, Initial, Job, Resume, TaskConfig, TrainError, TrainingSet, initial_network,
+    load_own_checkpoint, read_epochs, save_checkpoint, train, write_epochs,
 };
 
 use crate::context::Context;
@@ -23,12 +23,19 @@ pub(crate) const SNAPSHOT: &str = "snapshot";
 /// Least time between two snapshots of a training.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(60);
 
-/// One model of a cell.
+/// One model, of a cell or by itself.
 pub(crate) struct ModelJob<'a> {
     pub context: &'a Context,
-    pub cell: &'a Cell,
-    /// `a` or `b`.
-    pub name: &'static str,
+    /// The key of what determines it, or its cell.
+    pub key: &'a str,
+    /// `a` or `b` in a cell.
+    pub name: &'a str,
+    /// How it begins.
+    pub initial: Initial,
+    /// What it learns.
+    pub task: TaskConfig,
+    /// Whether it is trained, or stays as it begins.
+    pub is_trained: bool,
     pub samples: &'a ModelSamples,
     pub config: &'a ModelConfig,
     pub stream: Stream,
@@ -38,7 +45,34 @@ pub(crate) struct ModelJob<'a> {
 /// A model in the host's memory with its history, which is empty for an untrained one.
 pub(crate) type Made = (Network, Vec<Epoch>);
 
-impl ModelJob<'_> {
+impl<'a> ModelJob<'a> {
+    /// Model 0 or 1 of a cell.
+    pub fn of_cell(
+        context: &'a Context,
+        cell: &'a Cell,
+        number: usize,
+        (split, config): (&'a PairSplit, &'a ModelConfig),
+        (stream, directory): (&Stream, &'a Path),
+    ) -> Self {
+        let (name, samples) = match number {
+            0 => ("a", &split.a),
+            _ => ("b", &split.b),
+        };
+        let experiment = &context.experiment;
+        Self {
+            context,
+            key: &cell.hash,
+            name,
+            initial: cell.initial(experiment),
+            task: experiment.task.of_model(cell.seed, number),
+            is_trained: cell.point().is_some(),
+            samples,
+            config,
+            stream: stream.child(name),
+            directory,
+        }
+    }
+
     fn file(&self, ending: &str) -> PathBuf {
         self.directory.join(format!("{}.{ending}", self.name))
     }
@@ -46,7 +80,7 @@ impl ModelJob<'_> {
     /// The model that was trained before, if it was. An untrained one is made in no time
     /// and always the same: it counts as stored.
     pub fn stored(&self) -> Result<Option<Made>, RunError> {
-        if self.cell.point().is_none() {
+        if !self.is_trained {
             return self.made(&|_, _| ()).map(Some);
         }
         let (checkpoint, history) = (self.file("safetensors"), self.file("train.jsonl"));
@@ -68,7 +102,7 @@ impl ModelJob<'_> {
                 return Ok(None);
             }
         };
-        let epochs = match read_epochs(&history, &owner(&self.cell.hash, self.name)) {
+        let epochs = match read_epochs(&history, &owner(self.key, self.name)) {
             Ok(epochs) => epochs,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 log::warn!(
@@ -92,24 +126,27 @@ impl ModelJob<'_> {
     }
 
     /// What its checkpoint says of itself.
-    fn identity(&self) -> [(&'static str, &str); 3] {
+    pub fn identity(&self) -> [(&'static str, &str); 3] {
         [
-            ("cell", self.cell.hash.as_str()),
+            ("cell", self.key),
             ("model", self.name),
             ("architecture", self.config.name()),
         ]
     }
 
-    /// The model, trained now unless its cell is an untrained pair.
-    pub fn made(&self, on_epoch: &(dyn Fn(&str, &Epoch) + Sync)) -> Result<Made, RunError> {
+    /// The model as it is before it is trained.
+    pub fn begun(&self) -> Result<Network, RunError> {
+        Ok(initial_network(&self.job()?, &Device::flex())?)
+    }
+
+    /// Its training, without what it is judged by.
+    fn job(&self) -> Result<Job<'_>, RunError> {
         let experiment = &self.context.experiment;
-        let device = &self.context.chosen.device;
-        let initial = self.cell.initial(experiment);
-        let mut job = Job {
+        Ok(Job {
             name: self.name,
             model: self.config,
-            initial: &initial,
-            task: &experiment.task,
+            initial: &self.initial,
+            task: &self.task,
             config: &experiment.training,
             set: TrainingSet {
                 supply: self.context.train_supply()?,
@@ -122,10 +159,17 @@ impl ModelJob<'_> {
             resume: None,
             stacks: &self.context.stacks,
             stop: Some(&self.context.stop),
-        };
-        if self.cell.point().is_none() {
-            return Ok((initial_network(&job, &Device::flex())?, vec![]));
+        })
+    }
+
+    /// The model, trained now unless its cell is an untrained pair.
+    pub fn made(&self, on_epoch: &(dyn Fn(&str, &Epoch) + Sync)) -> Result<Made, RunError> {
+        if !self.is_trained {
+            return Ok((self.begun()?, vec![]));
         }
+        let experiment = &self.context.experiment;
+        let device = &self.context.chosen.device;
+        let mut job = self.job()?;
         let held_out = self.context.held_out(self.samples)?;
         job.set.held_out = held_out.as_ref().map(|(supply, judging)| HeldOut {
             supply,
@@ -133,7 +177,7 @@ impl ModelJob<'_> {
             labels: &judging.labels,
         });
         let (history, snapshot) = (self.file("train.jsonl"), self.file(SNAPSHOT));
-        let owner = owner(&self.cell.hash, self.name);
+        let owner = owner(self.key, self.name);
         job.resume = Some(Resume {
             path: &snapshot,
             key: &owner,

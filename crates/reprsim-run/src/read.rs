@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reprsim_config::{ConfigError, Experiment, Plan};
+use reprsim_config::{ConfigError, Experiment, Plan, Pretraining};
 use serde_json::Value;
 
 use crate::context::probe_spec;
@@ -48,6 +48,16 @@ pub fn with_content(experiment: &Experiment, data: &Data) -> Result<Experiment, 
         named.dataset.content = own;
     }
     Ok(named)
+}
+
+/// A pretraining with what names the samples of its data set of image files.
+///
+/// # Errors
+/// As [`with_content`].
+pub fn named_pretraining(given: Pretraining, data: &Data) -> Result<Pretraining, RunError> {
+    Ok(Pretraining {
+        experiment: with_content(&given.experiment, data)?,
+    })
 }
 
 /// The same as far as a run of this experiment knows: what its data held when it was planned. `None` if

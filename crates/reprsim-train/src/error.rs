@@ -76,6 +76,11 @@ impl TrainError {
         Self::Device(error.into())
     }
 
+    /// A task that is given another target than it learns from.
+    pub(crate) fn target(task: &'static str, needs: &'static str, given: &'static str) -> Self {
+        Self::Task { task, needs, given }
+    }
+
     /// A task that is given another output than it learns from.
     pub(crate) fn output(task: &'static str, needs: OutputKind, given: OutputKind) -> Self {
         Self::Task {

@@ -90,6 +90,17 @@ Examples:
 --pilot RUN, and says how many seeds find the slope with a chance of 80 and of 90 %, by
 the two-sided t test at the level 0.05.")]
     Plan(PlanArgs),
+    /// Train one model, or one a seed, for experiments to begin with.
+    #[command(after_help = "\
+Examples:
+  reprsim pretrain experiments/pretrain-fashion-mnist.toml
+  reprsim run experiments/finetune-mnist.toml          which names its checkpoint
+
+FILE has the sections of an experiment file that are about a model: [dataset], [model],
+[training], and [initial] and [task] where they are asked for. Each seed's model is trained on
+the whole training part and written to runs/NAME/seed-N.safetensors, which the section [initial]
+of an experiment names. What is there already is not trained again.")]
+    Pretrain(PretrainArgs),
     /// List, preview, check, fetch or clean data sets.
     #[command(subcommand)]
     Data(DataCommand),
@@ -398,6 +409,24 @@ pub(crate) struct ReportArgs {
     /// How to print the table of effects.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PretrainArgs {
+    /// The file that says what is trained.
+    pub file: PathBuf,
+    /// Where to compute, as of `reprsim run`; overrides the file's `device`.
+    #[arg(long, value_parser = device, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Where models are written [default: runs/NAME].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// How to print the table of models.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

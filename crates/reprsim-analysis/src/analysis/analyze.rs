@@ -13,9 +13,10 @@ use super::effect::Effect;
 use super::grid::{Grid, GridAttribution};
 use super::health::{self, Flag};
 use super::series::{Place, Series};
+use super::start::Start;
 
 /// Version of the layout of `analysis.json`.
-const ANALYSIS_SCHEMA: u32 = 5;
+const ANALYSIS_SCHEMA: u32 = 6;
 
 /// What `analysis.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Analysis {
     pub grids: Vec<Grid>,
     /// What explains similarity over each grid, measure by measure.
     pub attributions: Vec<GridAttribution>,
+    /// What was there before training, sweep by sweep, measure by measure; empty where models begin
+    /// with random weights.
+    pub starts: Vec<Start>,
 }
 
 /// Computes all effects from the finished cells; `tasks` are the label factors that both
@@ -66,10 +70,12 @@ pub fn analyze(
     let mut effects = Vec::new();
     let mut grids = Vec::new();
     let mut attributions = Vec::new();
+    let mut starts = Vec::new();
     for index in 0..experiment.sweeps.len() {
         let series = series_of(experiment, index, &kept);
         let declared: Vec<&Series<'_>> = series.iter().filter(|s| s.place.declared()).collect();
         doubts.extend(declared.iter().flat_map(|series| series.doubts()));
+        starts.extend(declared.iter().filter_map(|series| series.start()));
         for series in declared {
             if series.place.sweep.axes.len() > 1 {
                 if series.place.primary() {
@@ -94,6 +100,7 @@ pub fn analyze(
         (&mut effect.fit, counted)
     }));
     attributions.sort_by_key(|a| !a.primary);
+    starts.sort_by_key(|start| !start.primary);
     Analysis {
         schema: ANALYSIS_SCHEMA,
         experiment: experiment.name.clone(),
@@ -104,6 +111,7 @@ pub fn analyze(
         effects,
         grids,
         attributions,
+        starts,
     }
 }
 

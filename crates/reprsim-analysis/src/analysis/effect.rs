@@ -24,7 +24,7 @@ pub struct Effect {
     /// Whether this was declared as the primary result.
     pub primary: bool,
     /// Slope of similarity on the level with its errors and tests: on overlap 0 to 1, on the
-    /// number of shared factors of a partition, on doublings of width and depth. In a grid,
+    /// number of shared factors of a partition, on doublings of size, width and depth. In a grid,
     /// the average over the levels of the other axes; of an interaction, the change of one
     /// slope as the other level goes from 0 to 1, or doubles. Holm's correction is over all
     /// effects that were not declared.

@@ -1,7 +1,7 @@
 //! The results of a grid, as `analysis.json` holds them.
 
 use reprsim_config::{AxisKind, Term};
-use reprsim_stats::Attribution;
+use reprsim_stats::{Attribution, FittedTerm};
 use serde::{Deserialize, Serialize};
 
 /// Means of the primary result over a grid.
@@ -13,6 +13,23 @@ pub struct Grid {
     pub axes: Vec<AxisKind>,
     /// Its points.
     pub points: Vec<GridPoint>,
+    /// Where sizes are crossed with overlaps: the slope on each overlap among the models of each
+    /// size.
+    pub slopes: Vec<SlopeAtSize>,
+}
+
+/// The slope of similarity on an overlap among pairs of one size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlopeAtSize {
+    /// The axis of sizes.
+    pub size: AxisKind,
+    /// The size.
+    pub level: f64,
+    /// The overlap.
+    pub overlap: AxisKind,
+    /// The slope, averaged over the levels of further axes.
+    #[serde(flatten)]
+    pub fit: FittedTerm,
 }
 
 /// Mean and spread at a point of a grid.

@@ -7,9 +7,11 @@ mod grid;
 mod health;
 mod power;
 mod series;
+mod start;
 
 pub use analyze::{Analysis, analyze};
 pub use effect::{Effect, Information};
-pub use grid::{Grid, GridAttribution, GridPoint};
+pub use grid::{Grid, GridAttribution, GridPoint, SlopeAtSize};
 pub use health::{Flag, FlagKind};
 pub use power::{PowerRow, power};
+pub use start::{Change, Start};

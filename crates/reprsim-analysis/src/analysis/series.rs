@@ -1,9 +1,11 @@
 //! The values of one probe, layer and measure over a sweep, and what is fitted to them.
 
 use reprsim_config::{
-    AxisKind, Cell, CellRole, Experiment, MeasureName, Pairing, Point, ProbeConfig, Sweep, Term,
+    Axis, AxisKind, Cell, CellRole, Experiment, MeasureName, Pairing, Point, ProbeConfig, Sweep,
+    Term,
 };
 use reprsim_data::split::Reached;
+use reprsim_run::evaluation::Start as Begun;
 use reprsim_run::results::CellResult;
 use reprsim_stats::{
     Design, FittedTerm, attribute, crossed, curvature, describe_levels, fit_terms, mean,
@@ -11,8 +13,9 @@ use reprsim_stats::{
 };
 
 use super::effect::{Effect, Information};
-use super::grid::{Grid, GridAttribution, GridPoint};
+use super::grid::{Grid, GridAttribution, GridPoint, SlopeAtSize};
 use super::health::{Doubt, FlagKind};
+use super::start::{Change, Start};
 use crate::covariate::covariate;
 
 /// Permutations of a randomisation test.
@@ -65,6 +68,8 @@ struct Value {
     /// The level of each axis as it was really reached.
     reached: Vec<f64>,
     value: f64,
+    /// The value before training, where that was measured.
+    before: Option<f64>,
     p_permutation: Option<f64>,
     seed: usize,
     /// What each covariate of the experiment is here.
@@ -110,6 +115,7 @@ impl<'a> Series<'a> {
                             reached: reached(point, result),
                             point: point.clone(),
                             value,
+                            before: before(result, &series.place),
                             p_permutation: score.p_permutation,
                             seed: cell.seed,
                             covariates: covariates.iter().map(|c| covariate(*c, result)).collect(),
@@ -344,7 +350,17 @@ impl<'a> Series<'a> {
     /// The terms of a grid and their columns: each axis, centred on the mean of its levels so
     /// that its slope is the average over the design, and the product of each two.
     fn grid_terms(&self) -> Vec<(Term, Vec<f64>)> {
+        self.terms_of(&self.listed.iter().collect::<Vec<_>>(), &|_| true)
+    }
+
+    /// The same of some values and axes.
+    fn terms_of(
+        &self,
+        values: &[&Value],
+        is_used: &dyn Fn(&Axis) -> bool,
+    ) -> Vec<(Term, Vec<f64>)> {
         let axes = self.place.sweep.axes.iter().enumerate();
+        let axes = axes.filter(|(_, axis)| is_used(axis));
         let centred: Vec<(Term, Vec<f64>)> = axes
             .map(|(place, axis)| {
                 let levels: Vec<f64> = axis
@@ -353,7 +369,7 @@ impl<'a> Series<'a> {
                     .map(|&level| axis.kind.scale(level))
                     .collect();
                 let middle = mean(&levels);
-                let reached = self.listed.iter().map(|v| v.reached[place]);
+                let reached = values.iter().map(|v| v.reached[place]);
                 let column = reached
                     .map(|level| axis.kind.scale(level) - middle)
                     .collect();
@@ -363,6 +379,74 @@ impl<'a> Series<'a> {
         crossed(&centred, |a: &Term, b: &Term| {
             Term::of(a.axes().iter().chain(b.axes()).copied())
         })
+    }
+
+    /// What was there before training; nothing where that was not measured.
+    pub fn start(&self) -> Option<Start> {
+        let values: Vec<&Value> = self.listed.iter().filter(|v| v.before.is_some()).collect();
+        if values.is_empty() {
+            return None;
+        }
+        let befores: Vec<f64> = values.iter().filter_map(|v| v.before).collect();
+        let changes: Vec<f64> = (values.iter().zip(&befores))
+            .map(|(value, before)| value.value - before)
+            .collect();
+        let terms = match self.place.sweep.axes.as_slice() {
+            [axis] => {
+                let reached = values.iter().map(|v| v.reached[0]).collect();
+                vec![(axis.kind.into(), reached)]
+            }
+            _ => self.terms_of(&values, &|_| true),
+        };
+        let (terms, columns): (Vec<Term>, Vec<Vec<f64>>) = terms.into_iter().unzip();
+        let seeds: Vec<u64> = values.iter().map(|v| v.seed as u64).collect();
+        let clusters = self.clustered().then_some(seeds.as_slice());
+        let seed = self.place.experiment.root_seed;
+        let fits = fit_terms(&columns, &changes, clusters, DRAWS, seed);
+        let after: Vec<f64> = values.iter().map(|v| v.value).collect();
+        let (before, after) = (mean(&befores), mean(&after));
+        Some(Start {
+            sweep: self.place.sweep.term(),
+            measure: self.place.name.clone(),
+            primary: self.place.primary(),
+            n: values.len(),
+            before,
+            after,
+            share: (before > 0.0 && after > 0.0).then(|| before / after),
+            changes: (terms.into_iter().zip(fits))
+                .map(|(axis, fit)| Change { axis, fit })
+                .collect(),
+        })
+    }
+
+    /// The slope on each overlap among the pairs of each size.
+    fn slopes_at_sizes(&self) -> Vec<SlopeAtSize> {
+        let axes = || self.place.sweep.axes.iter();
+        let mut found = vec![];
+        for size in axes().filter(|axis| axis.kind.changes_model()) {
+            for &level in &size.levels {
+                let of_size = |v: &&Value| v.point.level(size.kind.name()) == Some(level);
+                let values: Vec<&Value> = self.listed.iter().filter(of_size).collect();
+                let terms = self.terms_of(&values, &|axis| axis.kind != size.kind);
+                let (terms, columns): (Vec<Term>, Vec<Vec<f64>>) = terms.into_iter().unzip();
+                let y: Vec<f64> = values.iter().map(|v| v.value).collect();
+                let seeds: Vec<u64> = values.iter().map(|v| v.seed as u64).collect();
+                let clusters = self.clustered().then_some(seeds.as_slice());
+                let seed = self.place.experiment.root_seed;
+                let fits = fit_terms(&columns, &y, clusters, DRAWS, seed);
+                for (term, fit) in terms.into_iter().zip(fits) {
+                    if let Some(overlap) = term.single().filter(|kind| kind.is_overlap()) {
+                        found.push(SlopeAtSize {
+                            size: size.kind,
+                            level,
+                            overlap,
+                            fit,
+                        });
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Mean and spread at each point of a grid.
@@ -386,8 +470,15 @@ impl<'a> Series<'a> {
             sweep: sweep.term(),
             axes: sweep.axes.iter().map(|a| a.kind).collect(),
             points: points.collect(),
+            slopes: self.slopes_at_sizes(),
         }
     }
+}
+
+/// The similarity before training.
+fn before(result: &CellResult, place: &Place<'_>) -> Option<f64> {
+    let rows = result.others.get(Begun::NAME)?;
+    Begun::of(rows, &place.probe.name, &place.layer, &place.name)
 }
 
 /// The level of each axis as it was really reached, counted from the split.

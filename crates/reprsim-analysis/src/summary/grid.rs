@@ -2,13 +2,14 @@
 
 use reprsim_config::{Sweep, Words};
 use reprsim_report::{
-    AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary, ValueScale,
+    AttributionRow, GridAnswer, GridLine, GridSection, GridTerm, LevelSummary, SizeSlope,
+    SizeSlopes, ValueScale,
 };
 use reprsim_stats::{Covariate, Interval, TermShare};
 
 use super::axis::{forest_row, measures, references, slope_label, y_label};
 use super::words::{sentence, term_title, verdict};
-use crate::analysis::{Analysis, Effect, GridPoint};
+use crate::analysis::{Analysis, Effect, Grid, GridPoint};
 
 /// A factorial design: what its figure and tables say.
 pub(super) fn grid_section(
@@ -67,7 +68,7 @@ pub(super) fn grid_section(
     GridSection {
         explanation: format!(
             "{} Every level of {} is crossed with every level of the others. A coefficient is the \
-             change of {} from level 0 to 1 (for width and depth, for each doubling), averaged \
+             change of {} from level 0 to 1 (for size, width and depth, for each doubling), averaged \
              over the levels of the other axes; that of an interaction is how much one such change \
              grows as the other level goes from 0 to 1, or doubles.",
             explained.join(" "),
@@ -95,6 +96,7 @@ pub(super) fn grid_section(
         x_label: x.title(),
         lines,
         references: references(first),
+        slopes: slopes(grid, scale),
         terms: primary
             .iter()
             .map(|term| {
@@ -154,6 +156,36 @@ pub(super) fn grid_section(
             .collect(),
         name: name.shown(),
     }
+}
+
+/// The slopes on each overlap, over each axis of sizes.
+fn slopes(grid: &Grid, scale: ValueScale) -> Vec<SizeSlopes> {
+    let mut found: Vec<SizeSlopes> = vec![];
+    for at in &grid.slopes {
+        let (overlap, x_label) = (at.overlap.title(), at.size.title());
+        let place = found
+            .iter()
+            .position(|f| f.overlap == overlap && f.x_label == x_label);
+        let place = place.unwrap_or_else(|| {
+            found.push(SizeSlopes {
+                y_label: slope_label(at.overlap, scale),
+                overlap,
+                x_label,
+                points: vec![],
+            });
+            found.len() - 1
+        });
+        // A fit that cannot be made has no mark.
+        if let Some(slope) = at.fit.slope {
+            found[place].points.push(SizeSlope {
+                size: at.level,
+                slope,
+                interval: at.fit.ci_low.zip(at.fit.ci_high),
+                n: at.fit.n,
+            });
+        }
+    }
+    found
 }
 
 fn attribution_row(effect: &Effect, share: &TermShare) -> AttributionRow {

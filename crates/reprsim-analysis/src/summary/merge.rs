@@ -15,6 +15,7 @@ use super::grid::grid_section;
 use super::heatmaps::heatmaps;
 use super::methods::{facts, meaning, methods, scale};
 use super::published::Published;
+use super::starts::starts;
 use super::training::curves;
 use super::words::summary;
 use crate::analysis::{Analysis, Effect, analyze};
@@ -223,6 +224,7 @@ fn report(plan: &Plan, results: &[(Cell, CellResult)], analysis: &Analysis) -> R
             .filter(|sweep| sweep.axes.len() > 1)
             .map(|sweep| grid_section(words, sweep, &in_order, scale))
             .collect(),
+        starts: starts(analysis, scale),
         heatmaps: heatmaps(experiment, &kept, scale),
         effects: analysis.effects.iter().map(effect_row).collect(),
         facts: facts(plan, results),

@@ -7,6 +7,7 @@ mod heatmaps;
 mod merge;
 mod methods;
 mod published;
+mod starts;
 mod training;
 mod words;
 

@@ -34,6 +34,8 @@ pub struct Design<'a> {
     pub factors_per_task: usize,
     /// Of a partition axis: the tasks of models a and b, as lists of factors.
     pub pairs: &'a [[Vec<String>; 2]],
+    /// Of a size axis: its architectures, the smallest first.
+    pub models: &'a [ModelConfig],
 }
 
 impl Design<'_> {
@@ -44,6 +46,7 @@ impl Design<'_> {
             factors: &[],
             factors_per_task: 0,
             pairs: &[],
+            models: &[],
         }
     }
 
@@ -220,9 +223,25 @@ pub trait Cause: Sync {
         None
     }
 
-    /// The architecture of both models at a level; `None` where there is none such, or the
+    /// The architecture of both models at a level of a sweep; `None` where there is none such, or the
     /// axis leaves it alone.
-    fn model(&self, _model: &ModelConfig, _level: f64) -> Option<ModelConfig> {
+    fn model(
+        &self,
+        _model: &ModelConfig,
+        _level: f64,
+        _design: &Design<'_>,
+    ) -> Option<ModelConfig> {
+        None
+    }
+
+    /// Whether a grid lists architectures (`models` of the sweep) under its name where others have
+    /// levels; their levels are then [`Self::level_of`] them.
+    fn lists_models(&self) -> bool {
+        false
+    }
+
+    /// The level of an architecture, of an axis that lists them.
+    fn level_of(&self, _model: &ModelConfig) -> Option<f64> {
         None
     }
 

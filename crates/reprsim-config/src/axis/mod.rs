@@ -13,7 +13,7 @@ causes! {
     task: Task;
     partition: Partition;
     style: Style;
-    size: WIDTH, DEPTH;
+    size: WIDTH, DEPTH, MODELS;
 }
 
 pub use cause::{Asked, Cause, Design, LabelSpace, Place, Refusal, SplitRequest, Subject, Words};

@@ -1,6 +1,7 @@
 //! The `[initial]` section.
 
 use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use reprsim_base::sum_while_copying;
 use reprsim_models::ModelConfig;
@@ -33,18 +34,25 @@ impl Reader<'_> {
                  fresh head",
             ));
         }
-        // A path is meant from where the experiment file is.
-        let checkpoint = self.folder().join(&given.checkpoint);
-        let (_, content) = File::open(&checkpoint)
-            .and_then(|mut file| sum_while_copying(&mut file, &mut std::io::sink()))
-            .map_err(|e| {
-                let reason = format!("{}: {e}", checkpoint.display());
-                self.at("initial.checkpoint", reason)
-            })?;
+        let (checkpoint, content) = self.weights("initial.checkpoint", &given.checkpoint)?;
         Ok(Some(Foreign {
             checkpoint,
             content,
             ..given.clone()
         }))
+    }
+
+    /// Where a file of weights is, and what names its content.
+    pub(super) fn weights(
+        &self,
+        place: &str,
+        given: &Path,
+    ) -> Result<(PathBuf, String), ConfigError> {
+        // A path is meant from where the experiment file is.
+        let path = self.folder().join(given);
+        let (_, content) = File::open(&path)
+            .and_then(|mut file| sum_while_copying(&mut file, &mut std::io::sink()))
+            .map_err(|e| self.at(place, format!("{}: {e}", path.display())))?;
+        Ok((path, content))
     }
 }

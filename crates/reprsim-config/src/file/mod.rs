@@ -6,6 +6,7 @@ mod dataset;
 mod evaluations;
 mod initial;
 mod model;
+mod pretrain;
 mod probes;
 mod reader;
 mod resolve;
@@ -14,6 +15,7 @@ mod sweeps;
 mod training;
 
 pub use analysis::DEFAULT_MEASURES;
+pub use pretrain::{PretrainFile, Pretraining, read_pretraining};
 pub use resolve::{read_experiment, read_experiment_and_text};
 pub use sections::{
     AnalysisSection, AxisSection, DatasetSection, ExperimentFile, GridSection, PrimarySection,

@@ -56,6 +56,13 @@ impl Reader<'_> {
         };
         task.check()
             .map_err(|wrong| self.at(&format!("task.{}", wrong.key), wrong.reason))?;
+        let mut found = (vec![], vec![]);
+        for (i, path) in task.files().iter().enumerate() {
+            let (path, content) = self.weights(&format!("task.teachers.{i}"), path)?;
+            found.0.push(path);
+            found.1.push(content);
+        }
+        let task = task.with_files(found.0, found.1);
         if task.unit_scale() && dataset.normalization.is_some() {
             return Err(self.at(
                 "dataset.normalization",

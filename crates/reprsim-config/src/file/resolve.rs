@@ -1,15 +1,18 @@
 //! From the file to an [`Experiment`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use reprsim_models::Pooling;
-use serde::Deserialize;
+use reprsim_models::{ModelConfig, Pooling};
+use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::reader::Reader;
 use super::sections::ExperimentFile;
 use crate::error::ConfigError;
 use crate::evaluation::EvaluationSettings;
-use crate::experiment::{Experiment, swept_models};
+use crate::experiment::{AnalysisConfig, DatasetConfig, Experiment, ProbeConfig, swept_models};
 use crate::sweep::{Axis, Sweep};
 
 /// Reads and checks an experiment file, which may ask for any of `evaluations`. (Whether its
@@ -33,7 +36,16 @@ pub fn read_experiment_and_text(
     path: &Path,
     evaluations: &[&dyn EvaluationSettings],
 ) -> Result<(Experiment, String), ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|e| ConfigError::File {
+    let text = file_text(path)?;
+    let reader = Reader::new(path, &text)?;
+    let file = reader.sections()?;
+    let experiment = reader.resolve(file, evaluations)?;
+    Ok((experiment, text))
+}
+
+/// The text of an experiment file.
+pub(super) fn file_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|e| ConfigError::File {
         path: path.to_path_buf(),
         line: None,
         reason: match e.kind() {
@@ -41,24 +53,82 @@ pub fn read_experiment_and_text(
             _ => e.to_string(),
         },
         source: Some(e.into()),
-    })?;
-    let reader = Reader::new(path, &text)?;
-    let file = reader.file()?;
-    let experiment = reader.resolve(file, evaluations)?;
-    Ok((experiment, text))
+    })
+}
+
+/// What of an experiment is about its models.
+pub(super) struct Models {
+    device: String,
+    dataset: DatasetConfig,
+    model: ModelConfig,
+    initial: Option<Foreign>,
+    task: TaskConfig,
+    training: TrainingConfig,
+}
+
+impl Models {
+    /// The experiment, with what else it has.
+    pub(super) fn experiment(
+        self,
+        file: ExperimentFile,
+        sweeps: Vec<Sweep>,
+        probes: Vec<ProbeConfig>,
+        analysis: AnalysisConfig,
+        evaluations: BTreeMap<String, Value>,
+    ) -> Experiment {
+        Experiment {
+            seeds: file.seeds,
+            name: file.name,
+            description: file.description,
+            root_seed: file.root_seed,
+            device: self.device,
+            pairing: file.pairing,
+            dataset: self.dataset,
+            model: self.model,
+            initial: self.initial,
+            task: self.task,
+            training: self.training,
+            sweeps,
+            probes,
+            pooling: file.analysis.pooling,
+            analysis,
+            evaluations,
+            keep: file.keep,
+        }
+    }
 }
 
 impl Reader<'_> {
     /// The sections, whatever they say.
-    fn file(&self) -> Result<ExperimentFile, ConfigError> {
+    pub(super) fn sections<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let table = toml::de::Deserializer::from(self.root.clone());
         let mut track = serde_path_to_error::Track::new();
         let tracked = serde_path_to_error::Deserializer::new(table, &mut track);
-        ExperimentFile::deserialize(tracked).map_err(|error| {
+        T::deserialize(tracked).map_err(|error| {
             // `axis[1].levels[2]`, in this module's way of writing it.
             let place = track.path().to_string().replace('[', ".").replace(']', "");
             let place = place.trim_start_matches('.').to_string();
             self.mistake(if place == "?" { "" } else { &place }, error)
+        })
+    }
+
+    /// The sections that are about models.
+    pub(super) fn models(&self, file: &ExperimentFile) -> Result<Models, ConfigError> {
+        self.file_name("name", &file.name)?;
+        let device = file.device.as_deref().unwrap_or("auto");
+        reprsim_device::check_names(device)
+            .map_err(|error| self.at("device", error.to_string()))?;
+        let dataset = self.dataset(&file.dataset)?;
+        let (model, task) = self.model(file, &dataset)?;
+        let training = self.training(file, &model, dataset.text.is_some())?;
+        let initial = self.initial(file.initial.as_ref(), &model)?;
+        Ok(Models {
+            device: device.to_string(),
+            dataset,
+            model,
+            initial,
+            task,
+            training,
         })
     }
 
@@ -67,20 +137,14 @@ impl Reader<'_> {
         file: ExperimentFile,
         evaluations: &[&dyn EvaluationSettings],
     ) -> Result<Experiment, ConfigError> {
-        self.file_name("name", &file.name)?;
-        let device = file.device.as_deref().unwrap_or("auto");
-        reprsim_device::check_names(device)
-            .map_err(|error| self.at("device", error.to_string()))?;
-        let dataset = self.dataset(&file.dataset)?;
-        let (model, task) = self.model(&file, &dataset)?;
-        let training = self.training(&file, &model, dataset.text.is_some())?;
-        let initial = self.initial(file.initial.as_ref(), &model)?;
-        let labels = self.labels(&file.dataset, &dataset)?;
-        let sweeps = self.sweeps(&file, &labels, &model)?;
-        self.enough_samples(&dataset, &sweeps)?;
-        let probes = self.probes(&file.probe, &dataset)?;
+        let found = self.models(&file)?;
+        let (dataset, model) = (&found.dataset, &found.model);
+        let labels = self.labels(&file.dataset, dataset)?;
+        let sweeps = self.sweeps(&file, &labels, model)?;
+        self.enough_samples(dataset, &sweeps)?;
+        let probes = self.probes(&file.probe, dataset)?;
         self.few_enough_cells(file.seeds, &sweeps)?;
-        let models = swept_models(&model, &sweeps);
+        let models = swept_models(model, &sweeps);
         let analysis = self.analysis(&file.analysis, &models, &probes)?;
         let pooling = file.analysis.pooling;
         if let (Pooling::Last | Pooling::Tokens, None) = (pooling, &dataset.text) {
@@ -93,25 +157,11 @@ impl Reader<'_> {
                 format!("pooling '{name}' is for text only"),
             ));
         }
-        Ok(Experiment {
-            seeds: file.seeds,
-            name: file.name,
-            description: file.description,
-            root_seed: file.root_seed,
-            device: device.to_string(),
-            pairing: file.pairing,
-            dataset,
-            model,
-            initial,
-            task,
-            training,
-            sweeps,
-            probes,
-            pooling,
-            analysis,
-            evaluations: self.evaluations(&file.evaluation, evaluations)?,
-            keep: file.keep,
-        })
+        if found.task.teacher().is_some() {
+            self.same_classes(&sweeps)?;
+        }
+        let evaluations = self.evaluations(&file.evaluation, evaluations)?;
+        Ok(found.experiment(file, sweeps, probes, analysis, evaluations))
     }
 }
 
@@ -119,6 +169,20 @@ impl Reader<'_> {
 const MOST_CELLS: usize = 100_000;
 
 impl Reader<'_> {
+    /// Refuses sweeps in which models have other classes than a teacher's.
+    fn same_classes(&self, sweeps: &[Sweep]) -> Result<(), ConfigError> {
+        match sweeps.iter().find(|s| s.divides_classes() || s.draws_tasks()) {
+            Some(sweep) => Err(self.at(
+                "task.teachers",
+                format!(
+                    "models of a {} sweep learn other classes than a teacher scores: take a data axis",
+                    sweep.term()
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses experiments that nobody could run.
     fn few_enough_cells(&self, seeds: usize, sweeps: &[Sweep]) -> Result<(), ConfigError> {
         self.positive("seeds", seeds)?;

@@ -146,7 +146,7 @@ pub struct AxisSection {
 }
 
 /// A sweep that crosses two or more axes, one of them an overlap: `class` with `data`, `data`
-/// with `task`, any overlap with `width` and `depth`.
+/// with `task`, any overlap with `size`, `width` and `depth`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct GridSection {
     /// Levels of each axis under its name.

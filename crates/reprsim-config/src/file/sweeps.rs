@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reprsim_data::{Part, part_len};
 use reprsim_models::ModelConfig;
+use serde_json::{Value, json};
 
 use super::reader::Reader;
 use super::sections::{AxisSection, ExperimentFile, GridSection};
@@ -96,6 +97,7 @@ impl Reader<'_> {
             factors: given.factors.clone().unwrap_or_default(),
             factors_per_task: given.factors_per_task.unwrap_or(0),
             pairs,
+            models: vec![],
         };
         self.only_factors_of(place, &sweep, given.factors_per_task.is_some())?;
         self.check(&sweep, against, &|key| match key {
@@ -111,7 +113,7 @@ impl Reader<'_> {
         given: &GridSection,
         against: Against<'_>,
     ) -> Result<Sweep, ConfigError> {
-        let axes = self.axes_of_grid(place, given)?;
+        let (axes, models) = self.axes_of_grid(place, given)?;
         let overlaps: Vec<AxisKind> = (axes.iter().map(|axis| axis.kind))
             .filter(|kind| kind.is_overlap())
             .collect();
@@ -136,8 +138,8 @@ impl Reader<'_> {
             return Err(self.at(
                 place,
                 format!(
-                    "a grid cannot cross {}; what can be crossed: {}, and any overlap with width \
-                     and depth",
+                    "a grid cannot cross {}; what can be crossed: {}, and any overlap with size, \
+                     width and depth",
                     names.join(" x "),
                     crossings().join(", ")
                 ),
@@ -148,6 +150,7 @@ impl Reader<'_> {
             factors: given.factors.clone().unwrap_or_default(),
             factors_per_task: given.factors_per_task.unwrap_or(0),
             pairs: vec![],
+            models,
         };
         self.only_factors_of(place, &sweep, given.factors_per_task.is_some())?;
         for axis in &sweep.axes {
@@ -166,8 +169,13 @@ impl Reader<'_> {
         Ok(sweep)
     }
 
-    /// The axes of a grid with their levels: overlaps first, by name, then the others.
-    fn axes_of_grid(&self, place: &str, given: &GridSection) -> Result<Vec<Axis>, ConfigError> {
+    /// The axes of a grid with their levels: overlaps first, by name, then the others; and the
+    /// architectures that one of them lists.
+    fn axes_of_grid(
+        &self,
+        place: &str,
+        given: &GridSection,
+    ) -> Result<(Vec<Axis>, Vec<ModelConfig>), ConfigError> {
         let mut kinds: Vec<AxisKind> = AxisKind::all().filter(|kind| !kind.lists_pairs()).collect();
         kinds.sort_by_key(|kind| match kind.is_overlap() {
             true => (0, kind.name()),
@@ -176,9 +184,16 @@ impl Reader<'_> {
         let mut known: Vec<(&str, ())> = kinds.iter().map(|kind| (kind.name(), ())).collect();
         known.extend(["factors", "factors_per_task"].map(|key| (key, ())));
         let mut levels: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        let mut models = vec![];
         for (key, value) in &given.axes {
             let place = format!("{place}.{key}");
             self.pick("key", &place, key, &known)?;
+            if let Some(kind) = kinds.iter().find(|k| k.lists_models() && k.name() == key) {
+                let listed = self.listed_models(&place, *kind, value)?;
+                levels.insert(key, listed.iter().map(|(level, _)| *level).collect());
+                models = listed.into_iter().map(|(_, model)| model).collect();
+                continue;
+            }
             let of_axis = reprsim_base::settings(value)
                 .map_err(|e| self.told(&place, &e.to_string(), Some(e.into())))?;
             levels.insert(key, of_axis);
@@ -187,7 +202,55 @@ impl Reader<'_> {
             let levels = levels.get(kind.name())?.clone();
             Some(Axis { kind, levels })
         };
-        Ok(kinds.into_iter().filter_map(with_levels).collect())
+        let axes = kinds.into_iter().filter_map(with_levels).collect();
+        Ok((axes, models))
+    }
+
+    /// Architectures, each by its name or with its settings, and their levels.
+    fn listed_models(
+        &self,
+        place: &str,
+        kind: AxisKind,
+        value: &Value,
+    ) -> Result<Vec<(f64, ModelConfig)>, ConfigError> {
+        let Some(entries) = value.as_array() else {
+            return Err(self.at(
+                place,
+                format!("a {kind} axis lists architectures, such as [\"resnet18\", \"resnet50\"]"),
+            ));
+        };
+        let mut found: Vec<(f64, ModelConfig)> = vec![];
+        for (i, entry) in entries.iter().enumerate() {
+            let place = format!("{place}.{i}");
+            let settings = match entry {
+                Value::String(name) => json!({ "name": name }),
+                settings => settings.clone(),
+            };
+            let model: ModelConfig = reprsim_base::settings(&settings)
+                .map_err(|e| self.told(&place, &e.to_string(), Some(e.into())))?;
+            model.check().map_err(|e| self.caused(&place, e))?;
+            let Some(level) = kind.level_of(&model) else {
+                return Err(self.at(
+                    &place,
+                    format!("the size of a {} is not known", model.name()),
+                ));
+            };
+            if let Some((last, smaller)) = found.last()
+                && *last >= level
+            {
+                return Err(self.at(
+                    &place,
+                    format!(
+                        "a {} of {level} million weights after a {} of {last}: list the smallest \
+                         first, each size once",
+                        model.name(),
+                        smaller.name()
+                    ),
+                ));
+            }
+            found.push((level, model));
+        }
+        Ok(found)
     }
 
     /// Refuses keys that no axis of the sweep takes, and factors that are not known.

@@ -1,6 +1,6 @@
 //! How often each model is right on held-out samples.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use reprsim_base::SettingsError;
 use reprsim_config::{EvaluationSettings, Experiment};
 use reprsim_data::split::ModelSamples;
@@ -109,9 +109,20 @@ fn accuracy(
     let supply = pair.context.test_supply()?;
     let labels = samples.labelling.labels(supply.dataset())?;
     let answers = pair.experiment().task.answers(&Output::Logits(logits));
-    let Some(predicted) = answers.filter(|_| !labels.is_empty()) else {
+    match answers {
+        Some(answers) => hit_rate(answers, &labels),
+        None => Ok(None),
+    }
+}
+
+/// The share of right answers among samples that have a label; `None` if none has.
+pub(crate) fn hit_rate(
+    predicted: Tensor<1, Int>,
+    labels: &[Option<u32>],
+) -> Result<Option<f64>, RunError> {
+    if labels.is_empty() {
         return Ok(None);
-    };
+    }
     let predicted = predicted.try_into_data().map_err(RunError::read)?;
     let (mut known, mut right) = (0usize, 0usize);
     for (label, prediction) in labels.iter().zip(predicted.iter::<i64>()) {

@@ -17,6 +17,7 @@ use crate::error::RunError;
 use crate::results::Row;
 
 /// A finished pair, ready for inference.
+#[derive(Clone)]
 pub struct Pair<'a> {
     pub(crate) context: &'a Context,
     /// The cell.

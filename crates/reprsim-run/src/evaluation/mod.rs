@@ -9,8 +9,10 @@ evaluations! {
     // file: evaluation.
     similarity: Similarity;
     accuracy: Accuracy;
+    start: Start;
 }
 
+pub(crate) use accuracy::hit_rate;
 pub(crate) use contract::asked;
 pub use contract::{Pair, PairEvaluation, schema_of, settings_of};
 pub use table::sections;

@@ -77,24 +77,37 @@ impl PairEvaluation for Similarity {
     }
 
     fn rows(&self, pair: &Pair<'_>) -> Result<Vec<Row>, RunError> {
-        let experiment = pair.experiment();
-        let sweep = pair.cell.sweep(experiment);
-        let split = sweep.filter(|s| s.divides_classes()).map(|_| pair.split);
-        let mut rows = Vec::new();
-        for config in &experiment.probes {
-            pair.context.go_on()?;
-            let Some(probed) = pair.context.probe_for(config, split, pair.stream)? else {
-                continue;
-            };
-            if probed.probe.indices.is_empty() {
-                continue;
-            }
-            for score in on_probe(pair, config, &probed)? {
-                rows.push(row(score)?);
-            }
-        }
-        Ok(rows)
+        let scores = scores(pair, Wanted::Everything)?;
+        scores.into_iter().map(row).collect()
     }
+}
+
+/// What is found out of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All that the experiment asks for.
+    Everything,
+    /// Values alone: nothing is permuted, and no activations are kept.
+    Values,
+}
+
+/// The scores of a pair on all probes.
+pub(crate) fn scores(pair: &Pair<'_>, wanted: Wanted) -> Result<Vec<Score>, RunError> {
+    let experiment = pair.experiment();
+    let sweep = pair.cell.sweep(experiment);
+    let split = sweep.filter(|s| s.divides_classes()).map(|_| pair.split);
+    let mut scores = Vec::new();
+    for config in &experiment.probes {
+        pair.context.go_on()?;
+        let Some(probed) = pair.context.probe_for(config, split, pair.stream)? else {
+            continue;
+        };
+        if probed.probe.indices.is_empty() {
+            continue;
+        }
+        scores.extend(on_probe(pair, config, &probed, wanted)?);
+    }
+    Ok(scores)
 }
 
 impl Similarity {
@@ -118,6 +131,7 @@ fn on_probe(
     pair: &Pair<'_>,
     config: &ProbeConfig,
     probed: &ProbeSamples,
+    wanted: Wanted,
 ) -> Result<Vec<Score>, RunError> {
     let experiment = pair.experiment();
     let turn = pair.context.pass();
@@ -129,7 +143,7 @@ fn on_probe(
         extract_batch(&probed.supply),
     )?;
     drop(turn);
-    if experiment.keep.activations {
+    if experiment.keep.activations && wanted == Wanted::Everything {
         keep(pair, config, [&a, &b])?;
     }
     // Where every token is a sample, those of a window are in its block.
@@ -140,7 +154,11 @@ fn on_probe(
     let blocks: Vec<u32> = (probed.blocks.iter())
         .flat_map(|&block| std::iter::repeat_n(block, rows))
         .collect();
-    measure(pair, &config.name, blocks, &a, &b)
+    let permutations = match wanted {
+        Wanted::Everything => experiment.analysis.permutations,
+        Wanted::Values => 0,
+    };
+    measure(pair, &config.name, blocks, permutations, [&a, &b])
 }
 
 /// Writes the activations of both models.
@@ -169,8 +187,8 @@ fn measure(
     pair: &Pair<'_>,
     probe: &str,
     blocks: Vec<u32>,
-    a: &ProbeActivations,
-    b: &ProbeActivations,
+    permutations: usize,
+    [a, b]: [&ProbeActivations; 2],
 ) -> Result<Vec<Score>, RunError> {
     a.check_same_samples(b)?;
     let analysis = &pair.experiment().analysis;
@@ -182,7 +200,7 @@ fn measure(
     let stream = pair.stream.child("permutations").child(probe);
     let question = Question {
         k: analysis.k,
-        permutations: analysis.permutations,
+        permutations,
         blocks,
         seed: stream.rng().random(),
         ..Question::new(analysis.measures.iter().map(|m| m.measure()).collect())

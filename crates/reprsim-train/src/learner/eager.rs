@@ -4,16 +4,17 @@ use std::sync::MutexGuard;
 
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bytes, Device};
-use reprsim_models::{Network, Pass};
+use burn::tensor::{Bytes, Device, Tensor};
+use reprsim_models::{Input, Network, Output, OutputKind, Pass};
 
 use super::parts::Parts;
 use crate::batches::{Batches, Streams};
-use crate::checkpoint::{packed, unpacked};
+use crate::checkpoint::{load_checkpoint, packed, unpacked};
 use crate::clip::clip;
 use crate::error::TrainError;
 use crate::job::{Job, initial_network};
 use crate::sums::{Kept, Sums};
+use crate::task::{Batch, Target};
 use crate::validation::{HeldOut, held_out_loss};
 
 /// See the module.
@@ -23,6 +24,8 @@ pub(crate) struct Eager<'a> {
     pub batches: Batches<'a>,
     /// `None` within the optimiser alone: whose parameters no one else holds it changes in place.
     network: Option<Network>,
+    /// Whose scores are learned, ready for inference.
+    teacher: Option<Network>,
     optimizer: ModuleOptimizer,
     sums: Sums,
     _turn: Option<MutexGuard<'a, ()>>,
@@ -36,7 +39,12 @@ impl<'a> Eager<'a> {
         device: &'a Device,
     ) -> Result<Self, TrainError> {
         let turn = job.stacks.turn();
+        let teacher = job.task.teacher().map(|teacher| {
+            let model = teacher.model.unwrap_or(job.model);
+            load_checkpoint(teacher.checkpoint, model, job.shape(), device)
+        });
         Ok(Self {
+            teacher: teacher.transpose()?,
             job,
             streams,
             batches: Batches::new(job, streams, device),
@@ -76,7 +84,7 @@ impl<'a> Eager<'a> {
         let mut accumulated = GradientsAccumulator::new();
         for (i, &size) in sizes.iter().enumerate() {
             let drawn = self.batches.draw(step, i, &mut draws).autodiff();
-            let batch = job.task.batch(drawn, &mut draws.noise)?;
+            let batch = self.taught(job.task.batch(drawn, &mut draws.noise)?)?;
             let dropout = draws.dropout(job.config.dropout);
             let mut pass = Pass::training(dropout, &mut draws.noise);
             let output = self.trained().output(batch.input, &mut pass)?;
@@ -90,6 +98,31 @@ impl<'a> Eager<'a> {
             accumulated.accumulate(self.trained(), gradients);
         }
         Ok(accumulated.grads())
+    }
+
+    /// The batch with the teacher's scores, where there is one: of the same samples, augmented as the
+    /// student sees them.
+    fn taught(&self, batch: Batch) -> Result<Batch, TrainError> {
+        let Some(teacher) = &self.teacher else {
+            return Ok(batch);
+        };
+        let task = self.job.task.name();
+        let labels = match batch.target {
+            Target::Labels(labels) => labels,
+            other => return Err(TrainError::target(task, "labels", other.name())),
+        };
+        let seen = match batch.input.clone() {
+            Input::Images(images) => Input::Images(images.inner()),
+            tokens => tokens,
+        };
+        let scores = match teacher.output(seen, &mut Pass::inference())? {
+            Output::Logits(scores) => Tensor::from_inner(scores),
+            other => return Err(TrainError::output(task, OutputKind::Logits, other.kind())),
+        };
+        Ok(Batch {
+            input: batch.input,
+            target: Target::Taught { labels, scores },
+        })
     }
 
     pub fn sums(&self) -> Result<Kept, TrainError> {

@@ -39,13 +39,13 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Programs for such a device; `None` where a step is not
-    /// recorded: with accumulated gradients, or an architecture with operations that graphs do not know.
+    /// recorded: with accumulated gradients, with a teacher, or an architecture with operations that graphs do not know.
     pub fn new(
         job: &Job<'a>,
         batches: &Batches<'_>,
         hardware: Hardware,
     ) -> Result<Option<Self>, TrainError> {
-        if job.config.accumulate > 1 {
+        if job.config.accumulate > 1 || job.task.teacher().is_some() {
             return Ok(None);
         }
         match Self::of(job, batches, hardware) {

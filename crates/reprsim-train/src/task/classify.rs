@@ -39,12 +39,11 @@ impl Task for ClassifySettings {
     }
 
     fn loss(&self, output: Output, target: Target) -> Result<Loss, TrainError> {
-        let hits = hits(&output, &target);
         match (output, target) {
             (Output::Logits(logits), Target::Labels(labels)) => Ok(Loss {
+                metrics: (hits(&Output::Logits(logits.clone()), &labels).into_iter()).collect(),
                 value: cross_entropy(logits, labels, self.label_smoothing),
                 reduction: Reduction::Mean,
-                metrics: hits.into_iter().collect(),
             }),
             (output, _) => Err(TrainError::output(Self::NAME, Self::NEEDS, output.kind())),
         }
@@ -69,10 +68,8 @@ pub(super) fn largest(output: &Output) -> Option<Tensor<1, Int>> {
 }
 
 /// The number of right answers, as the metric `accuracy`.
-pub(super) fn hits(output: &Output, target: &Target) -> Option<(&'static str, Tensor<1>)> {
-    let (Some(answers), Target::Labels(labels)) = (largest(output), target) else {
-        return None;
-    };
+pub(super) fn hits(output: &Output, labels: &Tensor<1, Int>) -> Option<(&'static str, Tensor<1>)> {
+    let answers = largest(output)?;
     let labels = match labels.device().is_autodiff() {
         true => labels.clone().inner(),
         false => labels.clone(),

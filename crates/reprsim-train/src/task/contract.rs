@@ -1,10 +1,11 @@
 //! What every task is.
 
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Int, Tensor};
 use rand::Rng;
-use reprsim_models::{Input, Output, OutputKind};
+use reprsim_models::{Input, ModelConfig, Output, OutputKind};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,13 @@ use crate::supply::Drawn;
 pub enum Target {
     /// A class each, `[n]`.
     Labels(Tensor<1, Int>),
+    /// A class each, `[n]`, and a teacher's scores, `[n, classes]`.
+    Taught {
+        /// The classes.
+        labels: Tensor<1, Int>,
+        /// The scores.
+        scores: Tensor<2>,
+    },
     /// Images on the scale of the model's input, `[n, channels, height, width]`.
     Images(Tensor<4>),
     /// The token after each, `[n, time]`.
@@ -29,6 +37,7 @@ impl Target {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Labels(_) => "labels",
+            Self::Taught { .. } => "labels and a teacher's scores",
             Self::Images(_) => "images",
             Self::Tokens(_) => "tokens",
         }
@@ -56,6 +65,15 @@ impl Batch {
             target: Target::Labels(labels),
         })
     }
+}
+
+/// A trained model whose scores are learned.
+#[derive(Clone, Copy, Debug)]
+pub struct Teacher<'a> {
+    /// The file of its weights.
+    pub checkpoint: &'a Path,
+    /// Its architecture; that of the model that learns if absent.
+    pub model: Option<&'a ModelConfig>,
 }
 
 /// A setting of a task that makes no sense.
@@ -120,6 +138,34 @@ pub trait Task:
     /// The first that makes no sense.
     fn check(&self) -> Result<(), WrongSetting> {
         Ok(())
+    }
+
+    /// Files that it is given, from where the experiment file is.
+    fn files(&self) -> &[PathBuf] {
+        &[]
+    }
+
+    /// The same with these paths for its files, and what names their contents.
+    #[must_use]
+    fn with_files(&self, _paths: Vec<PathBuf>, _content: Vec<String>) -> Self {
+        self.clone()
+    }
+
+    /// The same without where its files are: what they hold determines what is learned.
+    #[must_use]
+    fn placeless(&self) -> Self {
+        self.clone()
+    }
+
+    /// The task of model 0 or 1 of the pair of a repetition, where a task differs between models.
+    #[must_use]
+    fn of_model(&self, _seed: usize, _model: usize) -> Self {
+        self.clone()
+    }
+
+    /// The model from whose scores it learns: batches then come with them, [`Target::Taught`].
+    fn teacher(&self) -> Option<Teacher<'_>> {
+        None
     }
 
     /// Makes a batch of samples as they were drawn (augmented, normalised); `rng` is a

@@ -9,9 +9,11 @@ tasks! {
     // file: settings, variant; the name in experiment files.
     classify: ClassifySettings, Classify, "classify";
     reconstruct: ReconstructSettings, Reconstruct, "reconstruct";
+    distill: DistillSettings, Distill, "distill";
     predict: PredictSettings, Predict, "predict";
 }
 
 pub use classify::cross_entropy;
-pub use contract::{Batch, Loss, Reduction, Target, Task, WrongSetting};
+pub use contract::{Batch, Loss, Reduction, Target, Task, Teacher, WrongSetting};
+pub use distill::divergence;
 pub use reconstruct::negative_elbo;

@@ -12,6 +12,8 @@ macro_rules! tasks {
         use schemars::JsonSchema;
         use serde::Serialize;
 
+        use std::path::PathBuf;
+
         use crate::error::TrainError;
         use crate::supply::Drawn;
 
@@ -89,6 +91,44 @@ macro_rules! tasks {
             pub fn check(&self) -> Result<(), WrongSetting> {
                 match self {
                     $(Self::$variant(task) => task.check(),)*
+                }
+            }
+
+            /// Files that it is given.
+            pub fn files(&self) -> &[PathBuf] {
+                match self {
+                    $(Self::$variant(task) => task.files(),)*
+                }
+            }
+
+            /// The same with these paths for its files, and what names their contents.
+            #[must_use]
+            pub fn with_files(&self, paths: Vec<PathBuf>, content: Vec<String>) -> Self {
+                match self {
+                    $(Self::$variant(task) => Self::$variant(task.with_files(paths, content)),)*
+                }
+            }
+
+            /// The same without where its files are.
+            #[must_use]
+            pub fn placeless(&self) -> Self {
+                match self {
+                    $(Self::$variant(task) => Self::$variant(task.placeless()),)*
+                }
+            }
+
+            /// The task of model 0 or 1 of the pair of a repetition.
+            #[must_use]
+            pub fn of_model(&self, seed: usize, model: usize) -> Self {
+                match self {
+                    $(Self::$variant(task) => Self::$variant(task.of_model(seed, model)),)*
+                }
+            }
+
+            /// The model from whose scores it learns, if any.
+            pub fn teacher(&self) -> Option<Teacher<'_>> {
+                match self {
+                    $(Self::$variant(task) => task.teacher(),)*
                 }
             }
 

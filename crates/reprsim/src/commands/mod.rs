@@ -11,6 +11,7 @@ mod extract;
 mod measures;
 mod models;
 mod plan;
+mod pretrain;
 mod report;
 mod run;
 mod schema;
@@ -28,6 +29,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Clean(args) => clean::clean(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Plan(args) => plan::plan(&args),
+        Command::Pretrain(args) => pretrain::pretrain(&args),
         Command::Data(command) => data::data(command),
         Command::Devices { format } => devices::devices(format),
         Command::Report(args) => report::report(&args),
