@@ -108,7 +108,7 @@ impl Neighbors {
         let mut best: Vec<Candidates> = vec![Candidates::new(wanted); n];
         // Similarity is symmetric: a tile above the diagonal is offered to the
         // samples of its rows and, turned, to those of its columns.
-        let gram = GramTiles::new(view)?;
+        let gram = GramTiles::of_rows(view, &rows)?;
         for (here, there) in tiles(n, 1) {
             let values = gram.tile(&here, &there)?;
             let width = there.len();

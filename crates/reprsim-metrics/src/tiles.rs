@@ -49,6 +49,8 @@ fn product(
 /// The products of a view's samples, tile by tile, in the host's memory.
 pub(crate) struct GramTiles<'a> {
     view: &'a View,
+    /// All its rows, where the view does not keep them and they are needed time and again.
+    near: Option<Vec<f32>>,
     #[cfg(feature = "wgpu")]
     replayed: Option<crate::gpu::Gram>,
 }
@@ -58,9 +60,18 @@ impl<'a> GramTiles<'a> {
     pub fn new(view: &'a View) -> Result<Self, MetricError> {
         Ok(Self {
             view,
+            near: None,
             #[cfg(feature = "wgpu")]
             replayed: crate::gpu::Gram::new(view, [TILE_ROWS, TILE_ENTRIES / TILE_ROWS])?,
         })
+    }
+
+    /// The same where all its rows are at hand in f64: a view that does not keep them would read and map
+    /// each of them for every tile that it is in.
+    pub fn of_rows(view: &'a View, rows: &[f64]) -> Result<Self, MetricError> {
+        let tiles = Self::new(view)?;
+        let near = (view.on_host() && !view.is_kept()).then(|| view.near_of(rows));
+        Ok(Self { near, ..tiles })
     }
 
     /// The products of some samples with others, row-major. The ranges are those of [`tiles`] of
@@ -73,6 +84,11 @@ impl<'a> GramTiles<'a> {
         #[cfg(feature = "wgpu")]
         if let Some(replayed) = &self.replayed {
             return Ok(HostValues::from(replayed.tile(rows, columns)?));
+        }
+        if let Some(near) = &self.near {
+            let d = self.view.width();
+            let of = |range: &Range<usize>| &near[range.start * d..range.end * d];
+            return Ok(HostValues::from(host::gram(of(rows), of(columns), d)));
         }
         if self.view.on_host() {
             return Ok(HostValues::from(product(self.view, rows, columns)?));

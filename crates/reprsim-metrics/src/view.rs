@@ -513,6 +513,18 @@ impl View {
         self.device == Device::flex()
     }
 
+    /// All transformed rows in f32, zeros for far ones, of those in f64.
+    pub fn near_of(&self, rows: &[f64]) -> Vec<f32> {
+        let d = self.width();
+        let mut near = vec![0.0; rows.len()];
+        (near.par_chunks_mut(CHUNK_BYTES).zip(rows.par_chunks(CHUNK_BYTES)))
+            .for_each(|(near, rows)| to_single(near, rows));
+        for (i, _) in self.far.iter(d) {
+            near[i * d..][..d].fill(0.0);
+        }
+        near
+    }
+
     /// Transformed rows on the host, row-major, zeros for far ones, in the order of `indices`, at the
     /// end of `out`.
     pub fn near_each(&self, indices: &[u32], out: &mut Vec<f32>) -> Result<(), MetricError> {
