@@ -16,7 +16,9 @@ use reprsim_data::{
 };
 use reprsim_device::Chosen;
 use reprsim_models::{ModelConfig, ModelError, ModelShape};
-use reprsim_train::{Augmentation, Initial, Normalization, Stacks, Supply, TrainError};
+use reprsim_train::{
+    Augmentation, Initial, Normalization, Stacks, Supply, TrainError, teacher_network,
+};
 
 use crate::data::Data;
 use crate::error::RunError;
@@ -147,6 +149,7 @@ impl Context {
         self.check_memory()?;
         check_matched_probes(&self.experiment, self.test()?)?;
         self.check_initial()?;
+        self.check_teachers()?;
         self.fixed_probes().map(|_| ())
     }
 
@@ -250,6 +253,21 @@ impl Context {
             .test_digests
             .get(|| Ok::<_, RunError>(test.digests()))?;
         Ok(self.training()?.trained_on(pair, digests))
+    }
+
+    /// Loads every teacher once.
+    fn check_teachers(&self) -> Result<(), RunError> {
+        let experiment = &self.experiment;
+        for number in 0..experiment.task.files().len() {
+            let task = experiment.task.of_model(number, 0);
+            let shape = ModelShape {
+                input: self.train_supply()?.shape(),
+                classes: self.classes()?,
+            };
+            teacher_network(&task, &experiment.model, shape, &self.chosen.device)
+                .map_err(|e| RunError::Usage(e.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Loads the checkpoint that models begin as, at every size that is swept.

@@ -9,12 +9,13 @@ use reprsim_base::Stream;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::batches::Streams;
+use crate::checkpoint::load_checkpoint;
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
 use crate::initial::Initial;
 use crate::stacks::Stacks;
 use crate::supply::Supply;
-use crate::task::TaskConfig;
+use crate::task::{TaskConfig, Teacher};
 use crate::validation::HeldOut;
 
 /// What one model is trained on.
@@ -86,6 +87,24 @@ impl Job<'_> {
 pub fn initial_network(job: &Job<'_>, device: &Device) -> Result<Network, TrainError> {
     let rng = &mut Streams::of(job.stream).weights.rng();
     job.initial.network(job.model, job.shape(), rng, device)
+}
+
+/// The model from whose scores a task learns, for models of the architecture `student` and this shape;
+/// `None` where it has none.
+///
+/// # Errors
+/// Those of reading its weights.
+pub fn teacher_network(
+    task: &TaskConfig,
+    student: &ModelConfig,
+    shape: ModelShape,
+    device: &Device,
+) -> Result<Option<Network>, TrainError> {
+    let load = |teacher: Teacher<'_>| {
+        let model = teacher.model.unwrap_or(student);
+        load_checkpoint(teacher.checkpoint, model, shape, device)
+    };
+    task.teacher().map(load).transpose()
 }
 
 /// Where and how often a training leaves a snapshot.

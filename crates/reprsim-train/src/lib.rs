@@ -30,7 +30,7 @@ pub use config::{Evaluate, OptimizerConfig, Precision, ScheduleConfig, TrainingC
 pub use error::TrainError;
 pub use history::{Epoch, best, read_epochs, write_epochs};
 pub use initial::{Foreign, Head, Initial, Reference};
-pub use job::{Job, Resume, TrainingSet, initial_network};
+pub use job::{Job, Resume, TrainingSet, initial_network, teacher_network};
 pub use learner::{Occupancy, RecordedStep, occupancy, profile_step, recorded_step, suits};
 pub use stacks::Stacks;
 pub use supply::{Drawn, Normalization, Supply};

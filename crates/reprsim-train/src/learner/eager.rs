@@ -9,10 +9,10 @@ use reprsim_models::{Input, Network, Output, OutputKind, Pass};
 
 use super::parts::Parts;
 use crate::batches::{Batches, Streams};
-use crate::checkpoint::{load_checkpoint, packed, unpacked};
+use crate::checkpoint::{packed, unpacked};
 use crate::clip::clip;
 use crate::error::TrainError;
-use crate::job::{Job, initial_network};
+use crate::job::{Job, initial_network, teacher_network};
 use crate::sums::{Kept, Sums};
 use crate::task::{Batch, Target};
 use crate::validation::{HeldOut, held_out_loss};
@@ -39,12 +39,8 @@ impl<'a> Eager<'a> {
         device: &'a Device,
     ) -> Result<Self, TrainError> {
         let turn = job.stacks.turn();
-        let teacher = job.task.teacher().map(|teacher| {
-            let model = teacher.model.unwrap_or(job.model);
-            load_checkpoint(teacher.checkpoint, model, job.shape(), device)
-        });
         Ok(Self {
-            teacher: teacher.transpose()?,
+            teacher: teacher_network(job.task, job.model, job.shape(), device)?,
             job,
             streams,
             batches: Batches::new(job, streams, device),
