@@ -5,7 +5,9 @@ mod analysis;
 mod dataset;
 mod evaluations;
 mod initial;
+mod input;
 mod model;
+mod normalization;
 mod probes;
 mod reader;
 mod resolve;
@@ -14,6 +16,7 @@ mod sweeps;
 mod training;
 
 pub use analysis::DEFAULT_MEASURES;
+pub use normalization::{NormalizationName, NormalizationSection};
 pub use resolve::{read_experiment, read_experiment_and_text};
 pub use sections::{
     AnalysisSection, AxisSection, DatasetSection, ExperimentFile, GridSection, PrimarySection,

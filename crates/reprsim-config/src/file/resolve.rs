@@ -72,6 +72,7 @@ impl Reader<'_> {
         reprsim_device::check_names(device)
             .map_err(|error| self.at("device", error.to_string()))?;
         let dataset = self.dataset(&file.dataset)?;
+        let input = self.input(&file, dataset.text.is_some())?;
         let (model, task) = self.model(&file, &dataset)?;
         let training = self.training(&file, &model, dataset.text.is_some())?;
         let initial = self.initial(file.initial.as_ref(), &model)?;
@@ -101,6 +102,7 @@ impl Reader<'_> {
             device: device.to_string(),
             pairing: file.pairing,
             dataset,
+            input,
             model,
             initial,
             task,
