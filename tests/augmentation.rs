@@ -301,7 +301,7 @@ fn devices_draw_the_same(device: &Device) {
     }
 }
 
-/// Images with one value a place, made of `values`.
+/// What a model sees of the first `count` images.
 fn seen(supply: &Supply, count: usize) -> Vec<f32> {
     let Input::Images(images) = supply.slice(0..count) else {
         panic!("images")

@@ -225,6 +225,41 @@ mod tests {
                 "[evaluation.accuracy]\n\n[analysis]",
                 ":27: unknown evaluation 'accuracy'",
             ),
+            (
+                "[model]",
+                "[input]\nsize = 0\n\n[model]",
+                ":11: size = 0; a side has 1 to 4096 pixels",
+            ),
+            (
+                "[model]",
+                "[input]\nsize = 56\nresize = 40\n\n[model]",
+                ":12: resize = 40: a square of 56 pixels",
+            ),
+            (
+                "[model]",
+                "[input]\nsize = 56\nfilter = \"bicubik\"\n\n[model]",
+                ":12: unknown filter 'bicubik' (did you mean 'bicubic'?)",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nnormalization = \"imagnet\"",
+                ":8: unknown normalization 'imagnet' (did you mean 'imagenet'?)",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nnormalization = { mean = [0.5], sdt = [0.5] }",
+                ":8: unknown key 'sdt' (did you mean 'std'?)",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nnormalization = 0.5",
+                ":8: invalid type: floating point `0.5`, expected a name, or a table",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nsize = 56\nresize = 64",
+                ":9: 'resize' is a setting of folder only",
+            ),
             ("name = \"small\"", "name = \"small", ":1: "),
         ] {
             let text = SMALL.replacen(from, to, 1);
@@ -232,6 +267,25 @@ mod tests {
             let error = read(&text).unwrap_err();
             assert!(error.contains(told), "{to}: {error}");
         }
+    }
+
+    /// What images are brought to; a name stands for its values, and what is default for nothing.
+    #[test]
+    fn inputs_and_normalizations() {
+        let with = |input: &str, normalization: &str| {
+            let text = SMALL.replacen("[model]", &format!("[input]\n{input}\n\n[model]"), 1);
+            let given = format!("train_samples = 400\nnormalization = {normalization}");
+            read(&text.replacen("train_samples = 400", &given, 1)).unwrap()
+        };
+        let named = with("size = 56", "\"inception\"");
+        let table = "{ mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] }";
+        let spelled = with("size = 56\nresize = 56\nfilter = \"bilinear\"", table);
+        assert_eq!(named, spelled);
+        let imagenet = with("size = 56", "\"imagenet\"")
+            .dataset
+            .normalization
+            .unwrap();
+        assert_eq!(imagenet.std, [0.229, 0.224, 0.225]);
     }
 
     #[test]
