@@ -3,19 +3,19 @@
 # requires-python = ">=3.10"
 # dependencies = [
 #   "torch", "torchvision", "safetensors", "pillow",
-#   "scikit-image", "scikit-learn", "matplotlib", "pooch",
+#   "scikit-image", "scikit-learn", "matplotlib",
 # ]
 # ///
 """Compares how images become what models see with torchvision, on 20 photographs of odd sizes.
 
-    pip install torch torchvision safetensors pillow scikit-image scikit-learn matplotlib pooch
+    pip install torch torchvision safetensors pillow scikit-image scikit-learn matplotlib
     cargo build --release -p reprsim --bins --example resample
     scripts/check_preprocessing.py [--device cpu] [--target target/release]
     scripts/check_preprocessing.py --golden tests/golden/resampled.json
 
 The photographs are those that scikit-image, scikit-learn and matplotlib install with
-themselves (nothing is downloaded), and cuts of them with odd sides until there are 20.
-For both filters, of `Resize(256)`, `CenterCrop(224)` and of a made larger 32 -> 224:
+themselves; squares lose some of a side, so that all are of odd sizes. For both filters, of
+`Resize(256)`, `CenterCrop(224)`, and of 32 x 32 made 224 x 224:
 
   device  what `[input]` makes of them on the device (crates/reprsim/examples/resample.rs)
           against torchvision's resize(antialias=True) and center_crop of floats: the largest
@@ -29,6 +29,7 @@ For both filters, of `Resize(256)`, `CenterCrop(224)` and of a made larger 32 ->
 With --golden it writes what tests/augmentation.rs compares with instead.
 """
 import argparse
+import importlib.util
 import json
 import pathlib
 import subprocess
@@ -41,6 +42,15 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, resize
 
 FILTERS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+PHOTOGRAPHS = [
+    ("skimage", "data"),
+    ("sklearn", "datasets/images"),
+    ("matplotlib", "mpl-data/sample_data"),
+]
+DRAWINGS = {
+    "chessboard_GRAY", "chessboard_RGB", "color", "horse", "logo", "logo2", "page", "phantom", "text",
+    "Minduka_Present_Blue_Pack",
+}
 # Height, width, resize, size.
 SHAPES = [(7, 5, 11, 9), (13, 17, 8, 5), (5, 23, 6, 3), (9, 9, 9, 4), (4, 4, 7, 7)]
 
@@ -74,36 +84,23 @@ def golden(path):
 
 
 def photographs(count):
-    """Colour photographs of odd sizes as (name, PIL image)."""
-    import matplotlib
-    import skimage
-    import sklearn.datasets
+    """Photographs of odd sizes as (name, PIL image): those that are squares lose some of a side."""
     from PIL import Image
 
-    folders = [
-        pathlib.Path(skimage.__file__).parent / "data",
-        pathlib.Path(sklearn.datasets.__file__).parent / "images",
-        pathlib.Path(matplotlib.get_data_path()) / "sample_data",
-    ]
-    whole = []
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() not in {".png", ".jpg", ".jpeg", ".gif", ".bmp"}:
+    found = []
+    for package, folder in PHOTOGRAPHS:
+        spec = importlib.util.find_spec(package)
+        if spec is None:
+            sys.exit(f"{package} is not installed: its photographs are needed")
+        for path in sorted((pathlib.Path(spec.origin).parent / folder).iterdir()):
+            if path.suffix not in {".png", ".jpg"} or path.stem in DRAWINGS:
                 continue
-            image = Image.open(path)
-            # Those that are turned or animated are no matter of resampling.
-            if min(image.size) < 64 or getattr(image, "n_frames", 1) > 1:
-                continue
-            whole.append((path.stem, image.convert("RGB")))
-    found = list(whole)
-    cut = 0
-    while len(found) < count:
-        name, image = whole[cut % len(whole)]
-        cut += 1
-        width, height = image.size
-        left, top = 3 * cut % (width // 4), 5 * cut % (height // 4)
-        box = (left, top, width - 7 * cut % (width // 5) - 1, height - 11 * cut % (height // 3) - 1)
-        found.append((f"{name}-{cut}", image.crop(box)))
+            image = Image.open(path).convert("RGB")
+            width, height = image.size
+            if width == height:
+                place = len(found)
+                image = image.crop((3, 2, width - 7 * place % (width // 2), height - 3 * place % 31))
+            found.append((path.stem, image))
     return found[:count]
 
 

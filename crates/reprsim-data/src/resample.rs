@@ -9,8 +9,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::LARGEST_SIDE;
-use crate::{DataError, SampleShape};
+use crate::SampleShape;
+
+/// A square of more pixels a side is a slip of the keyboard.
+pub(crate) const LARGEST_SIDE: usize = 4096;
 
 /// What pixels of a resampled image are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use crate::catalog::{FATHER_BROWN, FOLDER, TEXT, card_of};
 use crate::color_shape_digit::{self, Settings, generate};
 use crate::readers::listing::{self, Listing};
+use crate::resample::LARGEST_SIDE;
 use crate::text::{self, TextSettings};
 use crate::{DataError, Filter, Part, Resampling};
 
 /// Samples of the built-in data set when nothing else is asked.
 const BUILT_IN_TRAIN: usize = 16_000;
 const BUILT_IN_TEST: usize = 8_000;
-/// A square of more pixels a side is a slip of the keyboard.
-pub(crate) const LARGEST_SIDE: usize = 4096;
 
 /// Which data set, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

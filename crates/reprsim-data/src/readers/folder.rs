@@ -16,7 +16,7 @@ use super::listing::{Entry, Listing};
 use super::picture::{self, Head, PictureError};
 use crate::adapt::resize;
 use crate::catalog::FOLDER;
-use crate::spec::LARGEST_SIDE;
+use crate::resample::LARGEST_SIDE;
 use crate::{DataError, Factor, Part, Resampling, SampleShape, Skipped};
 
 /// Bytes that images read at the same time may take.
