@@ -100,7 +100,7 @@ impl Resampling {
                 "resize",
                 format!(
                     "resize = {resize}: a square of {0} pixels is cut out of images whose shorter \
-                     side is resize pixels; it must be at least {0}",
+                     side becomes that; it must be at least {0}",
                     self.size
                 ),
             )),
@@ -182,7 +182,7 @@ impl Resampling {
             }));
         }
         let mut made = Vec::with_capacity(rows.len() * columns.len());
-        let mut sums = vec![0.0; columns.len()];
+        let mut sums = vec![0.0f64; columns.len()];
         for taps in &rows {
             sums.fill(0.0);
             let from = wide.chunks_exact(columns.len()).skip(taps.first - above);
