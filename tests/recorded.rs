@@ -478,19 +478,15 @@ fn images_of_another_size() {
         samples: 40,
         patience: None,
     });
-    for (size, resize, filter) in [
-        (41, 45, Filter::Bicubic),
-        (13, 15, Filter::Bilinear),
-        (35, 35, Filter::Bilinear),
-    ] {
+    for (size, resize, filter) in [(41, 45, Filter::Bicubic), (20, 23, Filter::Bilinear)] {
         case.input = Some(Resampling {
             size,
             resize: Some(resize),
             filter,
         });
         agrees(&case);
-        extracts(&case, &[Pooling::Mean]);
     }
+    extracts(&case, &[Pooling::Mean]);
     let (resident, _) = case.trained(&gpu);
     case.budget = 1000;
     assert_eq!(case.trained(&gpu).0, resident);
@@ -504,7 +500,7 @@ fn images_of_another_size() {
         latent: 3,
     };
     let input = Some(Resampling {
-        size: 56,
+        size: 16,
         resize: None,
         filter: Filter::Bicubic,
     });

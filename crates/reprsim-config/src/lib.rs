@@ -31,7 +31,8 @@ pub use experiment::{
 };
 pub use file::{
     AnalysisSection, AxisSection, DEFAULT_MEASURES, DatasetSection, ExperimentFile, GridSection,
-    PrimarySection, ProbeSection, read_experiment, read_experiment_and_text,
+    NormalizationName, NormalizationSection, PrimarySection, ProbeSection, read_experiment,
+    read_experiment_and_text,
 };
 pub use key::{Form, VERSION};
 pub use measure::MeasureName;
