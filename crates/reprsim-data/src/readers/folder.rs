@@ -236,6 +236,7 @@ mod tests {
 
     use super::super::listing::list;
     use super::*;
+    use crate::Filter;
 
     fn colour(width: u32, height: u32, value: u8) -> DynamicImage {
         RgbImage::from_pixel(width, height, Rgb([value, 0, 255 - value])).into()
@@ -289,6 +290,31 @@ mod tests {
         assert_eq!(part.samples.len(), 2 * 3 * 36);
         assert_eq!(part.samples[..36], vec![10; 36]);
         assert_eq!(part.samples[3 * 36..][..36], vec![200; 36]);
+    }
+
+    /// The centre is cut out, and is what it was where the shorter side keeps its length.
+    #[test]
+    fn pictures_keep_the_ratio_of_their_sides_where_a_centre_is_cut_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["train/a/1.png", "train/b/2.png", "test/a/3.png"] {
+            let picture = RgbImage::from_fn(13, 8, |x, y| Rgb([20 * x as u8, y as u8, 7]));
+            save(dir.path(), name, &picture.into());
+        }
+        let listing = list(dir.path()).unwrap();
+        let centre = Resampling {
+            size: 6,
+            resize: Some(8),
+            filter: Filter::Bicubic,
+        };
+        let part = read(&listing, Part::Train, Some(6), Some(centre)).unwrap();
+        assert_eq!(part.samples.len(), 2 * 3 * 36);
+        // (13 - 6) / 2 = 3.5 becomes 4, (8 - 6) / 2 is 1.
+        let row: Vec<u8> = (4..10).map(|x| 20 * x).collect();
+        assert_eq!(part.samples[..36], row.repeat(6));
+        assert_eq!(part.samples[36..][..7], [1, 1, 1, 1, 1, 1, 2]);
+        // Squeezed, all columns are there.
+        let part = read(&listing, Part::Train, Some(6), None).unwrap();
+        assert!(part.samples[0] < 40 && part.samples[5] > 210);
     }
 
     #[test]
