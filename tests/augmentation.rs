@@ -10,7 +10,7 @@ mod devices;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
+use reprsim_data::{Dataset, Factor, Filter, Part, Resampling, SampleShape, Samples};
 use reprsim_models::Input;
 use reprsim_train::{Augmentation, Normalization, Supply, augment};
 
@@ -22,6 +22,8 @@ alike_on_every_device!(
     translations_move_and_fill,
     cutouts_are_one_square,
     devices_draw_the_same,
+    images_are_resampled_as_torchvision_does,
+    resident_and_sent_images_are_seen_alike,
 );
 
 const SIDE: usize = 9;
@@ -297,4 +299,100 @@ fn devices_draw_the_same(device: &Device) {
     for (a, b) in run(device).iter().zip(&run(&devices::cpu())) {
         assert!((a - b).abs() < 1e-2);
     }
+}
+
+/// What a model sees of the first `count` images.
+fn seen(supply: &Supply, count: usize) -> Vec<f32> {
+    let Input::Images(images) = supply.slice(0..count) else {
+        panic!("images")
+    };
+    values(images)
+}
+
+/// Images whose bytes are a formula of their place, in f64 by torchvision: the script says how.
+fn images_are_resampled_as_torchvision_does(device: &Device) {
+    let golden = include_str!("golden/resampled.json");
+    let golden: Vec<serde_json::Value> = serde_json::from_str(golden).unwrap();
+    assert_eq!(golden.len(), 10);
+    for case in &golden {
+        let side = |key: &str| case[key].as_u64().unwrap() as usize;
+        let by: Resampling = serde_json::from_value(serde_json::json!({
+            "size": side("size"), "resize": side("resize"), "filter": case["filter"],
+        }))
+        .unwrap();
+        let (height, width) = (side("height"), side("width"));
+        let shape = SampleShape::Image {
+            channels: 3,
+            height,
+            width,
+        };
+        let bytes = (0..3 * height * width).map(|i| ((i * i + 31 * i) % 256) as u8);
+        let set = Dataset {
+            shape,
+            samples: Samples::images(bytes.collect::<Vec<u8>>(), shape.values()),
+            ..dataset(1, 3)
+        };
+        let expected = case["values"].as_array().unwrap();
+        let expected: Vec<f32> = expected
+            .iter()
+            .map(|v| v.as_f64().unwrap() as f32)
+            .collect();
+        let [rows, columns] = by.matrices([height, width]);
+        let matrix = |values: Vec<f32>, side: usize| {
+            Tensor::from_data(TensorData::new(values, [side, by.size]), device)
+        };
+        let pixels: Vec<f32> = set.bytes(0).iter().map(|&byte| f32::from(byte)).collect();
+        let image = Tensor::from_data(TensorData::new(pixels, [1, 3, height, width]), device);
+        let made = reprsim_kernels::resample(image, matrix(rows, height), matrix(columns, width));
+        assert_eq!(made.dims(), [1, 3, by.size, by.size]);
+        for (ours, theirs) in values(made).iter().zip(&expected) {
+            assert!(
+                (ours - theirs).abs() < 1e-3,
+                "{by:?}: {ours} is not {theirs}"
+            );
+        }
+        // As a model sees it: clamped, then the mean and deviation of the checkpoint.
+        let supply = on(device, &set, &Normalization::imagenet()).resampled(Some(by));
+        let Normalization { mean, std } = Normalization::imagenet();
+        let plane = by.size * by.size;
+        for (i, (ours, theirs)) in seen(&supply, 1).iter().zip(&expected).enumerate() {
+            let channel = i / plane;
+            let theirs = f64::from(theirs.clamp(0.0, 255.0)) / 255.0;
+            let theirs = (theirs - mean[channel]) / std[channel];
+            assert!(
+                (f64::from(*ours) - theirs).abs() < 5e-5,
+                "{by:?}: {ours} is not {theirs}"
+            );
+        }
+    }
+}
+
+fn resident_and_sent_images_are_seen_alike(device: &Device) {
+    let set = dataset(7, 3);
+    let identity = Normalization::identity(3);
+    for filter in [Filter::Bilinear, Filter::Bicubic] {
+        let by = Resampling {
+            size: 14,
+            resize: Some(17),
+            filter,
+        };
+        let seen = |budget: u64| {
+            let supply = Supply::new(set.clone(), None, identity.clone(), device, budget);
+            let supply = supply.resampled(Some(by));
+            let found = seen(&supply, 7);
+            assert_eq!(supply.is_resident(), budget > 0);
+            assert_eq!(found.len(), 7 * supply.shape().values());
+            found
+        };
+        assert_eq!(seen(u64::MAX), seen(0));
+    }
+    // What becomes of an image at its own size is the image, to the bit.
+    let plain = on(device, &set, &identity);
+    let own = Resampling {
+        size: SIDE,
+        resize: None,
+        filter: Filter::Bicubic,
+    };
+    let same = on(device, &set, &identity).resampled(Some(own));
+    assert_eq!(seen(&plain, 7), seen(&same, 7));
 }

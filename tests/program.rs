@@ -703,6 +703,78 @@ fn extract_gives_the_activations_of_the_run() {
     }
 }
 
+/// Images of 28 x 28 that models see as 16 x 16: in training, in probes and in what is extracted.
+#[test]
+fn images_are_seen_at_the_size_of_the_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = TINY.find("[[axis]]\nkind = \"class\"").unwrap();
+    let end = TINY.find("[[probe]]").unwrap();
+    let plain = format!(
+        "{}{}\n[keep]\nactivations = true\n",
+        &TINY[..start],
+        &TINY[end..]
+    )
+    .replace(
+        "name = \"cnn\"\nwidth = 2",
+        "name = \"vit\"\nwidth = 8\ndepth = 2\nheads = 2\npatch = 8",
+    );
+    let out = dir.path().join("run");
+    let output = run(&experiment(dir.path(), &plain), &out, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    for part in ["divisible by 8; these are 28x28", "under [input]"] {
+        assert!(message.contains(part), "{message}");
+    }
+    let text = plain.replace(
+        "train_per_model = 64",
+        "train_per_model = 64\nnormalization = \"imagenet\"\n\n[input]\nsize = 16\nresize = 19\nfilter = \"bicubic\"",
+    );
+    let file = experiment(dir.path(), &text);
+    let output = run(&file, &out, &["--cell", "1"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let cell = fs::read_dir(out.join("cells")).unwrap().next().unwrap();
+    let cell = cell.unwrap().path();
+    let extracted = dir.path().join("again");
+    let output = reprsim()
+        .args(["extract", "--device", "cpu", "--classes", "4"])
+        .arg(&file)
+        .arg(cell.join("a.safetensors"))
+        .arg("--out")
+        .arg(&extracted)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let tensor = |path: &std::path::Path, name: &str| {
+        let bytes = fs::read(path).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = file.tensor(name).unwrap();
+        (tensor.shape().to_vec(), tensor.data().to_vec())
+    };
+    assert_eq!(
+        tensor(&cell.join("activations/test.a.safetensors"), "penultimate"),
+        tensor(&extracted.join("test.safetensors"), "penultimate")
+    );
+    // Four patches of 8 x 8 and the token of the class, at whose places something is added.
+    let bytes = fs::read(cell.join("a.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert!(
+        weights
+            .iter()
+            .any(|(_, tensor)| tensor.shape() == [1, 5, 8])
+    );
+    let shown = reprsim()
+        .args(["data", "preview", "--out"])
+        .arg(dir.path().join("grid.png"))
+        .arg(&file)
+        .output()
+        .unwrap();
+    let shown = stdout(&shown);
+    assert!(
+        shown.contains("28 x 28, colour") && shown.contains("seen as 16 x 16"),
+        "{shown}"
+    );
+}
+
 /// A folder of pictures: a run says what it left out, cells are named by what the
 /// folder holds and not by where it is, and new pictures are trained on anew. The run is
 /// in the folder itself, and is no class of it.

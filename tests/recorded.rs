@@ -11,7 +11,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use reprsim_base::Stream;
 use reprsim_data::color_shape_digit::{Settings, generate};
-use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
+use reprsim_data::{
+    Dataset, DatasetSpec, FATHER_BROWN, Filter, Part, Resampling, TEXT, TextSettings, Tokenizer,
+    open,
+};
 use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
     CnnSettings, GptSettings, MlpSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling,
@@ -39,6 +42,8 @@ struct Case {
     held_out: Option<Dataset>,
     /// Bytes of samples that may stay on the device.
     budget: u64,
+    /// What models see of the images, if not as they are stored.
+    input: Option<Resampling>,
 }
 
 fn config() -> TrainingConfig {
@@ -84,6 +89,7 @@ fn images(model: ModelConfig) -> Case {
         labels,
         held_out: None,
         budget: u64::MAX,
+        input: None,
     }
 }
 
@@ -126,6 +132,7 @@ fn text() -> Case {
         dataset,
         held_out: Some(open(&spec, Part::Validation, cache.path()).unwrap()),
         budget: u64::MAX,
+        input: None,
     }
 }
 
@@ -151,6 +158,7 @@ impl Case {
                 device,
                 self.budget,
             )
+            .resampled(self.input)
         };
         let evaluated = supply(self.held_out.as_ref().unwrap_or(&self.dataset));
         let supply = supply(&self.dataset);
@@ -456,6 +464,50 @@ fn images_that_do_not_fit_are_fed() {
     assert_eq!(fed, resident);
     assert_eq!(lines(history), lines(expected));
     extracts(&case, &[Pooling::Mean]);
+}
+
+/// Images that models see at another size than they are stored at: resampled in the step, after the
+/// random changes, whether they are resident or sent.
+#[test]
+fn images_of_another_size() {
+    let Some(gpu) = gpu() else { return };
+    let mut case = images(ModelConfig::Mlp(MlpSettings { hidden: vec![9] }));
+    case.config.augment = vec![Augmentation::Translate { pixels: 3, p: 0.9 }];
+    case.config.evaluate = Some(Evaluate {
+        every: Some(1),
+        samples: 40,
+        patience: None,
+    });
+    for (size, resize, filter) in [(41, 45, Filter::Bicubic), (20, 23, Filter::Bilinear)] {
+        case.input = Some(Resampling {
+            size,
+            resize: Some(resize),
+            filter,
+        });
+        agrees(&case);
+    }
+    extracts(&case, &[Pooling::Mean]);
+    let (resident, _) = case.trained(&gpu);
+    case.budget = 1000;
+    assert_eq!(case.trained(&gpu).0, resident);
+    extracts(&case, &[Pooling::Mean]);
+    case.budget = u64::MAX;
+    case.model = ModelConfig::Cnn(CnnSettings { width: 2 });
+    agrees(&case);
+    // An autoencoder learns to give again what it sees.
+    let vae = VaeSettings {
+        width: 2,
+        latent: 3,
+    };
+    let input = Some(Resampling {
+        size: 16,
+        resize: None,
+        filter: Filter::Bicubic,
+    });
+    agrees(&Case {
+        input,
+        ..images(ModelConfig::Vae(vae))
+    });
 }
 
 /// Products of 16 bits train nearly as well; a loss whose scaled gradients overflow is scaled less

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use reprsim_data::color_shape_digit::{Preset, Settings};
-use reprsim_data::{DatasetSpec, TextSettings};
+use reprsim_data::{DatasetSpec, Filter, Resampling, TextSettings};
 use reprsim_models::{ModelConfig, Pooling};
 use reprsim_train::{Foreign, Initial, Normalization, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
@@ -31,6 +31,9 @@ pub struct Experiment {
     pub pairing: Pairing,
     /// The data.
     pub dataset: DatasetConfig,
+    /// How images become those that models see; as they are if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Resampling>,
     /// The architecture.
     pub model: ModelConfig,
     /// How models begin; with random weights if absent.
@@ -122,6 +125,13 @@ pub struct DatasetConfig {
     pub content: Option<String>,
     /// Side to which images are resampled; absent: their own.
     pub size: Option<usize>,
+    /// What the shorter side of a folder's pictures becomes before the square is cut out; absent:
+    /// they are squeezed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<usize>,
+    /// What pixels are then made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
     /// Whether colour becomes grey.
     pub grayscale: bool,
     /// What becomes of images that are copies of others.
@@ -148,6 +158,8 @@ impl DatasetConfig {
             seed: root_seed,
             path: self.path.clone(),
             size: self.size,
+            resize: self.resize,
+            filter: self.filter.unwrap_or_default(),
             grayscale: self.grayscale,
             text: self.text.clone(),
         }

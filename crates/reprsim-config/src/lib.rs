@@ -31,8 +31,8 @@ pub use experiment::{
 };
 pub use file::{
     AnalysisSection, AxisSection, DEFAULT_MEASURES, DatasetSection, ExperimentFile, GridSection,
-    PretrainFile, Pretraining, PrimarySection, ProbeSection, read_experiment,
-    read_experiment_and_text, read_pretraining,
+    NormalizationName, NormalizationSection, PretrainFile, Pretraining, PrimarySection,
+    ProbeSection, read_experiment, read_experiment_and_text, read_pretraining,
 };
 pub use key::{Form, VERSION};
 pub use measure::MeasureName;

@@ -250,6 +250,7 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
     form.add("root_seed", experiment.root_seed);
     form.add("pairing", experiment.pairing);
     form.add("dataset", placeless_dataset(&experiment.dataset));
+    form.add("input", experiment.input);
     form.add("model", cell.model(experiment));
     if let Initial::Checkpoint(initial) = cell.initial(experiment) {
         form.add("initial.content", initial.content);
@@ -350,6 +351,7 @@ mod tests {
             ("samples = 60", "samples = 61", false),
             ("seeds = 2", "seeds = 3", true), // the fourth cell is another
             ("lr = 0.1", "lr = 1e-1", false),
+            ("[model]", "[input]\nsize = 56\n\n[model]", true),
         ] {
             let changed = SMALL.replacen(from, to, 1);
             assert_ne!(changed, SMALL, "{from}");

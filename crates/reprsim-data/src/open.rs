@@ -97,7 +97,12 @@ fn open_folder(
     let place = sha256(place.as_os_str().as_encoded_bytes());
     let dir = cache.join(FOLDER).join(&place[..16]);
     let key = key(spec, part, &[listing.state()]);
-    let make = || reshaped(folder::read(&listing, part, spec.size)?, spec);
+    let make = || {
+        reshaped(
+            folder::read(&listing, part, spec.size, spec.centre())?,
+            spec,
+        )
+    };
     let raw = match from {
         Read::Kept => through_cache(&array_path(spec, part, &dir), &key, &[], make)?,
         Read::Originals => make()?,

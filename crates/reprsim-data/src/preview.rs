@@ -4,7 +4,7 @@ use font8x8::UnicodeFonts;
 use image::{Rgb, RgbImage};
 
 use crate::adapt::resize;
-use crate::{DataError, Dataset, SampleShape, Tokenizer};
+use crate::{DataError, Dataset, Resampling, SampleShape, Samples, Tokenizer};
 
 /// Pixels of the longer side of an image, at most; smaller ones are enlarged by whole numbers.
 const SIDE: usize = 128;
@@ -136,6 +136,30 @@ impl Row {
                 canvas.put_pixel(left + x as u32, top + y as u32, colour);
             }
         }
+    }
+}
+
+/// The images at `indices` alone, as models see them that are given images resampled by `by`,
+/// rounded to bytes. Text stays as it is.
+///
+/// # Panics
+/// If there is no sample at one of the indices.
+#[must_use]
+pub fn seen(dataset: &Dataset, indices: &[usize], by: Resampling) -> Dataset {
+    let indices: Vec<u32> = indices.iter().map(|&index| index as u32).collect();
+    let chosen = dataset.select(&indices);
+    let SampleShape::Image { height, width, .. } = dataset.shape else {
+        return chosen;
+    };
+    let planes = (0..chosen.len()).flat_map(|i| chosen.bytes(i).chunks_exact(height * width));
+    let bytes: Vec<u8> = planes
+        .flat_map(|plane| by.plane(plane, [height, width]))
+        .collect();
+    let shape = by.shape(dataset.shape);
+    Dataset {
+        shape,
+        samples: Samples::images(bytes, shape.values()),
+        ..chosen
     }
 }
 

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use crate::catalog::{FATHER_BROWN, FOLDER, TEXT, card_of};
 use crate::color_shape_digit::{self, Settings, generate};
 use crate::readers::listing::{self, Listing};
+use crate::resample::LARGEST_SIDE;
 use crate::text::{self, TextSettings};
-use crate::{DataError, Part};
+use crate::{DataError, Filter, Part, Resampling};
 
 /// Samples of the built-in data set when nothing else is asked.
 const BUILT_IN_TRAIN: usize = 16_000;
 const BUILT_IN_TEST: usize = 8_000;
-/// A square of more pixels a side is a slip of the keyboard.
-pub(crate) const LARGEST_SIDE: usize = 4096;
 
 /// Which data set, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +29,11 @@ pub struct DatasetSpec {
     pub path: Option<PathBuf>,
     /// Resample to a square of this side.
     pub size: Option<usize>,
+    /// Of `folder`: the shorter side becomes this, and the square is cut out of the centre; absent:
+    /// the whole image becomes the square.
+    pub resize: Option<usize>,
+    /// What pixels are then made of.
+    pub filter: Filter,
     /// Colour becomes its luma.
     pub grayscale: bool,
     /// Which corpora and how they are read, for `text`.
@@ -43,6 +47,9 @@ impl DatasetSpec {
         let mut suffix = String::new();
         if let Some(size) = self.size {
             suffix.push_str(&format!(" size {size}"));
+        }
+        if let Some(resize) = self.resize {
+            suffix.push_str(&format!(" resize {resize} {}", self.filter.name()));
         }
         if self.grayscale {
             suffix.push_str(" grayscale");
@@ -59,8 +66,21 @@ impl DatasetSpec {
                 "size = {size}; a side has 1 to {LARGEST_SIDE} pixels"
             )));
         }
-        if self.path.is_some() && self.name != FOLDER {
-            return Err(self.setting(format!("only '{FOLDER}' takes a path")));
+        for (key, given) in [
+            ("path", self.path.is_some()),
+            ("resize", self.resize.is_some()),
+        ] {
+            if given && self.name != FOLDER {
+                return Err(self.setting(format!("only '{FOLDER}' takes a {key}")));
+            }
+        }
+        if self.resize.is_some() && self.size.is_none() {
+            return Err(self.setting(
+                "resize needs a size, the side of the square that is cut out of the centre".into(),
+            ));
+        }
+        if let Some(centre) = self.centre() {
+            centre.check().map_err(|(_, reason)| self.setting(reason))?;
         }
         if self.name != TEXT {
             return match self.text {
@@ -72,6 +92,15 @@ impl DatasetSpec {
             return Err(self.setting("size and grayscale are for images".into()));
         }
         self.text()?.check()
+    }
+
+    /// How images of a folder become squares without being squeezed, where that is asked for.
+    pub(crate) fn centre(&self) -> Option<Resampling> {
+        Some(Resampling {
+            resize: Some(self.resize?),
+            size: self.size?,
+            filter: self.filter,
+        })
     }
 
     /// Refuses the part that only text has.
@@ -229,6 +258,14 @@ mod tests {
         assert!(check(&|s| s.size = Some(0)).contains("size = 0"));
         assert!(check(&|s| s.size = Some(5000)).contains("1 to 4096"));
         assert!(check(&|s| s.path = Some("x".into())).contains("only 'folder'"));
+        assert!(check(&|s| s.resize = Some(8)).contains("only 'folder' takes a resize"));
+        let resized = |resize, size| {
+            check(&|s| (s.name, s.resize, s.size) = ("folder".into(), Some(resize), size))
+        };
+        assert!(resized(8, None).contains("resize needs a size"));
+        assert!(
+            resized(8, Some(9)).contains("resize = 8") && resized(8, Some(9)).contains("least 9")
+        );
         assert!(check(&|s| s.name = "folder".into()).contains("no path"));
         assert!(check(&|s| s.name = "mnits".into()).contains("unknown data set"));
         assert!(check(&|s| s.name = "mnits".into()).contains("folder, mnist"));

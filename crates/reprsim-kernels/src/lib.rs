@@ -1,4 +1,4 @@
-//! Fully connected layers, convolution, attention, normalisation, GELU, cross-entropy, the
+//! Fully connected layers, convolution, attention, normalisation, GELU, cross-entropy, resampling, the
 //! optimisers' steps: by kernels of this crate on the CPU, on every other device by burn's own
 //! operations.
 //!
@@ -31,6 +31,7 @@ mod normalization;
 mod optimizer;
 mod products;
 mod profile;
+mod resample;
 mod spatial_mean;
 mod sums;
 mod winograd;
@@ -50,4 +51,5 @@ pub use linear::{After, linear};
 pub use optimizer::{AdamStep, SgdStep};
 pub use profile::{Ceilings, Spent, ceilings, profiled};
 pub use reprsim_graph::is_training;
+pub use resample::resample;
 pub use spatial_mean::spatial_mean;

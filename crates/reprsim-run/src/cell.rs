@@ -16,8 +16,10 @@ use crate::model::{Made, ModelJob};
 use crate::results::{ModelResult, PairResult, RESULT_SCHEMA};
 use crate::store::{CellStore, write_json};
 
-/// Images in one forward pass at inference.
+/// Images in one forward pass at inference, at most.
 pub(crate) const EXTRACT_BATCH: usize = 500;
+/// Values of images in one forward pass: of larger images than 64 x 64 in colour there are fewer.
+const EXTRACT_VALUES: usize = EXTRACT_BATCH * 3 * 64 * 64;
 /// Windows of text in one forward pass at inference.
 pub(crate) const EXTRACT_WINDOWS: usize = 50;
 
@@ -178,7 +180,9 @@ fn model_result(epochs: &[Epoch]) -> ModelResult {
 /// Samples in one forward pass at inference.
 pub(crate) fn extract_batch(samples: &Supply) -> usize {
     match samples.shape() {
-        SampleShape::Image { .. } => EXTRACT_BATCH,
+        shape @ SampleShape::Image { .. } => {
+            (EXTRACT_VALUES / shape.values().max(1)).clamp(1, EXTRACT_BATCH)
+        }
         SampleShape::Tokens { .. } => EXTRACT_WINDOWS,
     }
 }

@@ -145,7 +145,7 @@ impl Context {
     /// # Errors
     /// Those of opening the data, [`RunError::Usage`] for what does not fit them.
     pub fn check(&self) -> Result<(), RunError> {
-        check_images(&self.experiment, self.train_supply()?.shape())?;
+        check_images(&self.experiment, self.train_supply()?)?;
         self.check_memory()?;
         check_matched_probes(&self.experiment, self.test()?)?;
         self.check_initial()?;
@@ -343,7 +343,8 @@ impl Context {
             self.normalization()?.clone(),
             &self.chosen.device,
             self.budget,
-        ))
+        )
+        .resampled(self.experiment.input))
     }
 
     fn normalization(&self) -> Result<&Normalization, RunError> {
@@ -473,17 +474,18 @@ pub(crate) fn normalization<'a>(
     }
 }
 
-/// Refuses models and augmentations that the images cannot have.
-fn check_images(experiment: &Experiment, shape: SampleShape) -> Result<(), RunError> {
+/// Refuses models that what they see does not fit, and augmentations that the stored images cannot
+/// have.
+fn check_images(experiment: &Experiment, samples: &Supply) -> Result<(), RunError> {
     let usage = |reason: String| Err(RunError::Usage(reason));
-    if let Err(error) = experiment.model.check_input(shape) {
+    if let Err(error) = experiment.model.check_input(samples.shape()) {
         return usage(error.to_string());
     }
     let SampleShape::Image {
         channels,
         height,
         width,
-    } = shape
+    } = samples.dataset().shape
     else {
         return Ok(());
     };
@@ -574,7 +576,7 @@ pub(crate) fn probe_spec(experiment: &Experiment, config: &ProbeConfig) -> Datas
     if let Some(name) = &config.dataset {
         spec.name.clone_from(name);
         if *name != experiment.dataset.name {
-            spec.path = None;
+            (spec.path, spec.resize) = (None, None);
         }
     }
     match (&config.corpora, &mut spec.text) {

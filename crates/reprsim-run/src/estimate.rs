@@ -290,7 +290,8 @@ fn with_job<T>(
             normalization,
             device,
             u64::MAX,
-        ))
+        )
+        .resampled(e.input))
     };
     let train_supply = match text {
         // Windows are drawn from chunks on the host.

@@ -7,47 +7,14 @@ use std::sync::OnceLock;
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use reprsim_data::Dataset;
+use reprsim_data::{Dataset, Resampling};
 #[cfg(feature = "wgpu")]
 use reprsim_graph::{Gpu, GraphError, Resident, Samples};
 use reprsim_models::{Input, SampleShape};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::packed::Packing;
-
-/// Mean and standard deviation of each channel on the 0..1 scale.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Normalization {
-    /// Means.
-    pub mean: Vec<f64>,
-    /// Standard deviations.
-    pub std: Vec<f64>,
-}
-
-impl Normalization {
-    /// The statistics of `dataset`; a probe from elsewhere is normalised with
-    /// those of the training data, as both models were.
-    pub fn of(dataset: &Dataset) -> Self {
-        let (mean, std) = dataset.channel_statistics();
-        Self { mean, std }
-    }
-
-    /// That of samples that are not images.
-    pub fn none() -> Self {
-        Self::identity(0)
-    }
-
-    /// Leaves values on the 0..1 scale.
-    pub fn identity(channels: usize) -> Self {
-        Self {
-            mean: vec![0.0; channels],
-            std: vec![1.0; channels],
-        }
-    }
-}
+use crate::preprocessing::{Constants, Normalization};
 
 /// Samples as they were drawn for a batch, before a task makes one of them.
 #[derive(Clone, Debug)]
@@ -125,6 +92,8 @@ pub struct Supply {
     /// Which of its samples; all where `None`.
     indices: Option<Vec<u32>>,
     normalization: Normalization,
+    /// How stored images become those that models see; not at all where `None`.
+    input: Option<Resampling>,
     device: Device,
     /// Bytes that may be resident.
     budget: u64,
@@ -132,7 +101,7 @@ pub struct Supply {
     /// The same for steps that are replayed.
     #[cfg(feature = "wgpu")]
     on_gpu: Mutex<Option<Resident>>,
-    scale: OnceLock<[Tensor<4>; 2]>,
+    constants: OnceLock<Constants>,
 }
 
 impl Supply {
@@ -149,13 +118,25 @@ impl Supply {
             dataset,
             indices,
             normalization,
+            input: None,
             device: device.clone(),
             budget,
             resident: OnceLock::new(),
             #[cfg(feature = "wgpu")]
             on_gpu: Mutex::default(),
-            scale: OnceLock::new(),
+            constants: OnceLock::new(),
         }
+    }
+
+    /// The same images, which models see as `input` makes them of the stored ones, batch by batch
+    /// on the device. Random changes of training images come before, at the stored size.
+    #[must_use]
+    pub fn resampled(mut self, input: Option<Resampling>) -> Self {
+        self.input = input.filter(|input| match self.dataset.shape {
+            SampleShape::Image { height, width, .. } => !input.is_identity([height, width]),
+            SampleShape::Tokens { .. } => false,
+        });
+        self
     }
 
     /// Number of samples.
@@ -182,7 +163,20 @@ impl Supply {
 
     /// The shape of one sample, as a model takes it in.
     pub fn shape(&self) -> SampleShape {
-        self.dataset.shape
+        let stored = self.dataset.shape;
+        self.input.map_or(stored, |input| input.shape(stored))
+    }
+
+    /// Channels, height and width of an image as it is stored and sent; 0 of text.
+    pub(crate) fn stored(&self) -> [usize; 3] {
+        match self.dataset.shape {
+            SampleShape::Image {
+                channels,
+                height,
+                width,
+            } => [channels, height, width],
+            SampleShape::Tokens { .. } => [0; 3],
+        }
     }
 
     /// Whether samples have been sent to stay on the device.
@@ -193,7 +187,7 @@ impl Supply {
     /// Samples `range` as a batch that models take.
     pub fn slice(&self, range: Range<usize>) -> Input {
         match self.shape() {
-            SampleShape::Image { .. } => Input::Images(self.normalize(self.unpacked(range))),
+            SampleShape::Image { .. } => Input::Images(self.preprocess(self.unpacked(range))),
             SampleShape::Tokens { window, .. } => {
                 Input::Tokens(self.rows(range).slice_dim(1, 0..window))
             }
@@ -207,7 +201,7 @@ impl Supply {
                 let values: Vec<i32> = places.iter().map(|&place| place as i32).collect();
                 let on_device = TensorData::new(values, [places.len()]);
                 let on_device = Tensor::from_data(on_device, &self.device);
-                Drawn::Images(self.normalize(self.gather(places, on_device)), labels)
+                Drawn::Images(self.preprocess(self.gather(places, on_device)), labels)
             }
             SampleShape::Tokens { .. } => {
                 Drawn::Windows(self.sent(places.iter().map(|&place| place as usize)))
@@ -276,15 +270,9 @@ impl Supply {
     }
 
     fn packing(&self) -> Packing {
-        let shape = match self.shape() {
-            SampleShape::Image {
-                channels,
-                height,
-                width,
-            } => [channels, height, width],
-            SampleShape::Tokens { .. } => [0; 3],
-        };
-        Packing { shape }
+        Packing {
+            shape: self.stored(),
+        }
     }
 
     /// Whether all samples may stay on the device.
@@ -336,32 +324,16 @@ impl Supply {
         self.dataset.tokens(self.index(place))
     }
 
-    /// What images on the 0..255 scale are multiplied by and what is then taken away, a value
-    /// a channel.
-    fn scales(&self) -> [Vec<f32>; 2] {
-        let Normalization { mean, std } = &self.normalization;
-        let channelwise = |value: &dyn Fn(usize) -> f64| -> Vec<f32> {
-            (0..mean.len()).map(|c| value(c) as f32).collect()
-        };
-        // value / 255 / std - mean / std
-        [
-            channelwise(&|c| 1.0 / 255.0 / std[c]),
-            channelwise(&|c| mean[c] / std[c]),
-        ]
+    /// What brings images to what models see, as arrays of a device.
+    pub(crate) fn constants_on(&self, device: &Device) -> Constants {
+        let [_, height, width] = self.stored();
+        Constants::new(&self.normalization, self.input, [height, width], device)
     }
 
-    /// The same as `[1, channels, 1, 1]` on a device.
-    pub(crate) fn scales_on(&self, device: &Device) -> [Tensor<4>; 2] {
-        self.scales().map(|values| {
-            let shape = [1, values.len(), 1, 1];
-            Tensor::from_data(TensorData::new(values, shape), device)
-        })
-    }
-
-    /// Brings images on the 0..255 scale to the scale that models see.
-    pub fn normalize(&self, images: Tensor<4>) -> Tensor<4> {
-        let on_device = || self.scales_on(&self.device);
-        let [scale, offset] = self.scale.get_or_init(on_device);
-        images * scale.clone() - offset.clone()
+    /// Brings images on the 0..255 scale, as they are stored or after random changes, to the size
+    /// and the scale that models see.
+    pub fn preprocess(&self, images: Tensor<4>) -> Tensor<4> {
+        let on_device = || self.constants_on(&self.device);
+        self.constants.get_or_init(on_device).preprocess(images)
     }
 }

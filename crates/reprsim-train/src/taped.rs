@@ -12,12 +12,8 @@ impl Supply {
     /// tokens.
     pub fn taped_samples(&self) -> Samples {
         match self.shape() {
-            SampleShape::Image {
-                channels,
-                height,
-                width,
-            } => {
-                let bytes = (channels * height * width).next_multiple_of(4);
+            SampleShape::Image { .. } => {
+                let bytes = self.stored().iter().product::<usize>().next_multiple_of(4);
                 match self.fits() {
                     true => Samples::Resident(bytes),
                     false => Samples::Fed(bytes),
@@ -43,7 +39,7 @@ impl Supply {
         match self.shape() {
             SampleShape::Image { .. } => {
                 let images = self.taped_images(tape, size, feed);
-                Input::Images(self.taped_normalized(tape, images))
+                Input::Images(self.taped_preprocessed(tape, images))
             }
             SampleShape::Tokens { window, .. } => {
                 Input::Tokens(tape.int([size, window], Leaf::Feed(feed)))
@@ -63,22 +59,15 @@ impl Supply {
         }
     }
 
-    /// The images whose places `feed` holds, on the 0..255 scale, `[size, c, h, w]`.
+    /// The images whose places `feed` holds, on the 0..255 scale, `[size, c, h, w]`, as they are
+    /// stored.
     pub(crate) fn taped_images(&self, tape: &Tape, size: usize, feed: usize) -> Tensor<4> {
-        let [channels, height, width] = match self.shape() {
-            SampleShape::Image {
-                channels,
-                height,
-                width,
-            } => [channels, height, width],
-            SampleShape::Tokens { .. } => [0; 3],
-        };
+        let [channels, height, width] = self.stored();
         tape.float([size, channels, height, width], Leaf::Samples(feed))
     }
 
-    /// The same on the scale that models see.
-    pub(crate) fn taped_normalized(&self, tape: &Tape, images: Tensor<4>) -> Tensor<4> {
-        let [scale, offset] = self.scales_on(tape.device());
-        images * scale - offset
+    /// The same at the size and on the scale that models see.
+    pub(crate) fn taped_preprocessed(&self, tape: &Tape, images: Tensor<4>) -> Tensor<4> {
+        self.constants_on(tape.device()).preprocess(images)
     }
 }

@@ -55,7 +55,15 @@ pub(super) fn facts(plan: &Plan, results: &[(Cell, CellResult)]) -> Vec<(String,
                     text.window,
                     text.chunks
                 ),
-                None => e.dataset.name.clone(),
+                None => match e.input {
+                    Some(input) => format!(
+                        "{}, seen as {1} x {1} ({2})",
+                        e.dataset.name,
+                        input.size,
+                        input.filter.name()
+                    ),
+                    None => e.dataset.name.clone(),
+                },
             },
         ),
         fact(

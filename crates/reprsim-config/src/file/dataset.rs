@@ -39,7 +39,9 @@ impl Reader<'_> {
                 ),
             ));
         }
-        if let Some(Normalization { mean, std }) = &given.normalization {
+        self.centre(given)?;
+        let normalization = given.normalization.as_ref().map(|n| n.values());
+        if let Some(Normalization { mean, std }) = &normalization {
             let fail = |reason: &str| Err(self.at("dataset.normalization", reason));
             if mean.len() != std.len() || ![1, 3].contains(&mean.len()) {
                 return fail("normalization needs 1 or 3 means and as many stds");
@@ -71,9 +73,11 @@ impl Reader<'_> {
             path: given.path.as_ref().map(|path| self.folder().join(path)),
             content: None,
             size: positive("size", given.size)?,
+            resize: given.resize,
+            filter: given.resize.map(|_| given.filter.unwrap_or_default()),
             grayscale: given.grayscale,
             duplicates: given.duplicates.unwrap_or_default(),
-            normalization: given.normalization.clone(),
+            normalization,
             preset: given.preset.unwrap_or_default(),
             factor_classes: match given.factor_classes {
                 None => 0,
@@ -103,6 +107,8 @@ impl Reader<'_> {
             ("factor_classes", given.factor_classes.is_some(), built_in),
             ("train_samples", given.train_samples.is_some(), built_in),
             ("path", given.path.is_some(), FOLDER),
+            ("resize", given.resize.is_some(), FOLDER),
+            ("filter", given.filter.is_some(), FOLDER),
         ];
         for (key, is_given, owner) in settings {
             if is_given && given.name != owner {

@@ -5,7 +5,9 @@ mod analysis;
 mod dataset;
 mod evaluations;
 mod initial;
+mod input;
 mod model;
+mod normalization;
 mod pretrain;
 mod probes;
 mod reader;
@@ -15,6 +17,7 @@ mod sweeps;
 mod training;
 
 pub use analysis::DEFAULT_MEASURES;
+pub use normalization::{NormalizationName, NormalizationSection};
 pub use pretrain::{PretrainFile, Pretraining, read_pretraining};
 pub use resolve::{read_experiment, read_experiment_and_text};
 pub use sections::{

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use reprsim_data::Resampling;
 use reprsim_models::ModelConfig;
 use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
@@ -35,6 +36,9 @@ pub struct PretrainFile {
     pub device: Option<String>,
     /// The data.
     pub dataset: DatasetSection,
+    /// How images become those that it sees, as in an experiment file.
+    #[serde(default)]
+    pub input: Option<Resampling>,
     /// The architecture.
     pub model: ModelConfig,
     /// How it begins, if not with random weights.
@@ -66,6 +70,7 @@ impl Pretraining {
         form.add("pretraining", true);
         form.add("root_seed", experiment.root_seed);
         form.add("dataset", placeless_dataset(&experiment.dataset));
+        form.add("input", experiment.input);
         form.add("model", &experiment.model);
         if let Some(initial) = &experiment.initial {
             form.add("initial.content", &initial.content);
@@ -103,6 +108,7 @@ impl Reader<'_> {
             device: file.device,
             pairing: Pairing::Independent,
             dataset: file.dataset,
+            input: file.input,
             model: file.model,
             initial: file.initial,
             task: file.task,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use reprsim_data::Resampling;
 use reprsim_models::{ModelConfig, Pooling};
 use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
 use serde::de::DeserializeOwned;
@@ -60,6 +61,7 @@ pub(super) fn file_text(path: &Path) -> Result<String, ConfigError> {
 pub(super) struct Models {
     device: String,
     dataset: DatasetConfig,
+    input: Option<Resampling>,
     model: ModelConfig,
     initial: Option<Foreign>,
     task: TaskConfig,
@@ -84,6 +86,7 @@ impl Models {
             device: self.device,
             pairing: file.pairing,
             dataset: self.dataset,
+            input: self.input,
             model: self.model,
             initial: self.initial,
             task: self.task,
@@ -119,12 +122,14 @@ impl Reader<'_> {
         reprsim_device::check_names(device)
             .map_err(|error| self.at("device", error.to_string()))?;
         let dataset = self.dataset(&file.dataset)?;
+        let input = self.input(file, dataset.text.is_some())?;
         let (model, task) = self.model(file, &dataset)?;
         let training = self.training(file, &model, dataset.text.is_some())?;
         let initial = self.initial(file.initial.as_ref(), &model)?;
         Ok(Models {
             device: device.to_string(),
             dataset,
+            input,
             model,
             initial,
             task,
@@ -287,6 +292,41 @@ mod tests {
                 "[evaluation.accuracy]\n\n[analysis]",
                 ":27: unknown evaluation 'accuracy'",
             ),
+            (
+                "[model]",
+                "[input]\nsize = 0\n\n[model]",
+                ":11: size = 0; a side has 1 to 4096 pixels",
+            ),
+            (
+                "[model]",
+                "[input]\nsize = 56\nresize = 40\n\n[model]",
+                ":12: resize = 40: a square of 56 pixels",
+            ),
+            (
+                "[model]",
+                "[input]\nsize = 56\nfilter = \"bicubik\"\n\n[model]",
+                ":12: unknown filter 'bicubik' (did you mean 'bicubic'?)",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nnormalization = \"imagnet\"",
+                ":8: unknown normalization 'imagnet' (did you mean 'imagenet'?)",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nnormalization = { mean = [0.5], sdt = [0.5] }",
+                ":8: unknown key 'sdt' (did you mean 'std'?)",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nnormalization = 0.5",
+                ":8: invalid type: floating point `0.5`, expected a name, or a table",
+            ),
+            (
+                "train_samples = 400",
+                "train_samples = 400\nsize = 56\nresize = 64",
+                ":9: 'resize' is a setting of folder only",
+            ),
             ("name = \"small\"", "name = \"small", ":1: "),
         ] {
             let text = SMALL.replacen(from, to, 1);
@@ -294,6 +334,25 @@ mod tests {
             let error = read(&text).unwrap_err();
             assert!(error.contains(told), "{to}: {error}");
         }
+    }
+
+    /// What images are brought to; a name stands for its values, and what is default for nothing.
+    #[test]
+    fn inputs_and_normalizations() {
+        let with = |input: &str, normalization: &str| {
+            let text = SMALL.replacen("[model]", &format!("[input]\n{input}\n\n[model]"), 1);
+            let given = format!("train_samples = 400\nnormalization = {normalization}");
+            read(&text.replacen("train_samples = 400", &given, 1)).unwrap()
+        };
+        let named = with("size = 56", "\"inception\"");
+        let table = "{ mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] }";
+        let spelled = with("size = 56\nresize = 56\nfilter = \"bilinear\"", table);
+        assert_eq!(named, spelled);
+        let imagenet = with("size = 56", "\"imagenet\"")
+            .dataset
+            .normalization
+            .unwrap();
+        assert_eq!(imagenet.std, [0.229, 0.224, 0.225]);
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use reprsim_data::color_shape_digit::Preset;
+use reprsim_data::{Filter, Resampling};
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::{Foreign, Normalization, TaskConfig, TrainingConfig};
+use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::normalization::NormalizationSection;
 use crate::experiment::{Covariate, Duplicates, Keep, Pairing, ProbeKind};
 
 /// An experiment: pairs of models whose data or tasks overlap by a controlled amount, and how
@@ -37,6 +39,13 @@ pub struct ExperimentFile {
     pub pairing: Pairing,
     /// The data.
     pub dataset: DatasetSection,
+    /// How images become those that models see, where that is not as they are stored: squares of
+    /// another size, as torchvision's `Resize` and `CenterCrop` make them, with antialiasing. They are
+    /// resampled on the device, batch by batch, for training (after `augment`, which changes
+    /// images at their stored size), probes and whatever else a model sees; then they are
+    /// normalised.
+    #[serde(default)]
+    pub input: Option<Resampling>,
     /// The architecture of both models.
     pub model: ModelConfig,
     /// How both models begin, if not with random weights.
@@ -92,19 +101,29 @@ pub struct DatasetSection {
     /// experiment file is.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// Of images: the side to which they are resampled; their own if absent.
+    /// Of images: the side to which they are resampled when they are read; their own if absent.
+    /// Pictures of a `folder` that are no squares are squeezed, unless `resize` is given.
     #[serde(default)]
     pub size: Option<usize>,
+    /// Of `folder`: what the shorter side of a picture becomes, in proportion with the longer,
+    /// before the square of `size` is cut out of the centre, as torchvision's `Resize` and
+    /// `CenterCrop` do, with antialiasing.
+    #[serde(default)]
+    pub resize: Option<usize>,
+    /// Of `folder`, where `resize` is given: what pixels are made of; `bilinear` if absent.
+    #[serde(default)]
+    pub filter: Option<Filter>,
     /// Of images: whether colour becomes grey.
     #[serde(default)]
     pub grayscale: bool,
     /// Of images: what becomes of exact copies.
     #[serde(default)]
     pub duplicates: Option<Duplicates>,
-    /// Of images: what they are normalised with, on the 0..1 scale; the training part's
-    /// statistics if absent.
+    /// Of images: what they are normalised with, on the 0..1 scale: the values of a checkpoint by
+    /// their name, `imagenet` (mean 0.485, 0.456, 0.406, deviation 0.229, 0.224, 0.225) or
+    /// `inception` (0.5 all), or a table; the training part's statistics if absent.
     #[serde(default)]
-    pub normalization: Option<Normalization>,
+    pub normalization: Option<NormalizationSection>,
     /// Of `text`: names of corpora, text files, folders or JSON lines, from where the
     /// experiment file is.
     #[serde(default)]

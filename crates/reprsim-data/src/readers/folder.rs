@@ -1,8 +1,8 @@
 //! Any folder of class folders of images.
 //!
-//! Images are as a viewer shows them, resampled to a square (without keeping the ratio
-//! of their sides), and are in colour unless all are grey. A file that cannot be used is
-//! left out and listed, not fatal: what its name or header shows is listed with both
+//! Images are as a viewer shows them, resampled to a square (squeezed, or the centre of what
+//! keeps the ratio of its sides), and are in colour unless all are grey. A file that cannot be
+//! used is left out and listed, not fatal: what its name or header shows is listed with both
 //! parts, damage further down with the part it is in.
 
 use std::fs::File;
@@ -16,8 +16,8 @@ use super::listing::{Entry, Listing};
 use super::picture::{self, Head, PictureError};
 use crate::adapt::resize;
 use crate::catalog::FOLDER;
-use crate::spec::LARGEST_SIDE;
-use crate::{DataError, Factor, Part, SampleShape, Skipped};
+use crate::resample::LARGEST_SIDE;
+use crate::{DataError, Factor, Part, Resampling, SampleShape, Skipped};
 
 /// Bytes that images read at the same time may take.
 const AT_ONCE: u64 = 384 << 20;
@@ -27,11 +27,13 @@ const PER_PIXEL: u64 = 16;
 /// A larger file holds no image that would be read.
 const LARGEST_FILE: u64 = 1 << 29;
 
-/// Reads a part of a listed folder.
+/// Reads a part of a listed folder. Images become squares of side `size` if it is given, by
+/// `centre` where that is.
 pub(crate) fn read(
     listing: &Listing,
     part: Part,
     size: Option<usize>,
+    centre: Option<Resampling>,
 ) -> Result<RawPart, DataError> {
     // Both parts decide on the shape: models are compared across them.
     let of_file = |entry: &Entry| entry.state.bytes.min(LARGEST_FILE);
@@ -57,7 +59,7 @@ pub(crate) fn read(
     for batch in batches(&usable, of_pixels) {
         let images: Vec<Result<Vec<u8>, PictureError>> = batch
             .par_iter()
-            .map(|(entry, _)| image(entry, channels, (height, width)))
+            .map(|(entry, _)| image(entry, channels, (height, width), centre))
             .collect();
         for ((entry, _), image) in batch.iter().zip(images) {
             match image {
@@ -206,14 +208,22 @@ fn content(entry: &Entry) -> Result<Vec<u8>, PictureError> {
     Ok(bytes)
 }
 
-fn image(entry: &Entry, channels: usize, to: (usize, usize)) -> Result<Vec<u8>, PictureError> {
+fn image(
+    entry: &Entry,
+    channels: usize,
+    to: (usize, usize),
+    centre: Option<Resampling>,
+) -> Result<Vec<u8>, PictureError> {
     let picture = picture::shown(&content(entry)?)?;
     let from = (picture.height() as usize, picture.width() as usize);
     let planes = picture::planes(&picture, channels);
     drop(picture);
     Ok(planes
         .chunks_exact(from.0 * from.1)
-        .flat_map(|plane| resize(plane.to_vec(), from, to))
+        .flat_map(|plane| match &centre {
+            Some(centre) => centre.plane(plane, [from.0, from.1]),
+            None => resize(plane.to_vec(), from, to),
+        })
         .collect())
 }
 
@@ -226,6 +236,7 @@ mod tests {
 
     use super::super::listing::list;
     use super::*;
+    use crate::Filter;
 
     fn colour(width: u32, height: u32, value: u8) -> DynamicImage {
         RgbImage::from_pixel(width, height, Rgb([value, 0, 255 - value])).into()
@@ -248,15 +259,15 @@ mod tests {
         save(dir.path(), "train/a/1.png", &grey(10));
         save(dir.path(), "train/b/2.jpg", &grey(20));
         save(dir.path(), "test/a/3.png", &grey(30));
-        let part = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap();
+        let part = read(&list(dir.path()).unwrap(), Part::Train, None, None).unwrap();
         assert_eq!(part.shape.values(), 64);
         assert_eq!((part.samples[0], part.samples[64]), (10, 20));
         // One colour image in the other part is enough.
         save(dir.path(), "test/b/4.png", &colour(8, 8, 9));
-        let part = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap();
+        let part = read(&list(dir.path()).unwrap(), Part::Train, None, None).unwrap();
         assert_eq!(part.shape.values(), 192);
         assert_eq!(part.samples[..192], vec![10; 192]);
-        let test = read(&list(dir.path()).unwrap(), Part::Test, None).unwrap();
+        let test = read(&list(dir.path()).unwrap(), Part::Test, None, None).unwrap();
         assert_eq!(test.factors[0].values, [0, 1]);
         assert_eq!(test.samples[192..][..64], vec![9; 64]);
     }
@@ -268,17 +279,42 @@ mod tests {
         save(dir.path(), "train/b/2.png", &colour(20, 10, 200));
         save(dir.path(), "val/b/3.png", &colour(8, 8, 200));
         let listing = list(dir.path()).unwrap();
-        let error = read(&listing, Part::Train, None).unwrap_err();
+        let error = read(&listing, Part::Train, None, None).unwrap_err();
         assert!(error.is_usage());
         let error = error.to_string();
         assert!(
             error.contains("2.png is 20x10") && error.contains("size ="),
             "{error}"
         );
-        let part = read(&listing, Part::Train, Some(6)).unwrap();
+        let part = read(&listing, Part::Train, Some(6), None).unwrap();
         assert_eq!(part.samples.len(), 2 * 3 * 36);
         assert_eq!(part.samples[..36], vec![10; 36]);
         assert_eq!(part.samples[3 * 36..][..36], vec![200; 36]);
+    }
+
+    /// The centre is cut out, and is what it was where the shorter side keeps its length.
+    #[test]
+    fn pictures_keep_the_ratio_of_their_sides_where_a_centre_is_cut_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["train/a/1.png", "train/b/2.png", "test/a/3.png"] {
+            let picture = RgbImage::from_fn(13, 8, |x, y| Rgb([20 * x as u8, y as u8, 7]));
+            save(dir.path(), name, &picture.into());
+        }
+        let listing = list(dir.path()).unwrap();
+        let centre = Resampling {
+            size: 6,
+            resize: Some(8),
+            filter: Filter::Bicubic,
+        };
+        let part = read(&listing, Part::Train, Some(6), Some(centre)).unwrap();
+        assert_eq!(part.samples.len(), 2 * 3 * 36);
+        // (13 - 6) / 2 = 3.5 becomes 4, (8 - 6) / 2 is 1.
+        let row: Vec<u8> = (4..10).map(|x| 20 * x).collect();
+        assert_eq!(part.samples[..36], row.repeat(6));
+        assert_eq!(part.samples[36..][..7], [1, 1, 1, 1, 1, 1, 2]);
+        // Squeezed, all columns are there.
+        let part = read(&listing, Part::Train, Some(6), None).unwrap();
+        assert!(part.samples[0] < 40 && part.samples[5] > 210);
     }
 
     #[test]
@@ -298,7 +334,7 @@ mod tests {
         let bytes = fs::read(&cut).unwrap();
         fs::write(&cut, &bytes[..bytes.len() - 3]).unwrap();
         fs::write(dir.path().join("train/b/empty.jpg"), "").unwrap();
-        let part = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap();
+        let part = read(&list(dir.path()).unwrap(), Part::Train, None, None).unwrap();
         assert_eq!(part.factors[0].values, [0, 1]);
         let skipped: Vec<_> = part.skipped.iter().map(|s| s.path.clone()).collect();
         let expected = [
@@ -331,7 +367,7 @@ mod tests {
         fs::write(train.join("c/5.png"), "text").unwrap();
         fs::write(train.join("c/6.jpg"), b"II*\0....").unwrap();
         let listing = list(dir.path()).unwrap();
-        let part = read(&listing, Part::Train, None).unwrap();
+        let part = read(&listing, Part::Train, None, None).unwrap();
         assert_eq!(part.factors[0].values, [0, 1]);
         let said: Vec<String> = part
             .skipped
@@ -354,7 +390,7 @@ mod tests {
             said[3].starts_with("train/c/6.jpg: left out: a TIFF image"),
             "{said:?}"
         );
-        let test = read(&listing, Part::Test, None).unwrap();
+        let test = read(&listing, Part::Test, None, None).unwrap();
         assert_eq!(test.factors[0].values, [0, 1]);
     }
 
@@ -377,7 +413,7 @@ mod tests {
             &DynamicImage::new_luma8(5000, 2),
         );
         let listing = list(dir.path()).unwrap();
-        let error = read(&listing, Part::Test, None).unwrap_err();
+        let error = read(&listing, Part::Test, None, None).unwrap_err();
         assert!(error.is_usage());
         let error = error.to_string();
         assert!(
@@ -385,7 +421,10 @@ mod tests {
             "{error}"
         );
         assert_eq!(
-            read(&listing, Part::Test, Some(4)).unwrap().samples.len(),
+            read(&listing, Part::Test, Some(4), None)
+                .unwrap()
+                .samples
+                .len(),
             16
         );
     }
@@ -407,14 +446,14 @@ mod tests {
             fs::create_dir_all(dir.path().join(class)).unwrap();
             fs::write(dir.path().join(class).join("1.png"), "x").unwrap();
         }
-        let error = read(&list(dir.path()).unwrap(), Part::Train, None).unwrap_err();
+        let error = read(&list(dir.path()).unwrap(), Part::Train, None, None).unwrap_err();
         assert!(
             error.to_string().contains("no image of the folder"),
             "{error}"
         );
         save(dir.path(), "a/1.png", &grey(1));
         save(dir.path(), "b/1.png", &grey(2));
-        let error = read(&list(dir.path()).unwrap(), Part::Test, None).unwrap_err();
+        let error = read(&list(dir.path()).unwrap(), Part::Test, None, None).unwrap_err();
         assert!(
             error
                 .to_string()

@@ -222,7 +222,7 @@ macro_rules! architectures {
                     {
                         Err(ModelError::Settings(format!(
                             "a {} needs images with sides divisible by {step}; these are \
-                             {height}x{width}\n  set size under [dataset]",
+                             {height}x{width}\n  set size under [dataset], or under [input]",
                             self.name()
                         )))
                     }

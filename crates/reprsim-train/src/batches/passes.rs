@@ -1,4 +1,4 @@
-//! Passes over labelled images in a new order each, gathered, changed at random and
+//! Passes over labelled images in a new order each, gathered, changed at random, resampled and
 //! normalised on the device.
 
 use std::ops::Range;
@@ -93,7 +93,7 @@ impl<'a> Passes<'a> {
             &self.config.fill,
             &mut draws.augment,
         );
-        Drawn::Images(self.supply.normalize(images), labels.slice([range]))
+        Drawn::Images(self.supply.preprocess(images), labels.slice([range]))
     }
 
     /// Indices and labels of the samples at `range` of the pass that step `step` is in.
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
     use crate::config::{OptimizerConfig, Precision, ScheduleConfig};
-    use crate::supply::Normalization;
+    use crate::preprocessing::Normalization;
 
     fn config(batch: usize, accumulate: usize, drop_last: bool) -> TrainingConfig {
         TrainingConfig {

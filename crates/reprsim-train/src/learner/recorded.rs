@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use reprsim_graph::{FIRST_SCALE, Gpu, GraphError, Load, Profile, Program, Region, Seat};
-use reprsim_models::{Network, SampleShape, normal_values};
+use reprsim_models::{Network, normal_values};
 
 use super::parts::Parts;
 use super::plan::Plan;
@@ -191,13 +191,12 @@ impl<'a> Recorded<'a> {
     /// What is random in a step, drawn in the order in which burn's step would draw it.
     fn random(&self, words: &mut [u32], feeds: &Feeds, program: usize, draws: &mut Draws) {
         let at = |feed: usize| self.seat.feed_place(program, feed);
-        if let SampleShape::Image { height, width, .. } = self.job.set.supply.shape() {
-            for (step, columns) in self.job.config.augment.iter().zip(&feeds.changes) {
-                let size = feeds.labels.map_or(0, |feed| feeds.sizes[feed]);
-                let drawn = draw(step, size, [height, width], &mut draws.augment);
-                for (feed, values) in columns.iter().zip(drawn) {
-                    put(words, Some(at(*feed)), values.into_iter().map(bits));
-                }
+        let [_, height, width] = self.job.set.supply.stored();
+        for (step, columns) in self.job.config.augment.iter().zip(&feeds.changes) {
+            let size = feeds.labels.map_or(0, |feed| feeds.sizes[feed]);
+            let drawn = draw(step, size, [height, width], &mut draws.augment);
+            for (feed, values) in columns.iter().zip(drawn) {
+                put(words, Some(at(*feed)), values.into_iter().map(bits));
             }
         }
         let seed = draws.seed();

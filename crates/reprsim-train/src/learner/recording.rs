@@ -226,7 +226,7 @@ fn pass(
                 }
             }
             Drawn::Images(
-                supply.taped_normalized(tape, images),
+                supply.taped_preprocessed(tape, images),
                 tape.int([size], Leaf::Feed(labels)),
             )
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_data::{
-    DataError, DatasetSpec, FOLDER, TEXT, TextSettings, corpus_names, dataset_names, factors_of,
-    is_folder_of_text,
+    DataError, DatasetSpec, FOLDER, Resampling, TEXT, TextSettings, corpus_names, dataset_names,
+    factors_of, is_folder_of_text,
 };
 use reprsim_run::read_experiment;
 
@@ -56,6 +56,15 @@ pub(super) fn spec_of(name: &str, preset: &str) -> anyhow::Result<DatasetSpec> {
         },
         ..DatasetSpec::default()
     })
+}
+
+/// What models of an experiment see of its images, if not all of them as they are stored; nothing of
+/// other names.
+pub(super) fn input_of(name: &str) -> anyhow::Result<Option<Resampling>> {
+    match Path::new(name).extension().is_some_and(|e| e == "toml") {
+        true => Ok(read_experiment(Path::new(name))?.input),
+        false => Ok(None),
+    }
 }
 
 /// What `look` finds, and of what; images of a folder that differ in size become squares, which is said.

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::Context;
 use rand::seq::SliceRandom;
 use reprsim_base::Stream;
-use reprsim_data::preview::{Section, grid, preview_text};
+use reprsim_data::preview::{Section, grid, preview_text, seen};
 use reprsim_data::{Dataset, DatasetSpec, FOLDER, Part, SampleShape, Skipped, open};
 
-use super::named::{at_one_size, spec_of};
+use super::named::{at_one_size, input_of, spec_of};
 use crate::commands::say;
 
 /// What names all that is left out.
@@ -32,6 +32,7 @@ pub(super) fn preview(
         true => Some(open(&spec, Part::Train, cache)?),
         false => None,
     };
+    let mut as_seen = vec![];
     let mut sections = vec![];
     if let Some(train) = &train {
         // One that is held out for three that are trained on.
@@ -40,6 +41,14 @@ pub(super) fn preview(
     }
     let left = count - sections.iter().map(|s| s.indices.len()).sum::<usize>();
     sections.push(section("held out", &held_out, left)?);
+    if let Some(input) = input_of(name)? {
+        let of = |section: &Section<'_>| seen(section.dataset, &section.indices, input);
+        as_seen.extend(sections.iter().map(of));
+        for (section, dataset) in sections.iter_mut().zip(&as_seen) {
+            section.title += &format!(", seen as {0} x {0}", input.size);
+            (section.dataset, section.indices) = (dataset, (0..dataset.len()).collect());
+        }
+    }
     let grid = grid(&sections, 10)?;
     grid.save(out)
         .with_context(|| format!("could not write {}", out.display()))?;
