@@ -64,16 +64,19 @@ pub(crate) fn run_cell(
     record_split(context, cell, &stream, &split, reached, &store.directory)?;
 
     let config = cell.model(experiment);
-    let job = |name: &'static str, samples| ModelJob {
+    let [initial_a, initial_b] = cell.initial(experiment);
+    let job = |name: &'static str, samples, initial| ModelJob {
         context,
         cell,
         name,
         samples,
         config: &config,
+        initial,
         stream: stream.child(name),
         directory: &store.directory,
     };
-    let (job_a, job_b) = (job("a", &split.a), job("b", &split.b));
+    let job_a = job("a", &split.a, &initial_a);
+    let job_b = job("b", &split.b, &initial_b);
     let (stored_a, stored_b) = (job_a.stored()?, job_b.stored()?);
     if stored_a.is_none() || stored_b.is_none() {
         // What was found of a pair is of both its models.

@@ -10,8 +10,8 @@ use reprsim_config::Cell;
 use reprsim_data::split::ModelSamples;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 use reprsim_train::{
-    Epoch, HeldOut, Job, Resume, TrainError, TrainingSet, initial_network, load_own_checkpoint,
-    read_epochs, save_checkpoint, train, write_epochs,
+    Epoch, HeldOut, Initial, Job, Resume, TrainError, TrainingSet, initial_network,
+    load_own_checkpoint, read_epochs, save_checkpoint, train, write_epochs,
 };
 
 use crate::context::Context;
@@ -31,6 +31,7 @@ pub(crate) struct ModelJob<'a> {
     pub name: &'static str,
     pub samples: &'a ModelSamples,
     pub config: &'a ModelConfig,
+    pub initial: &'a Initial,
     pub stream: Stream,
     pub directory: &'a Path,
 }
@@ -104,11 +105,10 @@ impl ModelJob<'_> {
     pub fn made(&self, on_epoch: &(dyn Fn(&str, &Epoch) + Sync)) -> Result<Made, RunError> {
         let experiment = &self.context.experiment;
         let device = &self.context.chosen.device;
-        let initial = self.cell.initial(experiment);
         let mut job = Job {
             name: self.name,
             model: self.config,
-            initial: &initial,
+            initial: self.initial,
             task: &experiment.task,
             config: &experiment.training,
             set: TrainingSet {

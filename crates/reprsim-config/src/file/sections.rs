@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use reprsim_data::color_shape_digit::Preset;
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::{Foreign, Normalization, TaskConfig, TrainingConfig};
+use reprsim_train::{InitialStates, Normalization, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub struct ExperimentFile {
     pub model: ModelConfig,
     /// How both models begin, if not with random weights.
     #[serde(default)]
-    pub initial: Option<Foreign>,
+    pub initial: Option<InitialStates>,
     /// What both models learn; by default what the architecture is for.
     #[serde(default)]
     pub task: Option<TaskConfig>,

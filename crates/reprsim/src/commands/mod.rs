@@ -8,12 +8,14 @@ mod completions;
 mod data;
 mod devices;
 mod extract;
+mod fetching;
 mod measures;
 mod models;
 mod plan;
 mod report;
 mod run;
 mod schema;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::bench(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Data(command) => data::data(command),
+        Command::Weights(command) => weights::weights(command),
         Command::Devices { format } => devices::devices(format),
         Command::Report(args) => report::report(&args),
         Command::Extract(args) => extract::extract(&args),

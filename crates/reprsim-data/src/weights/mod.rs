@@ -1,0 +1,9 @@
+//! Where weights of models come from: cards of published files, which are fetched as those of data
+//! sets are, the local cache of a hub, paths.
+
+mod card;
+mod hub;
+mod locate;
+
+pub use card::{WeightsCard, find_weights_card, weights_cards};
+pub use locate::{WeightsError, locate_weights};
