@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::locate::WeightsError;
+use super::error::WeightsError;
 
 /// How an entry begins that is one of a hub's.
 pub(super) const PREFIX: &str = "hub:";

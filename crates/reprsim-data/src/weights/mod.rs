@@ -2,8 +2,10 @@
 //! sets are, the local cache of a hub, paths.
 
 mod card;
+mod error;
 mod hub;
 mod locate;
 
 pub use card::{WeightsCard, find_weights_card, weights_cards};
-pub use locate::{WeightsError, locate_weights};
+pub use error::WeightsError;
+pub use locate::locate_weights;
