@@ -30,7 +30,7 @@ pub struct InitialStates {
     /// Whether both models of a pair begin as the same entry. If not, model a begins as the entry
     /// s and model b as the one after it; of two entries a always begins as the first and b as
     /// the second.
-    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "yes")]
     pub shared: bool,
     /// What names the content of each entry, wherever it is; `"random"` of random weights.
     #[serde(default)]

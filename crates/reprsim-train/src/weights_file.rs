@@ -245,7 +245,7 @@ mod tests {
             (
                 "a.safetensors",
                 &whole[..whole.len() - 1],
-                "it is cut: 66 of 67 bytes",
+                "it is cut: 65 of 66 bytes",
             ),
             ("a.safetensors", &whole[..20], "it is cut: 20 of "),
             ("a.safetensors", &longer, "it is damaged"),

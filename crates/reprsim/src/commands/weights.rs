@@ -32,7 +32,7 @@ fn list(format: Format) -> std::io::Result<()> {
                 "no"
             }),
             json!(card.architecture),
-            json!(card.mebibytes),
+            json!(card.mebibytes.round() as u64),
             json!(card.description),
             json!(card.licence),
         ]);
