@@ -149,6 +149,9 @@ fn language(steps: usize) -> TrainingConfig {
         precision: Precision::F32,
         augment: vec![],
         fill: vec![],
+        freeze: vec![],
+        rates: vec![],
+        frozen_norms: false,
     }
 }
 

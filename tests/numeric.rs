@@ -24,7 +24,7 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Foreign, Head, HeldOut, Initial, Job, Normalization,
-    OptimizerConfig, Precision, Reference, Resume, ScheduleConfig, Stacks, Supply, TASKS,
+    OptimizerConfig, PartRate, Precision, Resume, ScheduleConfig, Stacks, Supply, TASKS,
     TaskConfig, TrainingConfig, TrainingSet, initial_network, load_checkpoint, save_checkpoint,
     train,
 };
@@ -156,6 +156,13 @@ fn task_of(model: &ModelConfig) -> TaskConfig {
     }
 }
 
+fn rate(name: &str, times: f64) -> PartRate {
+    PartRate {
+        name: name.into(),
+        times,
+    }
+}
+
 fn training() -> TrainingConfig {
     TrainingConfig {
         epochs: Some(2),
@@ -182,6 +189,9 @@ fn training() -> TrainingConfig {
             Augmentation::Translate { pixels: 2, p: 1.0 },
         ],
         fill: vec![200.0],
+        freeze: vec![],
+        rates: vec![],
+        frozen_norms: false,
     }
 }
 
@@ -595,7 +605,6 @@ fn models_begin_as_a_checkpoint() {
                 content: String::new(),
                 names,
                 head,
-                reference: Reference::Initial,
             }),
             stream: Stream::new(stream),
             ..What::new(&model)
@@ -690,14 +699,20 @@ fn watched(path: &Path, train: impl FnOnce()) -> Vec<(u64, Vec<u8>)> {
 
 /// Killed in the middle of an epoch and started again, a training of images ends with the
 /// same weights to the last bit and the same history: momentum, running statistics,
-/// augmentation, latent noise, accumulation, clipping and all.
+/// augmentation, latent noise, accumulation, clipping, frozen parts, rates of their own and all.
 #[test]
 fn a_training_of_images_goes_on_in_mid_epoch_identically() {
     let (task, device) = (ShapeTask::new(160), cpu());
-    for model in [cnn(), vae()] {
+    for (model, frozen) in [(cnn(), false), (vae(), false), (cnn(), true)] {
         let samples = task.images(&device, &model);
+        let (freeze, rates) = match frozen {
+            false => (vec![], vec![]),
+            true => (vec!["conv1..bn1".into()], vec![rate("fc", 3.0)]),
+        };
         let what = What {
             config: TrainingConfig {
+                freeze,
+                rates,
                 epochs: Some(3),
                 batch: 4,
                 accumulate: 2,

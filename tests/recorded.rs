@@ -22,8 +22,9 @@ use reprsim_models::{
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
-    OptimizerConfig, Precision, PredictSettings, ReconstructSettings, Resume, ScheduleConfig,
-    Stacks, Supply, TaskConfig, TrainingConfig, TrainingSet, recorded_step, train,
+    OptimizerConfig, PartRate, Precision, PredictSettings, ReconstructSettings, Resume,
+    ScheduleConfig, Stacks, Supply, TaskConfig, TrainingConfig, TrainingSet, initial_network,
+    recorded_step, train,
 };
 
 #[path = "common/devices.rs"]
@@ -65,6 +66,9 @@ fn config() -> TrainingConfig {
         precision: Precision::F32,
         augment: vec![],
         fill: vec![],
+        freeze: vec![],
+        rates: vec![],
+        frozen_norms: false,
     }
 }
 
@@ -441,6 +445,136 @@ fn random_changes_of_images() {
     ];
     case.config.fill = vec![120.0, 30.0, 200.0];
     agrees(&case);
+}
+
+/// A part's arrays as they begin and after training on a device, and its history.
+fn begun_and_trained(case: &Case, device: &Device) -> [Vec<(String, Vec<f32>)>; 2] {
+    case.with(device, |job| {
+        let begun = initial_network(job, &cpu()).unwrap();
+        let trained = train(job, device, &mut |_| {}).unwrap();
+        [named(&begun), named(&trained)]
+    })
+}
+
+/// All arrays of a model with their names.
+fn named(network: &Network) -> Vec<(String, Vec<f32>)> {
+    #[derive(Default)]
+    struct Named(Vec<String>, Vec<(String, Vec<f32>)>);
+    impl ModuleVisitor for Named {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.push(name.into());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let values = param.val().into_data().iter::<f32>().collect();
+            self.1.push((self.0[1..].join("."), values));
+        }
+    }
+    let mut found = Named::default();
+    network.visit(&mut found);
+    found.1
+}
+
+fn rate(name: &str, times: f64) -> PartRate {
+    PartRate {
+        name: name.into(),
+        times,
+    }
+}
+
+/// What is frozen is as it was to the last bit on every device, its statistics included, and the
+/// rest learns the same on both.
+#[test]
+fn frozen_parts_stay_as_they_are() {
+    let mut case = images(ModelConfig::ResNet(ResNetSettings {
+        depth: 18,
+        width: 2,
+        stem: Stem::Cifar,
+    }));
+    case.config.epochs = Some(1);
+    case.config.freeze = vec![
+        "conv1..layer1".into(),
+        "layer3.1.conv2".into(),
+        "fc.bias".into(),
+    ];
+    let is_frozen = |name: &str| {
+        let parts = ["conv1.", "bn1.", "layer1.", "layer3.1.conv2.", "fc.bias"];
+        parts.iter().any(|part| name.starts_with(part))
+    };
+    for (optimizer, clip) in [(case.config.optimizer.clone(), None), (adam(), Some(0.3))] {
+        (case.config.optimizer, case.config.clip) = (optimizer, clip);
+        for device in [Some(cpu()), gpu()].into_iter().flatten() {
+            let [begun, trained] = begun_and_trained(&case, &device);
+            for ((name, before), (_, after)) in begun.iter().zip(&trained) {
+                assert_eq!(before == after, is_frozen(name), "{name}");
+            }
+        }
+        agrees(&case);
+    }
+}
+
+/// Norms that keep their statistics do so on every device; their scales and shifts learn.
+#[test]
+fn norms_that_keep_their_statistics() {
+    let mut case = images(ModelConfig::Cnn(CnnSettings { width: 3 }));
+    case.config.frozen_norms = true;
+    for device in [Some(cpu()), gpu()].into_iter().flatten() {
+        let [begun, trained] = begun_and_trained(&case, &device);
+        for ((name, before), (_, after)) in begun.iter().zip(&trained) {
+            assert_eq!(before == after, name.contains(".running_"), "{name}");
+        }
+    }
+    agrees(&case);
+}
+
+/// Parts learn at multiples of the learning rate; a multiple of 1 changes no bit.
+#[test]
+fn parts_with_rates_of_their_own() {
+    let mut case = images(ModelConfig::Cnn(CnnSettings { width: 3 }));
+    let devices: Vec<Device> = [Some(cpu()), gpu()].into_iter().flatten().collect();
+    for optimizer in [case.config.optimizer.clone(), adam()] {
+        case.config.optimizer = optimizer;
+        case.config.rates = vec![];
+        let plain: Vec<_> = devices
+            .iter()
+            .map(|device| case.trained(device).0)
+            .collect();
+        case.config.rates = vec![rate("conv1..fc", 1.0)];
+        for (device, plain) in devices.iter().zip(&plain) {
+            assert_eq!(&case.trained(device).0, plain);
+        }
+        // The last that names a part holds.
+        case.config.rates = vec![rate("conv1..fc", 0.5), rate("fc", 10.0), rate("bn2", 1.0)];
+        agrees(&case);
+    }
+    // Of one step without momentum or decay, a change is that of the rate.
+    case.config.optimizer = OptimizerConfig::Sgd {
+        lr: 0.01,
+        momentum: 0.0,
+        weight_decay: 0.0,
+    };
+    (case.config.epochs, case.config.batch) = (Some(1), 40);
+    case.config.schedule = ScheduleConfig::Constant;
+    for device in devices {
+        case.config.rates = vec![];
+        let [begun, plain] = begun_and_trained(&case, &device);
+        case.config.rates = vec![rate("fc", 10.0), rate("conv2", 0.5)];
+        let [_, changed] = begun_and_trained(&case, &device);
+        for (((name, begun), (_, plain)), (_, changed)) in begun.iter().zip(&plain).zip(&changed) {
+            let times = match name.split('.').next() {
+                Some("fc") => 10.0,
+                Some("conv2") => 0.5,
+                _ => 1.0,
+            };
+            for ((begun, plain), changed) in begun.iter().zip(plain).zip(changed) {
+                let expected = begun + times * (plain - begun);
+                let close = (changed - expected).abs() <= 1e-5 * begun.abs().max(0.1);
+                assert!(close, "{name}: {changed} is not {expected}");
+            }
+        }
+    }
 }
 
 /// Images that do not fit the device's budget are sent with each step: the same bits.

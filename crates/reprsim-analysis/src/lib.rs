@@ -11,8 +11,8 @@ mod result_table;
 mod summary;
 
 pub use analysis::{
-    Analysis, Change, Effect, Flag, FlagKind, Grid, GridAttribution, GridPoint, Information, PowerRow,
-    SlopeAtSize, Start, analyze, power,
+    Analysis, Change, Effect, Flag, FlagKind, Grid, GridAttribution, GridPoint, Information,
+    PowerRow, SlopeAtSize, Start, analyze, power,
 };
 pub use dialect::{Asked, Decimal, Dialect, TableReader};
 pub use error::AnalysisError;

@@ -24,7 +24,7 @@ pub use memory::{
     set_memory_budget,
 };
 pub use names::{hint, listed, twice, unknown};
-pub use paths::default_cache;
+pub use paths::{default_cache, default_hub};
 pub use sealed::{
     SealError, check_lines, check_safetensors, check_safetensors_stream, check_seal, seal,
     seal_lines, seal_safetensors,

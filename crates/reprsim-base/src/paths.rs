@@ -21,6 +21,25 @@ fn cache(given: Option<OsString>, user: Option<PathBuf>) -> PathBuf {
     }
 }
 
+/// Where programs keep models that they had of a hub: `$HF_HUB_CACHE`, else `hub` in `$HF_HOME`,
+/// else `huggingface/hub` in the user's cache folder.
+pub fn default_hub() -> PathBuf {
+    let user = etcetera::choose_base_strategy().map(|user| user.cache_dir());
+    hub(["HF_HUB_CACHE", "HF_HOME"].map(std::env::var_os), user.ok())
+}
+
+fn hub([cache, home]: [Option<OsString>; 2], user: Option<PathBuf>) -> PathBuf {
+    let given = |place: Option<OsString>| place.filter(|given| !given.is_empty());
+    match (given(cache), given(home)) {
+        (Some(cache), _) => cache.into(),
+        (None, Some(home)) => PathBuf::from(home).join("hub"),
+        (None, None) => {
+            let user = user.unwrap_or_else(std::env::temp_dir);
+            user.join("huggingface").join("hub")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -36,6 +55,18 @@ mod tests {
         assert_eq!(cache(None, user()), of_user);
         assert_eq!(cache(given(""), user()), of_user, "empty is as if not set");
         assert_eq!(cache(None, None), std::env::temp_dir().join("reprsim"));
+    }
+
+    #[test]
+    fn the_hub_is_where_its_own_programs_have_it() {
+        let user = || Some(PathBuf::from("/home/user/.cache"));
+        let given = |place: &str| Some(OsString::from(place));
+        let of_user = PathBuf::from("/home/user/.cache/huggingface/hub");
+        assert_eq!(hub([None, None], user()), of_user);
+        assert_eq!(hub([given(""), given("")], user()), of_user);
+        assert_eq!(hub([None, given("/hf")], user()), PathBuf::from("/hf/hub"));
+        let cache = hub([given("/cache"), given("/hf")], user());
+        assert_eq!(cache, PathBuf::from("/cache"));
     }
 
     /// In processes of their own: a test must not change the variables of the others.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use reprsim_data::color_shape_digit::{Preset, Settings};
 use reprsim_data::{DatasetSpec, Filter, Resampling, TextSettings};
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::{Foreign, Initial, Normalization, TaskConfig, TrainingConfig};
+use reprsim_train::{InitialStates, Normalization, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct Experiment {
     /// The architecture.
     pub model: ModelConfig,
     /// How models begin; with random weights if absent.
-    pub initial: Option<Foreign>,
+    pub initial: Option<InitialStates>,
     /// What they learn.
     pub task: TaskConfig,
     /// The training.
@@ -224,13 +224,6 @@ impl Experiment {
     /// The model, and as it is at every level of an axis that changes it.
     pub fn models(&self) -> Vec<ModelConfig> {
         swept_models(&self.model, &self.sweeps)
-    }
-
-    /// How models that are trained begin.
-    pub fn initial(&self) -> Initial {
-        self.initial
-            .clone()
-            .map_or(Initial::Random, Initial::Checkpoint)
     }
 
     /// What samples and classes of its data are called.

@@ -24,6 +24,7 @@ pub const VERSION: u32 = 3;
 /// they stand in a line) where nobody says otherwise. A place in a list is written `*`.
 const LATER: &[(&str, &str)] = &[
     ("dataset.duplicates", "\"keep\""),
+    ("training.frozen_norms", "false"),
     ("training.precision", "\"f32\""),
 ];
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use reprsim_base::{Stream, check_seal, read_stored};
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Foreign, Initial, Reference};
+use reprsim_train::{Initial, RANDOM, Reference};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -95,12 +95,17 @@ impl Cell {
         })
     }
 
-    /// How this cell's models begin: of an untrained pair, as the experiment's reference says.
-    pub fn initial(&self, experiment: &Experiment) -> Initial {
-        let random = |initial: &&Foreign| initial.reference == Reference::Random;
-        match (&self.role, experiment.initial.as_ref().filter(random)) {
-            (CellRole::Untrained, Some(_)) => Initial::Random,
-            _ => experiment.initial(),
+    /// How models a and b of this cell begin: those of an untrained pair as the experiment's
+    /// reference says.
+    pub fn initial(&self, experiment: &Experiment) -> [Initial; 2] {
+        match &experiment.initial {
+            None => [Initial::Random, Initial::Random],
+            Some(states)
+                if self.role == CellRole::Untrained && states.reference == Reference::Random =>
+            {
+                [Initial::Random, Initial::Random]
+            }
+            Some(states) => states.of_pair(self.seed),
         }
     }
 
@@ -252,11 +257,7 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
     form.add("dataset", placeless_dataset(&experiment.dataset));
     form.add("input", experiment.input);
     form.add("model", cell.model(experiment));
-    if let Initial::Checkpoint(initial) = cell.initial(experiment) {
-        form.add("initial.content", initial.content);
-        form.add("initial.names", initial.names);
-        form.add("initial.head", initial.head);
-    }
+    add_initial(&mut form, cell.initial(experiment));
     // What images are normalised with depends on these.
     if let (Some(evaluate), None) = (&experiment.training.evaluate, &experiment.dataset.text) {
         form.add("held_out", evaluate.samples);
@@ -294,6 +295,23 @@ pub(crate) fn placeless_dataset(dataset: &DatasetConfig) -> DatasetConfig {
             ..text.clone()
         }),
         ..dataset.clone()
+    }
+}
+
+/// How the two models begin: a line of each where they begin differently.
+pub(crate) fn add_initial(form: &mut Form, [a, b]: [Initial; 2]) {
+    if let Some(foreign) = [&a, &b].into_iter().find_map(Initial::foreign) {
+        form.add("initial.names", &foreign.names);
+        form.add("initial.head", foreign.head);
+    }
+    let content = |initial: &Initial| initial.foreign().map(|foreign| foreign.content.clone());
+    let [a, b] = [content(&a), content(&b)];
+    if a == b {
+        return form.add("initial.content", a);
+    }
+    for (name, content) in [("a", a), ("b", b)] {
+        let content = content.unwrap_or_else(|| RANDOM.into());
+        form.add(&format!("initial.{name}.content"), content);
     }
 }
 
@@ -399,37 +417,114 @@ mod tests {
         assert_ne!(nested[2], nested[5]);
     }
 
+    /// A file of weights, as far as anyone looks at one here.
+    fn write_weights(path: &Path, name: &str) {
+        let header = format!("{{\"__metadata__\":{{\"name\":\"{name}\"}}}}");
+        let length = (header.len() as u64).to_le_bytes();
+        std::fs::write(path, [&length, header.as_bytes()].concat()).unwrap();
+    }
+
+    fn begun(section: &str) -> Result<Plan, String> {
+        let text = format!("[initial]\n{section}\n\n[training]");
+        Ok(Plan::new(&read(&SMALL.replacen("[training]", &text, 1))?))
+    }
+
     /// An untrained pair begins as the experiment's reference says.
     #[test]
     fn a_checkpoint_comes_with_its_reference() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("weights.safetensors");
-        std::fs::write(&file, "weights").unwrap();
+        write_weights(&file, "one");
         let begins = |reference: &str| {
             let file = file.display();
-            let initial =
-                format!("[initial]\ncheckpoint = \"{file}\"\nreference = {reference}\n\n");
-            plan(&SMALL.replacen("[training]", &format!("{initial}[training]"), 1))
+            begun(&format!(
+                "checkpoint = \"{file}\"\nreference = \"{reference}\""
+            ))
+            .unwrap()
         };
-        let (random, initial) = (begins("\"random\""), begins("\"initial\""));
+        let (random, initial) = (begins("random"), begins("initial"));
         let of = |plan: &Plan, cell: usize| plan.cells[cell].initial(&plan.experiment);
-        assert_eq!(of(&random, 0), Initial::Random);
-        assert!(matches!(of(&random, 2), Initial::Checkpoint(_)));
-        assert!(matches!(of(&initial, 0), Initial::Checkpoint(_)));
+        assert_eq!(of(&random, 0), [Initial::Random, Initial::Random]);
+        assert!(matches!(
+            of(&random, 2),
+            [Initial::Checkpoint(_), Initial::Checkpoint(_)]
+        ));
+        assert!(matches!(of(&initial, 0), [Initial::Checkpoint(_), _]));
         assert_eq!(
             random.cells[2].hash, initial.cells[2].hash,
             "trained cells are the same"
         );
         assert_ne!(random.cells[0].hash, initial.cells[0].hash);
+        // The form of one checkpoint is what it was before there could be several.
+        let form = form(&random.experiment, &random.cells[2]).text();
+        let content = reprsim_base::sha256(std::fs::read(&file).unwrap());
+        let lines = format!("\ninitial.content: \"{content}\"\ninitial.head: \"fresh\"\nlevel.");
+        assert!(form.contains(&lines), "{form}");
         // Other weights are another experiment.
         let before = random.cells[2].hash.clone();
-        std::fs::write(&file, "other weights").unwrap();
-        assert_ne!(begins("\"random\"").cells[2].hash, before);
-        let error = read(&SMALL.replacen(
-            "[training]",
-            "[initial]\ncheckpoint = \"x\"\n\n[training]",
-            1,
-        ));
-        assert!(error.unwrap_err().contains("'reference' is missing"));
+        write_weights(&file, "two");
+        assert_ne!(begins("random").cells[2].hash, before);
+        let error = begun("checkpoint = \"x\"").unwrap_err();
+        assert!(error.contains("'reference' is missing"), "{error}");
+    }
+
+    /// Which entries the pairs of each seed begin as, and what that does to keys.
+    #[test]
+    fn entries_go_round_with_the_seed() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["one", "two", "three"].map(|name| {
+            let path = folder.path().join(format!("{name}.safetensors"));
+            write_weights(&path, name);
+            format!("\"{}\"", path.display())
+        });
+        let [one, two, three] = &paths;
+        let plan = |entries: &[&str], more: &str| {
+            let entries = entries.join(", ");
+            begun(&format!(
+                "checkpoint = [{entries}]\nreference = \"initial\"\n{more}"
+            ))
+        };
+        let names = |plan: &Plan| -> Vec<[String; 2]> {
+            let name = |initial: Initial| match initial.foreign() {
+                Some(foreign) => foreign
+                    .checkpoint
+                    .file_stem()
+                    .unwrap()
+                    .display()
+                    .to_string(),
+                None => RANDOM.into(),
+            };
+            let cells = plan.cells.iter().take(2);
+            cells
+                .map(|cell| cell.initial(&plan.experiment).map(name))
+                .collect()
+        };
+        let pairs = |of: [[&str; 2]; 2]| of.map(|pair| pair.map(String::from)).to_vec();
+        let shared = plan(&[one, two, three], "").unwrap();
+        assert_eq!(names(&shared), pairs([["one", "one"], ["two", "two"]]));
+        let apart = plan(&[one, two, three], "shared = false").unwrap();
+        assert_eq!(names(&apart), pairs([["one", "two"], ["two", "three"]]));
+        let fixed = plan(&[one, "\"random\""], "shared = false").unwrap();
+        assert_eq!(names(&fixed), pairs([["one", "random"]; 2]));
+        let swapped = plan(&["\"random\"", one], "shared = false").unwrap();
+        assert_ne!(fixed.cells[2].hash, swapped.cells[2].hash);
+        // Where both models begin alike, it does not matter how that was written.
+        let single = plan(&[one], "").unwrap();
+        assert_eq!(single.cells[2].hash, shared.cells[2].hash);
+        let twice = plan(&[one, one], "shared = false").unwrap();
+        assert_eq!(single.cells[2].hash, twice.cells[2].hash);
+
+        let refused = |entries: &[&str], more: &str| plan(entries, more).unwrap_err();
+        let error = refused(&[one], "shared = false");
+        assert!(error.contains("at least two entries"), "{error}");
+        let error = refused(&["\"random\""], "");
+        assert!(error.contains("it names no checkpoint"), "{error}");
+        let error = refused(&[one, two], "head = \"file\"");
+        assert!(error.contains("one network twice"), "{error}");
+        assert!(plan(&[one, two], "head = \"file\"\nshared = false").is_ok());
+        let error = refused(&[one, "\"missing.pth\""], "");
+        assert!(error.contains("missing.pth: no such file"), "{error}");
+        let error = begun("checkpoint = 3\nreference = \"random\"").unwrap_err();
+        assert!(error.contains("text, or a list of texts"), "{error}");
     }
 }

@@ -125,6 +125,11 @@ fn choices(part: &Value) -> String {
 }
 
 fn kind(schema: &Value, part: &Value) -> String {
+    let written = alternatives(schema, part);
+    if written.len() > 1 {
+        let kinds: Vec<String> = written.iter().map(|part| kind(schema, part)).collect();
+        return kinds.join(" or ");
+    }
     let (list, inner) = opened(schema, part);
     // `["integer", "null"]` may be absent.
     let named = match &inner["type"] {
@@ -144,6 +149,16 @@ fn kind(schema: &Value, part: &Value) -> String {
         true => format!("list of {one}"),
         false => one.to_string(),
     }
+}
+
+/// The ways in which a value may be written, where there are several.
+fn alternatives<'a>(schema: &'a Value, part: &'a Value) -> Vec<&'a Value> {
+    let part = resolved(schema, part);
+    if let Some([only]) = part["allOf"].as_array().map(Vec::as_slice) {
+        return alternatives(schema, only);
+    }
+    let parts = part["anyOf"].as_array().into_iter().flatten();
+    parts.filter(|part| part["type"] != "null").collect()
 }
 
 /// Whether a part is a list, and what is in it or behind what it refers to.

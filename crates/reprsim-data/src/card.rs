@@ -137,7 +137,7 @@ pub struct CardFile {
     /// Its size, once uncompressed where a source adds a suffix `.gz`, if known.
     #[serde(default)]
     pub bytes: Option<u64>,
-    /// SHA-256 of the same content. Where it is not known, that of the first file
+    /// SHA-256 of the same content, or how it begins, where only that is published. Where it is not known, that of the first file
     /// that came is kept beside it as `NAME.sha256` and holds from then on.
     #[serde(default)]
     pub sha256: Option<String>,

@@ -79,6 +79,9 @@ pub enum DataError {
         /// The names that exist.
         known: String,
     },
+    /// No weights have this name.
+    #[error("{0}")]
+    UnknownWeights(String),
     /// The data set has no such label factor.
     #[error("data set '{dataset}' has no label factor '{factor}'; it has: {known}")]
     UnknownFactor {
@@ -111,13 +114,18 @@ pub enum DataError {
     Stopped,
     /// A download failed from every source.
     #[error(
-        "could not fetch {file} of data set '{name}':{attempts}\n  \
+        "could not fetch {file} of {what} '{name}':{attempts}\n  \
          With no network, put the file at {} and run the command again{}.",
         target.display(),
-        sha256.as_ref().map_or(String::new(), |sum| format!("; its SHA-256 must be {sum}"))
+        sha256.as_ref().map_or(String::new(), |sum| match sum.len() {
+            64 => format!("; its SHA-256 must be {sum}"),
+            _ => format!("; its SHA-256 must begin with {sum}"),
+        })
     )]
     Fetch {
-        /// The data set.
+        /// What it is of: a data set, or weights.
+        what: &'static str,
+        /// Their name.
         name: String,
         /// The file.
         file: String,

@@ -275,6 +275,10 @@ pub struct Step {
     pub rates: usize,
     /// Whether each parameter decays.
     pub decays: Vec<bool>,
+    /// Whether each parameter is trained; what is not has no gradient and stays as it is.
+    pub trains: Vec<bool>,
+    /// What the learning rate of each parameter is multiplied by.
+    pub times: Vec<f32>,
     /// Largest joint norm of the gradients.
     pub clip: Option<f32>,
     /// The states that hold what the loss, and so every gradient, was multiplied by, and how many
@@ -331,6 +335,51 @@ impl StepRule {
 const PARTS: usize = THREADS;
 
 impl Step {
+    /// A condition on a place `i` that holds within the chosen parameters.
+    fn within(layout: &Layout, chosen: &[bool]) -> String {
+        if chosen.iter().all(|chosen| *chosen) {
+            return "true".into();
+        }
+        // One test for those that lie side by side.
+        let mut ranges: Vec<[usize; 2]> = vec![];
+        for (number, &start) in layout.parameters.iter().enumerate() {
+            if !chosen.get(number).is_some_and(|chosen| *chosen) {
+                continue;
+            }
+            let next = layout.parameters.get(number + 1);
+            let end = next.copied().unwrap_or(layout.count);
+            match ranges.last_mut() {
+                Some([_, last]) if *last == start => *last = end,
+                _ => ranges.push([start, end]),
+            }
+        }
+        let tests = ranges.iter();
+        let tests = tests.map(|[start, end]| format!("(i >= {start}u && i < {end}u)"));
+        match ranges.is_empty() {
+            true => "false".into(),
+            false => format!("({})", tests.collect::<Vec<_>>().join(" || ")),
+        }
+    }
+
+    /// What the learning rate is multiplied by at a place `i`; `None` where it is 1 everywhere.
+    fn multiple(&self, layout: &Layout) -> Option<String> {
+        let mut others: Vec<f32> = vec![];
+        for &times in &self.times {
+            if times != 1.0 && !others.contains(&times) {
+                others.push(times);
+            }
+        }
+        let select = |rest: String, times: f32| {
+            let chosen: Vec<bool> = self.times.iter().map(|t| *t == times).collect();
+            let within = Self::within(layout, &chosen);
+            format!("select({rest}, {}, {within})", number(times))
+        };
+        let found = others
+            .iter()
+            .fold("1.0".to_string(), |rest, &t| select(rest, t));
+        (!others.is_empty()).then_some(found)
+    }
+
     fn dispatches(&self, layout: &Layout) -> Vec<Dispatch> {
         let count = layout.count;
         let mut found = vec![];
@@ -338,6 +387,14 @@ impl Step {
         let unscaled = match self.scaling {
             Some([scale, _]) => format!("1.0 / arena[base + {}u]", layout.states[scale]),
             None => "1.0".into(),
+        };
+        let trains = Self::within(layout, &self.trains);
+        let (is_trained, skipped) = match trains.as_str() {
+            "true" => (String::new(), String::new()),
+            within => (
+                format!(" && {within}"),
+                format!("if (!{within}) {{ continue; }}\n"),
+            ),
         };
         let is_summed = self.clip.is_some() || self.scaling.is_some();
         if is_summed {
@@ -348,10 +405,11 @@ impl Step {
                  let first = group * {chunk}u;\n\
                  let end = min(first + {chunk}u, {count}u);\n\
                  for (var i = first + t; i < end; i += {THREADS}u) {{\n\
-                 let g = arena[base + {}u + i] * unscaled;\nsum = fma(g, g, sum);\n}}\n\
+                 {}let g = arena[base + {}u + i] * unscaled;\nsum = fma(g, g, sum);\n}}\n\
                  {}if (t == 0u) {{ arena[base + {}u + group] = tile[0]; }}\n}}\n",
                 header(THREADS),
                 entry(layout),
+                skipped,
                 layout.gradients,
                 tree(),
                 layout.ends[0],
@@ -383,23 +441,15 @@ impl Step {
             Some(_) => " && !is_lost",
             None => "",
         };
-        let places: Vec<String> = (layout.parameters.iter().zip(&self.decays))
-            .enumerate()
-            .filter(|(_, (_, decays))| **decays)
-            .map(|(i, (&start, _))| {
-                let end = layout.parameters.get(i + 1).copied().unwrap_or(count);
-                format!("(i >= {start}u && i < {end}u)")
-            })
-            .collect();
-        let decays = match places.len() {
-            0 => "false".into(),
-            n if n == self.decays.len() => "true".into(),
-            _ => places.join(" || "),
-        };
+        let decays = Self::within(layout, &self.decays);
         let at = |region: usize| format!("arena[base + {region}u + i]");
         let (p, g) = (at(0), at(layout.gradients));
         let (first, second) = (at(layout.moments), at(layout.moments + count));
         let rate = |i: usize| format!("bitcast<f32>(feed[fed + {}u])", layout.feed(self.rates) + i);
+        let lr = match self.multiple(layout) {
+            Some(times) => format!("({} * {times})", rate(0)),
+            None => rate(0),
+        };
         let update = match self.rule {
             StepRule::Sgd { momentum, decay } => {
                 let velocity = match momentum {
@@ -410,7 +460,7 @@ impl Step {
                     "g = p * select(0.0, {}, decays) + g;\n{velocity}\
                      {p} = p - g * {};\n",
                     number(decay),
-                    rate(0)
+                    lr
                 )
             }
             StepRule::Adam {
@@ -436,7 +486,7 @@ impl Step {
                      let m = {first} * {} + g * {};\n{first} = m;\n\
                      let v = {second} * {} + g * g * {};\n{second} = v;\n\
                      {p} = p * ({keep}) - lr * (m / {} / (sqrt(v / {}) + {}));\n",
-                    rate(0),
+                    lr,
                     number(beta_1),
                     number(1.0 - beta_1),
                     number(beta_2),
@@ -448,7 +498,7 @@ impl Step {
             }
         };
         let code = format!(
-            "{}{}{clipped}let i = group * {THREADS}u + t;\nif (i < {count}u{is_taken}) {{\n\
+            "{}{}{clipped}let i = group * {THREADS}u + t;\nif (i < {count}u{is_taken}{is_trained}) {{\n\
              let decays = {decays};\nlet p = {p};\nvar g = {g} * scale;\n{update}}}\n}}\n",
             header(THREADS),
             entry(layout)

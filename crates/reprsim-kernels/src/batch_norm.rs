@@ -105,17 +105,21 @@ pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained 
     }
 }
 
-/// Batch normalisation of `[n, c, h, w]` with a given mean and variance (`[c]`), on a
-/// device without automatic differentiation.
+/// Batch normalisation of `[n, c, h, w]` with a given mean and variance (`[c]`), which have no
+/// derivative.
 pub fn batch_norm(
     input: Tensor<4>,
     scaling: Scaling,
     mean: Tensor<1>,
     variance: Tensor<1>,
 ) -> Tensor<4> {
+    let device = input.device();
+    if device.is_autodiff() {
+        return differentiable(input, scaling, mean, variance);
+    }
     let options = Options::of(&scaling);
     let (gamma, beta, epsilon) = (scaling.gamma, scaling.beta, scaling.epsilon);
-    if !is_cpu(&input.device()) {
+    if !is_cpu(&device) {
         let output = module::batch_norm(input, gamma, beta, mean, variance, epsilon);
         return rectify(output, options.relu);
     }
@@ -132,6 +136,24 @@ pub fn batch_norm(
         )
     });
     Tensor::from_primitive::<Flex>(images(values, dims(&input)))
+}
+
+/// The same as burn's operations, whose derivatives burn knows: `(x - mean) gamma / sqrt(variance
+/// + epsilon) + beta`.
+fn differentiable(
+    input: Tensor<4>,
+    scaling: Scaling,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+) -> Tensor<4> {
+    let [_, channels, ..] = input.dims();
+    let of_channel = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
+    let scale = scaling.gamma / variance.add_scalar(scaling.epsilon).sqrt();
+    let centred = input - of_channel(mean);
+    rectify(
+        centred * of_channel(scale) + of_channel(scaling.beta),
+        scaling.relu,
+    )
 }
 
 fn rectify(tensor: Tensor<4>, rectified: bool) -> Tensor<4> {

@@ -517,8 +517,10 @@ impl View {
     pub fn near_of(&self, rows: &[f64]) -> Vec<f32> {
         let d = self.width();
         let mut near = vec![0.0; rows.len()];
-        (near.par_chunks_mut(CHUNK_BYTES).zip(rows.par_chunks(CHUNK_BYTES)))
-            .for_each(|(near, rows)| to_single(near, rows));
+        (near
+            .par_chunks_mut(CHUNK_BYTES)
+            .zip(rows.par_chunks(CHUNK_BYTES)))
+        .for_each(|(near, rows)| to_single(near, rows));
         for (i, _) in self.far.iter(d) {
             near[i * d..][..d].fill(0.0);
         }

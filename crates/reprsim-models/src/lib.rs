@@ -22,7 +22,7 @@ pub use architectures::*;
 pub use error::ModelError;
 pub use feature::{Activations, Feature, Pooling};
 pub use input::{Input, InputKind};
-pub use layers::{BatchNorm, Init};
+pub use layers::{BatchNorm, Init, holding_norms};
 pub use output::{Output, OutputKind, Pass, Reconstruction, normal_values};
 pub use presets::Preset;
 pub use reprsim_base::SampleShape;

@@ -17,7 +17,7 @@ use reprsim_data::{
 use reprsim_device::Chosen;
 use reprsim_models::{ModelConfig, ModelError, ModelShape};
 use reprsim_train::{
-    Augmentation, Initial, Normalization, Stacks, Supply, TrainError, teacher_network,
+    Augmentation, Normalization, Stacks, Supply, TrainError, check_parts, teacher_network,
 };
 
 use crate::data::Data;
@@ -148,6 +148,7 @@ impl Context {
         check_images(&self.experiment, self.train_supply()?)?;
         self.check_memory()?;
         check_matched_probes(&self.experiment, self.test()?)?;
+        self.check_parts()?;
         self.check_initial()?;
         self.check_teachers()?;
         self.fixed_probes().map(|_| ())
@@ -270,22 +271,39 @@ impl Context {
         Ok(())
     }
 
-    /// Loads the checkpoint that models begin as, at every size that is swept.
+    /// Finds the parts that training names, at every size that is swept.
+    fn check_parts(&self) -> Result<(), RunError> {
+        let shape = ModelShape {
+            input: self.train_supply()?.shape(),
+            classes: self.classes()?,
+        };
+        let training = &self.experiment.training;
+        let mut models = self.experiment.models().into_iter();
+        models.try_for_each(|model| {
+            check_parts(training, &model, shape).map_err(|e| match e {
+                TrainError::Parts(reason) => RunError::Usage(reason),
+                other => other.into(),
+            })
+        })
+    }
+
+    /// Loads all checkpoints that models begin as, at every size that is swept.
     fn check_initial(&self) -> Result<(), RunError> {
-        let initial = self.experiment.initial();
-        if initial == Initial::Random {
+        let Some(states) = &self.experiment.initial else {
             return Ok(());
-        }
+        };
         let shape = ModelShape {
             input: self.train_supply()?.shape(),
             classes: self.classes()?,
         };
         for model in self.experiment.models() {
-            let rng = &mut Stream::new(0).rng();
-            // A head of other classes than those of a cell is found there.
-            initial
-                .network(&model, shape, rng, &self.chosen.device)
-                .map_err(|e| RunError::Usage(e.to_string()))?;
+            for initial in states.all() {
+                let rng = &mut Stream::new(0).rng();
+                // A head of other classes than those of a cell is found there.
+                initial
+                    .network(&model, shape, rng, &self.chosen.device)
+                    .map_err(|e| RunError::Usage(e.to_string()))?;
+            }
         }
         Ok(())
     }

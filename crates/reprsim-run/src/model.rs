@@ -59,11 +59,13 @@ impl<'a> ModelJob<'a> {
             _ => ("b", &split.b),
         };
         let experiment = &context.experiment;
+        let [a, b] = cell.initial(experiment);
+        let initial = if number == 0 { a } else { b };
         Self {
             context,
             key: &cell.hash,
             name,
-            initial: cell.initial(experiment),
+            initial,
             task: experiment.task.of_model(cell.seed, number),
             is_trained: cell.point().is_some(),
             samples,

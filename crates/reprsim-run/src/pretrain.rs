@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use reprsim_base::Stream;
-use reprsim_config::Pretraining;
+use reprsim_config::{Experiment, Pretraining};
 use reprsim_data::split::{Labelling, ModelSamples};
 use reprsim_device::Chosen;
 use reprsim_extract::logits;
 use reprsim_models::{Output, OutputKind};
-use reprsim_train::Epoch;
+use reprsim_train::{Epoch, Initial};
 
 use crate::cell::extract_batch;
 use crate::context::Context;
@@ -74,7 +74,7 @@ pub fn pretrain(
             context: &context,
             key: &key,
             name: &name,
-            initial: experiment.initial(),
+            initial: first(experiment, seed),
             task: experiment.task.of_model(seed, 0),
             is_trained: true,
             samples: &samples,
@@ -107,6 +107,13 @@ pub fn pretrain(
         });
     }
     Ok(made)
+}
+
+/// How the model of a seed begins: as model a of a pair would.
+fn first(experiment: &Experiment, seed: usize) -> Initial {
+    let states = experiment.initial.as_ref();
+    let of_pair = states.map(|states| states.of_pair(seed));
+    of_pair.map_or(Initial::Random, |[a, _]| a)
 }
 
 /// The whole training part, with the data set's own classes.

@@ -10,13 +10,14 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Bytes, DType, Device, FloatDType, Tensor, TensorData};
 use burn_store::{
     ApplyResult, BurnToPyTorchAdapter, BurnpackStore, KeyRemapper, ModuleSnapshot, ModuleStore,
-    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    PyTorchToBurnAdapter, PytorchStore, PytorchStoreError, SafetensorsStore,
 };
 use reprsim_base::{SealError, Stream, check_safetensors, seal_safetensors, write_whole};
 use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::error::TrainError;
-use crate::tensor_names::{misfit, pattern, prefixes, surplus};
+use crate::tensor_names::{misfit, pattern, prefixes, sizes_differ, surplus, too_many};
+use crate::weights_file::{WeightsFormat, words};
 
 /// Version of the checkpoint layout, kept in each file's metadata.
 const SCHEMA: &str = "1";
@@ -24,6 +25,9 @@ const SCHEMA: &str = "1";
 const UNREAD: &str = "unread.";
 
 type Reason = Box<dyn Error + Send + Sync>;
+
+/// A file and how weights are kept in it.
+type File<'a> = (&'a Path, WeightsFormat);
 
 fn failed(path: &Path) -> impl Fn(Reason) -> TrainError + '_ {
     |reason| TrainError::Checkpoint {
@@ -95,25 +99,8 @@ pub fn load_own_checkpoint(
         }
     }
     let network = Network::new(model, shape, &mut Stream::new(0).rng(), &Device::flex())?;
-    load_checked(network, path, model, &[], false)
-}
-
-/// Refuses a checkpoint that carries a digest and is not what it says. Other tools' have none.
-fn check(path: &Path) -> Result<(), Reason> {
-    match is_pytorch(path) {
-        true => Ok(()),
-        false => match check_safetensors(&std::fs::read(path)?) {
-            Err(SealError::Broken) => Err(SealError::Broken.into()),
-            _ => Ok(()),
-        },
-    }
-}
-
-/// Whether a file is of PyTorch's own (`torch.save(model.state_dict())`), by its extension;
-/// everything else is safetensors.
-fn is_pytorch(path: &Path) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str());
-    matches!(extension, Some("pth" | "pt"))
+    let file = (path, WeightsFormat::Safetensors);
+    load_checked(network, file, model, &[], false)
 }
 
 /// The network with the weights of a file, whose tensors are first renamed as `names` says
@@ -128,19 +115,27 @@ pub(crate) fn load_into(
     names: &[[String; 2]],
     fresh: bool,
 ) -> Result<Network, TrainError> {
-    check(path).map_err(failed(path))?;
-    load_checked(network, path, model, names, fresh)
+    let fail = failed(path);
+    let format = WeightsFormat::of(path).map_err(&fail)?;
+    // One that carries a digest and is not what it says. Other tools' have none.
+    if format == WeightsFormat::Safetensors {
+        let bytes = std::fs::read(path).map_err(|e| fail(e.into()))?;
+        if let Err(SealError::Broken) = check_safetensors(&bytes) {
+            return Err(fail(SealError::Broken.into()));
+        }
+    }
+    load_checked(network, (path, format), model, names, fresh)
 }
 
 /// The same of a file whose digest was looked at.
 fn load_checked(
     mut network: Network,
-    path: &Path,
+    file: File<'_>,
     model: &ModelConfig,
     names: &[[String; 2]],
     fresh: bool,
 ) -> Result<Network, TrainError> {
-    let fail = failed(path);
+    let fail = failed(file.0);
     let mut renamed: Vec<[String; 2]> = names.to_vec();
     let head = match fresh {
         true => model.head(),
@@ -151,13 +146,14 @@ fn load_checked(
         [pattern, format!("{UNREAD}{name}")]
     }));
     let of_head = |name: &str| head.iter().any(|head| name.starts_with(head));
-    let result = fitting(&mut network, path, model, &renamed, &of_head).map_err(&fail)?;
+    let result = fitting(&mut network, file, model, &renamed, &of_head).map_err(&fail)?;
     // burn leaves alone what it has no place for; a model with more is another model.
-    let unknown = |name: &&String| !model.is_buffer(name) && !name.starts_with(UNREAD);
-    if let Some(name) = result.unused.iter().find(unknown) {
-        let model = model.name();
-        let reason = format!("it has the tensor '{name}', for which a {model} here has no place");
-        return Err(fail(reason.into()));
+    let unknown = |name: &&str| !name.starts_with(UNREAD);
+    let others: Vec<&str> = (surplus(&result, model).into_iter())
+        .filter(unknown)
+        .collect();
+    if !others.is_empty() {
+        return Err(fail(too_many(&others, model).into()));
     }
     let network = network.map(&mut Single);
     let mut numbers = Numbers::default();
@@ -177,7 +173,7 @@ fn load_checked(
 /// That of reading the file under its own names, or how it does not fit.
 fn fitting(
     network: &mut Network,
-    path: &Path,
+    file: File<'_>,
     model: &ModelConfig,
     renamed: &[[String; 2]],
     of_head: &dyn Fn(&str) -> bool,
@@ -188,7 +184,7 @@ fn fitting(
     };
     let mut read = |more: &[[String; 2]], inside: Option<&str>| {
         let names = [more, renamed].concat();
-        let found = read(network, path, &names, inside)?;
+        let found = read(network, file, &names, inside)?;
         Ok::<_, Reason>((lacks(&found), found))
     };
     let aliases = model.aliases().iter();
@@ -201,7 +197,7 @@ fn fitting(
         (aliases.clone(), None),
         (without(WRAPPERS), None),
     ];
-    if is_pytorch(path) {
+    if file.1 == WeightsFormat::PyTorch {
         tries.push((without(WRAPPERS), Some("state_dict")));
     }
     let mut closest: Option<(Vec<String>, ApplyResult, Option<&str>)> = None;
@@ -229,7 +225,7 @@ fn fitting(
     for prefix in prefixes(&others) {
         match read(&without(&pattern(prefix)), inside) {
             Ok((missing, found)) if missing.is_empty() => {
-                say_once(path, prefix);
+                say_once(file.0, prefix);
                 return Ok(found);
             }
             Ok(_) => {}
@@ -316,14 +312,14 @@ impl ModuleMapper for Single {
 
 fn read(
     network: &mut Network,
-    path: &Path,
+    (path, format): File<'_>,
     names: &[[String; 2]],
     inside: Option<&str>,
 ) -> Result<ApplyResult, Reason> {
     let pairs = names.iter().map(|[from, to]| (from.as_str(), to.as_str()));
     let remapper = KeyRemapper::from_pattern_iter(pairs)?;
     // What is missing or of another shape is told here, shorter.
-    let found = if is_pytorch(path) {
+    let found = if format == WeightsFormat::PyTorch {
         let mut store = PytorchStore::from_file(path)
             .remap(remapper)
             .validate(false)
@@ -331,7 +327,10 @@ fn read(
         if let Some(key) = inside {
             store = store.with_top_level_key(key);
         }
-        network.load_from(&mut store)?
+        network.load_from(&mut store).map_err(|e| match e {
+            PytorchStoreError::Reader(e) => words(&e).into(),
+            other => Reason::from(other),
+        })?
     } else {
         let mut store = SafetensorsStore::from_file(path)
             .with_from_adapter(PyTorchToBurnAdapter)
@@ -343,15 +342,7 @@ fn read(
     };
     match found.errors.as_slice() {
         [] => Ok(found),
-        [first, more @ ..] => {
-            let more = match more.len() {
-                0 => String::new(),
-                more => format!(", and so {more} more"),
-            };
-            let remedy = "it is of another size or for other classes; head = \"fresh\" under [initial] \
-                          leaves out the head alone";
-            Err(format!("{first}{more}: {remedy}").into())
-        }
+        errors => Err(sizes_differ(errors).into()),
     }
 }
 

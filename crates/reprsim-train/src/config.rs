@@ -39,6 +39,20 @@ pub struct TrainingConfig {
     /// always evaluated.
     #[serde(default)]
     pub evaluate: Option<Evaluate>,
+    /// Parts of the model that keep the weights they begin with: beginnings of the names of its
+    /// parameters, such as `conv1` or `layer1.0`, or ranges in the order in which they come, such
+    /// as `conv1..layer3`. Their batch norms use and keep their running statistics, as those of
+    /// `frozen_norms` do; they are as they began to the last bit.
+    #[serde(default)]
+    pub freeze: Vec<String>,
+    /// Parts of the model with learning rates of their own, named in the same way. Where several
+    /// name a parameter, the last holds.
+    #[serde(default)]
+    pub rates: Vec<PartRate>,
+    /// Whether all batch norms normalise with the running statistics that they begin with and leave
+    /// them as they are, as is usual where batches are small. Their scales and shifts are learned unless they are frozen.
+    #[serde(default)]
+    pub frozen_norms: bool,
     /// What factors of matrix products and convolutions are rounded to, in training steps that
     /// are replayed on a GPU. Weights, sums, norms and losses stay in f32.
     /// Other devices refuse `bf16` and `f16`, and so do accumulated steps.
@@ -51,6 +65,16 @@ pub struct TrainingConfig {
     /// channel, or one for all; black if absent.
     #[serde(default)]
     pub fill: Vec<f32>,
+}
+
+/// The learning rate of a part of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartRate {
+    /// The part, as under `freeze`.
+    pub name: String,
+    /// What the learning rate is multiplied by there.
+    pub times: f64,
 }
 
 /// What factors of products are rounded to before they are multiplied.

@@ -39,6 +39,9 @@ pub enum TrainError {
         /// What it was given.
         given: &'static str,
     },
+    /// What is said of parts of a model does not fit it.
+    #[error("{0}")]
+    Parts(String),
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(#[source] Box<dyn Error + Send + Sync>),

@@ -1,6 +1,6 @@
 //! Names of tensors in files of other programs: what they have before them, and how they do not fit.
 
-use burn_store::ApplyResult;
+use burn_store::{ApplyError, ApplyResult};
 use reprsim_models::ModelConfig;
 
 /// So many names are told one by one.
@@ -58,7 +58,10 @@ pub(crate) fn misfit(
         listed(&missing)
     );
     if surplus.is_empty() {
-        return format!("{lacks}; it is of another model, or cut: take the whole file of a {name}");
+        return format!(
+            "{lacks}; it is of a shallower or another model: take the file of a {name} of this depth, \
+             or set depth under [model]"
+        );
     }
     let before = match prefixes(surplus).last() {
         Some(prefix) => format!(", all of them with '{prefix}' before their names"),
@@ -69,6 +72,43 @@ pub(crate) fn misfit(
          tensors are called, such as names = [[\"^theirs\\\\.\", \"ours.\"]]",
         surplus.len(),
         listed(surplus)
+    )
+}
+
+/// What a file has that a model has no place for, where it has all that the model needs.
+pub(crate) fn too_many(surplus: &[&str], model: &ModelConfig) -> String {
+    let first = surplus.first().copied().unwrap_or_default();
+    let more = match surplus.len() {
+        0 | 1 => String::new(),
+        2 => " and one more".into(),
+        n => format!(" and {} more ({}, ...)", n - 1, listed(&surplus[1..2])),
+    };
+    format!(
+        "it has the tensor '{first}'{more}, for which a {} here has no place: it is of a deeper or \
+         another model, set name and depth under [model]",
+        model.name()
+    )
+}
+
+/// How sizes of tensors differ.
+pub(crate) fn sizes_differ(errors: &[ApplyError]) -> String {
+    let told = |error: &ApplyError| match error {
+        ApplyError::ShapeMismatch {
+            path,
+            expected,
+            found,
+        } => format!("'{path}' is {found:?} there and {expected:?} here"),
+        other => other.to_string(),
+    };
+    let first: Vec<String> = errors.iter().take(SHOWN).map(told).collect();
+    let more = match errors.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(", and so {more} more"),
+    };
+    format!(
+        "its tensors have other sizes: {}{more}: it is of another width or for other classes; set \
+         width under [model], or head = \"fresh\" under [initial], which leaves out the head alone",
+        first.join(", ")
     )
 }
 

@@ -104,6 +104,9 @@ of an experiment names. What is there already is not trained again.")]
     /// List, preview, check, fetch or clean data sets.
     #[command(subcommand)]
     Data(DataCommand),
+    /// List or fetch published weights, which `[initial]` takes by their names.
+    #[command(subcommand)]
+    Weights(WeightsCommand),
     /// List the devices of this machine and which one `auto` takes.
     #[command(after_help = "Example:\n  reprsim devices --format json")]
     Devices {
@@ -619,6 +622,30 @@ pub(crate) struct PlanArgs {
     /// Where data sets are kept [default: $REPRSIM_DATA or ~/.cache/reprsim].
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
+}
+
+/// Weights are kept beside data sets, in `weights` of `$REPRSIM_DATA` or the user's cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WeightsCommand {
+    /// List the weights that have a name and whether they are on this machine.
+    #[command(after_help = "Example:\n  reprsim weights list --format csv")]
+    List {
+        /// How to print the table.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Bring weights to this machine, checked by SHA-256 as far as it is published.
+    #[command(after_help = "\
+Example:
+  reprsim weights fetch resnet18-imagenet1k-v1
+
+A signal that asks it to end ends it with exit code 75; what has come of a file stays, and the next
+fetch goes on there.")]
+    Fetch {
+        /// The weights.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

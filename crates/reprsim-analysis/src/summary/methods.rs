@@ -153,7 +153,7 @@ fn floor(experiment: &Experiment) -> &'static str {
     match experiment.initial.as_ref().map(|initial| initial.reference) {
         None => "pairs of untrained models",
         Some(Reference::Random) => "pairs of models with random weights, never trained on anything",
-        Some(Reference::Initial) => "pairs as they began, from the same checkpoint",
+        Some(Reference::Initial) => "pairs as they began",
     }
 }
 

@@ -1,58 +1,103 @@
 //! The `[initial]` section.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
-use reprsim_base::sum_while_copying;
+use reprsim_data::locate_weights;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Foreign, Head, Reference};
+use reprsim_train::{Entries, Head, InitialStates, RANDOM, Reference, content_of_weights};
 
 use super::reader::Reader;
 use crate::error::ConfigError;
 
 impl Reader<'_> {
-    /// How models begin, with what names the content of the checkpoint.
+    /// How models begin, with what names the content of each checkpoint.
     pub(super) fn initial(
         &self,
-        given: Option<&Foreign>,
+        given: Option<&InitialStates>,
         model: &ModelConfig,
-    ) -> Result<Option<Foreign>, ConfigError> {
+    ) -> Result<Option<InitialStates>, ConfigError> {
         let Some(given) = given else {
             return Ok(None);
         };
-        if !given.content.is_empty() {
+        let entries = &given.checkpoint.0;
+        if !given.content.0.is_empty() {
             return Err(self.at("initial.content", "'content' is found out, not given"));
+        }
+        if entries.iter().all(|entry| entry == RANDOM) {
+            return Err(self.at(
+                "initial.checkpoint",
+                "it names no checkpoint: name one, or leave out [initial] for random weights alone",
+            ));
+        }
+        if !given.shared && entries.len() < 2 {
+            return Err(self.at(
+                "initial.shared",
+                "shared = false needs at least two entries, one for each model of a pair, such as \
+                 checkpoint = [\"weights.pth\", \"random\"]",
+            ));
         }
         if given.head == Head::File && model.head().is_empty() {
             return Err(self.at("initial.head", format!("a {} has no head", model.name())));
         }
-        let same = given.head == Head::File || model.head().is_empty();
-        if same && given.reference == Reference::Initial {
-            return Err(self.at(
+        let (mut checkpoint, mut content) = (vec![], vec![]);
+        for (number, entry) in entries.iter().enumerate() {
+            if entry == RANDOM {
+                checkpoint.push(RANDOM.to_string());
+                content.push(RANDOM.to_string());
+                continue;
+            }
+            let place = match entries.len() {
+                1 => "initial.checkpoint".to_string(),
+                _ => format!("initial.checkpoint.{number}"),
+            };
+            let (path, named) = self.weights(&place, entry)?;
+            checkpoint.push(path);
+            content.push(named);
+        }
+        let states = InitialStates {
+            checkpoint: Entries(checkpoint),
+            content: Entries(content),
+            ..given.clone()
+        };
+        self.pairs_as_they_begin(&states, model)?;
+        Ok(Some(states))
+    }
+
+    /// Refuses a reference that would compare a network with itself.
+    fn pairs_as_they_begin(
+        &self,
+        states: &InitialStates,
+        model: &ModelConfig,
+    ) -> Result<(), ConfigError> {
+        let same_head = states.head == Head::File || model.head().is_empty();
+        if !same_head || states.reference != Reference::Initial {
+            return Ok(());
+        }
+        let content = |place: usize| states.content.0.get(place);
+        let is_twice = |seed: usize| {
+            let [a, b] = states.places(seed).map(content);
+            a == b && a.is_some_and(|content| content != RANDOM)
+        };
+        match (0..states.content.0.len()).any(is_twice) {
+            true => Err(self.at(
                 "initial.reference",
                 "pairs as they begin would be one network twice: take reference = \"random\", or a \
                  fresh head",
-            ));
+            )),
+            false => Ok(()),
         }
-        let (checkpoint, content) = self.weights("initial.checkpoint", &given.checkpoint)?;
-        Ok(Some(Foreign {
-            checkpoint,
-            content,
-            ..given.clone()
-        }))
     }
 
-    /// Where a file of weights is, and what names its content.
+    /// Where the weights of an entry are, and what names their content.
     pub(super) fn weights(
         &self,
         place: &str,
-        given: &Path,
-    ) -> Result<(PathBuf, String), ConfigError> {
-        // A path is meant from where the experiment file is.
-        let path = self.folder().join(given);
-        let (_, content) = File::open(&path)
-            .and_then(|mut file| sum_while_copying(&mut file, &mut std::io::sink()))
-            .map_err(|e| self.at(place, format!("{}: {e}", path.display())))?;
-        Ok((path, content))
+        entry: &str,
+    ) -> Result<(String, String), ConfigError> {
+        let found = locate_weights(entry, self.folder());
+        let path = found.map_err(|e| self.caused(place, e))?;
+        let content = content_of_weights(&path).map_err(|e| self.caused(place, e))?;
+        match path.into_os_string().into_string() {
+            Ok(path) => Ok((path, content)),
+            Err(_) => Err(self.at(place, "its folder has a name that is no text")),
+        }
     }
 }

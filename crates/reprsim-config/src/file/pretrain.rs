@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reprsim_data::Resampling;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
+use reprsim_train::{InitialStates, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use super::sections::{AnalysisSection, DatasetSection, ExperimentFile, PrimarySe
 use crate::error::ConfigError;
 use crate::experiment::{AnalysisConfig, Experiment, Keep, Pairing, Primary};
 use crate::key::Form;
-use crate::plan::placeless_dataset;
+use crate::plan::{add_initial, placeless_dataset};
 
 /// A pretraining: one model, or one for each of several seeds, on all of a training part.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -43,7 +43,7 @@ pub struct PretrainFile {
     pub model: ModelConfig,
     /// How it begins, if not with random weights.
     #[serde(default)]
-    pub initial: Option<Foreign>,
+    pub initial: Option<InitialStates>,
     /// What it learns; by default what the architecture is for.
     #[serde(default)]
     pub task: Option<TaskConfig>,
@@ -72,10 +72,13 @@ impl Pretraining {
         form.add("dataset", placeless_dataset(&experiment.dataset));
         form.add("input", experiment.input);
         form.add("model", &experiment.model);
-        if let Some(initial) = &experiment.initial {
-            form.add("initial.content", &initial.content);
-            form.add("initial.names", &initial.names);
-            form.add("initial.head", initial.head);
+        let begun = experiment
+            .initial
+            .as_ref()
+            .map(|states| states.of_pair(seed));
+        if let Some([initial, _]) = begun {
+            // Alone, it is as if both models of a pair began so.
+            add_initial(&mut form, [initial.clone(), initial]);
         }
         form.add("task", experiment.task.of_model(seed, 0).placeless());
         form.add("training", &experiment.training);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use reprsim_data::Resampling;
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
+use reprsim_train::{InitialStates, TaskConfig, TrainingConfig};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ pub(super) struct Models {
     dataset: DatasetConfig,
     input: Option<Resampling>,
     model: ModelConfig,
-    initial: Option<Foreign>,
+    initial: Option<InitialStates>,
     task: TaskConfig,
     training: TrainingConfig,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use reprsim_data::color_shape_digit::Preset;
 use reprsim_data::{Filter, Resampling};
 use reprsim_models::{ModelConfig, Pooling};
-use reprsim_train::{Foreign, TaskConfig, TrainingConfig};
+use reprsim_train::{InitialStates, TaskConfig, TrainingConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,7 +50,7 @@ pub struct ExperimentFile {
     pub model: ModelConfig,
     /// How both models begin, if not with random weights.
     #[serde(default)]
-    pub initial: Option<Foreign>,
+    pub initial: Option<InitialStates>,
     /// What both models learn; by default what the architecture is for.
     #[serde(default)]
     pub task: Option<TaskConfig>,

@@ -60,6 +60,17 @@ impl Reader<'_> {
                 ));
             }
         }
+        for (i, rate) in config.rates.iter().enumerate() {
+            let place = format!("training.rates.{i}.times");
+            if rate.times <= 0.0 {
+                let reason = format!(
+                    "times = {}: it must be above 0; 'freeze' keeps parts as they are",
+                    rate.times
+                );
+                return Err(self.at(&place, reason));
+            }
+            self.within(&place, rate.times, 0.0, f64::INFINITY)?;
+        }
         for (i, step) in config.augment.iter().enumerate() {
             self.augmentation(&format!("training.augment.{i}"), step)?;
         }

@@ -14,7 +14,8 @@ use super::patience::Patience;
 use super::source::{from_source, may_have, package_folder, part};
 use super::wanted::Wanted;
 use crate::DataError;
-use crate::card::{Card, Source};
+use crate::card::{Card, CardFile, Source};
+use crate::weights::WeightsCard;
 
 /// Fetches every missing or damaged file of `card` into `cache/NAME/`. Of several fetches
 /// at once one does it, and the others wait. Once `stop` is set it ends; what has come of a file
@@ -30,28 +31,75 @@ pub fn fetch(
     stop: &AtomicBool,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<(), DataError> {
-    let patience = Patience {
+    fetch_with(&Wares::of(card), cache, &until(stop), event)
+}
+
+/// The same of weights that have a card, into `cache/weights/NAME/`.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_weights(
+    card: &WeightsCard,
+    cache: &Path,
+    stop: &AtomicBool,
+    event: &mut dyn FnMut(FetchEvent<'_>),
+) -> Result<(), DataError> {
+    let folder = WeightsCard::folder(cache);
+    fetch_with(&Wares::of_weights(card), &folder, &until(stop), event)
+}
+
+/// The usual patience, until it is asked to stop.
+fn until(stop: &AtomicBool) -> Patience<'_> {
+    Patience {
         stop: Some(stop),
         ..Patience::default()
-    };
-    fetch_with(card, cache, &patience, event)
+    }
+}
+
+/// Files that come together, from the same places.
+struct Wares<'a> {
+    /// What they are, in words.
+    what: &'static str,
+    name: &'a str,
+    files: &'a [CardFile],
+    sources: &'a [Source],
+}
+
+impl<'a> Wares<'a> {
+    fn of(card: &'a Card) -> Self {
+        Self {
+            what: "data set",
+            name: &card.name,
+            files: &card.files,
+            sources: &card.sources,
+        }
+    }
+
+    fn of_weights(card: &'a WeightsCard) -> Self {
+        Self {
+            what: "weights",
+            name: &card.name,
+            files: std::slice::from_ref(&card.file),
+            sources: &card.sources,
+        }
+    }
 }
 
 fn fetch_with(
-    card: &Card,
+    card: &Wares<'_>,
     cache: &Path,
     patience: &Patience<'_>,
     event: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<(), DataError> {
-    let dir = cache.join(&card.name);
+    let dir = cache.join(card.name);
     fs::create_dir_all(&dir).map_err(|e| DataError::io(&dir, e))?;
     // It waits for nothing but that.
-    let lock = SetLock::wait(cache, &card.name, patience, event).map_err(|_| DataError::Stopped)?;
+    let lock = SetLock::wait(cache, card.name, patience, event).map_err(|_| DataError::Stopped)?;
     if lock.is_some() {
         sweep(&dir, false);
         sweep_working_folders(&dir);
     }
-    for file in &card.files {
+    for file in card.files {
         let target = dir.join(&file.name);
         let wanted = Wanted::of(file, &target);
         if let Some(sum) = wanted.is_at(&target) {
@@ -81,7 +129,8 @@ fn fetch_with(
         }
         if !done {
             return Err(DataError::Fetch {
-                name: card.name.clone(),
+                what: card.what,
+                name: card.name.to_string(),
                 file: file.name.clone(),
                 attempts,
                 target,
@@ -91,9 +140,9 @@ fn fetch_with(
     }
     // All is there: what files were made of is not needed any more.
     if lock.is_some() {
-        for source in &card.sources {
+        for source in card.sources {
             package_folder(source, &dir).map(fs::remove_dir_all);
-            for file in &card.files {
+            for file in card.files {
                 let _ = fs::remove_file(part(source, file, &dir));
             }
         }
@@ -155,8 +204,8 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::card::CardText;
     use crate::card::tests::text_card;
-    use crate::card::{CardFile, CardText, Source};
     use reprsim_base::sha256;
 
     const QUICK: Patience<'_> = Patience {
@@ -178,7 +227,7 @@ mod tests {
         cache: &Path,
         event: &mut dyn FnMut(FetchEvent<'_>),
     ) -> Result<(), DataError> {
-        fetch_with(card, cache, &ONCE, event)
+        fetch_with(&Wares::of(card), cache, &ONCE, event)
     }
 
     /// What each request asked to begin at, in their order.
@@ -297,6 +346,55 @@ mod tests {
         assert!(present, "a second fetch downloads nothing");
     }
 
+    /// Of weights the beginning of a sum is published, which is held to; they lie beside data sets.
+    #[test]
+    fn weights_are_checked_by_what_is_known_of_their_sum() {
+        let content = noise(300_000);
+        let cache = tempfile::tempdir().unwrap();
+        let weights = |base: String, sum: &str| WeightsCard {
+            file: CardFile {
+                name: "data".into(),
+                bytes: None,
+                sha256: Some(sum.into()),
+            },
+            sources: vec![Source::Url {
+                base,
+                suffix: String::new(),
+            }],
+            ..crate::weights_cards()[0].clone()
+        };
+        let bring = |card: &WeightsCard| {
+            let wares = Wares::of_weights(card);
+            let folder = WeightsCard::folder(cache.path());
+            fetch_with(&wares, &folder, &ONCE, &mut |_| {})
+        };
+        let known = &sha256(&content)[..8];
+        let other = weights(server(content.clone(), None), "00000000");
+        let error = bring(&other).unwrap_err();
+        assert!(!error.is_usage());
+        let (said, path) = (error.to_string(), other.path(cache.path()));
+        assert!(said.contains("wrong checksum") && !path.exists(), "{said}");
+        // A port that nobody listens to, as without a network.
+        let nobody = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let error = bring(&weights(format!("http://{nobody}/models"), known)).unwrap_err();
+        for said in [
+            format!("weights '{}'", other.name),
+            format!("http://{nobody}/models/data"),
+            format!("put the file at {}", path.display()),
+            format!("its SHA-256 must begin with {known}"),
+        ] {
+            assert!(error.to_string().contains(&said), "{said}: {error}");
+        }
+        // Half of it comes, then the rest.
+        let broken = weights(server(content.clone(), Some(100_000)), known);
+        assert!(bring(&broken).is_err());
+        bring(&broken).unwrap();
+        assert_eq!(fs::read(broken.path(cache.path())).unwrap(), content);
+    }
+
     #[test]
     fn resumes_a_broken_download() {
         let content = noise(300_000);
@@ -348,7 +446,7 @@ mod tests {
         let stopped = |at: &dyn Fn(&FetchEvent<'_>) -> bool| {
             stop.store(false, Ordering::Relaxed);
             let begin = std::time::Instant::now();
-            let ended = fetch_with(&card, cache.path(), &patience, &mut |e| {
+            let ended = fetch_with(&Wares::of(&card), cache.path(), &patience, &mut |e| {
                 if at(&e) {
                     stop.store(true, Ordering::Relaxed);
                 }
@@ -366,7 +464,7 @@ mod tests {
         drop(held);
         assert_eq!(fs::metadata(&part).unwrap().len(), came);
         stop.store(false, Ordering::Relaxed);
-        fetch_with(&card, cache.path(), &patience, &mut |_| {}).unwrap();
+        fetch_with(&Wares::of(&card), cache.path(), &patience, &mut |_| {}).unwrap();
         assert_eq!(fs::read(cache.path().join("tiny/data")).unwrap(), content);
         assert_eq!(starts.lock().unwrap()[2], came as usize, "it went on there");
     }
@@ -484,7 +582,7 @@ mod tests {
     /// Fetches with patience; the events as they are written.
     fn patiently(card: &Card, cache: &Path) -> (Result<(), DataError>, String) {
         let mut events = String::new();
-        let got = fetch_with(card, cache, &QUICK, &mut |e| {
+        let got = fetch_with(&Wares::of(card), cache, &QUICK, &mut |e| {
             if !matches!(e, FetchEvent::Bytes(..)) {
                 events.push_str(&format!("{e:?}\n"));
             }

@@ -15,7 +15,7 @@ mod wanted;
 
 pub use error::{Attempt, Attempts, FetchError};
 pub use event::FetchEvent;
-pub use missing::fetch;
+pub use missing::{fetch, fetch_weights};
 
 pub(crate) use lock::SetLock;
 pub(crate) use package::WORKING;

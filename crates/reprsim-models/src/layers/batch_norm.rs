@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use reprsim_kernels::{Scaling, batch_norm, batch_norm_train, conv2d_batch_norm, is_training};
 
 use super::convolve::{convolve, window};
+use super::held::is_held;
 
 const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
@@ -15,8 +16,8 @@ const MOMENTUM: f64 = 0.1;
 /// Differs from burn's own in one thing: the running variance is the unbiased one
 /// (divided by m - 1 for m values a channel), as PyTorch keeps it, so that a model
 /// trained here answers there as it does here. On a device with automatic
-/// differentiation, and while its training is recorded, it normalises with the batch, else
-/// with the running statistics.
+/// differentiation, and while its training is recorded, it normalises with the batch, else, and
+/// where it is held ([`holding_norms`](crate::holding_norms)), with the running statistics.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     gamma: Param<Tensor<1>>,
@@ -76,7 +77,7 @@ impl BatchNorm {
     fn apply(&self, input: Tensor<4>, relu: bool) -> Tensor<4> {
         let device = input.device();
         let scaling = self.scaling(relu);
-        if !is_training(&device) {
+        if !is_training(&device) || is_held(self.gamma.id) {
             let [mean, variance] = self.running(&device);
             return batch_norm(input, scaling, mean, variance);
         }

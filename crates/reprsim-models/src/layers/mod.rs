@@ -3,6 +3,7 @@
 mod batch_norm;
 mod connect;
 mod convolve;
+mod held;
 mod init;
 mod sizes;
 mod transformer;
@@ -10,6 +11,7 @@ mod transformer;
 pub use batch_norm::BatchNorm;
 pub(crate) use connect::{attend, connect, connect_relu, normalize};
 pub(crate) use convolve::{convolve, convolve_relu, convolve_transposed, convolve_transposed_relu};
+pub use held::holding_norms;
 pub use init::Init;
 pub(crate) use init::Square;
 pub(crate) use sizes::{DEEPEST, check_width, map_values, side_after};

@@ -66,6 +66,9 @@ impl Workload {
             precision,
             augment: Vec::new(),
             fill: Vec::new(),
+            freeze: Vec::new(),
+            rates: Vec::new(),
+            frozen_norms: false,
         };
         let (model, input, classes, training) = match name {
             "mlp" => (

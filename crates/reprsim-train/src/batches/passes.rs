@@ -168,6 +168,9 @@ mod tests {
             precision: Precision::F32,
             augment: vec![],
             fill: vec![],
+            freeze: vec![],
+            rates: vec![],
+            frozen_norms: false,
         }
     }
 

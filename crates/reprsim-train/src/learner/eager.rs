@@ -5,13 +5,14 @@ use std::sync::MutexGuard;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Bytes, Device, Tensor};
-use reprsim_models::{Input, Network, Output, OutputKind, Pass};
+use reprsim_models::{Input, Network, Output, OutputKind, Pass, holding_norms};
 
 use super::parts::Parts;
 use crate::batches::{Batches, Streams};
 use crate::checkpoint::{packed, unpacked};
 use crate::clip::clip;
 use crate::error::TrainError;
+use crate::freezing::Freezing;
 use crate::job::{Job, initial_network, teacher_network};
 use crate::sums::{Kept, Sums};
 use crate::task::{Batch, Target};
@@ -26,6 +27,7 @@ pub(crate) struct Eager<'a> {
     network: Option<Network>,
     /// Whose scores are learned, ready for inference.
     teacher: Option<Network>,
+    freezing: Freezing,
     optimizer: ModuleOptimizer,
     sums: Sums,
     _turn: Option<MutexGuard<'a, ()>>,
@@ -39,12 +41,15 @@ impl<'a> Eager<'a> {
         device: &'a Device,
     ) -> Result<Self, TrainError> {
         let turn = job.stacks.turn();
+        let network = initial_network(job, &device.clone().autodiff())?;
+        let freezing = Freezing::of(&network, job.config, job.model)?;
         Ok(Self {
             teacher: teacher_network(job.task, job.model, job.shape(), device)?,
             job,
             streams,
             batches: Batches::new(job, streams, device),
-            network: Some(initial_network(job, &device.clone().autodiff())?),
+            network: Some(freezing.applied(network)),
+            freezing,
             optimizer: job.config.optimizer.build(),
             sums: Sums::from_kept(&Kept::default(), device),
             _turn: turn,
@@ -58,8 +63,12 @@ impl<'a> Eager<'a> {
         if let Some(norm) = self.job.config.clip {
             clip(self.trained(), &mut gradients, norm);
         }
-        let network = self.network.take();
-        self.network = network.map(|network| self.optimizer.step(lr, network, gradients));
+        // A step changes what it has gradients of.
+        for (times, gradients) in self.freezing.by_rate(self.trained(), gradients) {
+            let network = self.network.take();
+            let step = |network| self.optimizer.step(lr * times, network, gradients);
+            self.network = network.map(step);
+        }
         Ok(self.sums.seen - before)
     }
 
@@ -83,7 +92,9 @@ impl<'a> Eager<'a> {
             let batch = self.taught(job.task.batch(drawn, &mut draws.noise)?)?;
             let dropout = draws.dropout(job.config.dropout);
             let mut pass = Pass::training(dropout, &mut draws.noise);
-            let output = self.trained().output(batch.input, &mut pass)?;
+            let output = holding_norms(&self.freezing.held, || {
+                self.trained().output(batch.input, &mut pass)
+            })?;
             let loss = job.task.loss(output, batch.target)?;
             self.sums.add(&loss, size);
             let share = loss.share(size, all);
@@ -150,9 +161,13 @@ impl<'a> Eager<'a> {
     /// `None`, and nothing is changed, if a part is missing or cannot be read.
     pub fn restore(&mut self, part: &dyn Fn(&str) -> Option<Vec<u8>>, sums: &Kept) -> Option<()> {
         let network = unpacked(part("network")?, self.trained().clone())?;
+        // Parameters have the names that they had then.
+        let freezing = Freezing::of(&network, self.job.config, self.job.model).ok()?;
+        let network = freezing.applied(network);
         let state = Bytes::from_bytes_vec(part("optimizer")?);
         let optimizer = self.optimizer.clone().from_bytes(state).ok()?;
         (self.network, self.optimizer) = (Some(network), optimizer);
+        self.freezing = freezing;
         self.sums = Sums::from_kept(sums, self.job.set.supply.device());
         Some(())
     }

@@ -77,6 +77,7 @@ impl<'a> Plan<'a> {
             first.shapes.clone(),
             first.metrics.clone(),
         );
+        let treatments = first.treatments.clone();
         let states = kinds.iter().filter(|k| matches!(k, Kind::State(_))).count();
         let sum = states + 1 + metrics.len();
         if let Some(held_out) = held_out {
@@ -112,6 +113,8 @@ impl<'a> Plan<'a> {
                 rule,
                 rates,
                 decays: decays.clone(),
+                trains: treatments.iter().map(|t| t.trains).collect(),
+                times: treatments.iter().map(|t| t.times as f32).collect(),
                 clip: job.config.clip.map(|norm| norm as f32),
                 scaling,
             });

@@ -7,11 +7,12 @@ use reprsim_graph::{
     Binary, Computation, Graph, Leaf, Name, Precision, Tape, Target, gradients, record,
 };
 use reprsim_kernels::Dropout;
-use reprsim_models::{Network, Pass, SampleShape};
+use reprsim_models::{Network, Pass, SampleShape, holding_norms};
 
 use crate::augment::change;
 use crate::config;
 use crate::error::TrainError;
+use crate::freezing::{Freezing, Treatment};
 use crate::job::Job;
 use crate::supply::{Drawn, Supply};
 use crate::task::Reduction;
@@ -61,6 +62,8 @@ pub(super) struct Recording {
     pub shapes: Vec<Vec<usize>>,
     /// What they are.
     pub kinds: Vec<Kind>,
+    /// What training does with each parameter.
+    pub treatments: Vec<Treatment>,
     /// Names of the metrics, which follow the loss in the sums.
     pub metrics: Vec<&'static str>,
     /// Constants of this recording and those before.
@@ -142,10 +145,11 @@ pub(super) fn recorded(
         metric_nodes
             .into_iter()
             .for_each(|metric| sum(&mut graph, metric));
-        let parameters: Vec<usize> = (made.kinds.iter().zip(&before))
-            .filter(|(kind, _)| matches!(kind, Kind::Parameter(_)))
-            .filter_map(|(_, node)| *node)
-            .collect();
+        let trained = (made.kinds.iter().zip(&before)).filter_map(|(kind, node)| match kind {
+            Kind::Parameter(i) if made.treatments[*i].trains => Some((*i, (*node)?)),
+            _ => None,
+        });
+        let (numbers, parameters): (Vec<usize>, Vec<usize>) = trained.unzip();
         let scaled = match scaling {
             Some([scale, _]) => {
                 let scale = graph.leaf(Leaf::State(scale), &[1]);
@@ -156,13 +160,16 @@ pub(super) fn recorded(
             None => loss,
         };
         let found = gradients(&mut graph, scaled, &parameters);
-        for (i, gradient) in found.into_iter().enumerate() {
-            let shape = graph.shape(parameters[i]).to_vec();
+        for ((number, parameter), gradient) in numbers.into_iter().zip(parameters).zip(found) {
+            let shape = graph.shape(parameter).to_vec();
             let gradient = gradient.unwrap_or_else(|| graph.scalar(0.0, &shape));
-            outputs.push((gradient, Target::Gradient(i)));
+            outputs.push((gradient, Target::Gradient(number)));
         }
-        for (kind, node) in made.kinds.iter().zip(after) {
-            if let (Kind::State(i), Some(node)) = (kind, node) {
+        for ((kind, node), before) in made.kinds.iter().zip(after).zip(before) {
+            // A statistic that is held is what it was.
+            if let (Kind::State(i), Some(node)) = (kind, node)
+                && Some(node) != before
+            {
                 outputs.push((node, Target::State(*i)));
             }
         }
@@ -183,6 +190,7 @@ pub(super) fn recorded(
         feeds,
         shapes: made.shapes,
         kinds: made.kinds,
+        treatments: made.treatments,
         metrics: metrics.into_iter().map(|(name, _)| name).collect(),
         constants: recorded.constants,
         scaling,
@@ -198,6 +206,7 @@ struct Made {
     after: Vec<Name>,
     shapes: Vec<Vec<usize>>,
     kinds: Vec<Kind>,
+    treatments: Vec<Treatment>,
 }
 
 fn pass(
@@ -211,6 +220,7 @@ fn pass(
 ) -> Result<Made, TrainError> {
     let device = tape.device();
     let network = network.to_device(device);
+    let freezing = Freezing::of(&network, job.config, job.model)?;
     let (before, shapes) = arrays(&network, tape);
     let drawn = match supply.shape() {
         SampleShape::Image { .. } => {
@@ -252,7 +262,8 @@ fn pass(
                 feeds.noise.push((feed, shape));
                 tape.float(shape, Leaf::Feed(feed))
             };
-            network.output(batch.input, &mut Pass::recorded(dropout, &mut noise))?
+            let mut pass = Pass::recorded(dropout, &mut noise);
+            holding_norms(&freezing.held, || network.output(batch.input, &mut pass))?
         }
         Purpose::Evaluate { .. } => network.output(batch.input, &mut Pass::inference())?,
     };
@@ -262,14 +273,13 @@ fn pass(
         Purpose::Evaluate { kinds, .. } => kinds.to_vec(),
         Purpose::Train => {
             let (mut parameters, mut states) = (0, 0);
-            // What a pass in training changes is a running statistic.
-            (before.iter().zip(&after))
-                .map(|(before, after)| match before == after {
-                    true => {
+            (freezing.arrays.iter())
+                .map(|array| match array.is_state {
+                    false => {
                         parameters += 1;
                         Kind::Parameter(parameters - 1)
                     }
-                    false => {
+                    true => {
                         states += 1;
                         Kind::State(states - 1)
                     }
@@ -294,6 +304,9 @@ fn pass(
         after,
         shapes,
         kinds,
+        treatments: (freezing.arrays.into_iter())
+            .filter(|array| !array.is_state)
+            .collect(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What every task is.
 
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::{Int, Tensor};
 use rand::Rng;
@@ -140,14 +140,14 @@ pub trait Task:
         Ok(())
     }
 
-    /// Files that it is given, from where the experiment file is.
-    fn files(&self) -> &[PathBuf] {
+    /// Weights that it is given, entries as of `[initial]`.
+    fn files(&self) -> &[String] {
         &[]
     }
 
     /// The same with these paths for its files, and what names their contents.
     #[must_use]
-    fn with_files(&self, _paths: Vec<PathBuf>, _content: Vec<String>) -> Self {
+    fn with_files(&self, _paths: Vec<String>, _content: Vec<String>) -> Self {
         self.clone()
     }
 

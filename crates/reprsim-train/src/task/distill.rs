@@ -1,6 +1,6 @@
 //! A teacher's scores, beside the class of a sample.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Int, Tensor};
@@ -20,9 +20,9 @@ use crate::supply::Drawn;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DistillSettings {
-    /// Weights of teachers, files as of `[initial]`, trained on the same classes. The pair of
+    /// Weights of teachers, entries as of `[initial]`, trained on the same classes. The pair of
     /// repetition s learns from number s, counted from 0 and from the first again after the last.
-    pub teachers: Vec<PathBuf>,
+    pub teachers: Vec<String>,
     /// What names the content of these files.
     #[schemars(skip)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -94,11 +94,11 @@ impl Task for DistillSettings {
         }
     }
 
-    fn files(&self) -> &[PathBuf] {
+    fn files(&self) -> &[String] {
         &self.teachers
     }
 
-    fn with_files(&self, teachers: Vec<PathBuf>, content: Vec<String>) -> Self {
+    fn with_files(&self, teachers: Vec<String>, content: Vec<String>) -> Self {
         Self {
             teachers,
             content,
@@ -128,7 +128,7 @@ impl Task for DistillSettings {
 
     fn teacher(&self) -> Option<Teacher<'_>> {
         Some(Teacher {
-            checkpoint: self.teachers.first()?,
+            checkpoint: Path::new(self.teachers.first()?),
             model: self.architecture.as_ref(),
         })
     }
@@ -199,7 +199,7 @@ mod tests {
 
     fn settings(count: usize, shared: bool) -> DistillSettings {
         DistillSettings {
-            teachers: (0..count).map(|i| format!("{i}.pth").into()).collect(),
+            teachers: (0..count).map(|i| format!("{i}.pth")).collect(),
             content: (0..count).map(|i| i.to_string()).collect(),
             shared,
             ..DistillSettings::default()

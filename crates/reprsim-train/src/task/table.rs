@@ -12,8 +12,6 @@ macro_rules! tasks {
         use schemars::JsonSchema;
         use serde::Serialize;
 
-        use std::path::PathBuf;
-
         use crate::error::TrainError;
         use crate::supply::Drawn;
 
@@ -94,8 +92,8 @@ macro_rules! tasks {
                 }
             }
 
-            /// Files that it is given.
-            pub fn files(&self) -> &[PathBuf] {
+            /// Weights that it is given, entries as of `[initial]`.
+            pub fn files(&self) -> &[String] {
                 match self {
                     $(Self::$variant(task) => task.files(),)*
                 }
@@ -103,7 +101,7 @@ macro_rules! tasks {
 
             /// The same with these paths for its files, and what names their contents.
             #[must_use]
-            pub fn with_files(&self, paths: Vec<PathBuf>, content: Vec<String>) -> Self {
+            pub fn with_files(&self, paths: Vec<String>, content: Vec<String>) -> Self {
                 match self {
                     $(Self::$variant(task) => Self::$variant(task.with_files(paths, content)),)*
                 }

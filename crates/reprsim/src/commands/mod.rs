@@ -8,6 +8,7 @@ mod completions;
 mod data;
 mod devices;
 mod extract;
+mod fetching;
 mod measures;
 mod models;
 mod plan;
@@ -15,6 +16,7 @@ mod pretrain;
 mod report;
 mod run;
 mod schema;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::plan(&args),
         Command::Pretrain(args) => pretrain::pretrain(&args),
         Command::Data(command) => data::data(command),
+        Command::Weights(command) => weights::weights(command),
         Command::Devices { format } => devices::devices(format),
         Command::Report(args) => report::report(&args),
         Command::Extract(args) => extract::extract(&args),

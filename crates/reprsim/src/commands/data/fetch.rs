@@ -2,69 +2,23 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use reprsim_data::color_shape_digit;
-use reprsim_data::{DataError, FATHER_BROWN, FetchEvent, fetch as bring, find_card};
+use reprsim_data::{FATHER_BROWN, fetch as bring, find_card};
 
+use crate::commands::fetching::{fetch_all, shown};
 use crate::commands::say;
-use crate::exit::STOPPED;
-use crate::output::note;
-use crate::signals;
 
 /// Brings data sets here.
 pub(super) fn fetch(names: &[String], cache: &Path) -> anyhow::Result<ExitCode> {
-    let stop = signals::stop(STOPPED)?;
-    let stopped = || note("stopped; what has come is kept: run again to go on");
-    signals::end_soon(&stop, STOPPED, stopped);
-    for name in names {
-        match fetch_one(name, cache, &stop) {
-            Err(error) if matches!(error.downcast_ref(), Some(DataError::Stopped)) => {
-                stopped();
-                return Ok(ExitCode::from(STOPPED));
-            }
-            done => done?,
+    fetch_all(names, |name, stop| {
+        if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
+            say(&format!("{name} is built in: there is nothing to fetch"))?;
+            return Ok(());
         }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn fetch_one(name: &str, cache: &Path, stop: &AtomicBool) -> anyhow::Result<()> {
-    if [color_shape_digit::NAME, FATHER_BROWN].contains(&name) {
-        say(&format!("{name} is built in: there is nothing to fetch"))?;
-        return Ok(());
-    }
-    let card = find_card(name)?;
-    let bar = ProgressBar::new(0);
-    bar.set_style(
-        ProgressStyle::with_template("{msg}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left")
-            .unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bring(card, cache, stop, &mut |event| match event {
-        FetchEvent::Waiting => note(&format!("{name}: waiting for another fetch of it")),
-        FetchEvent::Unlocked(reason) => note(&format!(
-            "{name}: no locks there ({reason}); see that no other fetch of it is on"
-        )),
-        FetchEvent::Again(reason, pause) => {
-            note(&format!("{reason}; again in {} s", pause.as_secs()));
-        }
-        FetchEvent::Anew(file) => note(&format!("{file}: what is there is not right; anew")),
-        FetchEvent::Present(file) => note(&format!("{file}: here already")),
-        FetchEvent::Trying(file, source) => {
-            bar.set_message(file.to_string());
-            note(&format!("{file}: trying {source}"));
-        }
-        FetchEvent::Bytes(here, total) => {
-            bar.set_length(total.unwrap_or(here));
-            bar.set_position(here);
-        }
-        FetchEvent::Done(file) => note(&format!("{file}: checksum right")),
-        FetchEvent::Recorded(file, sum) => note(&format!(
-            "{file}: no checksum of it is published; this one is kept and held to from now on: {sum}"
-        )),
-    })?;
-    bar.finish_and_clear();
-    say(&format!("{name} is in {}", cache.join(name).display()))?;
-    Ok(())
+        let card = find_card(name)?;
+        shown(name, |event| bring(card, cache, stop, event))?;
+        say(&format!("{name} is in {}", cache.join(name).display()))?;
+        Ok(())
+    })
 }
