@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use burn::nn::PaddingConfig2d;
-use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
 use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
 use burn::tensor::{
     DType, Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions,
@@ -293,6 +293,43 @@ fn pooling() {
             weighted(pool.init().forward(maps).exp())
         },
         &[252],
+    );
+    check(
+        "means of windows",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]);
+            let pool = AvgPool2dConfig::new([2, 2]);
+            weighted(pool.init().forward(maps).exp())
+        },
+        &[252],
+    );
+    check(
+        "means of windows beyond the border",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]);
+            let pool = AvgPool2dConfig::new([3, 3])
+                .with_strides([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1));
+            weighted(pool.init().forward(maps).exp())
+        },
+        &[252],
+    );
+    check(
+        "means of so many parts",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]);
+            // Fewer than there are rows, parts that overlap, and more than there are columns.
+            weighted(module::adaptive_avg_pool2d(maps, [5, 8]).exp())
+        },
+        &[252],
+    );
+    check(
+        "copies of one",
+        |x| {
+            let maps = x[0].clone().reshape([4, 3, 1, 1]);
+            weighted(module::adaptive_avg_pool2d(maps, [7, 7]).exp())
+        },
+        &[12],
     );
 }
 

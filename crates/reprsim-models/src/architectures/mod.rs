@@ -8,12 +8,14 @@ architectures! {
     // file: settings, model; the name in experiment files is that of its `Architecture`.
     mlp: MlpSettings, Mlp, "mlp";
     cnn: CnnSettings, Cnn, "cnn";
+    vgg: VggSettings, Vgg, "vgg";
     resnet: ResNetSettings, ResNet, "resnet";
+    densenet: DenseNetSettings, DenseNet, "densenet";
+    convnext: ConvNextSettings, ConvNext, "convnext";
     vit: VitSettings, Vit, "vit";
     gpt: GptSettings, Gpt, "gpt";
     vae: VaeSettings, Vae, "vae";
 }
 
 pub use gpt::{CausalSelfAttention, FeedForward, GptBlock, Transformer, padded_vocabulary};
-pub use resnet::{ResidualBlock, Stem};
-pub use vit::Block;
+pub use resnet::ResidualBlock;

@@ -4,13 +4,15 @@ mod batch_norm;
 mod connect;
 mod convolve;
 mod init;
+mod names;
 mod sizes;
 mod transformer;
 
 pub use batch_norm::BatchNorm;
-pub(crate) use connect::{attend, connect, connect_relu, normalize};
+pub(crate) use connect::{connect, connect_relu, normalize};
 pub(crate) use convolve::{convolve, convolve_relu, convolve_transposed, convolve_transposed_relu};
 pub use init::Init;
 pub(crate) use init::Square;
+pub(crate) use names::{Numbered, Place};
 pub(crate) use sizes::{DEEPEST, check_width, map_values, side_after};
 pub(crate) use transformer::{block_names, check_transformer, kept_of};
