@@ -136,14 +136,13 @@ LAST_OF_THREE = {"penultimate": ">classifier.6"}
 CONVNEXT = {f"features.{i}": f"features.{i}" for i in (0, 1, 3, 5, 7)} | {"penultimate": ">classifier.2"}
 
 MOBILENET = {f"features.{i}": f"features.{i}" for i in range(19)} | {"penultimate": ">classifier"}
-EFFICIENTNET = {"stem": "bn1"} | {f"blocks.{i}": f"blocks.{i}" for i in range(7)}
-EFFICIENTNET |= {"head": "bn2", "penultimate": ">classifier"}
+EFFICIENTNET = {f"blocks.{i}": f"blocks.{i}" for i in range(7)} | {"penultimate": ">classifier"}
 
 CASES = {
     "mobilenet_v2": Case({"name": "mobilenet_v2"}, mobilenet_v2, MOBILENET, side=64, gradients=True),
-    "mobilenet_v2-grey-odd": Case({"name": "mobilenet_v2"}, mobilenet_v2, MOBILENET, side=51),
+    "mobilenet_v2-odd": Case({"name": "mobilenet_v2"}, mobilenet_v2, MOBILENET, side=51),
     "mobilenet_v2-cifar": Case(
-        {"name": "mobilenet", "width": 0.5, "stem": "cifar"}, mobilenet_v2_cifar, MOBILENET, gradients=True
+        {"name": "mobilenet", "width": 16, "stem": "cifar"}, mobilenet_v2_cifar, MOBILENET, gradients=True
     ),
     "efficientnet_lite0": Case(
         {"name": "efficientnet_lite0"}, efficientnet("efficientnet_lite0"), EFFICIENTNET, side=64, gradients=True
@@ -158,7 +157,6 @@ CASES = {
         {"name": "tf_efficientnet_lite0"}, efficientnet("tf_efficientnet_lite0"), EFFICIENTNET, side=75
     ),
 }
-
 
 CASES |= {
     "vit_tiny_patch16_224": vit_case("vit_tiny_patch16_224", 224, gradients=True),
@@ -222,7 +220,7 @@ def clear_of_kinks(model, images):
     where that has a kink, in training mode: one unit on the other side by rounding alone changes gradients by
     several percent, also between torch's f32 and f64. Returns the nearest."""
     double, last, nearest, hooks = copy.deepcopy(model).double().train(), [None], [9.0], []
-    shifts = torch.linspace(-0.1, 0.1, 401, dtype=torch.float64)
+    shifts = torch.linspace(-0.1, 0.1, 101, dtype=torch.float64)
 
     def remember(norm, _inputs):
         last[0] = norm
