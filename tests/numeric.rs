@@ -19,8 +19,9 @@ use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, Part};
 use reprsim_extract::{LayerActivation, extract};
 use reprsim_models::{
-    ARCHITECTURES, CnnSettings, InputKind, MlpSettings, ModelConfig, ModelShape, Network, Output,
-    Pass, Pooling, ResNetSettings, Stem, VaeSettings, VitSettings,
+    ARCHITECTURES, CnnSettings, Convention, EfficientNetSettings, InputKind, MlpSettings,
+    MobileNetSettings, MobileStem, ModelConfig, ModelShape, Network, Output, Pass, Pooling,
+    ResNetSettings, Stem, VaeSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Foreign, Head, HeldOut, Initial, Job, Normalization,
@@ -216,6 +217,18 @@ fn architectures() -> Vec<ModelConfig> {
             depth: 50,
             width: 1,
             stem: Stem::Cifar,
+        }),
+        ModelConfig::MobileNet(MobileNetSettings {
+            width: 8,
+            stem: MobileStem::Cifar,
+        }),
+        ModelConfig::EfficientNet(EfficientNetSettings {
+            width: 8,
+            convention: Convention::Pytorch,
+        }),
+        ModelConfig::EfficientNet(EfficientNetSettings {
+            width: 8,
+            convention: Convention::Tensorflow,
         }),
         ModelConfig::Vit(VitSettings {
             width: 8,

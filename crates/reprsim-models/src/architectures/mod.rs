@@ -9,11 +9,15 @@ architectures! {
     mlp: MlpSettings, Mlp, "mlp";
     cnn: CnnSettings, Cnn, "cnn";
     resnet: ResNetSettings, ResNet, "resnet";
+    mobilenet: MobileNetSettings, MobileNet, "mobilenet";
+    efficientnet: EfficientNetSettings, EfficientNet, "efficientnet";
     vit: VitSettings, Vit, "vit";
     gpt: GptSettings, Gpt, "gpt";
     vae: VaeSettings, Vae, "vae";
 }
 
+pub use efficientnet::{Convention, EfficientBlock, ExpandedBlock, SeparableBlock};
 pub use gpt::{CausalSelfAttention, FeedForward, GptBlock, Transformer, padded_vocabulary};
+pub use mobilenet::{MobileBlock, MobilePart, MobileStem, MobileStep};
 pub use resnet::{ResidualBlock, Stem};
 pub use vit::Block;

@@ -26,6 +26,18 @@ pub(crate) struct Square {
     pub padding: usize,
 }
 
+impl Square {
+    /// One padded by half its kernel.
+    pub fn half_padded(channels: [usize; 2], kernel: usize, stride: usize) -> Self {
+        Self {
+            channels,
+            kernel,
+            stride,
+            padding: kernel / 2,
+        }
+    }
+}
+
 /// Builds layers on a device with weights from a random stream.
 ///
 /// The distributions are PyTorch's defaults where a function does not say
@@ -117,6 +129,28 @@ impl<'a, R: Rng> Init<'a, R> {
         layer
     }
 
+    /// The same with biases that start at zero.
+    pub(crate) fn linear_normal_biased(&mut self, sizes: [usize; 2], std: f32) -> Linear {
+        let layer = self.linear_normal(sizes, std);
+        self.biased(layer, sizes[1])
+    }
+
+    /// A fully connected layer whose biases start at zero, its weights uniform in ±1/sqrt(outputs).
+    pub(crate) fn linear_by_outputs(&mut self, [inputs, outputs]: [usize; 2]) -> Linear {
+        let mut layer = LinearConfig::new(inputs, outputs)
+            .with_bias(false)
+            .with_initializer(Initializer::Zeros)
+            .init(self.device);
+        layer.weight = self.uniform([inputs, outputs], outputs);
+        self.biased(layer, outputs)
+    }
+
+    fn biased(&mut self, mut layer: Linear, outputs: usize) -> Linear {
+        let [outputs] = self.sized([outputs]);
+        layer.bias = Some(self.param([outputs], vec![0.0; outputs]));
+        layer
+    }
+
     /// A vector for each of `count` items, normal.
     pub(crate) fn embedding(&mut self, [count, width]: [usize; 2], std: f32) -> Embedding {
         let mut layer = EmbeddingConfig::new(count, width)
@@ -136,34 +170,52 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// A square convolution without bias, padded by half its kernel.
     pub fn conv2d(&mut self, channels: [usize; 2], kernel: usize, stride: usize) -> Conv2d {
-        let square = Square {
-            channels,
-            kernel,
-            stride,
-            padding: kernel / 2,
-        };
-        self.convolution(square, false)
+        self.convolution(Square::half_padded(channels, kernel, stride), false)
     }
 
     /// A square convolution.
     pub(crate) fn convolution(&mut self, square: Square, bias: bool) -> Conv2d {
+        let Square {
+            channels, kernel, ..
+        } = square;
+        let mut layer = self.without_weights(square, 1, bias);
+        let fan_in = channels[0] * kernel * kernel;
+        layer.weight = self.uniform([channels[1], channels[0], kernel, kernel], fan_in);
+        if bias {
+            layer.bias = Some(self.uniform([channels[1]], fan_in));
+        }
+        layer
+    }
+
+    /// A square convolution whose weights are to be drawn.
+    fn without_weights(&self, square: Square, groups: usize, bias: bool) -> Conv2d {
         let Square {
             channels,
             kernel,
             stride,
             padding: p,
         } = square;
-        let mut layer = Conv2dConfig::new(channels, [kernel, kernel])
+        Conv2dConfig::new(channels, [kernel, kernel])
             .with_stride([stride, stride])
             .with_padding(PaddingConfig2d::Explicit(p, p, p, p))
+            .with_groups(groups)
             .with_bias(bias)
             .with_initializer(Initializer::Zeros)
-            .init(self.device);
-        let fan_in = channels[0] * kernel * kernel;
-        layer.weight = self.uniform([channels[1], channels[0], kernel, kernel], fan_in);
-        if bias {
-            layer.bias = Some(self.uniform([channels[1]], fan_in));
-        }
+            .init(self.device)
+    }
+
+    /// A square convolution of every channel by itself (depthwise), without bias, padded by half its kernel,
+    /// its weights normal with variance 2 / `fan_out`.
+    pub(crate) fn conv2d_depthwise(
+        &mut self,
+        channels: usize,
+        [kernel, stride]: [usize; 2],
+        fan_out: usize,
+    ) -> Conv2d {
+        let square = Square::half_padded([channels, channels], kernel, stride);
+        let mut layer = self.without_weights(square, channels, false);
+        let std = (2.0 / fan_out as f32).sqrt();
+        layer.weight = self.normal([channels, 1, kernel, kernel], std);
         layer
     }
 
@@ -203,8 +255,13 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// Batch norm, starting at the identity.
     pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+        self.batch_norm_with(channels, BatchNorm::EPSILON)
+    }
+
+    /// The same with something else added to variances.
+    pub(crate) fn batch_norm_with(&mut self, channels: usize, epsilon: f64) -> BatchNorm {
         let [scales, _] = [self.sized([channels]), self.sized([channels])];
-        BatchNorm::new(scales[0], self.device)
+        BatchNorm::new(scales[0], epsilon, self.device)
     }
 
     /// Layer norm, starting at the identity.

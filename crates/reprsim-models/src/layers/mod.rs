@@ -4,6 +4,7 @@ mod batch_norm;
 mod connect;
 mod convolve;
 mod init;
+mod inverted;
 mod sizes;
 mod transformer;
 
@@ -12,5 +13,6 @@ pub(crate) use connect::{attend, connect, connect_relu, normalize};
 pub(crate) use convolve::{convolve, convolve_relu, convolve_transposed, convolve_transposed_relu};
 pub use init::Init;
 pub(crate) use init::Square;
+pub(crate) use inverted::{Inverted, STEM, Stages, kept_of_blocks, scaled, stages_of};
 pub(crate) use sizes::{DEEPEST, check_width, map_values, side_after};
 pub(crate) use transformer::{block_names, check_transformer, kept_of};
