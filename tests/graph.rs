@@ -259,7 +259,7 @@ fn convolutions() {
     check(
         "depthwise",
         |x| {
-            let options = |kernel, stride| {
+            let options = |kernel: usize, stride: usize| {
                 ConvOptions::new([stride; 2], [kernel / 2; 2], [1, 1], 5)
             };
             let images = x[0].clone().reshape([3, 5, 9, 7]);
