@@ -133,9 +133,9 @@ def vit_case(name, side, depth=12, **more):
     return Case({"name": name}, vit(name, side), vit_layers(depth), side=side, **more)
 
 
-def resnet_case(name, **more):
+def resnet_case(name):
     layers = {"stem": "maxpool"} | {f"layer{i}": f"layer{i}" for i in range(1, 5)} | {"penultimate": ">fc"}
-    return Case({"name": name}, torchvisions(name), layers, **more)
+    return Case({"name": name}, torchvisions(name), layers, side=224, samples=2)
 
 
 def densenet_layers(stem):
@@ -213,11 +213,11 @@ CASES |= {
     "convnext_tiny-odd": Case({"name": "convnext_tiny"}, convnext("convnext_tiny"), CONVNEXT, side=75),
     "convnext_tiny-224": Case({"name": "convnext_tiny"}, convnext("convnext_tiny"), CONVNEXT, side=224, samples=1),
     "convnext_base": Case({"name": "convnext_base"}, convnext("convnext_base"), CONVNEXT, side=64),
-    "resnet18": resnet_case("resnet18", side=224, samples=2),
-    "resnet34": resnet_case("resnet34", side=64),
-    "resnet50": resnet_case("resnet50", side=64),
-    "resnet101": resnet_case("resnet101", side=64),
-    "resnet152": resnet_case("resnet152", side=64),
+    "resnet18": resnet_case("resnet18"),
+    "resnet34": resnet_case("resnet34"),
+    "resnet50": resnet_case("resnet50"),
+    "resnet101": resnet_case("resnet101"),
+    "resnet152": resnet_case("resnet152"),
 }
 
 

@@ -21,6 +21,7 @@ use reprsim_graph::{
     Binary, Computation, Gpu, Graph, GraphError, Hardware, Inputs, Leaf, Precision, Program,
     Reduction, Region, Session, Shapes, Target, Unary, gradients, interpret, record,
 };
+use reprsim_kernels::After;
 
 #[path = "common/devices.rs"]
 mod devices;
@@ -256,6 +257,20 @@ fn convolutions() {
         &[120, 54, 108],
     );
     check(
+        "depthwise",
+        |x| {
+            let options = |kernel: usize, stride: usize| {
+                ConvOptions::new([stride; 2], [kernel / 2; 2], [1, 1], 5)
+            };
+            let images = x[0].clone().reshape([3, 5, 9, 7]);
+            let weight = x[1].clone().reshape([5, 1, 3, 3]);
+            let maps = module::conv2d(images, weight, Some(x[3].clone()), options(3, 2));
+            let weight = x[2].clone().reshape([5, 1, 5, 5]);
+            weighted(module::conv2d(relu(maps), weight, None, options(5, 1)).exp())
+        },
+        &[3 * 5 * 63, 45, 125, 5],
+    );
+    check(
         "without padding",
         |x| {
             let options = ConvOptions::new([3, 3], [0, 0], [1, 1], 1);
@@ -363,11 +378,25 @@ fn norms() {
             gamma: x[1].clone(),
             beta: x[2].clone(),
             epsilon: 1e-5,
-            relu: true,
+            after: After::Relu,
         };
         weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
     };
     check("batch norm", batch_norm, &[300, 3, 3]);
+    check(
+        "batch norm below 6",
+        |x| {
+            let input = x[0].clone().reshape([4, 3, 5, 5]);
+            let scaling = reprsim_kernels::Scaling {
+                gamma: x[1].clone() * 9.0,
+                beta: x[2].clone(),
+                epsilon: 1e-3,
+                after: After::Relu6,
+            };
+            weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
+        },
+        &[300, 3, 3],
+    );
     check(
         "batch norm of many",
         |x| {
@@ -376,7 +405,7 @@ fn norms() {
                 gamma: x[1].clone(),
                 beta: x[2].clone(),
                 epsilon: 1e-5,
-                relu: false,
+                after: After::Nothing,
             };
             weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
         },

@@ -19,7 +19,8 @@ use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, Part};
 use reprsim_extract::{LayerActivation, extract};
 use reprsim_models::{
-    ARCHITECTURES, CnnSettings, ConvNextSettings, DenseNetSettings, Input, InputKind, MlpSettings,
+    ARCHITECTURES, CnnSettings, ConvNextSettings, Convention, DenseNetSettings,
+    EfficientNetSettings, Input, InputKind, MlpSettings, MobileNetSettings, MobileStem,
     ModelConfig, ModelShape, Network, Output, Pass, Pooling, ResNetSettings, SampleShape, Stem,
     VaeSettings, VggSettings, VitSettings,
 };
@@ -244,6 +245,18 @@ fn architectures() -> Vec<ModelConfig> {
             depth: 18,
             width: 2,
         }),
+        ModelConfig::MobileNet(MobileNetSettings {
+            width: 8,
+            stem: MobileStem::Cifar,
+        }),
+        ModelConfig::EfficientNet(EfficientNetSettings {
+            width: 8,
+            convention: Convention::Pytorch,
+        }),
+        ModelConfig::EfficientNet(EfficientNetSettings {
+            width: 8,
+            convention: Convention::Tensorflow,
+        }),
         ModelConfig::Vit(VitSettings {
             width: 8,
             depth: 2,
@@ -341,6 +354,39 @@ fn tensors_have_their_public_names() {
         let found = (names.len(), reprsim_base::sha256(names.join("\n")));
         assert_eq!(found, (count, digest.into()), "{names:#?}");
     }
+}
+
+/// torchvision's files of dense networks have dots in names of modules (`norm.1`).
+#[test]
+fn old_names_of_dense_layers_are_known() {
+    let model: ModelConfig =
+        serde_json::from_str(r#"{ "name": "densenet121", "width": 1 }"#).unwrap();
+    let shape = ModelShape {
+        input: SampleShape::Image {
+            channels: 3,
+            height: 32,
+            width: 32,
+        },
+        classes: 4,
+    };
+    let rng = &mut Stream::new(5).rng();
+    let network = Network::new(&model, shape, rng, &cpu()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, old) = (dir.path().join("ours"), dir.path().join("old"));
+    save_checkpoint(&network, &ours, &[]).unwrap();
+    let bytes = std::fs::read(&ours).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let renamed = file.tensors().into_iter().map(|(name, view)| {
+        let Some((block, inner)) = name.split_once(".denselayer") else {
+            return (name, view);
+        };
+        let inner = inner.replace("norm", "norm.").replace("conv", "conv.");
+        (format!("{block}.denselayer{inner}"), view)
+    });
+    std::fs::write(&old, safetensors::serialize(renamed, None).unwrap()).unwrap();
+    assert!(tensors(&old).contains_key("features.denseblock4.denselayer16.conv.2.weight"));
+    let loaded = load_checkpoint(&old, &model, shape, &cpu()).unwrap();
+    assert_eq!(weights(&loaded), weights(&network));
 }
 
 /// Images that are too small for what halves them are refused with the least side.

@@ -478,19 +478,30 @@ impl<'a> Importer<'a> {
                 let same = [bottom, left, right].iter().all(|&p| p == top);
                 let [stride, other] = options.stride;
                 let square = op.weight.shape[2] == op.weight.shape[3];
+                let channels = [op.x.shape[1], op.weight.shape[0], options.groups];
+                let depthwise = channels.iter().all(|&c| c == options.groups);
                 if !same
                     || stride != other
                     || !square
                     || options.dilation != [1, 1]
-                    || options.groups != 1
+                    || !(options.groups == 1 || depthwise)
                 {
                     return false;
                 }
                 let (x, weight) = (self.get(&op.x), self.get(&op.weight));
-                let windows = self.graph.windows(x, op.weight.shape[2], stride, top);
-                let node = self
-                    .graph
-                    .contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]);
+                let kernel = op.weight.shape[2];
+                let windows = self.graph.windows(x, kernel, stride, top);
+                let node = match options.groups {
+                    1 => (self.graph).contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]),
+                    // A channel has no others to be multiplied with at once: each result is a short sum.
+                    groups => {
+                        let weight =
+                            (self.graph).reshape(weight, &[1, groups, kernel, kernel, 1, 1]);
+                        let products = self.graph.mul(windows, weight);
+                        let sum = self.graph.sum(products, &[2, 3]);
+                        self.graph.reshape(sum, &shape_of(&op.out))
+                    }
+                };
                 self.shifted(node, op.bias.as_ref(), &op.out);
             }
             Module::ConvTranspose2d(op) => {
@@ -652,15 +663,25 @@ impl<'a> Importer<'a> {
         let scalars: Vec<f32> = op.scalars.iter().map(number).collect();
         let inputs: Vec<Id> = op.inputs.iter().map(|tensor| self.get(tensor)).collect();
         match (op.id.as_str(), &inputs[..], &op.outputs[..], &scalars[..]) {
-            ("batch_norm_train", &[x, gamma, beta], [y, mean, variance], &[epsilon, relu]) => {
+            (
+                "batch_norm_train",
+                &[x, gamma, beta],
+                [y, mean, variance],
+                &[epsilon, least, most],
+            ) => {
                 let channels = self.graph.shape(x)[1];
                 let [normal, m, v] = self.graph.normalized_channels(x, epsilon);
                 let [gamma, beta] =
                     [gamma, beta].map(|id| self.graph.reshape(id, &[1, channels, 1, 1]));
                 let scaled = self.graph.mul(normal, gamma);
                 let mut output = self.graph.add(scaled, beta);
-                if relu != 0.0 {
+                let shape = self.graph.shape(output).to_vec();
+                if least == 0.0 {
                     output = self.graph.unary(Unary::Relu, output);
+                }
+                if most.is_finite() {
+                    let most = self.graph.scalar(most, &shape);
+                    output = self.graph.binary(Binary::Min, output, most);
                 }
                 self.put(y, output);
                 for (tensor, node) in [(mean, m), (variance, v)] {

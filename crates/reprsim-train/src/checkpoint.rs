@@ -324,7 +324,9 @@ fn read(
     let remapper = KeyRemapper::from_pattern_iter(pairs)?;
     // What is missing or of another shape is told here, shorter.
     let found = if is_pytorch(path) {
+        // Numbers in names stay as they are, also where a layer without weights has one (`classifier.1`).
         let mut store = PytorchStore::from_file(path)
+            .map_indices_contiguous(false)
             .remap(remapper)
             .validate(false)
             .allow_partial(true);

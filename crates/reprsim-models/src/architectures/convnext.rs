@@ -158,7 +158,7 @@ impl Architecture for ConvNextSettings {
             classifier: (
                 init.layer_norm(width(3)),
                 Place,
-                init.linear_normal_zero_biased([width(3), shape.classes], SPREAD),
+                init.linear_normal_biased([width(3), shape.classes], SPREAD),
             ),
         })
     }
@@ -209,16 +209,16 @@ impl Block {
     fn new<R: Rng>(width: usize, init: &mut Init<'_, R>) -> Self {
         let square = Square {
             groups: width,
-            ..Square::padded([width, width], 7, 1)
+            ..Square::half_padded([width, width], 7, 1)
         };
         Self {
             block: (
                 init.convolution_normal(square, SPREAD, true),
                 Place,
                 init.layer_norm(width),
-                init.linear_normal_zero_biased([width, 4 * width], SPREAD),
+                init.linear_normal_biased([width, 4 * width], SPREAD),
                 Place,
-                init.linear_normal_zero_biased([4 * width, width], SPREAD),
+                init.linear_normal_biased([4 * width, width], SPREAD),
             ),
             layer_scale: init.constant([width, 1, 1], LAYER_SCALE),
         }
@@ -226,7 +226,7 @@ impl Block {
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let (depthwise, _, norm, first, _, second) = &self.block;
-        let inner = channels_last(depthwise.forward(input.clone()));
+        let inner = channels_last(convolve(depthwise, input.clone()));
         let inner = gelu(connect(first, normalize(norm, inner, EPSILON)));
         let inner = channels_first(connect(second, inner));
         input + inner * self.layer_scale.val().unsqueeze::<4>()

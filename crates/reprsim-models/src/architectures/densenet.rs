@@ -7,6 +7,7 @@ use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
 use rand::Rng;
+use reprsim_kernels::After;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -223,7 +224,7 @@ fn convolution<R: Rng>(
     stride: usize,
     init: &mut Init<'_, R>,
 ) -> Conv2d {
-    let square = Square::padded(channels, kernel, stride);
+    let square = Square::half_padded(channels, kernel, stride);
     let spread = (2.0 / square.fan_in() as f32).sqrt();
     init.convolution_normal(square, spread, false)
 }
@@ -265,7 +266,7 @@ impl DenseLayer {
     /// The input with the new channels behind it.
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let inner = self.norm1.forward_relu(input.clone());
-        let inner = self.norm2.forward_relu_of(&self.conv1, inner);
+        let inner = self.norm2.forward_of(&self.conv1, inner, After::Relu);
         Tensor::cat(vec![input, convolve(&self.conv2, inner)], 1)
     }
 }
@@ -313,7 +314,7 @@ impl DenseNet {
     /// positions, and the logits.
     fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let all = &self.features;
-        let stem = all.norm0.forward_relu_of(&all.conv0, images);
+        let stem = all.norm0.forward_of(&all.conv0, images, After::Relu);
         let mut last = match &all.pool0 {
             Some(pool) => pool.forward(stem),
             None => stem,

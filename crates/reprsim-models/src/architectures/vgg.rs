@@ -163,7 +163,7 @@ impl Architecture for VggSettings {
         let mut features = vec![];
         for (convolutions, to) in self.convolutions()?.into_iter().zip(self.channels()) {
             for _ in 0..convolutions {
-                let square = Square::padded([from, to], 3, 1);
+                let square = Square::half_padded([from, to], 3, 1);
                 let spread = (2.0 / (9 * to) as f32).sqrt();
                 features.push(Layer::Convolution(
                     init.convolution_normal(square, spread, true),
@@ -175,7 +175,7 @@ impl Architecture for VggSettings {
             let pool = MaxPool2dConfig::new([2, 2]).with_strides([2, 2]);
             features.push(Layer::Pool(pool.init()));
         }
-        let mut linear = |size: [usize; 2]| init.linear_normal_zero_biased(size, SPREAD);
+        let mut linear = |size: [usize; 2]| init.linear_normal_biased(size, SPREAD);
         let classifier = match self.stem {
             Stem::Stock => {
                 let hidden = HIDDEN * self.width;

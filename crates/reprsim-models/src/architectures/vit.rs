@@ -140,7 +140,7 @@ impl Architecture for VitSettings {
             },
             blocks: (0..depth).map(|_| Block::new(width, heads, init)).collect(),
             norm: init.layer_norm(width),
-            head: init.linear_normal_zero_biased([width, shape.classes], SPREAD),
+            head: init.linear_normal_biased([width, shape.classes], SPREAD),
         })
     }
 }
@@ -194,9 +194,8 @@ struct Block {
 
 impl Block {
     fn new<R: Rng>(width: usize, heads: usize, init: &mut Init<'_, R>) -> Self {
-        let mut linear = |from: usize, to: usize| {
-            init.linear_normal_zero_biased([from * width, to * width], SPREAD)
-        };
+        let mut linear =
+            |from: usize, to: usize| init.linear_normal_biased([from * width, to * width], SPREAD);
         let attn = Attention {
             qkv: linear(1, 3),
             proj: linear(1, 1),

@@ -29,8 +29,8 @@ pub(crate) struct Square {
 }
 
 impl Square {
-    /// One whose padding is half its kernel.
-    pub fn padded(channels: [usize; 2], kernel: usize, stride: usize) -> Self {
+    /// One padded by half its kernel.
+    pub fn half_padded(channels: [usize; 2], kernel: usize, stride: usize) -> Self {
         Self {
             channels,
             kernel,
@@ -158,10 +158,18 @@ impl<'a, R: Rng> Init<'a, R> {
     }
 
     /// A fully connected layer, its weights normal, its biases 0.
-    pub(crate) fn linear_normal_zero_biased(&mut self, size: [usize; 2], std: f32) -> Linear {
+    pub(crate) fn linear_normal_biased(&mut self, size: [usize; 2], std: f32) -> Linear {
         let mut layer = self.unset_linear(size[0], size[1], true);
         layer.weight = self.normal(size, std);
         layer.bias = Some(self.constant([size[1]], 0.0));
+        layer
+    }
+
+    /// A fully connected layer whose biases start at zero, its weights uniform in ±1/sqrt(outputs).
+    pub(crate) fn linear_by_outputs(&mut self, [inputs, outputs]: [usize; 2]) -> Linear {
+        let mut layer = self.unset_linear(inputs, outputs, true);
+        layer.weight = self.uniform([inputs, outputs], outputs);
+        layer.bias = Some(self.constant([outputs], 0.0));
         layer
     }
 
@@ -202,7 +210,7 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// A square convolution without bias, padded by half its kernel.
     pub fn conv2d(&mut self, channels: [usize; 2], kernel: usize, stride: usize) -> Conv2d {
-        self.convolution(Square::padded(channels, kernel, stride), false)
+        self.convolution(Square::half_padded(channels, kernel, stride), false)
     }
 
     /// A square convolution.
@@ -243,6 +251,21 @@ impl<'a, R: Rng> Init<'a, R> {
             .init(self.device)
     }
 
+    /// A square convolution of every channel by itself (depthwise), without bias, padded by half its kernel,
+    /// its weights normal with variance 2 / `fan_out`.
+    pub(crate) fn conv2d_depthwise(
+        &mut self,
+        channels: usize,
+        [kernel, stride]: [usize; 2],
+        fan_out: usize,
+    ) -> Conv2d {
+        let square = Square {
+            groups: channels,
+            ..Square::half_padded([channels, channels], kernel, stride)
+        };
+        self.convolution_normal(square, (2.0 / fan_out as f32).sqrt(), false)
+    }
+
     /// A square convolution without bias, padded by half its kernel, its weights
     /// normal with variance 2 / fan-out (He et al. 2015), as torchvision's residual
     /// networks start.
@@ -280,8 +303,13 @@ impl<'a, R: Rng> Init<'a, R> {
 
     /// Batch norm, starting at the identity.
     pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+        self.batch_norm_with(channels, BatchNorm::EPSILON)
+    }
+
+    /// The same with something else added to variances.
+    pub(crate) fn batch_norm_with(&mut self, channels: usize, epsilon: f64) -> BatchNorm {
         let [scales, _] = [self.sized([channels]), self.sized([channels])];
-        BatchNorm::new(scales[0], self.device)
+        BatchNorm::new(scales[0], epsilon, self.device)
     }
 
     /// Layer norm, starting at the identity.
