@@ -53,9 +53,9 @@ def build() -> Path:
 
 def case(depth, width, stem, channels, side, ending):
     return {
-        "depth": depth, "width": width, "stem": stem, "channels": channels, "side": side,
-        "classes": CLASSES, "weights": f"model.{ending}", "lr": LR, "momentum": MOMENTUM,
-        "weight_decay": DECAY, "label_smoothing": SMOOTHING,
+        "model": {"name": "resnet", "depth": depth, "width": width, "stem": stem}, "channels": channels,
+        "side": side, "classes": CLASSES, "weights": f"model.{ending}", "train": True,
+        "lr": LR, "momentum": MOMENTUM, "weight_decay": DECAY, "label_smoothing": SMOOTHING,
     }
 
 
@@ -75,7 +75,8 @@ CASES = {
 
 
 def network(spec):
-    return resnet(spec["depth"], spec["width"], spec["stem"], spec["channels"], spec["classes"])
+    ours = spec["model"]
+    return resnet(ours["depth"], ours["width"], ours["stem"], spec["channels"], spec["classes"])
 
 
 def norms(model):

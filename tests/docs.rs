@@ -95,6 +95,13 @@ fn models_are_listed_with_their_parameters() {
     // torchvision.models.resnet18(num_classes=10) has 11 181 642; a 3x3 stem for 7x7 is
     // 64 * 3 * (49 - 9) fewer.
     assert_eq!(parameters("resnet"), 11_181_642 - 64 * 3 * (49 - 9));
+    // torchvision.models.vgg11_bn(num_classes=10).features has 9 225 984, a linear layer follows.
+    assert_eq!(parameters("vgg"), 9_225_984 + 512 * 10 + 10);
+    // densenet121 and convnext_tiny of 10 classes; of the former the stem is as the ResNet's.
+    assert_eq!(parameters("densenet"), 6_964_106 - 64 * 3 * (49 - 9));
+    assert_eq!(parameters("convnext"), 27_827_818);
+    // timm's VisionTransformer(img_size=32, patch_size=4, embed_dim=192, depth=6, num_heads=3).
+    assert_eq!(parameters("vit"), 2_693_578);
     for row in &rows {
         assert!(row["layers"].as_str().unwrap().contains(','), "{row}");
     }

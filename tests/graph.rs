@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use burn::nn::PaddingConfig2d;
-use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
 use burn::tensor::activation::{log_softmax, relu, sigmoid, softmax};
 use burn::tensor::{
     DType, Device, Tensor, TensorData, module, ops::ConvOptions, ops::ConvTransposeOptions,
@@ -21,6 +21,7 @@ use reprsim_graph::{
     Binary, Computation, Gpu, Graph, GraphError, Hardware, Inputs, Leaf, Precision, Program,
     Reduction, Region, Session, Shapes, Stacks, Target, Unary, gradients, interpret, record,
 };
+use reprsim_kernels::After;
 
 #[path = "common/devices.rs"]
 mod devices;
@@ -256,6 +257,20 @@ fn convolutions() {
         &[120, 54, 108],
     );
     check(
+        "depthwise",
+        |x| {
+            let options = |kernel: usize, stride: usize| {
+                ConvOptions::new([stride; 2], [kernel / 2; 2], [1, 1], 5)
+            };
+            let images = x[0].clone().reshape([3, 5, 9, 7]);
+            let weight = x[1].clone().reshape([5, 1, 3, 3]);
+            let maps = module::conv2d(images, weight, Some(x[3].clone()), options(3, 2));
+            let weight = x[2].clone().reshape([5, 1, 5, 5]);
+            weighted(module::conv2d(relu(maps), weight, None, options(5, 1)).exp())
+        },
+        &[3 * 5 * 63, 45, 125, 5],
+    );
+    check(
         "without padding",
         |x| {
             let options = ConvOptions::new([3, 3], [0, 0], [1, 1], 1);
@@ -294,6 +309,43 @@ fn pooling() {
         },
         &[252],
     );
+    check(
+        "means of windows",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]);
+            let pool = AvgPool2dConfig::new([2, 2]);
+            weighted(pool.init().forward(maps).exp())
+        },
+        &[252],
+    );
+    check(
+        "means of windows beyond the border",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]);
+            let pool = AvgPool2dConfig::new([3, 3])
+                .with_strides([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1));
+            weighted(pool.init().forward(maps).exp())
+        },
+        &[252],
+    );
+    check(
+        "means of so many parts",
+        |x| {
+            let maps = x[0].clone().reshape([2, 3, 7, 6]);
+            // Fewer than there are rows, parts that overlap, and more than there are columns.
+            weighted(module::adaptive_avg_pool2d(maps, [5, 8]).exp())
+        },
+        &[252],
+    );
+    check(
+        "copies of one",
+        |x| {
+            let maps = x[0].clone().reshape([4, 3, 1, 1]);
+            weighted(module::adaptive_avg_pool2d(maps, [7, 7]).exp())
+        },
+        &[12],
+    );
 }
 
 #[test]
@@ -326,11 +378,25 @@ fn norms() {
             gamma: x[1].clone(),
             beta: x[2].clone(),
             epsilon: 1e-5,
-            relu: true,
+            after: After::Relu,
         };
         weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
     };
     check("batch norm", batch_norm, &[300, 3, 3]);
+    check(
+        "batch norm below 6",
+        |x| {
+            let input = x[0].clone().reshape([4, 3, 5, 5]);
+            let scaling = reprsim_kernels::Scaling {
+                gamma: x[1].clone() * 9.0,
+                beta: x[2].clone(),
+                epsilon: 1e-3,
+                after: After::Relu6,
+            };
+            weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
+        },
+        &[300, 3, 3],
+    );
     check(
         "batch norm of many",
         |x| {
@@ -339,7 +405,7 @@ fn norms() {
                 gamma: x[1].clone(),
                 beta: x[2].clone(),
                 epsilon: 1e-5,
-                relu: false,
+                after: After::Nothing,
             };
             weighted(reprsim_kernels::batch_norm_train(input, scaling).output)
         },

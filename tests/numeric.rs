@@ -19,8 +19,10 @@ use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, Part};
 use reprsim_extract::{LayerActivation, extract};
 use reprsim_models::{
-    ARCHITECTURES, CnnSettings, InputKind, MlpSettings, ModelConfig, ModelShape, Network, Output,
-    Pass, Pooling, ResNetSettings, Stem, VaeSettings, VitSettings,
+    ARCHITECTURES, CnnSettings, ConvNextSettings, Convention, DenseNetSettings,
+    EfficientNetSettings, Input, InputKind, MlpSettings, MobileNetSettings, MobileStem,
+    ModelConfig, ModelShape, Network, Output, Pass, Pooling, ResNetSettings, SampleShape, Stem,
+    VaeSettings, VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Foreign, Head, HeldOut, Initial, Job, Normalization,
@@ -51,8 +53,15 @@ struct ShapeTask {
 
 impl ShapeTask {
     fn new(count: usize) -> Self {
-        let dataset = generate(&Settings::default(), Part::Train, count, 0).unwrap();
-        let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
+        let drawn = generate(&Settings::default(), Part::Train, count, 0).unwrap();
+        let (labels, _) = drawn.joint_label(&["shape"]).unwrap();
+        // The least side that all architectures take.
+        let dataset = drawn.reshaped(SampleShape::Image {
+            channels: 3,
+            height: 32,
+            width: 32,
+        });
+        let dataset = dataset.unwrap();
         Self {
             dataset,
             indices: (0..count as u32).collect(),
@@ -227,11 +236,42 @@ fn architectures() -> Vec<ModelConfig> {
             width: 1,
             stem: Stem::Cifar,
         }),
+        ModelConfig::Vgg(VggSettings {
+            depth: 11,
+            width: 2,
+            stem: Stem::Stock,
+        }),
+        ModelConfig::Vgg(VggSettings {
+            depth: 13,
+            width: 2,
+            stem: Stem::Cifar,
+        }),
+        ModelConfig::DenseNet(DenseNetSettings {
+            depth: 121,
+            width: 1,
+            stem: Stem::Stock,
+        }),
+        ModelConfig::ConvNext(ConvNextSettings {
+            depth: 18,
+            width: 2,
+        }),
+        ModelConfig::MobileNet(MobileNetSettings {
+            width: 8,
+            stem: MobileStem::Cifar,
+        }),
+        ModelConfig::EfficientNet(EfficientNetSettings {
+            width: 8,
+            convention: Convention::Pytorch,
+        }),
+        ModelConfig::EfficientNet(EfficientNetSettings {
+            width: 8,
+            convention: Convention::Tensorflow,
+        }),
         ModelConfig::Vit(VitSettings {
             width: 8,
             depth: 2,
             heads: 2,
-            patch: 7,
+            patch: 8,
         }),
         vae(),
     ];
@@ -279,6 +319,116 @@ fn weights(network: &Network) -> BTreeMap<String, Vec<u8>> {
     let file = tempfile::NamedTempFile::new().unwrap();
     save_checkpoint(network, file.path(), &[]).unwrap();
     tensors(file.path())
+}
+
+/// Checkpoints of public architectures have the tensors' names of torchvision and timm: how many, and
+/// the SHA-256 of all, sorted, a line each, without `num_batches_tracked`.
+#[test]
+fn tensors_have_their_public_names() {
+    let cases = [
+        (
+            r#"{ "name": "vgg11_bn", "width": 1 }"#,
+            54,
+            "fdfeb8f98ed293abf42070f0c10fd194cc568c195a275bb209fa487500c21546",
+        ),
+        (
+            r#"{ "name": "densenet121", "width": 1 }"#,
+            606,
+            "01da9529598dc5d013996235bad8dee1af9a561887148f8dc2773a6b6873266f",
+        ),
+        (
+            r#"{ "name": "convnext_tiny", "width": 1 }"#,
+            182,
+            "819b4674fa7a07ef658b563231ceee660c55b84e064120ea8bf5a94cd140e348",
+        ),
+        (
+            r#"{ "name": "vit_tiny_patch16_224", "width": 3 }"#,
+            152,
+            "3140050d56e79b9253bdac6fc7242aad3fefd1be35d71e17f5feb5debe98c512",
+        ),
+    ];
+    for (model, count, digest) in cases {
+        let model: ModelConfig = serde_json::from_str(model).unwrap();
+        let shape = ModelShape {
+            input: SampleShape::Image {
+                channels: 3,
+                height: 32,
+                width: 32,
+            },
+            classes: 10,
+        };
+        let rng = &mut Stream::new(5).rng();
+        let network = Network::new(&model, shape, rng, &cpu()).unwrap();
+        let tensors = weights(&network);
+        let names: Vec<&str> = tensors.keys().map(String::as_str).collect();
+        let found = (names.len(), reprsim_base::sha256(names.join("\n")));
+        assert_eq!(found, (count, digest.into()), "{names:#?}");
+    }
+}
+
+/// torchvision's files of dense networks have dots in names of modules (`norm.1`).
+#[test]
+fn old_names_of_dense_layers_are_known() {
+    let model: ModelConfig =
+        serde_json::from_str(r#"{ "name": "densenet121", "width": 1 }"#).unwrap();
+    let shape = ModelShape {
+        input: SampleShape::Image {
+            channels: 3,
+            height: 32,
+            width: 32,
+        },
+        classes: 4,
+    };
+    let rng = &mut Stream::new(5).rng();
+    let network = Network::new(&model, shape, rng, &cpu()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, old) = (dir.path().join("ours"), dir.path().join("old"));
+    save_checkpoint(&network, &ours, &[]).unwrap();
+    let bytes = std::fs::read(&ours).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let renamed = file.tensors().into_iter().map(|(name, view)| {
+        let Some((block, inner)) = name.split_once(".denselayer") else {
+            return (name, view);
+        };
+        let inner = inner.replace("norm", "norm.").replace("conv", "conv.");
+        (format!("{block}.denselayer{inner}"), view)
+    });
+    std::fs::write(&old, safetensors::serialize(renamed, None).unwrap()).unwrap();
+    assert!(tensors(&old).contains_key("features.denseblock4.denselayer16.conv.2.weight"));
+    let loaded = load_checkpoint(&old, &model, shape, &cpu()).unwrap();
+    assert_eq!(weights(&loaded), weights(&network));
+}
+
+/// Images that are too small for what halves them are refused with the least side.
+#[test]
+fn images_may_be_too_small() {
+    let image = |side| SampleShape::Image {
+        channels: 3,
+        height: side + 3,
+        width: side,
+    };
+    for (model, least) in [
+        (r#"{ "name": "vgg" }"#, 32),
+        (r#"{ "name": "densenet121" }"#, 29),
+        (r#"{ "name": "densenet" }"#, 8),
+        (r#"{ "name": "convnext" }"#, 32),
+    ] {
+        let model: ModelConfig = serde_json::from_str(model).unwrap();
+        let error = model.check_input(image(least - 1)).unwrap_err().to_string();
+        let told = format!("sides of at least {least}; these are {}x", least + 2);
+        assert!(error.contains(&told), "{error}");
+        model.check_input(image(least)).unwrap();
+        let small = model.with_width(1).unwrap();
+        let shape = ModelShape {
+            input: image(least),
+            classes: 3,
+        };
+        let rng = &mut Stream::new(5).rng();
+        let network = Network::new(&small, shape, rng, &cpu()).unwrap();
+        let images = burn::tensor::Tensor::ones([1, 3, least + 3, least], &cpu());
+        let layers = network.activations(Input::Images(images)).unwrap().layers;
+        assert_eq!(layers.len(), model.layer_names().len());
+    }
 }
 
 /// The same weights give the same layers on every device, for every architecture.
@@ -357,7 +507,7 @@ fn outputs_are_the_last_layers() {
                 // Not the log-variance, which is the last layer.
                 assert_eq!(made.mu.into_data(), layer("mu"));
                 assert_eq!(made.logvar.into_data(), layer("logvar"));
-                assert_eq!(made.logits.dims(), [8, 3, 28, 28]);
+                assert_eq!(made.logits.dims(), [8, 3, 32, 32]);
             }
             other => panic!("{:?} of images", other.kind()),
         }

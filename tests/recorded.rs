@@ -17,8 +17,9 @@ use reprsim_data::{
 };
 use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
-    CnnSettings, GptSettings, MlpSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling,
-    ResNetSettings, Stem, VaeSettings, VitSettings,
+    CnnSettings, ConvNextSettings, DenseNetSettings, GptSettings, MlpSettings, ModelConfig,
+    ModelShape, Network, OutputKind, Pooling, ResNetSettings, SampleShape, Stem, VaeSettings,
+    VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
@@ -409,6 +410,49 @@ fn a_vision_transformer() {
         depth: 2,
         heads: 2,
         patch: 7,
+    })));
+}
+
+/// At the least side that they take.
+fn of_32_pixels(model: ModelConfig) -> Case {
+    let mut case = images(model);
+    let shape = SampleShape::Image {
+        channels: 3,
+        height: 32,
+        width: 32,
+    };
+    case.dataset = case.dataset.reshaped(shape).unwrap();
+    // One step: many layers amplify the rounding of a second one.
+    case.config.epochs = Some(1);
+    case.config.batch = 40;
+    case
+}
+
+#[test]
+fn a_network_whose_last_maps_are_averaged_over_parts_with_dropout() {
+    let mut case = of_32_pixels(ModelConfig::Vgg(VggSettings {
+        depth: 11,
+        width: 2,
+        stem: Stem::Stock,
+    }));
+    case.config.dropout = 0.3;
+    agrees(&case);
+}
+
+#[test]
+fn a_densely_connected_network() {
+    agrees(&of_32_pixels(ModelConfig::DenseNet(DenseNetSettings {
+        depth: 121,
+        width: 1,
+        stem: Stem::Cifar,
+    })));
+}
+
+#[test]
+fn a_network_of_depthwise_convolutions() {
+    agrees(&of_32_pixels(ModelConfig::ConvNext(ConvNextSettings {
+        depth: 18,
+        width: 2,
     })));
 }
 

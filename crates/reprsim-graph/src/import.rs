@@ -37,6 +37,18 @@ fn number(scalar: &ScalarIr) -> f32 {
     }
 }
 
+/// The share of each of `from` values in each of `to` means, `[to, from]`: mean i is of the values from
+/// i from / to, rounded down, to (i + 1) from / to, rounded up, as PyTorch's.
+fn shares(from: usize, to: usize) -> Vec<f32> {
+    let mut shares = vec![0.0; to * from];
+    for (i, row) in shares.chunks_mut(from.max(1)).enumerate() {
+        let part = &mut row[i * from / to..((i + 1) * from).div_ceil(to)];
+        let share = 1.0 / part.len() as f32;
+        part.fill(share);
+    }
+    shares
+}
+
 fn shape_of(tensor: &TensorIr) -> Vec<usize> {
     tensor.shape.iter().copied().collect()
 }
@@ -72,19 +84,21 @@ impl<'a> Importer<'a> {
                 let first = values.first().copied().unwrap_or(0.0);
                 match values.iter().all(|&v| v == first) {
                     true => self.graph.scalar(first, shape),
-                    false => {
-                        let found = self.constants.iter().position(|c| *c == values);
-                        let number = found.unwrap_or(self.constants.len());
-                        if found.is_none() {
-                            self.constants.push(values);
-                        }
-                        self.graph.leaf(Leaf::Constant(number), shape)
-                    }
+                    false => self.constant(values, shape),
                 }
             }
         };
         self.nodes.insert(id, node);
         node
+    }
+
+    fn constant(&mut self, values: Vec<f32>, shape: &[usize]) -> Id {
+        let found = self.constants.iter().position(|c| *c == values);
+        let number = found.unwrap_or(self.constants.len());
+        if found.is_none() {
+            self.constants.push(values);
+        }
+        self.graph.leaf(Leaf::Constant(number), shape)
     }
 
     fn get(&mut self, tensor: &TensorIr) -> Id {
@@ -464,19 +478,30 @@ impl<'a> Importer<'a> {
                 let same = [bottom, left, right].iter().all(|&p| p == top);
                 let [stride, other] = options.stride;
                 let square = op.weight.shape[2] == op.weight.shape[3];
+                let channels = [op.x.shape[1], op.weight.shape[0], options.groups];
+                let depthwise = channels.iter().all(|&c| c == options.groups);
                 if !same
                     || stride != other
                     || !square
                     || options.dilation != [1, 1]
-                    || options.groups != 1
+                    || !(options.groups == 1 || depthwise)
                 {
                     return false;
                 }
                 let (x, weight) = (self.get(&op.x), self.get(&op.weight));
-                let windows = self.graph.windows(x, op.weight.shape[2], stride, top);
-                let node = self
-                    .graph
-                    .contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]);
+                let kernel = op.weight.shape[2];
+                let windows = self.graph.windows(x, kernel, stride, top);
+                let node = match options.groups {
+                    1 => (self.graph).contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]),
+                    // A channel has no others to be multiplied with at once: each result is a short sum.
+                    groups => {
+                        let weight =
+                            (self.graph).reshape(weight, &[1, groups, kernel, kernel, 1, 1]);
+                        let products = self.graph.mul(windows, weight);
+                        let sum = self.graph.sum(products, &[2, 3]);
+                        self.graph.reshape(sum, &shape_of(&op.out))
+                    }
+                };
                 self.shifted(node, op.bias.as_ref(), &op.out);
             }
             Module::ConvTranspose2d(op) => {
@@ -518,6 +543,35 @@ impl<'a> Importer<'a> {
                 let kept = self.graph.select(inside, windows, least);
                 let node = self.graph.reduce(Reduction::Max, kept, &[2, 3]);
                 let node = self.graph.reshape(node, &shape_of(&op.out));
+                self.put(&op.out, node);
+            }
+            Module::AvgPool2d(op) => {
+                let [kernel, other] = op.kernel_size;
+                let (stride, padding) = (op.stride[0], op.padding[0]);
+                // Zeros around count as values.
+                let plain = !op.ceil_mode && (op.count_include_pad || padding == 0);
+                let same = op.stride[1] == stride && op.padding[1] == padding;
+                if !plain || !same || other != kernel {
+                    return false;
+                }
+                let x = self.get(&op.x);
+                let windows = self.graph.windows(x, kernel, stride, padding);
+                let node = self.graph.mean(windows, &[2, 3]);
+                let node = self.graph.reshape(node, &shape_of(&op.out));
+                self.put(&op.out, node);
+            }
+            Module::AdaptiveAvgPool2d(op) => {
+                // A product with a matrix of the shares that each value has in a mean, for rows and
+                // for columns.
+                let x = self.get(&op.x);
+                let [rows, columns] = [0, 1].map(|axis| {
+                    let (from, to) = (op.x.shape[2 + axis], op.output_size[axis]);
+                    self.constant(shares(from, to), &[to, from])
+                });
+                let node = self.graph.contract([x, rows], [b"nchw", b"ih", b"nciw"]);
+                let node = self
+                    .graph
+                    .contract([node, columns], [b"nciw", b"jw", b"ncij"]);
                 self.put(&op.out, node);
             }
             Module::Embedding(op) => {
@@ -609,15 +663,25 @@ impl<'a> Importer<'a> {
         let scalars: Vec<f32> = op.scalars.iter().map(number).collect();
         let inputs: Vec<Id> = op.inputs.iter().map(|tensor| self.get(tensor)).collect();
         match (op.id.as_str(), &inputs[..], &op.outputs[..], &scalars[..]) {
-            ("batch_norm_train", &[x, gamma, beta], [y, mean, variance], &[epsilon, relu]) => {
+            (
+                "batch_norm_train",
+                &[x, gamma, beta],
+                [y, mean, variance],
+                &[epsilon, least, most],
+            ) => {
                 let channels = self.graph.shape(x)[1];
                 let [normal, m, v] = self.graph.normalized_channels(x, epsilon);
                 let [gamma, beta] =
                     [gamma, beta].map(|id| self.graph.reshape(id, &[1, channels, 1, 1]));
                 let scaled = self.graph.mul(normal, gamma);
                 let mut output = self.graph.add(scaled, beta);
-                if relu != 0.0 {
+                let shape = self.graph.shape(output).to_vec();
+                if least == 0.0 {
                     output = self.graph.unary(Unary::Relu, output);
+                }
+                if most.is_finite() {
+                    let most = self.graph.scalar(most, &shape);
+                    output = self.graph.binary(Binary::Min, output, most);
                 }
                 self.put(y, output);
                 for (tensor, node) in [(mean, m), (variance, v)] {

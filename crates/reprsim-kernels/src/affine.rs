@@ -5,6 +5,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::after::After;
 use crate::sums::sum;
 
 /// Multiplications below which a product is not worth dividing among threads.
@@ -46,15 +47,15 @@ pub(crate) fn multiply(a: MatRef<'_, f32>, b: MatRef<'_, f32>) -> Vec<f32> {
 pub(crate) struct Then<'a> {
     /// Added to each channel.
     pub bias: Option<&'a [f32]>,
-    /// What is less becomes this.
-    pub least: f32,
+    /// What is less becomes the first, what is more the second.
+    pub bounds: [f32; 2],
 }
 
 impl Then<'_> {
     /// Nothing.
     pub const NOTHING: Self = Self {
         bias: None,
-        least: f32::NEG_INFINITY,
+        bounds: After::Nothing.bounds(),
     };
 
     /// Channel-major values with this done to them.
@@ -68,25 +69,36 @@ impl Then<'_> {
             Arch::new().dispatch(ShiftAll {
                 values: channel,
                 bias: *bias,
-                least: self.least,
+                bounds: self.bounds,
             });
         });
         values
     }
 }
 
-/// Adds `bias` to each row of as many values; what is then less than `least` becomes that.
-pub(crate) fn shift(values: &mut [f32], bias: Option<&[f32]>, least: f32) {
+/// Adds `bias` to each row of as many values; what is then beyond one of the bounds becomes that.
+pub(crate) fn shift(values: &mut [f32], bias: Option<&[f32]>, bounds: [f32; 2]) {
     Arch::new().dispatch(Shift {
         values,
         bias,
-        least,
+        bounds,
     });
 }
 
-/// Makes gradients zero where the rectifier was shut: where its output is not above zero.
-pub(crate) fn shut(gradient: &mut [f32], output: &[f32]) {
-    Arch::new().dispatch(Shut { gradient, output });
+/// Makes gradients zero where the rectifier was shut: where its output is not between its bounds.
+pub(crate) fn shut(gradient: &mut [f32], output: &[f32], bounds: [f32; 2]) {
+    Arch::new().dispatch(Shut {
+        gradient,
+        output,
+        bounds,
+    });
+}
+
+/// `value`, or the bound that it is beyond. (Not min() and max(): a NaN must stay one.)
+#[inline(always)]
+pub(crate) fn within(value: f32, [least, most]: [f32; 2]) -> f32 {
+    let value = if value < least { least } else { value };
+    if value > most { most } else { value }
 }
 
 /// The sum of each of `columns` columns.
@@ -112,7 +124,7 @@ pub(crate) fn row_sums(values: &[f32], rows: usize) -> Vec<f32> {
 struct Shift<'a> {
     values: &'a mut [f32],
     bias: Option<&'a [f32]>,
-    least: f32,
+    bounds: [f32; 2],
 }
 
 impl WithSimd for Shift<'_> {
@@ -124,23 +136,13 @@ impl WithSimd for Shift<'_> {
             Some(bias) => {
                 for row in self.values.chunks_exact_mut(bias.len().max(1)) {
                     for (value, bias) in row.iter_mut().zip(bias) {
-                        let shifted = *value + *bias;
-                        // Not max(): a NaN must stay one.
-                        *value = if shifted < self.least {
-                            self.least
-                        } else {
-                            shifted
-                        };
+                        *value = within(*value + *bias, self.bounds);
                     }
                 }
             }
             None => {
                 for value in self.values {
-                    *value = if *value < self.least {
-                        self.least
-                    } else {
-                        *value
-                    };
+                    *value = within(*value, self.bounds);
                 }
             }
         }
@@ -150,7 +152,7 @@ impl WithSimd for Shift<'_> {
 struct ShiftAll<'a> {
     values: &'a mut [f32],
     bias: f32,
-    least: f32,
+    bounds: [f32; 2],
 }
 
 impl WithSimd for ShiftAll<'_> {
@@ -159,13 +161,7 @@ impl WithSimd for ShiftAll<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for value in self.values {
-            let shifted = *value + self.bias;
-            // Not max(): a NaN must stay one.
-            *value = if shifted < self.least {
-                self.least
-            } else {
-                shifted
-            };
+            *value = within(*value + self.bias, self.bounds);
         }
     }
 }
@@ -184,6 +180,7 @@ impl WithSimd for Sum<'_> {
 struct Shut<'a> {
     gradient: &'a mut [f32],
     output: &'a [f32],
+    bounds: [f32; 2],
 }
 
 impl WithSimd for Shut<'_> {
@@ -191,10 +188,15 @@ impl WithSimd for Shut<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
+        let [least, most] = self.bounds;
         for (d, y) in self.gradient.iter_mut().zip(self.output) {
             let (kept, y) = (*d, *y);
             // A NaN is passed on.
-            *d = if y <= 0.0 { 0.0 } else { kept };
+            *d = if (y <= least) | (y >= most) {
+                0.0
+            } else {
+                kept
+            };
         }
     }
 }

@@ -5,10 +5,10 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, module};
 use reprsim_graph::custom;
 
+use crate::after::After;
 use crate::flex::{
     channel_major, contiguous, dims, images, is_cpu, primitive, tensor, tracked, with_derivative,
 };
@@ -24,8 +24,8 @@ pub struct Scaling {
     pub beta: Tensor<1>,
     /// Added to the variance.
     pub epsilon: f64,
-    /// Whether a rectifier (ReLU) follows.
-    pub relu: bool,
+    /// What becomes of the results.
+    pub after: After,
 }
 
 /// What [`batch_norm_train`] returns.
@@ -48,11 +48,12 @@ pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained 
     if !is_cpu(&input.device()) {
         let dims = input.dims();
         let channels = [dims[1]];
+        let [least, most] = options.after.bounds().map(f64::from);
         let made = custom(
             "batch_norm_train",
             &input,
             &[gamma.clone(), beta.clone()],
-            &[epsilon, f64::from(u8::from(options.relu))],
+            &[epsilon, least, most],
             [&dims, &channels, &channels],
         );
         if let Some([output, mean, variance]) = made {
@@ -64,7 +65,7 @@ pub fn batch_norm_train(input: Tensor<4>, scaling: Scaling) -> BatchNormTrained 
         }
         let result = module::batch_norm_train(input, gamma, beta, epsilon);
         return BatchNormTrained {
-            output: rectify(result.output, options.relu),
+            output: options.after.of(result.output),
             mean: result.mean.detach(),
             variance: result.variance.detach(),
         };
@@ -121,7 +122,7 @@ pub fn batch_norm(
     let (gamma, beta, epsilon) = (scaling.gamma, scaling.beta, scaling.epsilon);
     if !is_cpu(&device) {
         let output = module::batch_norm(input, gamma, beta, mean, variance, epsilon);
-        return rectify(output, options.relu);
+        return options.after.of(output);
     }
     let mut input = primitive(input);
     let [mut gamma, mut beta, mut mean, mut variance] =
@@ -150,27 +151,21 @@ fn differentiable(
     let of_channel = |values: Tensor<1>| values.reshape([1, channels, 1, 1]);
     let scale = scaling.gamma / variance.add_scalar(scaling.epsilon).sqrt();
     let centred = input - of_channel(mean);
-    rectify(
-        centred * of_channel(scale) + of_channel(scaling.beta),
-        scaling.relu,
-    )
-}
-
-fn rectify(tensor: Tensor<4>, rectified: bool) -> Tensor<4> {
-    if rectified { relu(tensor) } else { tensor }
+    let after = scaling.after;
+    after.of(centred * of_channel(scale) + of_channel(scaling.beta))
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Options {
     epsilon: f32,
-    relu: bool,
+    after: After,
 }
 
 impl Options {
     fn of(scaling: &Scaling) -> Self {
         Self {
             epsilon: scaling.epsilon as f32,
-            relu: scaling.relu,
+            after: scaling.after,
         }
     }
 
@@ -179,7 +174,7 @@ impl Options {
             gamma,
             beta,
             epsilon: self.epsilon,
-            relu: self.relu,
+            bounds: self.after.bounds(),
         }
     }
 }

@@ -324,7 +324,7 @@ fn join_of<const PAIRS: usize>(pairs: &mut [[f32; 2]], evens: &[f32], odds: &[f3
 
 /// Copies rows of `width` values that are `step` apart to contiguous ones.
 #[inline(always)]
-fn copy_rows(from: &[f32], step: usize, into: &mut [f32], width: usize) {
+pub(crate) fn copy_rows(from: &[f32], step: usize, into: &mut [f32], width: usize) {
     // A width known to the compiler makes a row a few vector moves instead of a call.
     match width {
         4 => copy_rows_of::<4>(from, step, into),
@@ -354,7 +354,7 @@ fn copy_rows_of<const WIDTH: usize>(from: &[f32], step: usize, into: &mut [f32])
 
 /// Copies contiguous rows of `width` values to ones that are `step` apart.
 #[inline(always)]
-fn write_rows(into: &mut [f32], step: usize, from: &[f32], width: usize) {
+pub(crate) fn write_rows(into: &mut [f32], step: usize, from: &[f32], width: usize) {
     match width {
         4 => write_rows_of::<4>(into, step, from),
         7 => write_rows_of::<7>(into, step, from),

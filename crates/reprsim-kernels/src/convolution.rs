@@ -5,11 +5,11 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::tensor::activation::relu;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, module};
 
 use crate::affine::{Then, row_sums, shut};
+use crate::after::After;
 use crate::batch_norm::{Scaling, batch_norm};
 use crate::channels::Planes;
 use crate::flex::{
@@ -17,26 +17,38 @@ use crate::flex::{
     tracked, with_derivative,
 };
 use crate::geometry::{Geometry, Window};
-use crate::linear::After;
 use crate::profile::timed;
-use crate::{direct, products, winograd};
+use crate::{depthwise, direct, products, winograd};
 
 /// The convolution (as neural networks mean it: a correlation) of images `[n, c, h, w]`
-/// with `weight` `[channels, c, kernel, kernel]`: `[n, channels, h', w']` with
-/// h' = (h + 2 padding - kernel) / stride + 1, rounded down.
+/// with `weight` `[channels, c / groups, kernel, kernel]`: `[n, channels, h', w']` with
+/// h' = (h + 2 padding - kernel) / stride + 1, rounded down. What the weights lack of the images' channels
+/// says into how many groups both sides' channels are divided, each seeing one of the other side.
 pub fn conv2d(input: Tensor<4>, weight: Tensor<4>, window: Window) -> Tensor<4> {
-    if !is_cpu(&input.device()) {
+    let geometry = geometry_of(input.dims(), weight.dims(), window);
+    if !is_ours(&input, &geometry) {
         let Window {
             stride, padding, ..
         } = window;
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], geometry.groups);
         return module::conv2d(input, weight, None, options);
     }
     apply(Direction::Down, input, weight, window)
 }
 
+/// Whether a convolution is by kernels of ours: on the CPU, without groups or depthwise.
+fn is_ours(input: &Tensor<4>, geometry: &Geometry) -> bool {
+    is_cpu(&input.device()) && (geometry.groups == 1 || depthwise::suits(geometry))
+}
+
+/// The sizes of a convolution of images with weights of these dimensions.
+fn geometry_of(input: [usize; 4], weight: [usize; 4], window: Window) -> Geometry {
+    let [outputs, inputs, ..] = weight;
+    Geometry::convolution(input, outputs, window).in_groups(input[1] / inputs.max(1))
+}
+
 /// [`conv2d`] and then the batch normalisation of its output with a given mean and variance, on a
-/// device without automatic differentiation. Where the convolution is a direct one, the scale becomes a
+/// device without automatic differentiation. Where the convolution is a direct or a depthwise one, the scale becomes a
 /// part of the weights, and the shift and the rectifier a part of the convolution: values differ from
 /// those of the two in turn by rounding.
 pub fn conv2d_batch_norm(
@@ -47,31 +59,23 @@ pub fn conv2d_batch_norm(
     mean: Tensor<1>,
     variance: Tensor<1>,
 ) -> Tensor<4> {
-    if is_cpu(&input.device()) && !input.device().is_autodiff() {
+    let geometry = geometry_of(input.dims(), weight.dims(), window);
+    if is_ours(&input, &geometry) && !input.device().is_autodiff() {
         let [outputs, ..] = weight.dims();
-        let geometry = Geometry::convolution(input.dims(), outputs, window);
-        if direct::suits(&geometry) && !winograd::suits(&geometry) {
+        if matches!(Way::of(&geometry), Way::Depthwise | Way::Direct) {
             let scale = scaling.gamma / (variance + scaling.epsilon).sqrt();
             let bias = scaling.beta - mean * scale.clone();
             let weight = weight * scale.reshape([outputs, 1, 1, 1]);
             let (mut input, mut weight) = (primitive(input), primitive(weight));
             let mut bias = primitive(bias);
-            let least = if scaling.relu { 0.0 } else { f32::NEG_INFINITY };
+            let bounds = scaling.after.bounds();
             let (operations, values) = cost(&geometry);
             let output = timed("convolution and batch norm", operations, values, || {
                 let bias = Some(contiguous(&mut bias));
-                let then = Then { bias, least };
-                direct::convolve(
-                    &planes(&mut input),
-                    contiguous(&mut weight),
-                    &geometry,
-                    then,
-                )
+                let then = Then { bias, bounds };
+                Direction::Down.compute(&mut input, contiguous(&mut weight), &geometry, then)
             });
-            return Tensor::from_primitive::<Flex>(images(
-                output,
-                batch(&geometry, geometry.small),
-            ));
+            return Tensor::from_primitive::<Flex>(output);
         }
     }
     batch_norm(conv2d(input, weight, window), scaling, mean, variance)
@@ -99,7 +103,7 @@ pub fn conv2d_biased(
     after: After,
     window: Window,
 ) -> Tensor<4> {
-    if !is_cpu(&input.device()) {
+    if !is_ours(&input, &geometry_of(input.dims(), weight.dims(), window)) {
         return shifted(conv2d(input, weight, window), bias, after);
     }
     apply_biased(Direction::Down, input, weight, bias, after, window)
@@ -121,10 +125,26 @@ pub fn conv_transpose2d_biased(
 
 fn shifted(images: Tensor<4>, bias: Tensor<1>, after: After) -> Tensor<4> {
     let [channels] = bias.dims();
-    let output = images + bias.reshape([1, channels, 1, 1]);
-    match after {
-        After::Nothing => output,
-        After::Relu => relu(output),
+    after.of(images + bias.reshape([1, channels, 1, 1]))
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Depthwise,
+    Transformed,
+    Direct,
+    Products,
+}
+
+impl Way {
+    fn of(geometry: &Geometry) -> Self {
+        match geometry {
+            _ if depthwise::suits(geometry) => Self::Depthwise,
+            _ if winograd::suits(geometry) => Self::Transformed,
+            _ if direct::suits(geometry) => Self::Direct,
+            _ => Self::Products,
+        }
     }
 }
 
@@ -137,10 +157,10 @@ enum Direction {
 
 impl Direction {
     fn geometry(self, input: &FlexTensor, weight: &FlexTensor, window: Window) -> Geometry {
-        let [first, second, ..] = dims(weight);
+        let weight = dims(weight);
         match self {
-            Self::Down => Geometry::convolution(dims(input), first, window),
-            Self::Up => Geometry::transposed(dims(input), second, window),
+            Self::Down => geometry_of(dims(input), weight, window),
+            Self::Up => Geometry::transposed(dims(input), weight[1], window),
         }
     }
 
@@ -151,11 +171,13 @@ impl Direction {
         geometry: &Geometry,
         then: Then<'_>,
     ) -> FlexTensor {
-        let name = match (self, winograd::suits(geometry)) {
-            (Self::Down, true) => "convolution, transformed",
-            (Self::Down, false) => "convolution",
-            (Self::Up, true) => "convolution, transformed: adjoint",
-            (Self::Up, false) => "convolution: adjoint",
+        let name = match (self, Way::of(geometry)) {
+            (Self::Down, Way::Depthwise) => "convolution, depthwise",
+            (Self::Down, Way::Transformed) => "convolution, transformed",
+            (Self::Down, _) => "convolution",
+            (Self::Up, Way::Depthwise) => "convolution, depthwise: adjoint",
+            (Self::Up, Way::Transformed) => "convolution, transformed: adjoint",
+            (Self::Up, _) => "convolution: adjoint",
         };
         let (operations, values) = cost(geometry);
         timed(name, operations, values, || {
@@ -173,20 +195,20 @@ impl Direction {
         match self {
             Self::Down => {
                 let input = planes(input);
-                let output = if winograd::suits(geometry) {
-                    then.applied(winograd::convolve(&input, weight, geometry))
-                } else if direct::suits(geometry) {
-                    direct::convolve(&input, weight, geometry, then)
-                } else {
-                    then.applied(products::convolve(&input, weight, geometry))
+                let output = match Way::of(geometry) {
+                    Way::Depthwise => depthwise::convolve(&input, weight, geometry, then),
+                    Way::Direct => direct::convolve(&input, weight, geometry, then),
+                    Way::Transformed => then.applied(winograd::convolve(&input, weight, geometry)),
+                    Way::Products => then.applied(products::convolve(&input, weight, geometry)),
                 };
                 images(output, batch(geometry, geometry.small))
             }
             Self::Up => {
                 let input = channel_major(input);
-                let output = match winograd::suits(geometry) {
-                    true => winograd::convolve_back(input, weight, geometry),
-                    false => products::convolve_back(input, weight, geometry),
+                let output = match Way::of(geometry) {
+                    Way::Depthwise => depthwise::convolve_back(input, weight, geometry),
+                    Way::Transformed => winograd::convolve_back(input, weight, geometry),
+                    Way::Direct | Way::Products => products::convolve_back(input, weight, geometry),
                 };
                 images(then.applied(output), batch(geometry, geometry.large))
             }
@@ -211,27 +233,28 @@ impl Direction {
         gradient: &mut FlexTensor,
         geometry: &Geometry,
     ) -> Vec<f32> {
-        let name = match winograd::suits(geometry) {
-            true => "convolution, transformed: in weights",
-            false => "convolution: in weights",
+        let way = Way::of(geometry);
+        let name = match way {
+            Way::Depthwise => "convolution, depthwise: in weights",
+            Way::Transformed => "convolution, transformed: in weights",
+            Way::Direct | Way::Products => "convolution: in weights",
         };
         let (operations, values) = cost(geometry);
         let (large, small): (Planes<'_>, &[f32]) = match self {
             Self::Down => (planes(input), channel_major(gradient)),
             Self::Up => (planes(gradient), channel_major(input)),
         };
-        timed(name, operations, values, || {
-            match winograd::suits(geometry) {
-                true => winograd::correlate(&large, small, geometry),
-                false => products::correlate(&large, small, geometry),
-            }
+        timed(name, operations, values, || match way {
+            Way::Depthwise => depthwise::correlate(&large, small, geometry),
+            Way::Transformed => winograd::correlate(&large, small, geometry),
+            Way::Direct | Way::Products => products::correlate(&large, small, geometry),
         })
     }
 }
 
 /// Operations of a convolution, or of half of its derivative, and the values of its three arrays.
 fn cost(geometry: &Geometry) -> (usize, usize) {
-    let weights = geometry.large[0] * geometry.small[0] * geometry.taps();
+    let weights = geometry.large[0] / geometry.groups * geometry.small[0] * geometry.taps();
     let large = geometry.n * geometry.large[0] * geometry.pixels();
     let small = geometry.n * geometry.small[0] * geometry.positions();
     let operations = 2 * weights * geometry.n * geometry.positions();
@@ -278,14 +301,11 @@ fn apply_biased(
     after: After,
     window: Window,
 ) -> Tensor<4> {
-    let least = match after {
-        After::Nothing => f32::NEG_INFINITY,
-        After::Relu => 0.0,
-    };
+    let bounds = after.bounds();
     let forward = |input: &mut FlexTensor, weight: &mut FlexTensor, bias: &mut FlexTensor| {
         let geometry = direction.geometry(input, weight, window);
         let bias = Some(contiguous(bias));
-        let then = Then { bias, least };
+        let then = Then { bias, bounds };
         let output = direction.forward(input, contiguous(weight), &geometry, then);
         (output, geometry)
     };
@@ -299,7 +319,7 @@ fn apply_biased(
     let (mut input, mut weight) = (input.into_primitive(), weight.into_primitive());
     let (output, geometry) = forward(&mut input, &mut weight, &mut bias.into_primitive());
     with_derivative(Convolution(direction), nodes, output, |output| {
-        let output = (after == After::Relu).then(|| output.clone());
+        let output = (after != After::Nothing).then(|| (output.clone(), bounds));
         ((input, weight, geometry), output)
     })
 }
@@ -308,8 +328,11 @@ fn apply_biased(
 struct Convolution(Direction);
 
 impl Backward<Flex, 3> for Convolution {
-    /// That of a convolution alone, and its output where a rectifier follows.
-    type State = (<Self as Backward<Flex, 2>>::State, Option<FlexTensor>);
+    /// That of a convolution alone, and its output where a rectifier of these bounds follows.
+    type State = (
+        <Self as Backward<Flex, 2>>::State,
+        Option<(FlexTensor, [f32; 2])>,
+    );
 
     fn backward(
         self,
@@ -324,8 +347,8 @@ impl Backward<Flex, 3> for Convolution {
         let count = gradient.layout().num_elements();
         let sums = timed("bias and rectifier: back", 2 * count, 3 * count, || {
             let gradient = channel_major_mut(&mut gradient);
-            if let Some(mut output) = output {
-                shut(gradient, channel_major(&mut output));
+            if let Some((mut output, bounds)) = output {
+                shut(gradient, channel_major(&mut output), bounds);
             }
             row_sums(gradient, channels)
         });

@@ -105,7 +105,7 @@ fn convolve_on(
                     padded: &padded,
                     images: start..(start + per_tile).min(geometry.n),
                     weights: &weights,
-                    least: then.least,
+                    bounds: then.bounds,
                     scratch,
                     planes: &mut planes,
                 });
@@ -192,7 +192,7 @@ struct Images<'a, 'b> {
     padded: &'a Padded,
     images: Range<usize>,
     weights: &'a Packed,
-    least: f32,
+    bounds: [f32; 2],
     scratch: &'a mut Scratch,
     /// The planes of each output channel for these images.
     planes: &'a mut [&'b mut [f32]],
@@ -231,7 +231,7 @@ impl WithSimd for Images<'_, '_> {
                     padded,
                     weights,
                     bias,
-                    least: self.least,
+                    bounds: self.bounds,
                 };
                 match vectors {
                     1 => convolve_block::<S, 1>(simd, block, sums),
@@ -257,7 +257,7 @@ struct Block<'a> {
     padded: &'a [f32],
     weights: &'a [f32],
     bias: &'a [f32],
-    least: f32,
+    bounds: [f32; 2],
 }
 
 /// All sums, `[position, lane]`.
@@ -349,13 +349,18 @@ fn tile<S: Simd, const V: usize, const P: usize, const A: usize>(
             }
         }
     }
-    let least = simd.splat_f32s(block.least);
     for sum in sums.iter_mut().flatten() {
-        // Not a maximum: a NaN must stay one.
-        let less = simd.less_than_f32s(*sum, least);
-        *sum = simd.select_f32s(less, least, *sum);
+        *sum = all_within(simd, *sum, block.bounds);
     }
     sums
+}
+
+/// Values, or the bounds that they are beyond. (Not minimum and maximum: a NaN must stay one.)
+#[inline(always)]
+pub(crate) fn all_within<S: Simd>(simd: S, values: S::f32s, bounds: [f32; 2]) -> S::f32s {
+    let [least, most] = bounds.map(|bound| simd.splat_f32s(bound));
+    let values = simd.select_f32s(simd.less_than_f32s(values, least), least, values);
+    simd.select_f32s(simd.greater_than_f32s(values, most), most, values)
 }
 
 /// Writes `[position, lane]` into an image of a plane for each lane that has one.
@@ -466,7 +471,7 @@ mod tests {
             };
             let then = Then {
                 bias: Some(&bias),
-                least: 0.0,
+                bounds: [0.0, f32::INFINITY],
             };
             let expected = defined(&input, &weight, &bias, &geometry);
             for &arch in &kinds {

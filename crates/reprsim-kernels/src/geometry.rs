@@ -23,6 +23,8 @@ pub(crate) struct Geometry {
     pub small: [usize; 3],
     /// The window.
     pub window: Window,
+    /// Into how many groups the channels of both are divided, each of the output's seeing one of the input's.
+    pub groups: usize,
 }
 
 impl Geometry {
@@ -35,6 +37,7 @@ impl Geometry {
             large: [c, h, w],
             small: [channels, side(h), side(w)],
             window,
+            groups: 1,
         }
     }
 
@@ -47,7 +50,13 @@ impl Geometry {
             large: [channels, side(h), side(w)],
             small: [c, h, w],
             window,
+            groups: 1,
         }
+    }
+
+    /// The same with the channels in groups.
+    pub fn in_groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
     }
 
     /// Pixels of an output image.

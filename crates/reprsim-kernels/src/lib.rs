@@ -13,12 +13,14 @@
 //! whatever their number, and sums are taken in the same order.
 
 mod affine;
+mod after;
 mod attention;
 mod batch_norm;
 mod channels;
 mod columns;
 mod convolution;
 mod cross_entropy;
+mod depthwise;
 mod direct;
 mod dropout;
 mod exponential;
@@ -36,6 +38,7 @@ mod spatial_mean;
 mod sums;
 mod winograd;
 
+pub use after::After;
 pub use attention::attention;
 pub use batch_norm::{BatchNormTrained, Scaling, batch_norm, batch_norm_train};
 pub use convolution::{
@@ -47,7 +50,7 @@ pub use exponential::exp;
 pub use gelu::gelu;
 pub use geometry::Window;
 pub use layer_norm::layer_norm;
-pub use linear::{After, linear};
+pub use linear::linear;
 pub use optimizer::{AdamStep, SgdStep};
 pub use profile::{Ceilings, Spent, ceilings, profiled};
 pub use reprsim_graph::is_training;

@@ -5,23 +5,14 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
-use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, module};
 
 use crate::affine::{column_sums, multiply, rows, shift, shut};
+use crate::after::After;
 use crate::flex::{
     contiguous, contiguous_mut, is_cpu, like, matrix, primitive, tensor, tracked, with_derivative,
 };
 use crate::profile::timed;
-
-/// What becomes of each output of [`linear`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// Nothing.
-    Nothing,
-    /// A rectifier (ReLU).
-    Relu,
-}
 
 /// `input weight + bias` with `input` `[..., inputs]`, `weight` `[inputs, outputs]` and `bias`
 /// `[outputs]`, then what `after` says.
@@ -32,11 +23,7 @@ pub fn linear<const D: usize>(
     after: After,
 ) -> Tensor<D> {
     if !is_cpu(&input.device()) {
-        let output = module::linear(input, weight, bias);
-        return match after {
-            After::Nothing => output,
-            After::Relu => relu(output),
-        };
+        return after.of(module::linear(input, weight, bias));
     }
     let mut dims = input.dims();
     dims[D - 1] = weight.dims()[1];
@@ -56,7 +43,8 @@ pub fn linear<const D: usize>(
     let state = |output: &FlexTensor| State {
         input,
         weight,
-        output: (after == After::Relu).then(|| output.clone()),
+        output: (after != After::Nothing).then(|| output.clone()),
+        bounds: after.bounds(),
     };
     match bias_node {
         Some(bias) => with_derivative(Linear, [input_node, weight_node, bias], output, state),
@@ -75,13 +63,10 @@ fn forward(
     let bias = bias.cloned();
     timed("fully connected", operations, values, || {
         let mut output = multiply(rows(contiguous(input), inputs), matrix(weight));
-        let least = match after {
-            After::Nothing => f32::NEG_INFINITY,
-            After::Relu => 0.0,
-        };
+        let bounds = after.bounds();
         match bias {
-            Some(mut bias) => shift(&mut output, Some(contiguous(&mut bias)), least),
-            None if after == After::Relu => shift(&mut output, None, least),
+            Some(mut bias) => shift(&mut output, Some(contiguous(&mut bias)), bounds),
+            None if after != After::Nothing => shift(&mut output, None, bounds),
             None => {}
         }
         output
@@ -110,13 +95,19 @@ struct State {
     weight: FlexTensor,
     /// Where a rectifier follows.
     output: Option<FlexTensor>,
+    /// Those of the rectifier.
+    bounds: [f32; 2],
 }
 
 impl State {
     /// The gradient of what comes before the rectifier.
     fn before(&mut self, mut gradient: FlexTensor) -> FlexTensor {
         if let Some(output) = &mut self.output {
-            shut(contiguous_mut(&mut gradient), contiguous(output));
+            shut(
+                contiguous_mut(&mut gradient),
+                contiguous(output),
+                self.bounds,
+            );
         }
         gradient
     }

@@ -3,6 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::affine::within;
 use crate::sums::{sum, sum_of_products};
 
 /// What [`normalize_train`] returns.
@@ -27,15 +28,8 @@ pub(crate) struct Affine<'a> {
     pub gamma: &'a [f32],
     pub beta: &'a [f32],
     pub epsilon: f32,
-    /// Whether negative results become 0.
-    pub relu: bool,
-}
-
-impl Affine<'_> {
-    /// The least output there is.
-    fn least(&self) -> f32 {
-        if self.relu { 0.0 } else { f32::NEG_INFINITY }
-    }
+    /// What is less becomes the first, what is more the second.
+    pub bounds: [f32; 2],
 }
 
 /// Normalises each channel (`values` holds them one after another) with its own mean and
@@ -73,7 +67,7 @@ pub(crate) fn normalize(
                 mean: mean[c],
                 scale: affine.gamma[c] / (variance[c] + affine.epsilon).sqrt(),
                 shift: affine.beta[c],
-                least: affine.least(),
+                bounds: affine.bounds,
             });
         });
     output
@@ -106,7 +100,7 @@ pub(crate) fn normalize_backward(
                 mean: mean[c],
                 inverse: 1.0 / (variance[c] + affine.epsilon).sqrt(),
                 gamma: affine.gamma[c],
-                least: affine.least(),
+                bounds: affine.bounds,
             })
         })
         .unzip();
@@ -142,7 +136,7 @@ struct Forward<'a> {
     mean: f32,
     scale: f32,
     shift: f32,
-    least: f32,
+    bounds: [f32; 2],
 }
 
 impl WithSimd for Forward<'_> {
@@ -151,13 +145,7 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (y, x) in self.output.iter_mut().zip(self.values) {
-            let value = (*x - self.mean) * self.scale + self.shift;
-            // Not max(): a NaN must stay one.
-            *y = if value < self.least {
-                self.least
-            } else {
-                value
-            };
+            *y = within((*x - self.mean) * self.scale + self.shift, self.bounds);
         }
     }
 }
@@ -172,7 +160,7 @@ struct Backward<'a> {
     /// One over the standard deviation.
     inverse: f32,
     gamma: f32,
-    least: f32,
+    bounds: [f32; 2],
 }
 
 impl WithSimd for Backward<'_> {
@@ -181,12 +169,13 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> (f32, f32) {
+        let [least, most] = self.bounds;
         // The gradient within the rectifier is kept in `input` for now.
         for ((into, y), d) in self.input.iter_mut().zip(self.output).zip(self.gradient) {
             // Both are read whatever they are: a load that may not happen cannot be
             // part of a vector.
             let (y, d) = (*y, *d);
-            *into = if y > self.least { d } else { 0.0 };
+            *into = if (y > least) & (y < most) { d } else { 0.0 };
         }
         let total = sum(self.input, |d| d);
         let product = self.inverse * sum_of_products(self.input, self.values, self.mean);

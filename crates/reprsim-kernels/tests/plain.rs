@@ -111,6 +111,80 @@ fn convolutions_equal_burns() {
     }
 }
 
+/// Shapes of images and windows of depthwise convolutions: the models' and odd ones.
+fn depthwise_cases() -> Vec<([usize; 4], Window)> {
+    let window = |kernel, stride, padding| Window {
+        kernel,
+        stride,
+        padding,
+    };
+    vec![
+        ([2, 32, 28, 28], window(3, 1, 1)),
+        ([3, 24, 29, 27], window(3, 2, 1)),
+        ([2, 24, 28, 28], window(3, 2, 2)),
+        ([3, 17, 14, 14], window(5, 1, 2)),
+        ([2, 6, 15, 14], window(5, 2, 2)),
+        ([1, 9, 7, 7], window(7, 1, 3)),
+        ([4, 5, 9, 33], window(7, 2, 3)),
+        ([5, 3, 1, 1], window(3, 1, 1)),
+        ([2, 7, 2, 3], window(3, 2, 1)),
+        ([1, 2, 11, 6], window(5, 1, 0)),
+    ]
+}
+
+#[test]
+fn depthwise_convolutions_equal_burns() {
+    for (shape, window) in depthwise_cases() {
+        let channels = shape[1];
+        let images = random(shape, 1);
+        let weight = random([channels, 1, window.kernel, window.kernel], 2);
+        let bias = random([channels], 3);
+        let options =
+            || ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], channels);
+        let plain = |images, weight| module::conv2d(images, weight, None, options());
+        let expected = evaluate(&plain, &images, &weight);
+        let found = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
+        for (found, expected) in found.into_iter().zip(expected.clone()) {
+            let apart = difference(found, expected);
+            assert!(apart < 1e-5, "{shape:?} {window:?}: {apart}");
+        }
+        // The same images in another order in memory, and without derivatives.
+        let turned = images.clone().swap_dims(0, 1) + 0.0;
+        let found = conv2d(turned.swap_dims(0, 1), weight.clone(), window);
+        let [expected, ..] = expected;
+        assert!(difference(found, expected) < 1e-5, "{shape:?} {window:?}");
+        let plain = |images, weight, bias| module::conv2d(images, weight, Some(bias), options());
+        for after in [After::Nothing, After::Relu, After::Relu6] {
+            let expected = |x, w, b| after.of(plain(x, w, b) * 8.0);
+            let kernel = |x, w, b: Tensor<1>| conv2d_biased(x, w * 8.0, b * 8.0, after, window);
+            biased_agree(&expected, &kernel, &images, &weight, &bias);
+        }
+    }
+}
+
+/// Groups of several channels, and those that give more than they take, are burn's.
+#[test]
+fn convolutions_in_groups_equal_burns() {
+    for (inputs, outputs, groups) in [(6, 4, 2), (4, 8, 4), (9, 9, 3)] {
+        let window = Window {
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+        };
+        let images = random([2, inputs, 9, 8], 1);
+        let weight = random([outputs, inputs / groups, 3, 3], 2);
+        let plain = |images, weight| {
+            let options = ConvOptions::new([2; 2], [1; 2], [1; 2], groups);
+            module::conv2d(images, weight, None, options)
+        };
+        let expected = evaluate(&plain, &images, &weight);
+        let found = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!(difference(found, expected) < 1e-6, "{inputs} {groups}");
+        }
+    }
+}
+
 #[test]
 fn transposed_convolutions_equal_burns() {
     for (shape, channels, window) in cases() {
@@ -314,20 +388,21 @@ fn images_are_apart() {
 
 #[test]
 fn batch_norm_equals_burns() {
-    for (shape, rectified) in [
-        ([5, 3, 28, 28], false),
-        ([64, 16, 7, 7], true),
-        ([3, 1, 1, 2], true),
+    for (shape, after) in [
+        ([5, 3, 28, 28], After::Nothing),
+        ([64, 16, 7, 7], After::Relu),
+        ([6, 5, 7, 9], After::Relu6),
+        ([3, 1, 1, 2], After::Relu),
     ] {
         let images = random(shape, 5) * 3.0 + 1.0;
-        let [gamma, beta] = [6, 7].map(|seed| random([shape[1]], seed));
+        // So that some are above 6.
+        let [gamma, beta] = [6, 7].map(|seed| random([shape[1]], seed) * 5.0 + 2.0);
         let scaling = |gamma: &Tensor<1>, beta: &Tensor<1>| Scaling {
             gamma: gamma.clone(),
             beta: beta.clone(),
             epsilon: 1e-5,
-            relu: rectified,
+            after,
         };
-        let rectify = |x: Tensor<4>| if rectified { relu(x) } else { x };
         let evaluate = |ours: bool| {
             let [x, gamma, beta] = [
                 images.clone().flatten::<1>(0, 3),
@@ -341,7 +416,7 @@ fn batch_norm_equals_burns() {
                 (result.output, result.mean, result.variance)
             } else {
                 let result = module::batch_norm_train(images, gamma.clone(), beta.clone(), 1e-5);
-                (rectify(result.output), result.mean, result.variance)
+                (after.of(result.output), result.mean, result.variance)
             };
             let weighting = random(shape, 99).autodiff();
             let gradients = (output.clone() * weighting).sum().backward();
@@ -455,7 +530,7 @@ fn a_nan_stays_one() {
         gamma: one(),
         beta: one(),
         epsilon: 1e-5,
-        relu: true,
+        after: After::Relu,
     };
     let output = batch_norm(images, scaling, one(), one());
     assert_eq!(
@@ -598,18 +673,25 @@ fn biased_agree(
 
 #[test]
 fn batch_norm_behind_a_convolution_equals_the_two_in_turn() {
-    for (shape, channels, window) in cases() {
+    let ordinary = cases().into_iter();
+    let ordinary = ordinary.map(|(shape, channels, window)| (shape, channels, window, 1));
+    let depthwise = depthwise_cases().into_iter();
+    let depthwise = depthwise.map(|(shape, window)| (shape, shape[1], window, shape[1]));
+    for (shape, channels, window, groups) in ordinary.chain(depthwise) {
         let images = random(shape, 1);
-        let weight = random([channels, shape[1], window.kernel, window.kernel], 2);
-        for rectified in [false, true] {
+        let weight = random(
+            [channels, shape[1] / groups, window.kernel, window.kernel],
+            2,
+        );
+        for after in [After::Nothing, After::Relu, After::Relu6] {
             let scaling = || Scaling {
                 gamma: random([channels], 3),
                 beta: random([channels], 4),
                 epsilon: 1e-5,
-                relu: rectified,
+                after,
             };
             let (mean, variance) = (random([channels], 5), random([channels], 6).abs() + 0.5);
-            let options = ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], 1);
+            let options = ConvOptions::new([window.stride; 2], [window.padding; 2], [1; 2], groups);
             let convolved = module::conv2d(images.clone(), weight.clone(), None, options);
             let expected = batch_norm(convolved, scaling(), mean.clone(), variance.clone());
             let (images, weight) = (images.clone(), weight.clone());

@@ -50,6 +50,11 @@ pub trait Architecture:
         1
     }
 
+    /// The least side of an image of which its strides leave something.
+    fn least(&self) -> usize {
+        1
+    }
+
     /// Values of one sample that a training step keeps between its passes: at least so many.
     fn kept(&self, shape: ModelShape) -> u128;
 

@@ -16,6 +16,7 @@ mod output;
 mod parameters;
 mod presets;
 mod shape;
+mod stem;
 
 pub use architecture::{Architecture, Model};
 pub use architectures::*;
@@ -27,3 +28,4 @@ pub use output::{Output, OutputKind, Pass, Reconstruction, normal_values};
 pub use presets::Preset;
 pub use reprsim_base::SampleShape;
 pub use shape::ModelShape;
+pub use stem::Stem;

@@ -320,7 +320,9 @@ fn read(
     let remapper = KeyRemapper::from_pattern_iter(pairs)?;
     // What is missing or of another shape is told here, shorter.
     let found = if format == WeightsFormat::PyTorch {
+        // Numbers in names stay as they are, also where a layer without weights has one (`classifier.1`).
         let mut store = PytorchStore::from_file(path)
+            .map_indices_contiguous(false)
             .remap(remapper)
             .validate(false)
             .allow_partial(true);

@@ -5,6 +5,7 @@ use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 use rand::Rng;
+use reprsim_kernels::After;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,9 +100,9 @@ impl Cnn {
     /// The maps after each of the first two convolutions, the third averaged over
     /// positions, and the logits.
     fn states(&self, images: Tensor<4>) -> ([Tensor<4>; 2], [Tensor<2>; 2]) {
-        let conv1 = self.bn1.forward_relu_of(&self.conv1, images);
-        let conv2 = self.bn2.forward_relu_of(&self.conv2, conv1.clone());
-        let conv3 = self.bn3.forward_relu_of(&self.conv3, conv2.clone());
+        let conv1 = self.bn1.forward_of(&self.conv1, images, After::Relu);
+        let conv2 = self.bn2.forward_of(&self.conv2, conv1.clone(), After::Relu);
+        let conv3 = self.bn3.forward_of(&self.conv3, conv2.clone(), After::Relu);
         let pooled = Feature::Map(conv3).pooled(Pooling::Mean);
         let logits = connect(&self.fc, pooled.clone());
         ([conv1, conv2], [pooled, logits])

@@ -17,6 +17,8 @@ use crate::{
 
 /// Standard deviation of the initial weights.
 const SPREAD: f32 = 0.02;
+/// What layer norms add to the variance, as PyTorch's by default.
+const EPSILON: f64 = 1e-5;
 
 /// The number of output classes for `vocabulary` tokens: the next multiple of 64, which
 /// matrix products like (50 304 for GPT-2's 50 257, as nanoGPT).
@@ -172,8 +174,14 @@ impl GptBlock {
     }
 
     fn forward(&self, x: Tensor<3>, dropout: &mut Dropout) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(normalize(&self.ln_1, x), dropout);
-        let inner = gelu(connect(&self.mlp.c_fc, normalize(&self.ln_2, x.clone())));
+        let x = x.clone()
+            + self
+                .attn
+                .forward(normalize(&self.ln_1, x, EPSILON), dropout);
+        let inner = gelu(connect(
+            &self.mlp.c_fc,
+            normalize(&self.ln_2, x.clone(), EPSILON),
+        ));
         x + dropout.apply(connect(&self.mlp.c_proj, inner))
     }
 }
@@ -207,7 +215,7 @@ impl Gpt {
             x = block.forward(x, dropout);
             states.push(x.clone());
         }
-        (states, normalize(ln_f, x))
+        (states, normalize(ln_f, x, EPSILON))
     }
 
     /// Logits of the token after each, `[n, time, vocabulary]` (padded), from tokens

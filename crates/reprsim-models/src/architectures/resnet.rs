@@ -15,7 +15,7 @@ use crate::feature::{Activations, Feature, Pooling};
 use crate::layers::{check_width, connect, convolve, map_values, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
-    OutputKind, Pass, Preset,
+    OutputKind, Pass, Preset, Stem,
 };
 
 /// A residual network. `resnet18` to `resnet152` are torchvision's: 64 channels and its stem.
@@ -26,19 +26,9 @@ pub struct ResNetSettings {
     pub depth: usize,
     /// Channels of the first stage, 64 as published.
     pub width: usize,
-    /// What precedes the stages.
+    /// What precedes the stages: stock, a 7x7 convolution of stride 2 and 3x3 max pooling of stride 2;
+    /// cifar, a 3x3 convolution without pooling.
     pub stem: Stem,
-}
-
-/// How a residual network begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Stem {
-    /// A 7x7 stride-2 convolution and 3x3 stride-2 max pooling, as torchvision.
-    Stock,
-    /// A 3x3 convolution without pooling, for images of 32 pixels.
-    #[default]
-    Cifar,
 }
 
 impl Default for ResNetSettings {

@@ -213,10 +213,17 @@ macro_rules! architectures {
                 if InputKind::of(input) != self.takes() {
                     return Err(self.takes().refusal(self.name()));
                 }
-                let step = match self {
-                    $(Self::$model(settings) => settings.stride(),)*
+                let (step, least) = match self {
+                    $(Self::$model(settings) => (settings.stride(), settings.least()),)*
                 };
                 match input {
+                    SampleShape::Image { height, width, .. } if height.min(width) < least => {
+                        Err(ModelError::Settings(format!(
+                            "a {} needs images with sides of at least {least}; these are \
+                             {height}x{width}\n  set size under [dataset]",
+                            self.name()
+                        )))
+                    }
                     SampleShape::Image { height, width, .. }
                         if height % step != 0 || width % step != 0 =>
                     {

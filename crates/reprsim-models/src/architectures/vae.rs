@@ -88,6 +88,7 @@ impl Architecture for VaeSettings {
             kernel: 4,
             stride: 2,
             padding: 1,
+            groups: 1,
         };
         Ok(Vae {
             conv1: init.convolution(square([channels, width]), true),

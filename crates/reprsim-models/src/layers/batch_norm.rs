@@ -3,12 +3,13 @@
 use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
-use reprsim_kernels::{Scaling, batch_norm, batch_norm_train, conv2d_batch_norm, is_training};
+use reprsim_kernels::{
+    After, Scaling, batch_norm, batch_norm_train, conv2d_batch_norm, is_training,
+};
 
-use super::convolve::{convolve, window};
+use super::convolve::{convolve, placed};
 use super::held::is_held;
 
-const EPSILON: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// Batch normalisation (Ioffe and Szegedy 2015) of `[n, channels, height, width]`.
@@ -24,48 +25,57 @@ pub struct BatchNorm {
     beta: Param<Tensor<1>>,
     running_mean: RunningState<Tensor<1>>,
     running_var: RunningState<Tensor<1>>,
+    /// Added to the variance.
+    epsilon: f64,
 }
 
 impl BatchNorm {
-    /// Starts at the identity.
-    pub fn new(channels: usize, device: &Device) -> Self {
+    /// What PyTorch adds to the variance.
+    pub const EPSILON: f64 = 1e-5;
+
+    /// Starts at the identity; `epsilon` is added to variances.
+    pub fn new(channels: usize, epsilon: f64, device: &Device) -> Self {
         Self {
             gamma: Param::from_tensor(Tensor::ones([channels], device)),
             beta: Param::from_tensor(Tensor::zeros([channels], device)),
             running_mean: RunningState::new(Tensor::zeros([channels], device)),
             running_var: RunningState::new(Tensor::ones([channels], device)),
+            epsilon,
         }
     }
 
     /// The input normalised, scaled and shifted, channel by channel.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        self.apply(input, false)
+        self.apply(input, After::Nothing)
     }
 
     /// The same, followed by ReLU: one pass over the data instead of two.
     pub fn forward_relu(&self, input: Tensor<4>) -> Tensor<4> {
-        self.apply(input, true)
+        self.apply(input, After::Relu)
     }
 
-    /// [`Self::forward_relu`] of a convolution's output: at inference without a pass of its own.
-    pub(crate) fn forward_relu_of(&self, layer: &Conv2d, images: Tensor<4>) -> Tensor<4> {
-        let device = images.device();
-        match window(layer) {
-            Some(window) if layer.bias.is_none() && !is_training(&device) => {
+    /// A convolution's output normalised, and then what `after` says: at inference without a pass of its
+    /// own.
+    pub(crate) fn forward_of(&self, layer: &Conv2d, images: Tensor<4>, after: After) -> Tensor<4> {
+        let ([_, _, height, width], device) = (images.dims(), images.device());
+        match placed(layer, [height, width]) {
+            Some(placed) if layer.bias.is_none() && !is_training(&device) => {
                 let [mean, variance] = self.running(&device);
-                let scaling = self.scaling(true);
-                conv2d_batch_norm(images, layer.weight.val(), window, scaling, mean, variance)
+                let (scaling, weight) = (self.scaling(after), layer.weight.val());
+                let window = placed.window;
+                let maps = conv2d_batch_norm(images, weight, window, scaling, mean, variance);
+                placed.cut(maps)
             }
-            _ => self.forward_relu(convolve(layer, images)),
+            _ => self.apply(convolve(layer, images), after),
         }
     }
 
-    fn scaling(&self, relu: bool) -> Scaling {
+    fn scaling(&self, after: After) -> Scaling {
         Scaling {
             gamma: self.gamma.val(),
             beta: self.beta.val(),
-            epsilon: EPSILON,
-            relu,
+            epsilon: self.epsilon,
+            after,
         }
     }
 
@@ -74,9 +84,9 @@ impl BatchNorm {
         [&self.running_mean, &self.running_var].map(|state| state.value().to_device(device))
     }
 
-    fn apply(&self, input: Tensor<4>, relu: bool) -> Tensor<4> {
+    fn apply(&self, input: Tensor<4>, after: After) -> Tensor<4> {
         let device = input.device();
-        let scaling = self.scaling(relu);
+        let scaling = self.scaling(after);
         if !is_training(&device) || is_held(self.gamma.id) {
             let [mean, variance] = self.running(&device);
             return batch_norm(input, scaling, mean, variance);

@@ -1,12 +1,8 @@
-//! burn's layers of transformers, computed by the kernels of this workspace.
+//! burn's fully connected layers and layer norms, computed by the kernels of this workspace.
 
-use burn::nn::attention::MultiHeadAttention;
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::Tensor;
-use reprsim_kernels::{After, Dropout, attention, layer_norm, linear};
-
-/// What layer norms add to the variance: burn's and PyTorch's.
-const EPSILON: f64 = 1e-5;
+use reprsim_kernels::{After, layer_norm, linear};
 
 /// The layer's output for `[..., inputs]`.
 pub(crate) fn connect<const D: usize>(layer: &Linear, input: Tensor<D>) -> Tensor<D> {
@@ -23,21 +19,12 @@ fn apply<const D: usize>(layer: &Linear, input: Tensor<D>, after: After) -> Tens
     linear(input, layer.weight.val(), bias, after)
 }
 
-/// The layer's output for `[..., width]`.
-pub(crate) fn normalize<const D: usize>(layer: &LayerNorm, input: Tensor<D>) -> Tensor<D> {
+/// The layer's output for `[..., width]`, with `epsilon` added to the variance.
+pub(crate) fn normalize<const D: usize>(
+    layer: &LayerNorm,
+    input: Tensor<D>,
+    epsilon: f64,
+) -> Tensor<D> {
     let beta = layer.beta.as_ref().map(|beta| beta.val());
-    layer_norm(input, layer.gamma.val(), beta, EPSILON)
-}
-
-/// Attention of `[n, time, width]` to itself, without dropout.
-pub(crate) fn attend(layer: &MultiHeadAttention, input: Tensor<3>) -> Tensor<3> {
-    // One product for queries, keys and values.
-    let parts = [&layer.query, &layer.key, &layer.value];
-    let weight = Tensor::cat(parts.map(|part| part.weight.val()).to_vec(), 1);
-    let biases = parts.iter().filter_map(|part| part.bias.as_ref());
-    let biases: Vec<Tensor<1>> = biases.map(|bias| bias.val()).collect();
-    let bias = (biases.len() == parts.len()).then(|| Tensor::cat(biases, 0));
-    let all = linear(input, weight, bias, After::Nothing);
-    let mixed = attention(all, layer.n_heads, false, &mut Dropout::none());
-    connect(&layer.output, mixed)
+    layer_norm(input, layer.gamma.val(), beta, epsilon)
 }
