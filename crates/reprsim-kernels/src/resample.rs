@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::linear::{After, linear};
+use crate::after::After;
+use crate::linear::linear;
 
 /// Images `[n, c, h, w]` with their columns multiplied by `rows`, `[h, height]`, and their rows by
 /// `columns`, `[w, width]`: `[n, c, height, width]`. Each column of a matrix is what one row, or
