@@ -17,9 +17,9 @@ use reprsim_data::{
 };
 use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
-    CnnSettings, ConvNextSettings, DenseNetSettings, GptSettings, MlpSettings, ModelConfig,
-    ModelShape, Network, OutputKind, Pooling, ResNetSettings, SampleShape, Stem, VaeSettings,
-    VggSettings, VitSettings,
+    CnnSettings, ConvNextSettings, Convention, DenseNetSettings, EfficientNetSettings, GptSettings,
+    MlpSettings, MobileNetSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling,
+    ResNetSettings, SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
@@ -392,6 +392,20 @@ fn a_residual_network_of_bottlenecks() {
     // One step: fifty layers amplify the rounding of a second one.
     case.config.epochs = Some(1);
     case.config.batch = 40;
+    agrees(&case);
+}
+
+/// Depthwise convolutions, uneven padding, ReLU6, dropout before the head.
+#[test]
+fn a_network_of_depthwise_convolutions() {
+    let mut case = images(ModelConfig::EfficientNet(EfficientNetSettings {
+        width: 4,
+        convention: Convention::Tensorflow,
+    }));
+    // One step, as above.
+    case.config.epochs = Some(1);
+    case.config.batch = 40;
+    case.config.dropout = 0.2;
     agrees(&case);
 }
 
@@ -851,6 +865,7 @@ fn a_step_is_few_dispatches() {
     of(ModelConfig::Mlp(MlpSettings::default()), 16);
     of(ModelConfig::Cnn(CnnSettings::default()), 30);
     of(ModelConfig::ResNet(ResNetSettings::default()), 170);
+    of(ModelConfig::MobileNet(MobileNetSettings::default()), 400);
     let gpt = GptSettings {
         width: 128,
         depth: 4,
