@@ -375,7 +375,10 @@ mod tests {
         let (said, path) = (error.to_string(), other.path(cache.path()));
         assert!(said.contains("wrong checksum") && !path.exists(), "{said}");
         // A port that nobody listens to, as without a network.
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let nobody = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let error = bring(&weights(format!("http://{nobody}/models"), known)).unwrap_err();
         for said in [
             format!("weights '{}'", other.name),
