@@ -546,27 +546,28 @@ fn rate(name: &str, times: f64) -> PartRate {
 /// rest learns the same on both.
 #[test]
 fn frozen_parts_stay_as_they_are() {
-    let mut case = images(ModelConfig::ResNet(ResNetSettings {
+    let mut resnet = images(ModelConfig::ResNet(ResNetSettings {
         depth: 18,
         width: 2,
         stem: Stem::Cifar,
     }));
-    case.config.epochs = Some(1);
-    case.config.freeze = vec![
+    resnet.config.epochs = Some(1);
+    resnet.config.freeze = vec![
         "conv1..layer1".into(),
         "layer3.1.conv2".into(),
         "fc.bias".into(),
     ];
-    let is_frozen = |name: &str| {
-        let parts = ["conv1.", "bn1.", "layer1.", "layer3.1.conv2.", "fc.bias"];
-        parts.iter().any(|part| name.starts_with(part))
-    };
-    for (optimizer, clip) in [(case.config.optimizer.clone(), None), (adam(), Some(0.3))] {
-        (case.config.optimizer, case.config.clip) = (optimizer, clip);
+    let mut cnn = images(ModelConfig::Cnn(CnnSettings { width: 3 }));
+    cnn.config.freeze = vec!["bn1..bn2".into()];
+    (cnn.config.optimizer, cnn.config.clip) = (adam(), Some(0.3));
+    let of_resnet = ["conv1.", "bn1.", "layer1.", "layer3.1.conv2.", "fc.bias"];
+    let of_cnn = ["bn1.", "conv2.", "bn2."];
+    for (case, parts) in [(resnet, &of_resnet[..]), (cnn, &of_cnn)] {
         for device in [Some(cpu()), gpu()].into_iter().flatten() {
             let [begun, trained] = begun_and_trained(&case, &device);
             for ((name, before), (_, after)) in begun.iter().zip(&trained) {
-                assert_eq!(before == after, is_frozen(name), "{name}");
+                let is_frozen = parts.iter().any(|part| name.starts_with(part));
+                assert_eq!(before == after, is_frozen, "{name}");
             }
         }
         agrees(&case);

@@ -12,6 +12,7 @@ use reprsim_models::{ModelConfig, ModelShape, Network};
 
 use crate::config::TrainingConfig;
 use crate::error::TrainError;
+use crate::tensor_names::as_pytorch;
 
 /// What training does with an array of a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -186,15 +187,8 @@ impl ModuleVisitor for Names {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         // The first name is that of the architecture.
-        let mut inside: Vec<&str> = self.around.iter().skip(1).map(String::as_str).collect();
-        if let Some(last) = inside.last_mut() {
-            *last = match *last {
-                "gamma" => "weight",
-                "beta" => "bias",
-                other => other,
-            };
-        }
-        self.names.push(inside.join("."));
+        let inside: Vec<&str> = self.around.iter().skip(1).map(String::as_str).collect();
+        self.names.push(as_pytorch(&inside.join(".")));
         self.ids.push(param.id);
     }
 }

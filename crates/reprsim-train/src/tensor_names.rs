@@ -1,5 +1,6 @@
 //! Names of tensors in files of other programs: what they have before them, and how they do not fit.
 
+use burn::tensor::Shape;
 use burn_store::{ApplyError, ApplyResult};
 use reprsim_models::ModelConfig;
 
@@ -35,6 +36,15 @@ pub(crate) fn surplus<'a>(found: &'a ApplyResult, model: &ModelConfig) -> Vec<&'
     names.filter(|name| !model.is_buffer(name)).collect()
 }
 
+/// The name of a tensor as PyTorch has it: what burn calls otherwise are scale and shift of norms.
+pub(crate) fn as_pytorch(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((layer, "gamma")) => format!("{layer}.weight"),
+        Some((layer, "beta")) => format!("{layer}.bias"),
+        _ => name.to_string(),
+    }
+}
+
 /// What is missing and what is there instead, and what to do about it.
 pub(crate) fn misfit(
     missing: &[&str],
@@ -43,14 +53,7 @@ pub(crate) fn misfit(
     model: &ModelConfig,
 ) -> String {
     let name = model.name();
-    // As PyTorch calls what burn calls otherwise.
-    let missing: Vec<String> = (missing.iter())
-        .map(|name| match name.rsplit_once('.') {
-            Some((layer, "gamma")) => format!("{layer}.weight"),
-            Some((layer, "beta")) => format!("{layer}.bias"),
-            _ => (*name).to_string(),
-        })
-        .collect();
+    let missing: Vec<String> = missing.iter().map(|name| as_pytorch(name)).collect();
     let lacks = format!(
         "it lacks {} of the {} tensors of this {name} ({})",
         missing.len(),
@@ -90,6 +93,12 @@ pub(crate) fn too_many(surplus: &[&str], model: &ModelConfig) -> String {
     )
 }
 
+/// A shape as people write it.
+fn sides(shape: &Shape) -> String {
+    let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    sides.join("x")
+}
+
 /// How sizes of tensors differ.
 pub(crate) fn sizes_differ(errors: &[ApplyError]) -> String {
     let told = |error: &ApplyError| match error {
@@ -97,7 +106,12 @@ pub(crate) fn sizes_differ(errors: &[ApplyError]) -> String {
             path,
             expected,
             found,
-        } => format!("'{path}' is {found:?} there and {expected:?} here"),
+        } => format!(
+            "'{}' is {} there and {} here",
+            as_pytorch(path),
+            sides(found),
+            sides(expected)
+        ),
         other => other.to_string(),
     };
     let first: Vec<String> = errors.iter().take(SHOWN).map(told).collect();

@@ -1,6 +1,7 @@
 //! What a file of weights is by its bytes, and clear words for what it is instead.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -175,7 +176,7 @@ fn objects(name: &str) -> String {
 
 /// What a file is that PyTorch's reader refuses.
 pub(crate) fn words(error: &PytorchError) -> String {
-    let cut = |error: &dyn Error| format!("it is cut or damaged ({error}): {AGAIN}");
+    let cut = |error: &dyn Display| format!("it is cut or damaged ({error}): {AGAIN}");
     match error {
         PytorchError::Pickle(PickleError::UnsupportedType(name)) => objects(name),
         PytorchError::Pickle(PickleError::NoDataSource) => objects("a pickle without its tensors"),
@@ -188,6 +189,7 @@ pub(crate) fn words(error: &PytorchError) -> String {
             "it is neither a safetensors file nor one of PyTorch's".into()
         }
         PytorchError::Io(e) if e.kind() != ErrorKind::UnexpectedEof => e.to_string(),
+        PytorchError::InvalidFormat(reason) if reason.contains("beyond the end") => cut(reason),
         PytorchError::InvalidFormat(reason) => format!("it cannot be read: {reason}"),
         other => cut(other),
     }
