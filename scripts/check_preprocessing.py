@@ -96,6 +96,8 @@ def photographs(count):
             if path.suffix not in {".png", ".jpg"} or path.stem in DRAWINGS:
                 continue
             image = Image.open(path).convert("RGB")
+            # The program follows a colour profile, which torchvision does not know.
+            image.info.clear()
             width, height = image.size
             if width == height:
                 place = len(found)
