@@ -105,7 +105,7 @@ impl Cell {
             {
                 [Initial::Random, Initial::Random]
             }
-            Some(states) => states.of_pair(self.seed),
+            Some(states) => states.of(&self.model(experiment)).of_pair(self.seed),
         }
     }
 

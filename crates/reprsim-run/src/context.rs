@@ -297,7 +297,7 @@ impl Context {
             classes: self.classes()?,
         };
         for model in self.experiment.models() {
-            for initial in states.all() {
+            for initial in states.of(&model).all() {
                 let rng = &mut Stream::new(0).rng();
                 // A head of other classes than those of a cell is found there.
                 initial

@@ -1,12 +1,15 @@
 //! How the models of a pair are before they are trained: random, or as checkpoints have them.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
 use rand::Rng;
 use reprsim_models::{ModelConfig, ModelShape, Network};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 use crate::checkpoint::load_into;
 use crate::error::TrainError;
@@ -46,6 +49,44 @@ pub struct InitialStates {
     /// What the pairs that were "not yet trained on this" are, to which trained pairs are
     /// compared as the floor.
     pub reference: Reference,
+    /// Of a grid over `size`: where models of a listed architecture begin; others begin as
+    /// `checkpoint` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<OfSize>,
+}
+
+/// Where models of one architecture begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfSize {
+    /// The architecture as the grid lists it: its name, or its settings.
+    #[serde(deserialize_with = "named_or_set")]
+    #[schemars(with = "Listed")]
+    pub model: ModelConfig,
+    /// As of all.
+    #[schemars(with = "Given")]
+    pub checkpoint: Entries,
+    /// What names the content of each entry.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub content: Entries,
+}
+
+/// An architecture by its name, or with its settings.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is a schema")]
+enum Listed {
+    Name(String),
+    Settings(ModelConfig),
+}
+
+fn named_or_set<'de, D: Deserializer<'de>>(given: D) -> Result<ModelConfig, D::Error> {
+    let settings = match Value::deserialize(given)? {
+        Value::String(name) => json!({ "name": name }),
+        settings => settings,
+    };
+    reprsim_base::settings(&settings).map_err(D::Error::custom)
 }
 
 fn yes() -> bool {
@@ -86,6 +127,19 @@ impl From<Entries> for Given {
 }
 
 impl InitialStates {
+    /// How models of an architecture begin.
+    pub fn of(&self, model: &ModelConfig) -> Cow<'_, Self> {
+        match self.sizes.iter().find(|size| size.model == *model) {
+            None => Cow::Borrowed(self),
+            Some(size) => Cow::Owned(Self {
+                checkpoint: size.checkpoint.clone(),
+                content: size.content.clone(),
+                sizes: vec![],
+                ..self.clone()
+            }),
+        }
+    }
+
     /// Places of the entries that models a and b of a pair of this seed begin as.
     pub fn places(&self, seed: usize) -> [usize; 2] {
         let count = self.checkpoint.0.len().max(1);

@@ -33,7 +33,7 @@ pub use config::{Evaluate, OptimizerConfig, PartRate, Precision, ScheduleConfig,
 pub use error::TrainError;
 pub use freezing::check_parts;
 pub use history::{Epoch, best, read_epochs, write_epochs};
-pub use initial::{Entries, Foreign, Head, Initial, InitialStates, RANDOM, Reference};
+pub use initial::{Entries, Foreign, Head, Initial, InitialStates, OfSize, RANDOM, Reference};
 pub use job::{Job, Resume, TrainingSet, initial_network, teacher_network};
 pub use learner::{Occupancy, RecordedStep, occupancy, profile_step, recorded_step, suits};
 pub use preprocessing::Normalization;

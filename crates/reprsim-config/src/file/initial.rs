@@ -2,7 +2,7 @@
 
 use reprsim_data::locate_weights;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Entries, Head, InitialStates, RANDOM, Reference, content_of_weights};
+use reprsim_train::{Entries, Head, InitialStates, OfSize, RANDOM, Reference, content_of_weights};
 
 use super::reader::Reader;
 use crate::error::ConfigError;
@@ -17,25 +17,62 @@ impl Reader<'_> {
         let Some(given) = given else {
             return Ok(None);
         };
-        let entries = &given.checkpoint.0;
         if !given.content.0.is_empty() {
             return Err(self.at("initial.content", "'content' is found out, not given"));
         }
+        if given.head == Head::File && model.head().is_empty() {
+            return Err(self.at("initial.head", format!("a {} has no head", model.name())));
+        }
+        let (checkpoint, content) = self.entries("initial", &given.checkpoint, given.shared)?;
+        let mut sizes = vec![];
+        for (number, size) in given.sizes.iter().enumerate() {
+            let place = format!("initial.sizes.{number}");
+            if given.sizes[..number]
+                .iter()
+                .any(|other| other.model == size.model)
+            {
+                return Err(self.at(&place, "this architecture is listed twice"));
+            }
+            let (checkpoint, content) = self.entries(&place, &size.checkpoint, given.shared)?;
+            sizes.push(OfSize {
+                model: size.model.clone(),
+                checkpoint,
+                content,
+            });
+        }
+        let states = InitialStates {
+            checkpoint,
+            content,
+            sizes,
+            ..given.clone()
+        };
+        self.pairs_as_they_begin(&states, model)?;
+        for size in &states.sizes {
+            self.pairs_as_they_begin(&states.of(&size.model), &size.model)?;
+        }
+        Ok(Some(states))
+    }
+
+    /// Where entries are, and what names their contents.
+    fn entries(
+        &self,
+        section: &str,
+        given: &Entries,
+        shared: bool,
+    ) -> Result<(Entries, Entries), ConfigError> {
+        let entries = &given.0;
         if entries.iter().all(|entry| entry == RANDOM) {
             return Err(self.at(
-                "initial.checkpoint",
+                &format!("{section}.checkpoint"),
                 "it names no checkpoint: name one, or leave out [initial] for random weights alone",
             ));
         }
-        if !given.shared && entries.len() < 2 {
+        if !shared && entries.len() < 2 {
             return Err(self.at(
                 "initial.shared",
                 "shared = false needs at least two entries, one for each model of a pair, such as \
                  checkpoint = [\"weights.pth\", \"random\"]",
             ));
-        }
-        if given.head == Head::File && model.head().is_empty() {
-            return Err(self.at("initial.head", format!("a {} has no head", model.name())));
         }
         let (mut checkpoint, mut content) = (vec![], vec![]);
         for (number, entry) in entries.iter().enumerate() {
@@ -45,20 +82,14 @@ impl Reader<'_> {
                 continue;
             }
             let place = match entries.len() {
-                1 => "initial.checkpoint".to_string(),
-                _ => format!("initial.checkpoint.{number}"),
+                1 => format!("{section}.checkpoint"),
+                _ => format!("{section}.checkpoint.{number}"),
             };
             let (path, named) = self.weights(&place, entry)?;
             checkpoint.push(path);
             content.push(named);
         }
-        let states = InitialStates {
-            checkpoint: Entries(checkpoint),
-            content: Entries(content),
-            ..given.clone()
-        };
-        self.pairs_as_they_begin(&states, model)?;
-        Ok(Some(states))
+        Ok((Entries(checkpoint), Entries(content)))
     }
 
     /// Refuses a reference that would compare a network with itself.

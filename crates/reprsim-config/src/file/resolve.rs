@@ -150,6 +150,13 @@ impl Reader<'_> {
         let probes = self.probes(&file.probe, dataset)?;
         self.few_enough_cells(file.seeds, &sweeps)?;
         let models = swept_models(model, &sweeps);
+        let sizes = found.initial.iter().flat_map(|states| &states.sizes);
+        if let Some(number) = sizes.map(|s| &s.model).position(|m| !models.contains(m)) {
+            return Err(self.at(
+                &format!("initial.sizes.{number}.model"),
+                "no grid lists this architecture, with these settings, under size",
+            ));
+        }
         let analysis = self.analysis(&file.analysis, &models, &probes)?;
         let pooling = file.analysis.pooling;
         if let (Pooling::Last | Pooling::Tokens, None) = (pooling, &dataset.text) {
