@@ -852,8 +852,25 @@ fn folders_of_pictures() {
     assert!(!stdout(&go(&elsewhere, &run)).contains("0 cells in"));
 }
 
+/// Reads an experiment that comes with the program, with weights in place of those that it names,
+/// which are not here.
+fn shipped(path: &std::path::Path, weights: &std::path::Path) -> reprsim_config::Experiment {
+    let text = fs::read_to_string(path).unwrap();
+    let is_named = |part: &str| part.starts_with("hub:") || part.starts_with("../runs/");
+    let parts: Vec<&str> = (text.split('"'))
+        .map(|part| match is_named(part) {
+            true => weights.to_str().unwrap(),
+            false => part,
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join(path.file_name().unwrap());
+    fs::write(&copy, parts.join("\"")).unwrap();
+    reprsim_run::read_experiment(&copy).unwrap()
+}
+
 /// Every experiment that comes with the program can be read, and each at full size
-/// has a small sibling.
+/// has a small sibling; those of model size have one together.
 #[test]
 fn the_experiments_can_be_read() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
@@ -867,18 +884,25 @@ fn the_experiments_can_be_read() {
         names.sort();
         names
     };
+    let dir = tempfile::tempdir().unwrap();
+    let weights = dir.path().join("weights.safetensors");
+    let none = std::collections::HashMap::<String, safetensors::tensor::TensorView<'_>>::new();
+    safetensors::serialize_to_file(none, None, &weights).unwrap();
     let paper = names(&folder.join("paper"));
     assert!(paper.len() >= 20);
     for name in &paper {
         let path = folder.join("paper").join(name);
-        let read = reprsim_run::read_experiment(&path).unwrap();
+        let read = shipped(&path, &weights);
         assert_eq!(format!("{}.toml", read.name), *name);
-        assert!(
-            read.name.ends_with("-small") || paper.contains(&format!("{}-small.toml", read.name))
-        );
+        let is_small = read.name.ends_with("-small") || read.name.starts_with("model_size");
+        assert!(is_small || paper.contains(&format!("{}-small.toml", read.name)));
     }
+    assert!(folder.join("size_small.toml").exists());
     for name in names(&folder) {
-        reprsim_run::read_experiment(&folder.join(name)).unwrap();
+        shipped(&folder.join(name), &weights);
+    }
+    for name in names(&folder.join("pretrain")) {
+        reprsim_config::read_pretraining(&folder.join("pretrain").join(name)).unwrap();
     }
 }
 

@@ -93,8 +93,8 @@ the two-sided t test at the level 0.05.")]
     /// Train one model, or one a seed, for experiments to begin with.
     #[command(after_help = "\
 Examples:
-  reprsim pretrain experiments/pretrain-fashion-mnist.toml
-  reprsim run experiments/finetune-mnist.toml          which names its checkpoint
+  reprsim pretrain experiments/pretrain/fashion-mnist.toml
+  reprsim run experiments/finetune-shared.toml          which names its checkpoint
 
 FILE has the sections of an experiment file that are about a model: [dataset], [model],
 [training], and [initial] and [task] where they are asked for. Each seed's model is trained on
