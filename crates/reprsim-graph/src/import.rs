@@ -481,7 +481,8 @@ impl<'a> Importer<'a> {
                     1 => (self.graph).contract([windows, weight], [b"ncxyhw", b"ocxy", b"nohw"]),
                     // A channel has no others to be multiplied with at once: each result is a short sum.
                     groups => {
-                        let weight = (self.graph).reshape(weight, &[1, groups, kernel, kernel, 1, 1]);
+                        let weight =
+                            (self.graph).reshape(weight, &[1, groups, kernel, kernel, 1, 1]);
                         let products = self.graph.mul(windows, weight);
                         let sum = self.graph.sum(products, &[2, 3]);
                         self.graph.reshape(sum, &shape_of(&op.out))
@@ -619,7 +620,12 @@ impl<'a> Importer<'a> {
         let scalars: Vec<f32> = op.scalars.iter().map(number).collect();
         let inputs: Vec<Id> = op.inputs.iter().map(|tensor| self.get(tensor)).collect();
         match (op.id.as_str(), &inputs[..], &op.outputs[..], &scalars[..]) {
-            ("batch_norm_train", &[x, gamma, beta], [y, mean, variance], &[epsilon, least, most]) => {
+            (
+                "batch_norm_train",
+                &[x, gamma, beta],
+                [y, mean, variance],
+                &[epsilon, least, most],
+            ) => {
                 let channels = self.graph.shape(x)[1];
                 let [normal, m, v] = self.graph.normalized_channels(x, epsilon);
                 let [gamma, beta] =

@@ -192,7 +192,11 @@ impl WithSimd for Shut<'_> {
         for (d, y) in self.gradient.iter_mut().zip(self.output) {
             let (kept, y) = (*d, *y);
             // A NaN is passed on.
-            *d = if (y <= least) | (y >= most) { 0.0 } else { kept };
+            *d = if (y <= least) | (y >= most) {
+                0.0
+            } else {
+                kept
+            };
         }
     }
 }

@@ -8,8 +8,8 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, module};
 
-use crate::after::After;
 use crate::affine::{Then, row_sums, shut};
+use crate::after::After;
 use crate::batch_norm::{Scaling, batch_norm};
 use crate::channels::Planes;
 use crate::flex::{
@@ -244,12 +244,10 @@ impl Direction {
             Self::Down => (planes(input), channel_major(gradient)),
             Self::Up => (planes(gradient), channel_major(input)),
         };
-        timed(name, operations, values, || {
-            match way {
-                Way::Depthwise => depthwise::correlate(&large, small, geometry),
-                Way::Transformed => winograd::correlate(&large, small, geometry),
-                Way::Direct | Way::Products => products::correlate(&large, small, geometry),
-            }
+        timed(name, operations, values, || match way {
+            Way::Depthwise => depthwise::correlate(&large, small, geometry),
+            Way::Transformed => winograd::correlate(&large, small, geometry),
+            Way::Direct | Way::Products => products::correlate(&large, small, geometry),
         })
     }
 }

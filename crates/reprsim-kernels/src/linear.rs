@@ -7,8 +7,8 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, module};
 
-use crate::after::After;
 use crate::affine::{column_sums, multiply, rows, shift, shut};
+use crate::after::After;
 use crate::flex::{
     contiguous, contiguous_mut, is_cpu, like, matrix, primitive, tensor, tracked, with_derivative,
 };
