@@ -14,9 +14,8 @@ use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
 use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
-    CnnSettings, ConvNextSettings, DenseNetSettings, GptSettings, MlpSettings, ModelConfig,
-    ModelShape, Network, OutputKind, Pooling, ResNetSettings, SampleShape, Stem, VaeSettings,
-    VggSettings, VitSettings,
+    CnnSettings, ConvNextSettings, GptSettings, MlpSettings, ModelConfig, ModelShape, Network,
+    OutputKind, Pooling, ResNetSettings, SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
@@ -425,15 +424,6 @@ fn a_network_whose_last_maps_are_averaged_over_parts_with_dropout() {
     }));
     case.config.dropout = 0.3;
     agrees(&case);
-}
-
-#[test]
-fn a_densely_connected_network() {
-    agrees(&of_32_pixels(ModelConfig::DenseNet(DenseNetSettings {
-        depth: 121,
-        width: 1,
-        stem: Stem::Cifar,
-    })));
 }
 
 #[test]
