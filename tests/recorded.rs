@@ -14,8 +14,9 @@ use reprsim_data::color_shape_digit::{Settings, generate};
 use reprsim_data::{Dataset, DatasetSpec, FATHER_BROWN, Part, TEXT, TextSettings, Tokenizer, open};
 use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
-    CnnSettings, ConvNextSettings, GptSettings, MlpSettings, ModelConfig, ModelShape, Network,
-    OutputKind, Pooling, ResNetSettings, SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
+    CnnSettings, ConvNextSettings, Convention, EfficientNetSettings, GptSettings, MlpSettings,
+    MobileNetSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling, ResNetSettings,
+    SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
@@ -382,6 +383,20 @@ fn a_residual_network_of_bottlenecks() {
     agrees(&case);
 }
 
+/// Depthwise convolutions, uneven padding, ReLU6, dropout before the head.
+#[test]
+fn a_network_of_depthwise_convolutions() {
+    let mut case = images(ModelConfig::EfficientNet(EfficientNetSettings {
+        width: 4,
+        convention: Convention::Tensorflow,
+    }));
+    // One step, as above.
+    case.config.epochs = Some(1);
+    case.config.batch = 40;
+    case.config.dropout = 0.2;
+    agrees(&case);
+}
+
 #[test]
 fn an_autoencoder() {
     agrees(&images(ModelConfig::Vae(VaeSettings {
@@ -655,6 +670,7 @@ fn a_step_is_few_dispatches() {
     of(ModelConfig::Mlp(MlpSettings::default()), 16);
     of(ModelConfig::Cnn(CnnSettings::default()), 30);
     of(ModelConfig::ResNet(ResNetSettings::default()), 170);
+    of(ModelConfig::MobileNet(MobileNetSettings::default()), 400);
     let gpt = GptSettings {
         width: 128,
         depth: 4,

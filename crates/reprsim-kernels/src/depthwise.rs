@@ -330,7 +330,11 @@ fn block<S: Simd, const P: usize>(
             sums[p] = simd.mul_add_e_f32s(weight, values[p], sums[p]);
         }
     }
-    sums.map(|sum| all_within(simd, sum, bounds))
+    // No closure, which is not always made a part of what has the vector instructions.
+    for sum in &mut sums {
+        *sum = all_within(simd, *sum, bounds);
+    }
+    sums
 }
 
 /// The sum of products of `with` with what each of these taps reads.
@@ -355,7 +359,11 @@ fn products<S: Simd, const T: usize>(
             sums[t] = simd.mul_add_e_f32s(*with, read[t][i], sums[t]);
         }
     }
-    sums.map(|sum| simd.reduce_sum_f32s(sum))
+    let mut totals = [0.0; T];
+    for t in 0..T {
+        totals[t] = simd.reduce_sum_f32s(sums[t]);
+    }
+    totals
 }
 
 // Each of these is one channel's work. They are types so that the compiler puts them inside the function

@@ -358,7 +358,7 @@ fn tile<S: Simd, const V: usize, const P: usize, const A: usize>(
 /// Values, or the bounds that they are beyond. (Not minimum and maximum: a NaN must stay one.)
 #[inline(always)]
 pub(crate) fn all_within<S: Simd>(simd: S, values: S::f32s, bounds: [f32; 2]) -> S::f32s {
-    let [least, most] = bounds.map(|bound| simd.splat_f32s(bound));
+    let (least, most) = (simd.splat_f32s(bounds[0]), simd.splat_f32s(bounds[1]));
     let values = simd.select_f32s(simd.less_than_f32s(values, least), least, values);
     simd.select_f32s(simd.greater_than_f32s(values, most), most, values)
 }

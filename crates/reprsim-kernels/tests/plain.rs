@@ -428,7 +428,7 @@ fn batch_norm_equals_burns() {
         assert_eq!(found.len(), 6);
         for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
             let apart = difference(found, expected);
-            assert!(apart < 2e-5, "{shape:?}, {rectified}, tensor {i}: {apart}");
+            assert!(apart < 2e-5, "{shape:?}, {after:?}, tensor {i}: {apart}");
         }
         // With statistics that are given.
         let mean = random([shape[1]], 8);
@@ -440,7 +440,7 @@ fn batch_norm_equals_burns() {
             variance.clone(),
         );
         let plain = module::batch_norm(images, gamma, beta, mean, variance, 1e-5);
-        assert!(difference(found, rectify(plain)) < 1e-5);
+        assert!(difference(found, after.of(plain)) < 1e-5);
     }
 }
 
@@ -488,6 +488,7 @@ fn results_do_not_depend_on_threads() {
 fn threads_agree(window: Window) {
     let images = random([20, 70, 16, 16], 10);
     let weight = random([24, 70, 3, 3], 11);
+    let depthwise = random([70, 1, 3, 3], 13);
     let matrix = random([256, 1200], 12);
     let with = |threads: usize| -> Vec<Vec<f32>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -497,6 +498,7 @@ fn threads_agree(window: Window) {
         };
         let all = || {
             let [output, x, w] = evaluate(&|x, w| conv2d(x, w, window), &images, &weight);
+            let each = evaluate(&|x, w| conv2d(x, w, window), &images, &depthwise);
             let side = 16 / window.stride;
             let rows = output.clone().reshape([20 * 24 * side * side / 256, 256]);
             let connected = linear(rows.clone(), matrix.clone(), None, After::Relu);
@@ -505,7 +507,11 @@ fn threads_agree(window: Window) {
                 .reshape([4, 20 * 24 * side * side / 1024 / 6, 6 * 256]);
             let mixed = attention(all.slice_dim(2, 0..48), 2, true, &mut Dropout::none());
             let flat = |tensor: Tensor<4>| tensor.reshape([-1]);
+            let [each, each_x, each_w] = each.map(flat);
             [
+                each,
+                each_x,
+                each_w,
                 flat(output),
                 flat(x),
                 flat(w),
