@@ -445,7 +445,7 @@ fn a_network_whose_last_maps_are_averaged_over_parts_with_dropout() {
 fn a_network_of_depthwise_convolutions_and_perceptrons() {
     agrees(&of_32_pixels(ModelConfig::ConvNext(ConvNextSettings {
         depth: 18,
-        width: 2,
+        width: 8,
     })));
 }
 
