@@ -251,9 +251,10 @@ fn architectures() -> Vec<ModelConfig> {
             width: 1,
             stem: Stem::Stock,
         }),
+        // Of two channels a layer norm leaves little but which is the larger.
         ModelConfig::ConvNext(ConvNextSettings {
             depth: 18,
-            width: 2,
+            width: 8,
         }),
         ModelConfig::MobileNet(MobileNetSettings {
             width: 8,

@@ -17,9 +17,9 @@ use reprsim_data::{
 };
 use reprsim_extract::{LayerActivation, ProbeActivations, extract, extract_all};
 use reprsim_models::{
-    CnnSettings, ConvNextSettings, Convention, DenseNetSettings, EfficientNetSettings, GptSettings,
-    MlpSettings, MobileNetSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling,
-    ResNetSettings, SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
+    CnnSettings, ConvNextSettings, Convention, EfficientNetSettings, GptSettings, MlpSettings,
+    MobileNetSettings, ModelConfig, ModelShape, Network, OutputKind, Pooling, ResNetSettings,
+    SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Evaluate, HeldOut, Initial, Job, Normalization,
@@ -454,19 +454,10 @@ fn a_network_whose_last_maps_are_averaged_over_parts_with_dropout() {
 }
 
 #[test]
-fn a_densely_connected_network() {
-    agrees(&of_32_pixels(ModelConfig::DenseNet(DenseNetSettings {
-        depth: 121,
-        width: 1,
-        stem: Stem::Cifar,
-    })));
-}
-
-#[test]
-fn a_network_of_depthwise_convolutions() {
+fn a_network_of_depthwise_convolutions_and_perceptrons() {
     agrees(&of_32_pixels(ModelConfig::ConvNext(ConvNextSettings {
         depth: 18,
-        width: 2,
+        width: 8,
     })));
 }
 
