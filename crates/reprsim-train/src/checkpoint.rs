@@ -60,8 +60,8 @@ pub fn save_checkpoint(
     write().map_err(failed(path))
 }
 
-/// Reads a checkpoint (`.safetensors`, or `.pth` and `.pt` as PyTorch saves a state
-/// dict, alone or under `state_dict`) of weights of any float type into a model of the given
+/// Reads a checkpoint (safetensors, or a state dict as PyTorch saves it, alone or under
+/// `state_dict`, which its bytes tell) of weights of any float type into a model of the given
 /// architecture on `device`: ready for inference,
 /// or for training on a device with automatic differentiation.
 ///

@@ -160,7 +160,7 @@ Examples:
   reprsim extract experiments/paper/cifar-10.toml resnet18.pth --out torch
 
 A checkpoint is a .safetensors of a run, or a state dict as PyTorch saves it (.pth,
-.pt): a torchvision ResNet-18 or ResNet-34 fits a model of name \"resnet\". `reprsim
+.pt, .bin): a torchvision ResNet-18 or ResNet-34 fits a model of name \"resnet\". `reprsim
 compare` reads what is written.")]
     Extract(ExtractArgs),
     /// Compare layer activations that any tool wrote.
