@@ -256,7 +256,9 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
     form.add("pairing", experiment.pairing);
     form.add("dataset", placeless_dataset(&experiment.dataset));
     form.add("input", experiment.input);
-    form.add("model", cell.model(experiment));
+    let model = cell.model(experiment);
+    form.add("model", &model);
+    add_revision(&mut form, &model);
     add_initial(&mut form, cell.initial(experiment));
     // What images are normalised with depends on these.
     if let (Some(evaluate), None) = (&experiment.training.evaluate, &experiment.dataset.text) {
@@ -296,6 +298,12 @@ pub(crate) fn placeless_dataset(dataset: &DatasetConfig) -> DatasetConfig {
         }),
         ..dataset.clone()
     }
+}
+
+/// Which form of an architecture it is, where there was another of the same settings.
+pub(crate) fn add_revision(form: &mut Form, model: &ModelConfig) {
+    let revision = model.revision();
+    form.add("model.revision", (revision > 1).then_some(revision));
 }
 
 /// How the two models begin: a line of each where they begin differently.

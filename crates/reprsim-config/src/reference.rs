@@ -130,6 +130,9 @@ fn kind(schema: &Value, part: &Value) -> String {
         let kinds: Vec<String> = written.iter().map(|part| kind(schema, part)).collect();
         return kinds.join(" or ");
     }
+    if let [only] = written.as_slice() {
+        return kind(schema, only);
+    }
     let (list, inner) = opened(schema, part);
     // `["integer", "null"]` may be absent.
     let named = match &inner["type"] {

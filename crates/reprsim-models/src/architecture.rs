@@ -32,6 +32,8 @@ pub trait Architecture:
     /// Names by which others know it at some size (`resnet50`). An experiment file may use them for the
     /// architecture's own; what stands beside them changes the preset.
     const PRESETS: &'static [Preset<Self>] = &[];
+    /// Raised where models of the same settings become others: cells then have other keys.
+    const REVISION: u32 = 1;
     /// Whether it drops activations when `dropout` is above 0.
     const DROPS: bool = false;
 

@@ -179,7 +179,10 @@ impl Context {
         for model in self.experiment.models() {
             let weights = model.weights(shape)?;
             let of_sample = BATCHED * shape.input.values() as u128 + of_kept * model.kept(shape);
-            let bytes = (of_weight + WAITING) * weights + batch * of_sample;
+            let teacher = self.experiment.task.teacher();
+            let of_teacher = teacher.map(|teacher| teacher.model.unwrap_or(&model).weights(shape));
+            let taught = WAITING * of_teacher.transpose()?.unwrap_or(0);
+            let bytes = (of_weight + WAITING) * weights + batch * of_sample + taught;
             if bytes > largest.1 {
                 largest = (format!("a {} of {weights} weights", model.name()), bytes);
             }
@@ -257,7 +260,7 @@ impl Context {
     }
 
     /// Loads every teacher once.
-    fn check_teachers(&self) -> Result<(), RunError> {
+    pub fn check_teachers(&self) -> Result<(), RunError> {
         let experiment = &self.experiment;
         for number in 0..experiment.task.files().len() {
             let task = experiment.task.of_model(number, 0);
@@ -265,14 +268,16 @@ impl Context {
                 input: self.train_supply()?.shape(),
                 classes: self.classes()?,
             };
-            teacher_network(&task, &experiment.model, shape, &self.chosen.device)
-                .map_err(|e| RunError::Usage(e.to_string()))?;
+            for model in experiment.models() {
+                teacher_network(&task, &model, shape, &self.chosen.device)
+                    .map_err(|e| RunError::Usage(e.to_string()))?;
+            }
         }
         Ok(())
     }
 
     /// Finds the parts that training names, at every size that is swept.
-    fn check_parts(&self) -> Result<(), RunError> {
+    pub fn check_parts(&self) -> Result<(), RunError> {
         let shape = ModelShape {
             input: self.train_supply()?.shape(),
             classes: self.classes()?,

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use reprsim_train::TrainError;
+
 /// An error of the pipeline.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,7 +118,10 @@ impl RunError {
         match self {
             Self::Config(error) => error.is_usage(),
             Self::Usage(_) | Self::Locked { .. } | Self::NoLocks { .. } | Self::Model(_) => true,
-            Self::Train(error) => matches!(error, reprsim_train::TrainError::Model(_)),
+            Self::Train(error) => matches!(
+                error,
+                TrainError::Model(_) | TrainError::Parts(_) | TrainError::Precision(_)
+            ),
             Self::Extract(error) => matches!(error, reprsim_extract::ExtractError::TooLarge(_)),
             Self::Data(error) => error.is_usage(),
             Self::Similarity(error) => error.is_usage(),

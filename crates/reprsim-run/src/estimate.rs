@@ -170,6 +170,8 @@ fn estimate(
 ) -> Result<Estimate, RunError> {
     let chosen = &context.chosen;
     context.check_memory()?;
+    context.check_parts()?;
+    context.check_teachers()?;
     let samples = samples_to_train(plan, context)?;
     let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
     let most = jobs.map_or(most, |jobs| most.min(2 * jobs));
@@ -215,7 +217,7 @@ pub(crate) fn side_by_side(
 ) -> Result<Vec<Occupancy>, RunError> {
     let chosen = &context.chosen;
     // What is not replayed has no stack.
-    if !replays(plan, chosen) {
+    if !replays(&plan.experiment, chosen) {
         return Ok(vec![]);
     }
     let most = most.min(plan.models_to_train().max(1));

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use reprsim_base::Stream;
+use reprsim_base::{Stream, check_safetensors, sweep};
 use reprsim_config::{Experiment, Pretraining};
 use reprsim_data::split::{Labelling, ModelSamples};
 use reprsim_device::Chosen;
 use reprsim_extract::logits;
 use reprsim_models::{Output, OutputKind};
-use reprsim_train::{Epoch, Initial};
+use reprsim_train::{Epoch, Initial, best};
 
 use crate::cell::extract_batch;
 use crate::context::Context;
@@ -18,6 +18,7 @@ use crate::data::Data;
 use crate::error::RunError;
 use crate::evaluation::hit_rate;
 use crate::model::ModelJob;
+use crate::run::check_precision;
 use crate::store::lock;
 use crate::way::default_device_budget;
 
@@ -30,7 +31,7 @@ pub struct Pretrained {
     pub path: PathBuf,
     /// Whether it was there before.
     pub was_there: bool,
-    /// Training loss of the last epoch.
+    /// Training loss of the last epoch, or up to the evaluation whose network was kept.
     pub loss: Option<f64>,
     /// Accuracy on the held-out part, of a classifier.
     pub accuracy: Option<f64>,
@@ -61,9 +62,11 @@ pub fn pretrain(
     let experiment = &pretraining.experiment;
     let context = Context::new(experiment, chosen, default_device_budget(chosen), data);
     let context = context.stopped_by(stop);
+    check_precision(experiment, std::slice::from_ref(chosen))?;
     context.check()?;
     std::fs::create_dir_all(root).map_err(|e| RunError::store(root, e))?;
     let _lock = lock(root, "pretrain.lock", true)?;
+    sweep(root, true);
     let samples = all_samples(&context)?;
     let mut made = vec![];
     for seed in 0..experiment.seeds {
@@ -82,6 +85,7 @@ pub fn pretrain(
             stream: root_stream.child(format!("seed {seed}")),
             directory: root,
         };
+        refuse_another(&checkpoint_of(root, seed), &key)?;
         let stored = job.stored()?;
         let was_there = stored.is_some();
         let (network, epochs) = match stored {
@@ -91,7 +95,7 @@ pub fn pretrain(
         let accuracy = match experiment.task.needs() {
             OutputKind::Logits => {
                 let supply = context.test_supply()?;
-                let [answers, _] = logits([&network; 2], supply, extract_batch(supply))?;
+                let [answers] = logits([&network], supply, extract_batch(supply))?;
                 let answers = experiment.task.answers(&Output::Logits(answers));
                 let labels = samples.labelling.labels(supply.dataset())?;
                 answers.map(|a| hit_rate(a, &labels)).transpose()?.flatten()
@@ -102,11 +106,27 @@ pub fn pretrain(
             seed,
             path: checkpoint_of(root, seed),
             was_there,
-            loss: epochs.last().map(|epoch| epoch.loss),
+            loss: best(&epochs).map(|epoch| epoch.loss),
             accuracy,
         });
     }
     Ok(made)
+}
+
+/// Refuses to take the place of a model of another pretraining, which experiments may name.
+fn refuse_another(path: &Path, key: &str) -> Result<(), RunError> {
+    // What is not there is made, and what is damaged is told where it is read.
+    let Ok(Ok(found)) = std::fs::read(path).map(|bytes| check_safetensors(&bytes)) else {
+        return Ok(());
+    };
+    match found.get("cell") {
+        Some(cell) if cell != key => Err(RunError::Usage(format!(
+            "{} is a model of another pretraining, or of an earlier form of this file\n  give this one \
+             another directory with --out, or move that away",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// How the model of a seed begins: as model a of a pair would.

@@ -17,7 +17,7 @@ use crate::evaluation::asked;
 use crate::store::{Store, cell_stores, lock};
 use crate::way::{MOST_SIDE_BY_SIDE, replays, stack_bytes};
 pub use crate::way::{Way, default_device_budget, default_jobs, threads_per_job};
-use reprsim_config::{Cell, Plan};
+use reprsim_config::{Cell, Experiment, Plan};
 use reprsim_device::Chosen;
 
 /// Hears how a run goes; called from several threads.
@@ -87,7 +87,7 @@ pub fn run(
     if !all_done(root, plan, &mine)? {
         // What is impossible with these data is found before the run directory is
         // touched: a mistyped file must not replace the plan of a finished run.
-        check_precision(plan, devices)?;
+        check_precision(&plan.experiment, devices)?;
         checked.check()?;
         let files = checked.skipped()?;
         if !files.is_empty() {
@@ -182,9 +182,9 @@ pub fn run(
 }
 
 /// Refuses what only replayed steps can do where there are none.
-fn check_precision(plan: &Plan, devices: &[Chosen]) -> Result<(), RunError> {
-    let precision = plan.experiment.training.precision;
-    let replayed = devices.iter().all(|chosen| replays(plan, chosen));
+pub(crate) fn check_precision(experiment: &Experiment, devices: &[Chosen]) -> Result<(), RunError> {
+    let precision = experiment.training.precision;
+    let replayed = devices.iter().all(|chosen| replays(experiment, chosen));
     match precision == Precision::F32 || replayed {
         true => Ok(()),
         false => Err(RunError::Usage(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use reprsim_config::Plan;
+use reprsim_config::Experiment;
 use reprsim_device::{Chosen, cores};
 
 use crate::data::Data;
@@ -59,10 +59,10 @@ pub(crate) fn stack_bytes(chosen: &Chosen) -> u64 {
 
 /// Whether the training steps of a plan are replayed on a device, if it has room and knows all
 /// operations.
-pub(crate) fn replays(plan: &Plan, chosen: &Chosen) -> bool {
+pub(crate) fn replays(experiment: &Experiment, chosen: &Chosen) -> bool {
     // Only GPUs of wgpu say how large an array may be.
     let is_wgpu = !chosen.cpu && chosen.largest_array.is_some();
-    is_wgpu && plan.experiment.training.accumulate == 1
+    is_wgpu && experiment.training.accumulate == 1 && experiment.task.teacher().is_none()
 }
 
 /// Bytes where a device does not say.

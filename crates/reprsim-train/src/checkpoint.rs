@@ -198,13 +198,26 @@ fn fitting(
         (without(WRAPPERS), None),
     ];
     if file.1 == WeightsFormat::PyTorch {
-        tries.push((without(WRAPPERS), Some("state_dict")));
+        // As trainers save it, beside the state of an optimiser.
+        tries.extend(["state_dict", "model"].map(|key| (without(WRAPPERS), Some(key))));
     }
+    let others = |found: &ApplyResult| -> Vec<String> {
+        let others = surplus(found, model).into_iter();
+        (others
+            .filter(|name| !name.starts_with(UNREAD))
+            .map(String::from))
+        .collect()
+    };
+    // One that has all, and what has no place.
+    let mut more_than_all = None;
     let mut closest: Option<(Vec<String>, ApplyResult, Option<&str>)> = None;
     let mut error = None;
     for (number, (more, inside)) in tries.iter().enumerate() {
         match read(more, *inside) {
-            Ok((missing, found)) if missing.is_empty() => return Ok(found),
+            Ok((missing, found)) if missing.is_empty() => match others(&found).is_empty() {
+                true => return Ok(found),
+                false => more_than_all = more_than_all.or(Some(found)),
+            },
             Ok((missing, found)) => {
                 if closest
                     .as_ref()
@@ -218,10 +231,14 @@ fn fitting(
             Err(_) => {}
         }
     }
+    if let Some(found) = more_than_all {
+        return Ok(found);
+    }
     let Some((missing, found, inside)) = closest else {
         return Err(first_line(error));
     };
-    let others = surplus(&found, model);
+    let others = others(&found);
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
     for prefix in prefixes(&others) {
         match read(&without(&pattern(prefix)), inside) {
             Ok((missing, found)) if missing.is_empty() => {

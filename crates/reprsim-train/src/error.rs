@@ -48,7 +48,7 @@ pub enum TrainError {
     /// Steps of a precision other than f32 are only replayed.
     #[error(
         "precision \"{0}\" needs steps that are replayed on a GPU\n  \
-         use --device wgpu and no accumulation, or precision = \"f32\""
+         use --device wgpu, no accumulation and no teacher, or precision = \"f32\""
     )]
     Precision(&'static str),
     /// A step could not be recorded, or its device failed.

@@ -47,9 +47,6 @@ impl Reader<'_> {
             ..given.clone()
         };
         self.pairs_as_they_begin(&states, model)?;
-        for size in &states.sizes {
-            self.pairs_as_they_begin(&states.of(&size.model), &size.model)?;
-        }
         Ok(Some(states))
     }
 

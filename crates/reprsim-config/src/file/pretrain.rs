@@ -14,7 +14,7 @@ use super::sections::{AnalysisSection, DatasetSection, ExperimentFile, PrimarySe
 use crate::error::ConfigError;
 use crate::experiment::{AnalysisConfig, Experiment, Keep, Pairing, Primary};
 use crate::key::Form;
-use crate::plan::{add_initial, placeless_dataset};
+use crate::plan::{add_initial, add_revision, placeless_dataset};
 
 /// A pretraining: one model, or one for each of several seeds, on all of a training part.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -72,6 +72,7 @@ impl Pretraining {
         form.add("dataset", placeless_dataset(&experiment.dataset));
         form.add("input", experiment.input);
         form.add("model", &experiment.model);
+        add_revision(&mut form, &experiment.model);
         let begun = experiment
             .initial
             .as_ref()
@@ -102,6 +103,22 @@ pub fn read_pretraining(path: &Path) -> Result<(Pretraining, String), ConfigErro
 impl Reader<'_> {
     fn pretraining(&self, file: PretrainFile) -> Result<Pretraining, ConfigError> {
         self.positive("seeds", file.seeds)?;
+        if file.dataset.train_per_model.is_some() {
+            return Err(self.at(
+                "dataset.train_per_model",
+                "a model is pretrained on the whole training part: leave it out",
+            ));
+        }
+        if file
+            .initial
+            .as_ref()
+            .is_some_and(|states| !states.sizes.is_empty())
+        {
+            return Err(self.at(
+                "initial.sizes",
+                "a pretraining has one architecture, which begins as checkpoint says",
+            ));
+        }
         let none = String::new;
         let file = ExperimentFile {
             name: file.name,
@@ -136,6 +153,7 @@ impl Reader<'_> {
             keep: Keep::default(),
         };
         let models = self.models(&file)?;
+        self.labels(&file.dataset, &models.dataset)?;
         Ok(Pretraining {
             experiment: models.experiment(
                 file,

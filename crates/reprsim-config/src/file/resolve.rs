@@ -60,7 +60,7 @@ pub(super) fn file_text(path: &Path) -> Result<String, ConfigError> {
 /// What of an experiment is about its models.
 pub(super) struct Models {
     device: String,
-    dataset: DatasetConfig,
+    pub(super) dataset: DatasetConfig,
     input: Option<Resampling>,
     model: ModelConfig,
     initial: Option<InitialStates>,

@@ -114,6 +114,14 @@ impl Reader<'_> {
         against: Against<'_>,
     ) -> Result<Sweep, ConfigError> {
         let (axes, models) = self.axes_of_grid(place, given)?;
+        let sized = axes.iter().filter(|axis| axis.kind.changes_model());
+        if !models.is_empty() && sized.count() > 1 {
+            return Err(self.at(
+                place,
+                "size lists whole architectures and is not crossed with width or depth\n  list models \
+                 with a width or depth of their own under size",
+            ));
+        }
         let overlaps: Vec<AxisKind> = (axes.iter().map(|axis| axis.kind))
             .filter(|kind| kind.is_overlap())
             .collect();
@@ -232,7 +240,10 @@ impl Reader<'_> {
             let Some(level) = kind.level_of(&model) else {
                 return Err(self.at(
                     &place,
-                    format!("the size of a {} is not known", model.name()),
+                    format!(
+                        "a {} does not suit images of 224 pixels, at which sizes are counted",
+                        model.name()
+                    ),
                 ));
             };
             if let Some((last, smaller)) = found.last()

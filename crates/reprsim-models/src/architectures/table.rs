@@ -130,6 +130,13 @@ macro_rules! architectures {
                 }
             }
 
+            /// Which form of the architecture it is: models of the same settings are others in others.
+            pub fn revision(&self) -> u32 {
+                match self {
+                    $(Self::$model(_) => <$settings as Architecture>::REVISION,)*
+                }
+            }
+
             /// Whether activations are dropped when `dropout` is above 0.
             pub fn drops(&self) -> bool {
                 match self {
@@ -220,7 +227,7 @@ macro_rules! architectures {
                     SampleShape::Image { height, width, .. } if height.min(width) < least => {
                         Err(ModelError::Settings(format!(
                             "a {} needs images with sides of at least {least}; these are \
-                             {height}x{width}\n  set size under [dataset]",
+                             {height}x{width}\n  set size under [dataset], or under [input]",
                             self.name()
                         )))
                     }

@@ -70,6 +70,8 @@ impl Architecture for VitSettings {
     const TAKES: InputKind = InputKind::Images;
     const GIVES: OutputKind = OutputKind::Logits;
     const HEAD: &'static [&'static str] = &["head."];
+    /// 1 had other weights to begin with and another epsilon of its norms.
+    const REVISION: u32 = 2;
     const PRESETS: &'static [Preset<Self>] = &[
         ("vit_tiny_patch16_224", || Self::published(192, 12, 16)),
         ("vit_small_patch32_224", || Self::published(384, 12, 32)),

@@ -76,6 +76,12 @@ pub trait PairEvaluation: EvaluationSettings {
         false
     }
 
+    /// Whether a cell that lacks its rows, which earlier programs did not write, is a result all the
+    /// same until it is worked on again.
+    fn may_be_missing(&self) -> bool {
+        false
+    }
+
     /// Whether it has anything to say of an experiment's models.
     fn applies(&self, _experiment: &Experiment) -> bool {
         true

@@ -55,12 +55,17 @@ impl PairEvaluation for Start {
         true
     }
 
+    fn may_be_missing(&self) -> bool {
+        true
+    }
+
     /// Pairs that begin with random weights have the untrained pairs beside them.
     fn applies(&self, experiment: &Experiment) -> bool {
         experiment.initial.is_some()
     }
 
     fn determine(&self, experiment: &Experiment, form: &mut Form) {
+        form.add("similarity.version", Similarity.version());
         Similarity.determine(experiment, form);
     }
 
