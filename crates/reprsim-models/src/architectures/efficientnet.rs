@@ -229,7 +229,7 @@ pub struct ExpandedBlock {
 
 /// A block of either kind.
 #[derive(Module, Debug)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "there are a few dozen in a model"
 )]

@@ -163,7 +163,7 @@ impl Architecture for MobileNetSettings {
 
 /// What follows one another in a block.
 #[derive(Module, Debug)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "there are a few dozen in a model"
 )]
@@ -230,7 +230,7 @@ impl MobileBlock {
 
 /// One of the features.
 #[derive(Module, Debug)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "there are a few dozen in a model"
 )]
