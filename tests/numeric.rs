@@ -43,6 +43,13 @@ on_every_device!(
     checkpoints_return_the_same_model,
 );
 
+/// Images that every architecture takes.
+const SIDE_32: SampleShape = SampleShape::Image {
+    channels: 3,
+    height: 32,
+    width: 32,
+};
+
 /// Telling the eight shapes apart on a few built-in images.
 struct ShapeTask {
     dataset: Dataset,
@@ -53,15 +60,8 @@ struct ShapeTask {
 
 impl ShapeTask {
     fn new(count: usize) -> Self {
-        let drawn = generate(&Settings::default(), Part::Train, count, 0).unwrap();
-        let (labels, _) = drawn.joint_label(&["shape"]).unwrap();
-        // The least side that all architectures take.
-        let dataset = drawn.reshaped(SampleShape::Image {
-            channels: 3,
-            height: 32,
-            width: 32,
-        });
-        let dataset = dataset.unwrap();
+        let dataset = generate(&Settings::default(), Part::Train, count, 0).unwrap();
+        let (labels, _) = dataset.joint_label(&["shape"]).unwrap();
         Self {
             dataset,
             indices: (0..count as u32).collect(),
@@ -75,7 +75,12 @@ impl ShapeTask {
             false => Normalization::of(&self.dataset),
             true => Normalization::identity(3),
         };
-        Supply::new(self.dataset.clone(), None, normalization, device, u64::MAX)
+        // Some take no images of 28 pixels.
+        let dataset = match model.check_input(self.dataset.shape) {
+            Ok(()) => self.dataset.clone(),
+            Err(_) => self.dataset.reshaped(SIDE_32).unwrap(),
+        };
+        Supply::new(dataset, None, normalization, device, u64::MAX)
     }
 
     fn train(
@@ -272,7 +277,7 @@ fn architectures() -> Vec<ModelConfig> {
             width: 8,
             depth: 2,
             heads: 2,
-            patch: 8,
+            patch: 7,
         }),
         vae(),
     ];
@@ -351,11 +356,7 @@ fn tensors_have_their_public_names() {
     for (model, count, digest) in cases {
         let model: ModelConfig = serde_json::from_str(model).unwrap();
         let shape = ModelShape {
-            input: SampleShape::Image {
-                channels: 3,
-                height: 32,
-                width: 32,
-            },
+            input: SIDE_32,
             classes: 10,
         };
         let rng = &mut Stream::new(5).rng();
@@ -373,11 +374,7 @@ fn old_names_of_dense_layers_are_known() {
     let model: ModelConfig =
         serde_json::from_str(r#"{ "name": "densenet121", "width": 1 }"#).unwrap();
     let shape = ModelShape {
-        input: SampleShape::Image {
-            channels: 3,
-            height: 32,
-            width: 32,
-        },
+        input: SIDE_32,
         classes: 4,
     };
     let rng = &mut Stream::new(5).rng();
@@ -508,7 +505,7 @@ fn outputs_are_the_last_layers() {
                 // Not the log-variance, which is the last layer.
                 assert_eq!(made.mu.into_data(), layer("mu"));
                 assert_eq!(made.logvar.into_data(), layer("logvar"));
-                assert_eq!(made.logits.dims(), [8, 3, 32, 32]);
+                assert_eq!(made.logits.dims(), [8, 3, 28, 28]);
             }
             other => panic!("{:?} of images", other.kind()),
         }
