@@ -448,10 +448,10 @@ fn checkpoints_return_the_same_model(device: &Device, tolerance: f64) {
         };
         let there = task.images(device, &model);
         let theirs = run(&loaded, &there);
-        // What an EfficientNet loses by rounding grows from block to block, to 6e-6 of the largest in PyTorch,
-        // too (`scripts/check_models.py`); here are two that lose it.
+        // An EfficientNet after eight steps, whose running statistics are still far from its maps', enlarges
+        // rounding from block to block: it is held to what `activations_agree_with_the_cpu` asks.
         let share = match model {
-            ModelConfig::EfficientNet(_) => 0.3,
+            ModelConfig::EfficientNet(_) => 1.0,
             _ => 0.1,
         };
         for (x, y) in run(&network, &samples).iter().zip(theirs) {
