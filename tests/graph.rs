@@ -670,7 +670,7 @@ fn steps_at_hand_share_launches() {
         return;
     }
     let mut graph = Graph::default();
-    let state = graph.leaf(Leaf::State(0), &[3]);
+    let state = graph.leaf(Leaf::State(0), &[4]);
     let doubled = graph.binary(Binary::Add, state, state);
     let computation = Computation {
         graph,
@@ -678,7 +678,7 @@ fn steps_at_hand_share_launches() {
         ..Computation::default()
     };
     let shapes = Shapes {
-        states: vec![3],
+        states: vec![4],
         ..Shapes::default()
     };
     let program = Program::new(&computation, &shapes, None, Hardware::CARD);
@@ -690,7 +690,7 @@ fn steps_at_hand_share_launches() {
         .collect();
     for (model, seat) in seats.iter().enumerate() {
         let value = model as f32 + 1.0;
-        seat.write(Region::State(0), &[value, -value, 0.5]).unwrap();
+        seat.write(Region::State(0), &[value, -value, 0.5, 0.0]).unwrap();
     }
     // Five steps for the first, seven for the second, none for the third, five for the last.
     let steps = [5usize, 7, 0, 5];
@@ -702,7 +702,7 @@ fn steps_at_hand_share_launches() {
         let third = 0.5 * 2f32.powi(steps as i32);
         assert_eq!(
             seat.read(Region::State(0)).unwrap(),
-            [value, -value, third],
+            [value, -value, third, 0.0],
             "model {model}"
         );
     }
