@@ -412,7 +412,7 @@ impl<'a> Series<'a> {
             n: values.len(),
             before,
             after,
-            share: (before > 0.0 && after > 0.0).then(|| before / after),
+            share: (before > 0.0 && before <= after).then(|| before / after),
             changes: (terms.into_iter().zip(fits))
                 .map(|(axis, fit)| Change { axis, fit })
                 .collect(),

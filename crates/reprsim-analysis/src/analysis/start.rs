@@ -20,7 +20,7 @@ pub struct Start {
     pub before: f64,
     /// Mean similarity after it.
     pub after: f64,
-    /// The former over the latter, where both are above 0.
+    /// The former over the latter, where training raises it from above 0: what was there before.
     pub share: Option<f64>,
     /// Each term of the sweep fitted to the change, after less before.
     pub changes: Vec<Change>,

@@ -13,17 +13,20 @@ pub(super) fn starts(analysis: &Analysis, scale: ValueScale) -> Vec<StartRow> {
 
 fn of_sweep(start: &Start, scale: ValueScale) -> StartRow {
     let title = start.sweep.shown();
-    let share = start.share.map_or(String::new(), |share| {
-        format!(", {:.0} % of what there is after it", 100.0 * share)
-    });
+    let then = match start.share {
+        Some(share) => format!(
+            "that is {:.0} % of the {:.3} after it",
+            100.0 * share,
+            start.after
+        ),
+        None => format!("training takes it to {:.3}", start.after),
+    };
     StartRow {
         sentence: format!(
-            "{title}: before training the mean {} of {} pairs is {:.3}{share}; training brings it to \
-             {:.3}.",
+            "{title}: before training the mean {} of {} pairs is {:.3}; {then}.",
             scale.noun(),
             start.n,
             start.before,
-            start.after
         ),
         sweep: title,
         before: start.before,
