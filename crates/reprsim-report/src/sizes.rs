@@ -38,7 +38,7 @@ pub(crate) fn draw(slopes: &SizeSlopes) -> Option<Drawing> {
     let body = html! {
         (plot.frame_of(&ticks, &slopes.x_label))
         line class="reference" x1=(plot.left) x2=(plot.right) y1=(zero) y2=(zero) {}
-        text class="reference" x=(plot.right + 6.0) y=(zero + 4.0) { "no effect" }
+        text class="small" x=(plot.right + 7.0) y=(zero + 4.0) { "no effect" }
         g class="series-1" {
             (path("line", &points.iter().map(|p| at(p)).collect::<Vec<_>>()))
             @for point in &points {
