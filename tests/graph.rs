@@ -690,7 +690,8 @@ fn steps_at_hand_share_launches() {
         .collect();
     for (model, seat) in seats.iter().enumerate() {
         let value = model as f32 + 1.0;
-        seat.write(Region::State(0), &[value, -value, 0.5, 0.0]).unwrap();
+        seat.write(Region::State(0), &[value, -value, 0.5, 0.0])
+            .unwrap();
     }
     // Five steps for the first, seven for the second, none for the third, five for the last.
     let steps = [5usize, 7, 0, 5];

@@ -131,7 +131,7 @@ pub enum DataError {
         file: String,
         /// The sources that were tried.
         #[source]
-        attempts: Attempts,
+        attempts: Box<Attempts>,
         /// Where the file belongs.
         target: PathBuf,
         /// Its expected checksum, if one is known.

@@ -132,7 +132,7 @@ fn fetch_with(
                 what: card.what,
                 name: card.name.to_string(),
                 file: file.name.clone(),
-                attempts,
+                attempts: Box::new(attempts),
                 target,
                 sha256: wanted.sha256,
             });

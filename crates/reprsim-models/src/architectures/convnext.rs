@@ -238,19 +238,22 @@ type Cut = (Conv2d, LayerNorm);
 /// A norm, and a convolution that halves the sides.
 type Halved = (LayerNorm, Conv2d);
 
+/// The stages, 1, 3, 5 and 7, and what is before each: a tuple, whose places are torchvision's names.
+type Features = (
+    Cut,
+    Vec<Block>,
+    Halved,
+    Vec<Block>,
+    Halved,
+    Vec<Block>,
+    Halved,
+    Vec<Block>,
+);
+
 /// A ConvNeXt.
 #[derive(Module, Debug)]
 pub struct ConvNext {
-    features: (
-        Cut,
-        Vec<Block>,
-        Halved,
-        Vec<Block>,
-        Halved,
-        Vec<Block>,
-        Halved,
-        Vec<Block>,
-    ),
+    features: Features,
     classifier: (LayerNorm, Place, Linear),
 }
 

@@ -68,6 +68,10 @@ macro_rules! architectures {
 
         /// A model of any architecture.
         #[derive(Module, Debug)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "there are few networks, and what they hold is on the heap"
+        )]
         pub enum Network {
             $(
                 #[doc = concat!("See [`", stringify!($model), "`].")]

@@ -209,6 +209,10 @@ enum Layer {
 
 /// What scores the last maps.
 #[derive(Module, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a network, which holds its values on the heap"
+)]
 enum Classifier {
     /// Fully connected layers, ReLU and dropout behind the first two.
     Stock((Linear, Place, Place, Linear, Place, Place, Linear)),

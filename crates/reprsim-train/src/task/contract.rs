@@ -15,6 +15,10 @@ use crate::supply::Drawn;
 
 /// What a batch is to be turned into.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a step, on the stack"
+)]
 #[non_exhaustive]
 pub enum Target {
     /// A class each, `[n]`.
