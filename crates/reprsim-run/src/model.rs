@@ -128,7 +128,7 @@ impl<'a> ModelJob<'a> {
     }
 
     /// What its checkpoint says of itself.
-    pub fn identity(&self) -> [(&'static str, &str); 3] {
+    fn identity(&self) -> [(&'static str, &str); 3] {
         [
             ("cell", self.key),
             ("model", self.name),
