@@ -1,7 +1,10 @@
 //! An array in a file: type, shape, order, and where its bytes are.
 
+use std::borrow::Cow;
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -19,14 +22,19 @@ pub(crate) fn open(path: &Path) -> Result<File, Problem> {
 
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Element {
+pub enum Element {
+    /// IEEE 754 half precision.
     F16,
+    /// The upper half of [`Element::F32`].
     Bf16,
+    /// IEEE 754 single precision.
     F32,
+    /// IEEE 754 double precision.
     F64,
 }
 
 impl Element {
+    /// Bytes of one.
     pub fn bytes(self) -> usize {
         match self {
             Self::F16 | Self::Bf16 => 2,
@@ -45,6 +53,7 @@ impl Element {
         }
     }
 
+    /// Its name, as Python's libraries call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::F16 => "float16",
@@ -55,7 +64,7 @@ impl Element {
     }
 
     /// Decodes one element per `bytes()` of `from`.
-    pub fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
+    pub(crate) fn decode(self, from: &[u8], big_endian: bool, out: &mut [f64]) {
         fn all<const N: usize>(
             from: &[u8],
             big_endian: bool,
@@ -85,6 +94,13 @@ impl Element {
     }
 }
 
+/// An array whose bytes are neither in a file nor in memory of this library: in another program's,
+/// say, which lends them.
+pub trait Elsewhere: Debug + Send + Sync {
+    /// A range of its bytes in C order; `None` if it does not have them.
+    fn bytes(&self, range: Range<usize>) -> Option<Cow<'_, [u8]>>;
+}
+
 /// Where the bytes of an array are.
 #[derive(Clone, Debug)]
 pub(crate) enum Bytes {
@@ -92,6 +108,8 @@ pub(crate) enum Bytes {
     File { file: Arc<Mutex<File>>, offset: u64 },
     /// In memory.
     Memory(Arc<[u8]>),
+    /// Lent.
+    Elsewhere(Arc<dyn Elsewhere>),
 }
 
 /// An array whose size has been checked against its bytes.
@@ -173,6 +191,12 @@ impl Array {
             Bytes::Memory(bytes) => {
                 let part = from.checked_add(count).and_then(|end| bytes.get(from..end));
                 work(part.ok_or_else(Problem::short)?);
+                Ok(())
+            }
+            Bytes::Elsewhere(lent) => {
+                let range = from.checked_add(count).map(|end| from..end);
+                let part = range.and_then(|range| lent.bytes(range));
+                work(&part.ok_or_else(Problem::short)?);
                 Ok(())
             }
             Bytes::File { file, offset } => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::elements::{Array, open};
+use crate::elements::{Array, Bytes, Element, Elsewhere, open};
 use crate::error::{ActivationError, Problem};
 use crate::ids::SampleIds;
 use crate::mask::Mask;
@@ -136,6 +136,28 @@ impl ActivationFile {
 }
 
 impl StoredLayer {
+    /// A layer that is in no file: an array of `shape`, little-endian in C order, whose bytes are
+    /// lent; errors call it `origin`.
+    pub fn lent(
+        name: impl Into<String>,
+        origin: &Path,
+        shape: Vec<usize>,
+        element: Element,
+        bytes: Arc<dyn Elsewhere>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            path: origin.to_path_buf(),
+            array: Array {
+                element,
+                big_endian: false,
+                shape,
+                bytes: Bytes::Elsewhere(bytes),
+            },
+            padding: Padding::new(&Said::default()),
+        }
+    }
+
     /// The shape as stored.
     pub fn shape(&self) -> &[usize] {
         &self.array.shape

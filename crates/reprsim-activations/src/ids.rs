@@ -81,6 +81,10 @@ impl Integers {
         use std::io::{Read, Seek, SeekFrom};
         match &self.array.bytes {
             Bytes::Memory(bytes) => Ok(bytes.get(..count).ok_or_else(Problem::short)?.to_vec()),
+            Bytes::Elsewhere(lent) => Ok(lent
+                .bytes(0..count)
+                .ok_or_else(Problem::short)?
+                .into_owned()),
             Bytes::File { file, offset } => {
                 let mut buffer = vec![0; count];
                 let mut file = file.lock().unwrap_or_else(|e| e.into_inner());

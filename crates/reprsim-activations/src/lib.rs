@@ -22,6 +22,7 @@ mod padding;
 mod pool;
 mod safetensors_file;
 
+pub use elements::{Element, Elsewhere};
 pub use error::{ActivationError, DifferentSamples, Problem};
 pub use file::{ActivationFile, StoredLayer};
 pub use ids::SampleIds;

@@ -23,15 +23,28 @@ impl Mask {
     /// [`ActivationError`] if it cannot be read, is damaged, has another number of axes, holds
     /// anything but 0 and 1, or leaves a sample without a token.
     pub fn open(path: &Path) -> Result<Self, ActivationError> {
-        let error = |problem| ActivationError::new(path, problem);
-        let (shape, real) = (open(path).and_then(npy::read_mask)).map_err(error)?;
+        let (shape, real) = (open(path).and_then(npy::read_mask))
+            .map_err(|problem| ActivationError::new(path, problem))?;
+        Self::new(path, shape, real)
+    }
+
+    /// The mask of `[samples, tokens]`, row by row; errors call it `origin`.
+    ///
+    /// # Errors
+    /// [`ActivationError`] if there are not as many values as the shape says, or a sample is left
+    /// without a token.
+    pub fn new(origin: &Path, shape: [usize; 2], real: Vec<bool>) -> Result<Self, ActivationError> {
+        let error = |problem| ActivationError::new(origin, problem);
         let [n, tokens] = shape;
+        if n.checked_mul(tokens) != Some(real.len()) {
+            return Err(error(Problem::MaskShape(vec![real.len()])));
+        }
         let is_empty = |i: &usize| !real[i * tokens..(i + 1) * tokens].contains(&true);
         if let Some(row) = (0..n).find(is_empty) {
             return Err(error(Problem::Masked { row }));
         }
         Ok(Self {
-            path: path.to_path_buf(),
+            path: origin.to_path_buf(),
             shape,
             real: real.into(),
         })

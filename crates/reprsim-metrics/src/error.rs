@@ -93,6 +93,9 @@ pub enum MetricError {
         /// What is wrong.
         source: Cause,
     },
+    /// It was asked to stop ([`crate::Stop`]).
+    #[error("stopped before it was done")]
+    Stopped,
     /// A decomposition did not converge.
     #[error("the singular value decomposition of layer '{0}' did not converge")]
     Decomposition(String),

@@ -1,5 +1,7 @@
 //! How to compute.
 
+use crate::Stop;
+
 /// How to compute.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -13,6 +15,8 @@ pub struct Options {
     pub kernel_bytes: usize,
     /// The way to the products of linear kernels; absent: the cheaper.
     pub space: Option<Space>,
+    /// What ends it before it is done.
+    pub stop: Stop,
 }
 
 impl Default for Options {
@@ -22,6 +26,7 @@ impl Default for Options {
             resident_bytes: 1 << 30,
             kernel_bytes: 1 << 30,
             space: None,
+            stop: Stop::default(),
         }
     }
 }

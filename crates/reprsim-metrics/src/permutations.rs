@@ -7,15 +7,18 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use crate::Stop;
+
 /// Permutations of n samples. Under permutation p, sample i of one model is
 /// matched with sample `p[i]` of the other; all layers of a model move together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Permutations {
     maps: Vec<Vec<u32>>,
     /// See [`Permutations::until`].
     until: Option<usize>,
     /// The order and the shifts, if that is what they are.
     cycle: Option<(Vec<u32>, Vec<u32>)>,
+    stop: Stop,
 }
 
 /// Permutations that are looked at together.
@@ -86,8 +89,8 @@ impl Permutations {
         };
         Self {
             maps: shifts.iter().map(map).collect(),
-            until: None,
             cycle: Some((order, shifts)),
+            ..Self::default()
         }
     }
 
@@ -135,6 +138,13 @@ impl Permutations {
         self
     }
 
+    /// The same permutations, of which no more are looked at once it is asked to stop.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: &Stop) -> Self {
+        self.stop = stop.clone();
+        self
+    }
+
     /// How many values as large as the score suffice; `None`: all permutations are looked at.
     pub(crate) fn exceedances(&self) -> Option<usize> {
         self.until
@@ -147,7 +157,9 @@ impl Permutations {
             (Some(_), Some(_)) | (None, None) => AT_ONCE,
             (None, Some(_)) => SHIFTS_AT_ONCE,
         };
-        (self.maps.chunks(size).enumerate()).map(move |(at, maps)| Batch {
+        let goes_on = |_: &(usize, &[Vec<u32>])| !self.stop.is_asked();
+        let maps = self.maps.chunks(size).enumerate().take_while(goes_on);
+        maps.map(move |(at, maps)| Batch {
             maps: maps.iter().map(Vec::as_slice).collect(),
             cycle: self.cycle.as_ref().map(|(order, shifts)| Cycle {
                 order,
@@ -180,6 +192,15 @@ impl Permutations {
         self.maps.iter().map(Vec::as_slice)
     }
 }
+
+/// Who may stop them is no part of what they are.
+impl PartialEq for Permutations {
+    fn eq(&self, other: &Self) -> bool {
+        self.until == other.until && self.maps == other.maps && self.cycle == other.cycle
+    }
+}
+
+impl Eq for Permutations {}
 
 /// What permutations say of a score (Groeger, Wen, Brbic 2026, arXiv
 /// 2602.14486, section "calibration").

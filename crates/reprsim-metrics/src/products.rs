@@ -712,6 +712,7 @@ impl<'a> PermutedProducts<'a> {
                 }
             }
             Way::Kept(kept) => {
+                self.layers[0].view.check_stop()?;
                 for j in &self.b {
                     let Some(second) = &kept[*j] else { continue };
                     let firsts: Vec<&[f32]> = (self.a.iter())

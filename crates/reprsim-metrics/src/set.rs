@@ -216,6 +216,7 @@ impl Set {
                 kept: &mut kept,
             };
             stage.run(family, &members, measures, &mut scores)?;
+            self.options.stop.check()?;
         }
         for (measure, scores) in measures.iter().zip(&mut scores) {
             let chance = measure.chance(n, self.options.k);
@@ -271,7 +272,7 @@ impl Set {
     }
 
     pub(crate) fn room(&self) -> Room {
-        Room::new(self.options.resident_bytes)
+        Room::new(self.options.resident_bytes, self.options.stop.clone())
     }
 }
 

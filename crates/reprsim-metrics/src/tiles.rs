@@ -81,6 +81,7 @@ impl<'a> GramTiles<'a> {
         rows: &Range<usize>,
         columns: &Range<usize>,
     ) -> Result<HostValues, MetricError> {
+        self.view.check_stop()?;
         #[cfg(feature = "wgpu")]
         if let Some(replayed) = &self.replayed {
             return Ok(HostValues::from(replayed.tile(rows, columns)?));

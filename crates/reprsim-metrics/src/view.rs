@@ -18,7 +18,7 @@ use crate::lanes::{add_columns, dot, place_columns, square_apart, square_sum, to
 use crate::magnitude::{self, Magnitude};
 use crate::rows::Rows;
 use crate::source::HostValues;
-use crate::{Layer, MetricError, Undefined};
+use crate::{Layer, MetricError, Stop, Undefined};
 
 /// What is done to each row.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -89,17 +89,23 @@ impl Transform {
     }
 }
 
-/// Bytes that views may still keep in the host's memory.
+/// Bytes that views may still keep in the host's memory, and what ends the work on them.
 #[derive(Debug)]
-pub(crate) struct Room(AtomicUsize);
+pub(crate) struct Room {
+    bytes: AtomicUsize,
+    stop: Stop,
+}
 
 impl Room {
-    pub fn new(bytes: usize) -> Self {
-        Self(AtomicUsize::new(bytes))
+    pub fn new(bytes: usize, stop: Stop) -> Self {
+        Self {
+            bytes: AtomicUsize::new(bytes),
+            stop,
+        }
     }
 
     fn take(&self, bytes: usize) -> bool {
-        self.0
+        self.bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 left.checked_sub(bytes)
             })
@@ -151,6 +157,7 @@ pub(crate) struct View {
     /// The same on the device, once they were asked for.
     resident: OnceLock<Tensor<2>>,
     device: Device,
+    stop: Stop,
     /// Squared length of each transformed row.
     pub squares: Vec<f64>,
     /// The samples whose rows on the device are zeros.
@@ -215,6 +222,7 @@ impl View {
             kept: None,
             resident: OnceLock::new(),
             device: device.clone(),
+            stop: room.stop.clone(),
             squares: vec![],
             far: Far::default(),
             off: vec![],
@@ -503,6 +511,11 @@ impl View {
         self.kept.as_deref()
     }
 
+    /// Goes on, unless it is to end.
+    pub fn check_stop(&self) -> Result<(), MetricError> {
+        self.stop.check()
+    }
+
     /// Whether all rows are kept on the host.
     pub fn is_kept(&self) -> bool {
         self.kept.is_some()
@@ -547,6 +560,7 @@ impl View {
 
     /// Transformed rows on the device, zeros for far ones.
     pub fn chunk(&self, rows: Range<usize>) -> Result<Tensor<2>, MetricError> {
+        self.stop.check()?;
         if let Some(resident) = self.resident() {
             return Ok(if rows.len() == self.rows() {
                 resident.clone()
@@ -628,6 +642,7 @@ impl View {
 
     /// Transformed rows on the device, in the order of `indices`, zeros for far ones.
     pub fn gather(&self, indices: &[u32]) -> Result<Tensor<2>, MetricError> {
+        self.stop.check()?;
         if let Some(resident) = self.resident() {
             let indices: Vec<i32> = indices.iter().map(|i| *i as i32).collect();
             let count = indices.len();
@@ -662,6 +677,7 @@ impl View {
 
     /// The same in place of what is in `values`.
     pub fn read_into(&self, rows: Range<usize>, values: &mut Vec<f64>) -> Result<(), MetricError> {
+        self.stop.check()?;
         let d = self.width();
         values.resize(rows.len() * d, 0.0);
         let height = self.task_rows();
@@ -722,6 +738,7 @@ impl View {
             Ok(work(start, buffer))
         };
         for first in (0..n).step_by(step) {
+            self.stop.check()?;
             let end = (first + step).min(n);
             let starts = (first..end).into_par_iter().step_by(height);
             let parts: Vec<T> = match &mut kept {
@@ -801,6 +818,7 @@ impl Rows for View {
     }
 
     fn near(&self, rows: Range<usize>) -> Result<Cow<'_, [f32]>, MetricError> {
+        self.stop.check()?;
         let d = self.layer.width();
         if let Some(kept) = &self.kept {
             return Ok(Cow::Borrowed(&kept[rows.start * d..rows.end * d]));
@@ -890,7 +908,7 @@ fn unit(row: &mut [f64]) -> f64 {
 
 /// Takes the mean off a row and divides it by its length, or says that it does not vary by more than
 /// numbers of its type lie apart: by `spacing`, as a share of them.
-fn standardise(row: &mut [f64], spacing: f64) -> Option<Undefined> {
+pub(crate) fn standardise(row: &mut [f64], spacing: f64) -> Option<Undefined> {
     let mut raw = square_sum(row);
     if !(SMALL * SMALL..1.0 / (SMALL * SMALL)).contains(&raw) {
         // Squares overflow or vanish though the values do not.

@@ -97,6 +97,7 @@ impl Comparison {
             k: question.k,
             resident_bytes: most.resident_bytes.min(room),
             kernel_bytes: most.kernel_bytes.min(room),
+            stop: question.stop.clone(),
             ..most
         };
         let layers = self.models.iter().map(|m| m.layers.clone()).collect();
@@ -232,6 +233,6 @@ impl Comparison {
                 Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
             }
         };
-        Ok(permutations.until(question.null_stop))
+        Ok((permutations.until(question.null_stop)).stopped_by(&question.stop))
     }
 }

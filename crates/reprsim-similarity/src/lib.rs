@@ -50,4 +50,4 @@ pub use question::{ALL, LayerPairs, Question, measures};
 pub use result::{Influence, MeasureResult, PairResult, Row};
 
 pub use reprsim_activations::{Mask, Pool, SampleIds};
-pub use reprsim_metrics::{Interval, Measure, Mode, Undefined};
+pub use reprsim_metrics::{Interval, Measure, Mode, Stop, Undefined};

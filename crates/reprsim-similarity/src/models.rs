@@ -75,6 +75,13 @@ impl ModelActivations {
         Ok(self)
     }
 
+    /// The model with one more layer that is read where it is stored or lent, by rows.
+    #[must_use]
+    pub fn stored(mut self, name: impl Into<String>, matrix: LayerMatrix) -> Self {
+        self.layers.push(Layer::new(name, Stored(matrix)));
+        self
+    }
+
     /// The model with one more layer from the device, `[n, d]`. It is copied to the
     /// host, where it is centred in f64.
     ///

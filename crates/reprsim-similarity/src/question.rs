@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use reprsim_metrics::{Measure, Mode, Options, UnknownMeasure, by_name, of_mode};
+use reprsim_metrics::{Measure, Mode, Options, Stop, UnknownMeasure, by_name, of_mode};
 
 /// The name that stands for all measures of a mode.
 pub const ALL: &str = "all";
@@ -41,6 +41,8 @@ pub struct Question {
     pub leverage: bool,
     /// The same seed draws the same permutations and half-samples.
     pub seed: u64,
+    /// What ends the comparison before it is done.
+    pub stop: Stop,
 }
 
 impl Question {
@@ -56,6 +58,7 @@ impl Question {
             half_samples: 0,
             leverage: false,
             seed: 0,
+            stop: Stop::default(),
         }
     }
 }

@@ -1,0 +1,121 @@
+"""Arrays of any library as the extension borrows them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from ._errors import InputError
+from ._reprsim import Array
+
+_FLOATS = {"f2": "float16", "f4": "float32", "f8": "float64"}
+_BUFFERS = {"e": "float16", "f": "float32", "d": "float64"}
+#: The processor, and its memory that a GPU reads too, by DLPack.
+_HOST = (1, 3, 11)
+
+
+def as_array(values: Any) -> Array:
+    """Borrows an array, without a copy where its library lends it and it is on the processor.
+
+    PyTorch's tensors leave their graph, and those of a GPU are copied to the processor.
+    """
+    if isinstance(values, Array):
+        return values
+    interface = getattr(values, "__array_interface__", None)
+    if interface is not None:
+        return _of_numpy(values, interface)
+    if hasattr(values, "detach"):
+        values = _of_torch(values)
+    if hasattr(values, "__dlpack__"):
+        return _of_dlpack(values)
+    if hasattr(values, "to_numpy"):
+        return as_array(values.to_numpy())
+    if isinstance(values, (str, bytes)):
+        raise InputError(f"{type(values).__name__} where an array is needed")
+    try:
+        buffer = memoryview(values)
+    except TypeError:
+        if isinstance(values, Sequence):
+            return _of_lists(values)
+    else:
+        return _of_buffer(buffer)
+    raise InputError(
+        f"{type(values).__module__}.{type(values).__name__} is no array: give a numpy array, a tensor, "
+        "anything with __dlpack__, a buffer, or lists of numbers"
+    )
+
+
+def _of_numpy(values: Any, interface: dict[str, Any]) -> Array:
+    if hasattr(values, "filled"):
+        raise InputError("a masked array: leave its masked samples out, or fill them")
+    kind: str = interface["typestr"]
+    if kind[0] == ">":
+        values = values.astype(values.dtype.newbyteorder("<"))
+        return _of_numpy(values, values.__array_interface__)
+    name = _FLOATS.get(kind[1:]) or str(getattr(values, "dtype", kind))
+    return Array.of_interface(values, name)
+
+
+def _of_torch(values: Any) -> Any:
+    values = values.detach()
+    if getattr(values, "is_sparse", False):
+        raise InputError("a sparse tensor: call to_dense() first")
+    if str(getattr(values, "device", "cpu")) != "cpu":
+        values = values.cpu()
+    return values.resolve_neg() if getattr(values, "is_neg", bool)() else values
+
+
+def _of_dlpack(values: Any) -> Array:
+    try:
+        device, _ = values.__dlpack_device__()
+        if device in _HOST:
+            try:
+                # Before the first version, what may not be written could not be lent.
+                capsule = values.__dlpack__(max_version=(1, 0))
+            except TypeError:
+                capsule = values.__dlpack__()
+        else:
+            capsule = values.__dlpack__(max_version=(1, 0), dl_device=(1, 0), copy=True)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        kind = f"{type(values).__module__}.{type(values).__name__}"
+        raise InputError(f"{kind} does not lend its values: {error}") from error
+    return Array.of_dlpack(capsule)
+
+
+def _of_buffer(buffer: memoryview) -> Array:
+    code = buffer.format.lstrip("@=<")
+    name = _BUFFERS.get(code)
+    if name is None:
+        raise InputError(
+            f"a buffer of format '{buffer.format}': activations are float16, float32 or float64"
+        )
+    return Array.of_bytes(buffer.tobytes(), name, list(buffer.shape or ()))
+
+
+def _of_lists(values: Sequence[Any]) -> Array:
+    try:
+        if len(values) > 0 and not hasattr(values[0], "__len__"):
+            numbers = array("d", values)
+            return Array.of_bytes(numbers.tobytes(), "float64", [len(values)])
+        numbers = array("d", (value for row in values for value in row))
+        widths = {len(row) for row in values}
+    except TypeError as error:
+        raise InputError(f"lists that hold something other than rows of numbers: {error}") from error
+    if len(widths) > 1:
+        raise InputError(f"rows of different lengths: {min(widths)} to {max(widths)}")
+    shape = [len(values), widths.pop() if widths else 0]
+    return Array.of_bytes(numbers.tobytes(), "float64", shape)
+
+
+def as_mask(values: Any) -> tuple[list[bool], tuple[int, int]]:
+    """A mask ``[samples, tokens]``, 1 for a real token, 0 for padding."""
+    rows: list[list[Any]] = values.tolist() if hasattr(values, "tolist") else [list(r) for r in values]
+    if not rows or not all(isinstance(row, list) for row in rows):
+        raise InputError("a mask has shape [samples, tokens]")
+    if len({len(row) for row in rows}) != 1:
+        raise InputError("rows of a mask of different lengths")
+    flat = [value for row in rows for value in row]
+    if any(value not in (0, 1) for value in flat):
+        raise InputError("a mask holds 1 for a real token and 0 for padding alone")
+    return [bool(value) for value in flat], (len(rows), len(rows[0]))

@@ -1,0 +1,87 @@
+//! Arrays as Python hands them over.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule};
+use reprsim_activations::{Element, LayerMatrix, Mask, Pool, StoredLayer};
+use reprsim_similarity::SimilarityError;
+
+use crate::errors::Failed;
+use crate::memory::Lent;
+
+/// An array that another library lends, of a type that activations have.
+#[pyclass(frozen, module = "reprsim._reprsim")]
+pub(crate) struct Array {
+    lent: Arc<Lent>,
+    element: Element,
+}
+
+fn element(name: &str) -> PyResult<Element> {
+    let known = [Element::F16, Element::Bf16, Element::F32, Element::F64];
+    let found = known.into_iter().find(|element| element.name() == name);
+    Ok(found.ok_or_else(|| {
+        Failed::input(format!(
+            "an array of {name}: activations are float16, bfloat16, float32 or float64; convert it \
+             first"
+        ))
+    })?)
+}
+
+#[pymethods]
+impl Array {
+    /// Of an object with numpy's array interface, little-endian.
+    #[staticmethod]
+    fn of_interface(object: &Bound<'_, PyAny>, dtype: &str) -> PyResult<Self> {
+        let element = element(dtype)?;
+        let lent = Arc::new(Lent::of_interface(object, element.bytes())?);
+        Ok(Self { lent, element })
+    }
+
+    /// Of a DLPack capsule.
+    #[staticmethod]
+    fn of_dlpack(capsule: &Bound<'_, PyCapsule>) -> PyResult<Self> {
+        let (lent, element) = Lent::of_dlpack(capsule)?;
+        Ok(Self {
+            lent: Arc::new(lent),
+            element,
+        })
+    }
+
+    /// Of bytes in C order, little-endian.
+    #[staticmethod]
+    fn of_bytes(bytes: &Bound<'_, PyBytes>, dtype: &str, shape: Vec<usize>) -> PyResult<Self> {
+        let element = element(dtype)?;
+        let lent = Arc::new(Lent::of_bytes(bytes, shape, element.bytes())?);
+        Ok(Self { lent, element })
+    }
+
+    #[getter]
+    fn shape(&self) -> Vec<usize> {
+        self.lent.shape().to_vec()
+    }
+
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.element.name()
+    }
+}
+
+impl Array {
+    /// The array as a layer's matrix; errors call it `origin`.
+    pub fn matrix(
+        &self,
+        name: &str,
+        origin: &Path,
+        pool: Option<Pool>,
+        mask: Option<&Mask>,
+    ) -> Result<LayerMatrix, Failed> {
+        let shape = self.lent.shape().to_vec();
+        let layer = StoredLayer::lent(name, origin, shape, self.element, self.lent.clone());
+        layer.matrix(pool, mask).map_err(|error| {
+            let failed = Failed::from(SimilarityError::Activations(error));
+            Failed::input(failed.message)
+        })
+    }
+}
