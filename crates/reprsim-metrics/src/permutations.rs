@@ -188,7 +188,8 @@ impl Permutations {
         self.maps.is_empty()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
         self.maps.iter().map(Vec::as_slice)
     }
 }

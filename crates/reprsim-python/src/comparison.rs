@@ -114,7 +114,7 @@ fn question(asked: &Asked, stop: &Stop) -> Result<Question, Failed> {
     })
 }
 
-fn pool(name: Option<&str>) -> Result<Option<Pool>, Failed> {
+pub(crate) fn pool(name: Option<&str>) -> Result<Option<Pool>, Failed> {
     let pool = name.map(str::parse::<Pool>).transpose();
     pool.map_err(|unknown| Failed::input(unknown.to_string()))
 }

@@ -5,9 +5,13 @@
 //! borrowed ([`memory`]), and every error becomes one of the package's exceptions ([`errors`]).
 
 mod arrays;
+mod calibration;
 mod comparison;
 mod errors;
+mod files;
 mod memory;
+mod metric;
+mod tables;
 mod work;
 
 use std::ffi::OsString;
@@ -28,7 +32,14 @@ fn program(py: Python<'_>, args: Vec<OsString>) -> u8 {
 fn _reprsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<arrays::Array>()?;
+    module.add_class::<files::File>()?;
+    module.add_class::<metric::Sums>()?;
     module.add_function(wrap_pyfunction!(program, module)?)?;
     module.add_function(wrap_pyfunction!(comparison::compare, module)?)?;
+    module.add_function(wrap_pyfunction!(calibration::permutations, module)?)?;
+    module.add_function(wrap_pyfunction!(calibration::calibration, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::measures, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::analyze, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::run, module)?)?;
     Ok(())
 }

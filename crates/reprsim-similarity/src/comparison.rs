@@ -218,21 +218,33 @@ impl Comparison {
             true => return Ok(Permutations::none()),
             false => set.rows(),
         };
-        let count = question.permutations;
-        let what = format!("{count} permutations of {rows} samples");
-        ask_memory(
-            size_of::<u32>() as u128 * rows as u128 * count as u128,
-            what,
-        )?;
-        let permutations = match question.blocks.is_empty() {
-            true if rows >= SHIFTS_FROM && question.permutations < rows => {
-                Permutations::shifts(rows, question.permutations, question.seed)
-            }
-            true => Permutations::random(rows, question.permutations, question.seed),
-            false => {
-                Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
-            }
-        };
+        let permutations = permutations(rows, question)?;
         Ok((permutations.until(question.null_stop)).stopped_by(&question.stop))
     }
+}
+
+/// The permutations of so many samples that values are tested against, all that `question` asks for.
+///
+/// # Errors
+/// [`SimilarityError::TooManyDraws`] and [`SimilarityError::TooLarge`] if no memory holds them,
+/// [`SimilarityError::Blocks`] if there are blocks but not one a sample.
+pub fn permutations(rows: usize, question: &Question) -> Result<Permutations, SimilarityError> {
+    let (draws, most) = (question.permutations, MOST_DRAWS);
+    if draws > most {
+        return Err(SimilarityError::TooManyDraws { draws, most });
+    }
+    let blocks = question.blocks.len();
+    if blocks != 0 && blocks != rows {
+        return Err(SimilarityError::Blocks { blocks, rows });
+    }
+    let what = format!("{draws} permutations of {rows} samples");
+    let bytes = size_of::<u32>() as u128 * rows as u128 * draws as u128;
+    ask_memory(bytes, what)?;
+    Ok(match question.blocks.is_empty() {
+        true if rows >= SHIFTS_FROM && draws < rows => {
+            Permutations::shifts(rows, draws, question.seed)
+        }
+        true => Permutations::random(rows, draws, question.seed),
+        false => Permutations::of_blocks(&question.blocks, draws, question.seed),
+    })
 }

@@ -43,7 +43,7 @@ mod models;
 mod question;
 mod result;
 
-pub use comparison::Comparison;
+pub use comparison::{Comparison, permutations};
 pub use error::SimilarityError;
 pub use models::ModelActivations;
 pub use question::{ALL, LayerPairs, Question, measures};

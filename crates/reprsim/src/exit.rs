@@ -39,7 +39,12 @@ impl std::error::Error for UsageError {}
 /// Prints an error with its causes and picks the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprint_error(error);
-    let usage = error.chain().any(|e| {
+    ExitCode::from(if is_usage(error) { USAGE } else { FAILED })
+}
+
+/// Whether the program was used wrongly, as opposed to a failure on the way.
+pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(|e| {
         e.downcast_ref::<ConfigError>()
             .is_some_and(ConfigError::is_usage)
             || e.is::<DeviceError>()
@@ -55,8 +60,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             || e.is::<UsageError>()
             || e.downcast_ref::<DataError>()
                 .is_some_and(DataError::is_usage)
-    });
-    ExitCode::from(if usage { USAGE } else { FAILED })
+    })
 }
 
 /// Whether there is a folder where a file belongs, or the reverse: somebody put it there.

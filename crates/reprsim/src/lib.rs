@@ -1,5 +1,6 @@
 //! The program: arguments, one file a command, progress, exit codes.
 
+pub mod answers;
 mod args;
 mod commands;
 mod comparison;

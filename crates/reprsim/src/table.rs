@@ -45,6 +45,15 @@ impl Table {
         self
     }
 
+    /// The rows, each value by its field's name.
+    pub fn objects(&self) -> Vec<Map<String, Value>> {
+        let object = |row: &Vec<Value>| {
+            let fields = self.fields.iter().map(ToString::to_string);
+            fields.zip(row.iter().cloned()).collect()
+        };
+        self.rows.iter().map(object).collect()
+    }
+
     /// Prints the table to standard output.
     pub fn print(&self, format: Format) -> io::Result<()> {
         crate::output::write(|out| self.write(format, out))
@@ -78,14 +87,7 @@ impl Table {
     fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Json => {
-                let objects: Vec<Value> = self
-                    .rows
-                    .iter()
-                    .map(|row| {
-                        let fields = self.fields.iter().map(ToString::to_string);
-                        Value::Object(fields.zip(row.iter().cloned()).collect::<Map<_, _>>())
-                    })
-                    .collect();
+                let objects = self.objects();
                 let json = serde_json::to_string_pretty(&objects)?;
                 writeln!(out, "{}", printable_json(&json))
             }

@@ -34,13 +34,6 @@ impl Tidy {
     pub fn read(path: &Path, asked: Asked) -> anyhow::Result<Self> {
         let mut table = TableReader::open(path, asked)?;
         let (dialect, header) = (table.dialect(), table.header().to_vec());
-        // What has no name, such as the column of row names, cannot be asked for.
-        let mut names: Vec<&String> = header.iter().filter(|name| !name.is_empty()).collect();
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
-            let reason = format!("{}: two columns are called '{name}'", path.display());
-            return Err(UsageError(reason).into());
-        }
         let mut read: Vec<csv::StringRecord> = vec![];
         let mut bytes = 0u128;
         for row in table.by_ref() {
@@ -52,7 +45,49 @@ impl Tidy {
             }
             read.push(row);
         }
-        let rows = read;
+        Self::checked(path, dialect, header, read)
+    }
+
+    /// A table of columns that somebody holds, numbers as Rust writes them; errors call it `origin`.
+    pub fn of_columns(origin: &Path, columns: &[(String, Vec<String>)]) -> anyhow::Result<Self> {
+        let header: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+        let count = columns.first().map_or(0, |(_, values)| values.len());
+        if let Some((name, values)) = columns.iter().find(|(_, values)| values.len() != count) {
+            let reason = format!(
+                "{}: column '{name}' has {} rows and '{}' has {count}",
+                origin.display(),
+                values.len(),
+                header[0]
+            );
+            return Err(UsageError(reason).into());
+        }
+        let row = |at: usize| {
+            columns
+                .iter()
+                .map(|(_, values)| values[at].as_str())
+                .collect()
+        };
+        Self::checked(
+            origin,
+            Dialect::PLAIN,
+            header,
+            (0..count).map(row).collect(),
+        )
+    }
+
+    fn checked(
+        path: &Path,
+        dialect: Dialect,
+        header: Vec<String>,
+        rows: Vec<csv::StringRecord>,
+    ) -> anyhow::Result<Self> {
+        // What has no name, such as the column of row names, cannot be asked for.
+        let mut names: Vec<&String> = header.iter().filter(|name| !name.is_empty()).collect();
+        names.sort_unstable();
+        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+            let reason = format!("{}: two columns are called '{name}'", path.display());
+            return Err(UsageError(reason).into());
+        }
         if rows.is_empty() {
             return Err(UsageError(format!("{}: no rows", path.display())).into());
         }

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast, overload
 
 from . import _reprsim
+from ._activations import Activations
 from ._arrays import as_array, as_mask
 from ._errors import InputError
 from ._result import Result, Results
@@ -195,6 +196,8 @@ def _own_ids(values: object) -> Iterable[Hashable] | None:
 def _model(name: str, values: Any, ids: list[int] | None, mask: Any) -> tuple[Any, ...]:
     """A model as the extension takes it."""
     layers: Any
+    if isinstance(values, Activations):
+        values = values.path
     if isinstance(values, (str, os.PathLike)):
         layers = os.fspath(cast("str | os.PathLike[str]", values))
         name = os.path.splitext(os.path.basename(layers))[0]

@@ -113,6 +113,20 @@ fn of_share(row: &Row, get: fn(&TermShare) -> Value) -> Value {
 }
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
+    let asked = Asked {
+        delimiter: args.delimiter,
+        decimal: args.decimal,
+    };
+    let mut table = table(&Tidy::read(&args.file, asked)?, args)?;
+    if args.format == Format::Table {
+        table = table.without_empty();
+    }
+    table.print(args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is found of a table of points, which is not read from `args.file`.
+pub(crate) fn table(tidy: &Tidy, args: &AnalyzeArgs) -> anyhow::Result<Table> {
     for (option, names) in [("--y", &args.y), ("--group", &args.group)] {
         named_once(option, names)?;
     }
@@ -121,18 +135,13 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
         "--x and --covariate",
         &[args.x.as_slice(), &args.covariate].concat(),
     )?;
-    let asked = Asked {
-        delimiter: args.delimiter,
-        decimal: args.decimal,
-    };
-    let tidy = Tidy::read(&args.file, asked)?;
     let kept = tidy.select(&args.conditions)?;
     let designed = args.x.len() > 1 || !args.covariate.is_empty();
     let mut rows: Vec<Row> = Vec::new();
     for (group, selection) in tidy.groups(&kept, &args.group)? {
         let group = (!group.is_empty()).then(|| group.join(", "));
         for y in &args.y {
-            let points = Points::read(&tidy, &selection, y, args)?;
+            let points = Points::read(tidy, &selection, y, args)?;
             let found = match designed {
                 true => design(&points, args),
                 false => vec![line(&points, args)],
@@ -151,11 +160,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> anyhow::Result<ExitCode> {
     for row in &rows {
         table.push(fields.iter().map(|(_, value)| value(row)).collect());
     }
-    if args.format == Format::Table {
-        table = table.without_empty();
-    }
-    table.print(args.format)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(table)
 }
 
 /// Rows that lack nothing.

@@ -9,7 +9,8 @@ use crate::args::Format;
 use crate::commands::say;
 use crate::table::Table;
 
-pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
+/// All measures: what a person wants to see first, or all that is known of them.
+pub(crate) fn table(format: Format) -> Table {
     let mut table = Table::new(match format {
         Format::Table => &[
             "name",
@@ -86,7 +87,11 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
             ],
         });
     }
-    table.print(format)?;
+    table
+}
+
+pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
+    table(format).print(format)?;
     if format == Format::Table {
         say(
             "\nLarger is more alike, always. In results, names of exact measures with neighbours end in _kK.",

@@ -1,6 +1,6 @@
 //! One file a command.
 
-mod analyze;
+pub(crate) mod analyze;
 mod bench;
 mod clean;
 mod compare;
@@ -9,7 +9,7 @@ mod data;
 mod devices;
 mod extract;
 mod fetching;
-mod measures;
+pub(crate) mod measures;
 mod models;
 mod plan;
 mod pretrain;

@@ -1,0 +1,47 @@
+"""What several tests need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXPERIMENT = """\
+name = "tiny"
+seeds = 2
+[dataset]
+name = "color-shape-digit"
+train_per_model = 64
+[model]
+name = "mlp"
+width = 8
+[training]
+epochs = 1
+batch = 32
+[[axis]]
+kind = "data"
+levels = [0, 1]
+[[probe]]
+name = "test"
+samples = 60
+[analysis]
+primary = { measure = "cka_linear_debiased", probe = "test", layer = "penultimate" }
+"""
+
+
+def program(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Runs the program as a user does, in a process of its own."""
+    command = [sys.executable, "-m", "reprsim", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a tiny experiment."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.toml").write_text(EXPERIMENT)
+    done = program("run", "tiny.toml", "--out", "run", "--data-dir", "data", "--device", "cpu", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"

@@ -1,0 +1,242 @@
+"""Values, inputs, errors."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import program
+from safetensors.numpy import save_file
+
+import reprsim
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(150, 12)).astype("f4")
+Y = (X @ RNG.normal(size=(12, 20)) + 2 * RNG.normal(size=(150, 20))).astype("f4")
+
+
+def test_values_are_the_programs_to_the_last_bit(tmp_path: Path) -> None:
+    z = RNG.normal(size=(150, 7)).astype("f4")
+    save_file({"l1": X, "l2": z}, tmp_path / "a.safetensors")
+    save_file({"l1": Y, "l2": z * z}, tmp_path / "b.safetensors")
+    files = (tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    options = ("--null", 50, "--bootstrap", 60, "--seed", 3, "--leverage", "--device", "cpu")
+    done = program("compare", *files, "--measures", "all", "--format", "json", *options)
+    assert done.returncode == 0, done.stderr
+    expected = json.loads(done.stdout)
+    asked: Any = {"null": 50, "bootstrap": 60, "seed": 3, "leverage": True}
+    arrays = ({"l1": X, "l2": z}, {"l1": Y, "l2": z * z})
+    for models in (files, arrays):
+        found = reprsim.compare(*models, ["all"], **asked)
+        pairs = [row for row in expected if row["scope"] == "pair"]
+        assert len(pairs) == len(found) >= 19 * 4
+        for row, result in zip(pairs, found):
+            interval = None if row["ci_low"] is None else (row["ci_low"], row["ci_high"])
+            assert (row["measure"], row["layer_a"], row["layer_b"]) == (
+                result.measure,
+                result.layer_a,
+                result.layer_b,
+            )
+            assert (row["value"], row["p_permutation"], row["null_mean"], row["calibrated"]) == (
+                result.value,
+                result.p,
+                result.null_mean,
+                result.calibrated,
+            )
+            assert interval == result.interval and row["n"] == result.n
+        for row in expected:
+            if row["scope"] == "maximum":
+                assert found.maximum[row["measure"]].value == row["value"]
+                assert found.maximum[row["measure"]].p == row["p_permutation"]
+
+
+def layouts() -> list[Any]:
+    """The same numbers, lent in every way."""
+    wide = np.zeros((300, 24), "f4")
+    wide[::2, ::2] = X
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    big = X.astype(">f4")
+    cases: list[Any] = [
+        X.astype("f8"),
+        np.asfortranarray(X),
+        X[::-1].copy()[::-1],
+        wide[::2, ::2],
+        read_only,
+        big,
+        np.lib.stride_tricks.as_strided(X, X.shape, X.strides),
+        memoryview(X),
+        X.tolist(),
+        [array("d", row) for row in X.tolist()],
+    ]
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    cases += [pandas.DataFrame(X), polars.DataFrame(X)]
+    torch = pytest.importorskip("torch")
+    cases += [
+        torch.tensor(X),
+        torch.tensor(X).requires_grad_(),
+        torch.tensor(X.T.copy()).T,
+        torch.tensor(wide)[::2, ::2],
+        torch.tensor(X, dtype=torch.float64),
+        torch.nn.Parameter(torch.tensor(X)),
+    ]
+    return cases
+
+
+def test_layouts_of_memory() -> None:
+    expected = reprsim.compare(X, Y, null=0).value
+    for case in layouts():
+        assert reprsim.compare(case, Y, null=0).value == expected, type(case)
+        assert reprsim.compare(Y, case, null=0).n == 150
+
+
+def test_numbers_of_sixteen_bits() -> None:
+    torch = pytest.importorskip("torch")
+    half, brain = X.astype("f2"), torch.tensor(X).bfloat16()
+    for short in (half, torch.tensor(half), brain):
+        whole = torch.as_tensor(short).double().numpy()
+        assert reprsim.compare(short, Y, null=0).value == reprsim.compare(whole, Y, null=0).value
+
+
+def test_jax() -> None:
+    jax = pytest.importorskip("jax")
+    expected = reprsim.compare(X, Y, null=0).value
+    assert reprsim.compare(jax.numpy.asarray(X), Y, null=0).value == expected
+    brain = jax.numpy.asarray(X, dtype="bfloat16")
+    assert 0.5 < float(reprsim.compare(brain, X, null=0)) <= 1.0
+
+
+def test_input_is_not_changed_nor_kept() -> None:
+    import sys
+
+    x = X.copy()
+    before = sys.getrefcount(x)
+    reprsim.compare(x, Y)
+    assert sys.getrefcount(x) == before and np.array_equal(x, X)
+
+
+def test_axes_are_pooled_as_the_program_pools_them(tmp_path: Path) -> None:
+    maps = RNG.normal(size=(40, 6, 5, 5)).astype("f4")
+    tokens = RNG.normal(size=(40, 9, 6)).astype("f4")
+    pooled = {"mean": maps.mean((2, 3)), "max": maps.max((2, 3)), "flatten": maps.reshape(40, -1)}
+    for how, expected in pooled.items():
+        assert float(reprsim.compare(maps, expected, pool=how, null=0)) == pytest.approx(1.0, abs=1e-6)
+    places = {"first": tokens[:, 0], "last": tokens[:, -1]}
+    for how, expected in places.items():
+        assert float(reprsim.compare(tokens, expected, pool=how, null=0)) == pytest.approx(1.0, abs=1e-6)
+    mask = (np.arange(9) < RNG.integers(1, 10, 40)[:, None]).astype(int)
+    real = np.stack([t[m == 1].mean(0) for t, m in zip(tokens, mask)])
+    masked = reprsim.compare({"x": tokens}, {"x": real}, pool="mean", mask=(mask, None), null=0)
+    assert masked[0].value == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(reprsim.InputError, match="with pool="):
+        reprsim.compare(tokens, tokens)
+    with pytest.raises(reprsim.InputError, match="1 for a real token"):
+        reprsim.compare(tokens, tokens, pool="mean", mask=mask + 1)
+
+
+def test_groups_are_permuted_whole() -> None:
+    group = np.repeat(np.arange(15), 10)
+    names = [f"object{g}" for g in group]
+    noise = RNG.normal(size=(15, 8))[group]
+    x = noise + 0.1 * RNG.normal(size=(150, 8))
+    y = RNG.normal(size=(15, 8))[group] + 0.1 * RNG.normal(size=(150, 8))
+    alone = reprsim.compare(x, y, "mutual_knn")
+    grouped = reprsim.compare(x, y, "mutual_knn", groups=names)
+    # Samples of a group are neighbours in both, which permuted samples take for agreement.
+    assert alone.p == pytest.approx(1 / 201) and grouped.p is not None and grouped.p > 0.02
+    assert grouped == reprsim.compare(x, y, "mutual_knn", groups=group)
+
+
+def test_ids_must_agree() -> None:
+    ids = [f"image{i}" for i in range(150)]
+    assert reprsim.compare(X, Y, ids_x=ids, ids_y=ids, null=0).n == 150
+    for other in (ids[::-1], np.arange(150)):
+        with pytest.raises(reprsim.InputError):
+            reprsim.compare(X, Y, ids_x=np.arange(150)[::-1], ids_y=other, null=0)
+
+
+def test_degenerate_input_says_why() -> None:
+    result = reprsim.compare(X, np.ones_like(Y))
+    assert result.value is None and result.undefined == "constant layer" and result.p is None
+    with pytest.raises(reprsim.UndefinedError, match="constant layer"):
+        float(result)
+    assert "undefined (constant layer)" in repr(result)
+    bad = X.copy()
+    bad[3, 4] = math.nan
+    assert reprsim.compare(bad, Y).undefined == "activation is not finite"
+
+
+def test_mistakes_are_typed() -> None:
+    masked = np.ma.masked_array(X, X > 1)
+    torch = pytest.importorskip("torch")
+    mistakes: list[Any] = [
+        (X, Y[:10]),
+        (X.astype(complex), Y),
+        (X.reshape(150, 3, 4), Y),
+        (X[:, :0], Y),
+        (masked, Y),
+        ([[1.0, 2.0], [3.0]], Y),
+        ([["a"]], Y),
+        (b"bytes", Y),
+        (None, Y),
+        (torch.tensor(X).to_sparse(), Y),
+        ({}, Y),
+    ]
+    for x, y in mistakes:
+        with pytest.raises(reprsim.InputError):
+            reprsim.compare(x, y)
+    for options in (
+        {"measure": "ckaa"},
+        {"measure": []},
+        {"null": -1},
+        {"null": 10**9},
+        {"mode": "loose"},
+        {"pool": "avg"},
+        {"layers": "some"},
+        {"device": "quantum"},
+        {"groups": [1, 2, 3]},
+        {"measure": "mutual_knn", "k": 0},
+    ):
+        with pytest.raises(reprsim.InputError):
+            reprsim.compare(X, Y, **options)  # type: ignore[call-overload]
+    with pytest.raises(reprsim.FileError, match="none.npy"):
+        reprsim.compare("none.npy", Y)
+    assert issubclass(reprsim.InputError, ValueError) and issubclass(reprsim.InputError, reprsim.ReprsimError)
+
+
+def test_results_are_tables() -> None:
+    results = reprsim.compare({"a": X, "b": X**3}, {"c": Y}, ["cka", "procrustes"])
+    assert [r.layer_a for r in results] == ["a", "b", "a", "b"]
+    assert len(results["procrustes_similarity"]) == 2
+    assert results.maximum["cka_linear_biased"].value == max(
+        r.value or 0 for r in results["cka_linear_biased"]
+    )
+    with pytest.raises(KeyError, match="there are: cka_linear_biased"):
+        results["cka"]
+    pandas, polars = results.to_pandas(), results.to_polars()
+    assert list(pandas["value"]) == [r.value for r in results] == polars["value"].to_list()
+    assert pandas.shape == polars.shape == (4, len(pandas.columns))
+    assert "procrustes_similarity" in repr(results) and "<table>" in results._repr_html_()
+    alone = reprsim.compare(X, Y)
+    assert "p 0.0050" in repr(alone) and "cka_linear_debiased" in repr(alone)
+
+
+def test_what_the_library_says_goes_to_logging(caplog: pytest.LogCaptureFixture) -> None:
+    tokens = RNG.normal(size=(40, 9, 6)).astype("f4")
+    tokens[:, 5:] = 0
+    reprsim.compare(tokens, tokens, pool="mean", null=0)
+    assert any(r.name == "reprsim" and "mask=" in r.getMessage() for r in caplog.records)
+
+
+def test_threads_may_compare_at_once() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    expected = reprsim.compare(X, Y)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(r == expected for r in pool.map(lambda _: reprsim.compare(X, Y), range(8)))
