@@ -13,12 +13,19 @@ name = "tiny"
 seeds = 2
 [dataset]
 name = "color-shape-digit"
+preset = "varied"
+factor_classes = 4
+label = ["digit"]
+train_samples = 400
 train_per_model = 64
 [model]
-name = "mlp"
-width = 8
+name = "cnn"
+width = 2
 [training]
 epochs = 1
+optimizer = { name = "sgd", lr = 0.1, momentum = 0.9, weight_decay = 5e-4 }
+schedule = { name = "triangular", peak = 0.5 }
+drop_last = true
 batch = 32
 [[axis]]
 kind = "data"

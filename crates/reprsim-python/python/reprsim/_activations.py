@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _reprsim
 from ._errors import ReprsimError
@@ -51,7 +51,7 @@ class LayerOfFile:
     def rows(self, start: int, stop: int) -> memoryview:
         """Samples from ``start`` to before ``stop``, of float64, in the shape of the layer."""
         values = memoryview(self._file.read(self._at, start, stop))
-        return values.cast("d", (stop - start, *self.shape[1:]))
+        return cast(memoryview, values.cast("d", (stop - start, *self.shape[1:])))
 
     def __len__(self) -> int:
         return self.shape[0]

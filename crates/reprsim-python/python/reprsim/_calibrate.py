@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from . import _reprsim
-from ._compare import _codes, _count
+from ._compare import codes, counted
 from ._errors import InputError
 from ._result import Result
 
@@ -67,13 +67,13 @@ def calibrate(
     >>> reprsim.calibrate(overlap, list("abcdefgh"), list("abcdefgh"), null=99).p
     0.01
     """
-    count = _count("null", null)
+    count = counted("null", null)
     n = len(y)  # type: ignore[arg-type]
     if len(x) != n:  # type: ignore[arg-type]
         raise InputError(f"x has {len(x)} rows and y has {n}")  # type: ignore[arg-type]
     value = _number(function(x, y))
     permuted: list[float] = []
-    for order in _reprsim.permutations(n, count, _codes(groups), _count("seed", seed)):
+    for order in _reprsim.permutations(n, count, codes(groups), counted("seed", seed)):
         permuted.append(_number(function(x, _taken(y, order))))
     found = _reprsim.calibration(value, permuted, float("inf") if largest is None else largest)
     null_mean, p, calibrated = (None, None, None) if found is None else found

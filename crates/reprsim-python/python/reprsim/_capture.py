@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union, cast
 
-from ._compare import Pool
+from ._compare import Pool, plain
 from ._errors import InputError, ReprsimError
 from ._types import PathLike
 
@@ -102,7 +102,7 @@ class Capture(Mapping[str, "torch.Tensor"]):
         if not callable(pool) and pool not in known:
             raise InputError(f"pool '{pool}': it is {', '.join(known)} or a function")
         self._model = model
-        self._pool = pool
+        self._pool: Pooling = pool
         self._modules = _chosen(model, [layers] if isinstance(layers, (str, type)) else list(layers))
         self._store = _Store(None if file is None else Path(file), memory)
         self._handles: list[Any] = []
@@ -127,8 +127,7 @@ class Capture(Mapping[str, "torch.Tensor"]):
             Which tokens are real: a tensor or array ``[samples, tokens]`` of 1 and 0.
         """
         if ids is not None:
-            listed: Any = ids.tolist() if hasattr(ids, "tolist") else list(ids)
-            self._next_ids = listed
+            self._next_ids = list(plain(ids))
         if mask is not None:
             import torch
 
@@ -306,7 +305,7 @@ def _tensors(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
         return
     parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
-        parts = cast("Mapping[Any, Any]", value).items()
+        parts = value.items()
     elif isinstance(value, (tuple, list)):
         parts = enumerate(cast("Sequence[Any]", value))
     for key, part in parts:
@@ -390,7 +389,8 @@ def _dtype(tensor: torch.Tensor) -> str:
 def _bytes(tensor: torch.Tensor) -> memoryview:
     import torch
 
-    return memoryview(tensor.contiguous().view(torch.uint8).numpy()).cast("B")
+    lent: Any = tensor.contiguous().view(torch.uint8).numpy()
+    return memoryview(lent).cast("B")
 
 
 def _header(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast, overload
 
 from . import _reprsim
 from ._activations import Activations
@@ -13,50 +13,47 @@ from ._errors import InputError
 from ._result import Result, Results
 from ._types import ArrayLike, Layers
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 Pool: TypeAlias = Literal["mean", "max", "first", "last", "flatten"]
 #: Several measures.
 Names: TypeAlias = "list[str] | tuple[str, ...]"
 
 
+class Options(TypedDict, total=False):
+    """The options of :func:`compare`."""
+
+    null: int
+    groups: Iterable[Hashable] | None
+    ids_x: Iterable[Hashable] | None
+    ids_y: Iterable[Hashable] | None
+    pool: Pool | None
+    mask: Any
+    bootstrap: int
+    leverage: bool
+    k: int
+    mode: Literal["exact", "paper"]
+    layers: Literal["all", "same"]
+    device: str
+    seed: int
+
+
 @overload
 def compare(
-    x: ArrayLike,
-    y: ArrayLike,
-    measure: str = ...,
-    *,
-    null: int = ...,
-    groups: Iterable[Hashable] | None = ...,
-    ids_x: Iterable[Hashable] | None = ...,
-    ids_y: Iterable[Hashable] | None = ...,
-    pool: Pool | None = ...,
-    mask: Any = ...,
-    bootstrap: int = ...,
-    leverage: bool = ...,
-    k: int = ...,
-    mode: Literal["exact", "paper"] = ...,
-    layers: Literal["all", "same"] = ...,
-    device: str = ...,
-    seed: int = ...,
+    x: ArrayLike, y: ArrayLike, measure: str = ..., **options: Unpack[Options]
 ) -> Result: ...
 @overload
 def compare(
-    x: ArrayLike | Layers,
-    y: ArrayLike | Layers,
-    measure: str | Names = ...,
-    *,
-    null: int = ...,
-    groups: Iterable[Hashable] | None = ...,
-    ids_x: Iterable[Hashable] | None = ...,
-    ids_y: Iterable[Hashable] | None = ...,
-    pool: Pool | None = ...,
-    mask: Any = ...,
-    bootstrap: int = ...,
-    leverage: bool = ...,
-    k: int = ...,
-    mode: Literal["exact", "paper"] = ...,
-    layers: Literal["all", "same"] = ...,
-    device: str = ...,
-    seed: int = ...,
+    x: ArrayLike, y: ArrayLike, measure: Names, **options: Unpack[Options]
+) -> Results: ...
+@overload
+def compare(
+    x: Layers, y: ArrayLike | Layers, measure: str | Names = ..., **options: Unpack[Options]
+) -> Results: ...
+@overload
+def compare(
+    x: ArrayLike, y: Layers, measure: str | Names = ..., **options: Unpack[Options]
 ) -> Results: ...
 def compare(
     x: ArrayLike | Layers,
@@ -163,16 +160,16 @@ def compare(
     asked = {
         "measures": names,
         "mode": mode,
-        "k": _count("k", k),
-        "null": _count("null", null),
+        "k": counted("k", k),
+        "null": counted("null", null),
         "null_stop": None,
-        "blocks": _codes(groups),
-        "bootstrap": _count("bootstrap", bootstrap),
+        "blocks": codes(groups),
+        "bootstrap": counted("bootstrap", bootstrap),
         "leverage": leverage,
-        "same_name": _choice("layers", layers, ("all", "same")) == "same",
+        "same_name": choice("layers", layers, ("all", "same")) == "same",
         "pool": pool,
         "device": device,
-        "seed": _count("seed", seed),
+        "seed": counted("seed", seed),
     }
     rows = _reprsim.compare(models, asked)
     found: dict[str, list[Result]] = {"pair": [], "maximum": []}
@@ -202,28 +199,28 @@ def _model(name: str, values: Any, ids: list[int] | None, mask: Any) -> tuple[An
         layers = os.fspath(cast("str | os.PathLike[str]", values))
         name = os.path.splitext(os.path.basename(layers))[0]
     elif isinstance(values, Mapping):
-        layers = [(str(key), _named(str(key), value)) for key, value in cast(Any, values).items()]
+        layers = [(str(key), named(str(key), value)) for key, value in cast(Any, values).items()]
     else:
-        layers = [(name, _named(name, values))]
+        layers = [(name, named(name, values))]
     return name, layers, ids, None if mask is None else as_mask(mask)
 
 
-def _named(name: str, values: Any) -> _reprsim.Array:
+def named(name: str, values: Any) -> _reprsim.Array:
     try:
         return as_array(values)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 
 
-def _codes(labels: Iterable[Hashable] | None) -> list[int]:
+def codes(labels: Iterable[Hashable] | None) -> list[int]:
     """A number for each different label; none without labels."""
     if labels is None:
         return []
     known: dict[Hashable, int] = {}
-    return [known.setdefault(label, len(known)) for label in _plain(labels)]
+    return [known.setdefault(label, len(known)) for label in plain(labels)]
 
 
-def _plain(labels: Iterable[Any]) -> Sequence[Any]:
+def plain(labels: Iterable[Any]) -> Sequence[Any]:
     """Labels as values that are equal where they are: arrays and tensors have others."""
     return cast(Any, labels).tolist() if hasattr(labels, "tolist") else list(labels)
 
@@ -232,7 +229,7 @@ def _ids(
     x: Iterable[Hashable] | None, y: Iterable[Hashable] | None
 ) -> tuple[list[int] | None, list[int] | None]:
     """Ids as whole numbers: as they are, or, of names, those of all names in the order of x and y."""
-    listed = [None if ids is None else _plain(ids) for ids in (x, y)]
+    listed = [None if ids is None else plain(ids) for ids in (x, y)]
     every = [label for ids in listed for label in ids or ()]
     if all(isinstance(label, int) for label in every):
         return listed[0] and list(listed[0]), listed[1] and list(listed[1])  # type: ignore[return-value]
@@ -243,13 +240,13 @@ def _ids(
     return coded[0], coded[1]
 
 
-def _count(name: str, value: int) -> int:
+def counted(name: str, value: int) -> int:
     if value < 0:
         raise InputError(f"{name} = {value}: it is 0 or more")
     return value
 
 
-def _choice(name: str, value: str, known: tuple[str, ...]) -> str:
+def choice(name: str, value: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise InputError(f"{name} = '{value}': it is {' or '.join(repr(k) for k in known)}")
     return value

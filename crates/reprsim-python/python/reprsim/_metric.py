@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar, cast, overload
 
 from . import _reprsim
-from ._compare import Names, Pool, _named
+from ._compare import Names, Pool, named
 from ._errors import InputError
 from ._result import Result, Results
 from ._types import ArrayLike
@@ -67,7 +67,7 @@ class Metric(Generic[_Answer]):
         InputError
             Other dimensions than before, or different numbers of rows.
         """
-        left, right = _named("x", x), _named("y", y)
+        left, right = named("x", x), named("y", y)
         self._widths = self._sums.update(left, right, self._pool)
 
     @property

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     import polars
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as a person reads it: four digits."""
     if value is None:
         return ""
     if isinstance(value, float):
         return "0" if abs(value) < 1e-12 else f"{value:.4f}" if abs(value) >= 1e-3 else f"{value:.1e}"
     if isinstance(value, tuple):
-        return " to ".join(_shown(part) for part in value)
+        return " to ".join(shown(part) for part in value)
     return str(value)
 
 
@@ -70,16 +70,16 @@ class Result:
 
     def __repr__(self) -> str:
         of = "" if self.layer_a == self.layer_b == "" else f" {self.layer_a} x {self.layer_b}"
-        value = _shown(self.value) if self.value is not None else f"undefined ({self.undefined})"
+        value = shown(self.value) if self.value is not None else f"undefined ({self.undefined})"
         parts = [f"{self.measure}{of} = {value}"]
         if self.interval is not None:
-            parts.append(f"95 % {_shown(self.interval)}")
+            parts.append(f"95 % {shown(self.interval)}")
         if self.null_mean is not None:
-            parts.append(f"chance {_shown(self.null_mean)}")
+            parts.append(f"chance {shown(self.null_mean)}")
         if self.p is not None:
-            parts.append(f"p {_shown(self.p)}")
+            parts.append(f"p {shown(self.p)}")
         if self.calibrated is not None:
-            parts.append(f"calibrated {_shown(self.calibrated)}")
+            parts.append(f"calibrated {shown(self.calibrated)}")
         parts.append(f"n {self.n}")
         return f"<{', '.join(parts)}>"
 
@@ -155,9 +155,9 @@ class Results(Sequence[Result]):
         names = [
             name for name in _SHOWN if any(getattr(result, name) is not None for result in self._results)
         ]
-        rows = []
+        rows: list[list[str]] = []
         for result in self._results[:_ROWS]:
-            row = [_shown(getattr(result, name)) for name in names]
+            row = [shown(getattr(result, name)) for name in names]
             if result.value is None and "value" in names:
                 row[names.index("value")] = result.undefined or ""
             rows.append(row)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from ._result import _shown, to_pandas, to_polars
+from ._result import shown, to_pandas, to_polars
 
 if TYPE_CHECKING:
     import pandas
@@ -72,10 +72,10 @@ class Table(Mapping[str, Column]):
     def _repr_html_(self) -> str:
         rows, _ = self.shape
         head = "".join(f"<th>{escape(name)}</th>" for name in self)
-        shown: Sequence[dict[str, Any]] = [row for row, _ in zip(self.rows(), range(_ROWS))]
+        first = [row for row, _ in zip(self.rows(), range(_ROWS))]
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in row.values()) + "</tr>"
-            for row in shown
+            "<tr>" + "".join(f"<td>{escape(shown(value))}</td>" for value in row.values()) + "</tr>"
+            for row in first
         )
         more = f"<p>{rows} rows in all</p>" if rows > _ROWS else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"

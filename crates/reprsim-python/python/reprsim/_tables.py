@@ -146,7 +146,7 @@ def _columns(table: Any) -> list[tuple[str, list[str]]]:
     if not isinstance(table, Mapping):
         raise InputError(f"{type(table).__name__} is no table: give a mapping of names to columns")
     columns: list[tuple[str, list[str]]] = []
-    for name, values in cast("Mapping[Any, Any]", table).items():
+    for name, values in table.items():
         for listing in ("to_list", "tolist"):
             if hasattr(values, listing):
                 values = getattr(values, listing)()
