@@ -28,9 +28,14 @@ def activations(path: PathLike) -> Activations:
 
     Examples
     --------
-    >>> import reprsim
-    >>> layers = reprsim.activations("a.safetensors")  # doctest: +SKIP
-    >>> {name: layer.shape for name, layer in layers.items()}  # doctest: +SKIP
+    >>> import numpy, os, tempfile, reprsim
+    >>> path = os.path.join(tempfile.mkdtemp(), "a.npz")
+    >>> numpy.savez(path, layer1=numpy.ones((9, 4)), layer2=numpy.ones((9, 3, 5, 5)))
+    >>> layers = reprsim.activations(path)
+    >>> {name: layer.shape for name, layer in layers.items()}
+    {'layer1': (9, 4), 'layer2': (9, 3, 5, 5)}
+    >>> numpy.asarray(layers["layer1"]).dtype, layers["layer2"].rows(2, 4).shape
+    (dtype('float64'), (2, 3, 5, 5))
     """
     return Activations(path)
 

@@ -77,12 +77,17 @@ def capture(
 
     Examples
     --------
-    >>> import reprsim, torch  # doctest: +SKIP
-    >>> with reprsim.capture(model, layers=["layer1", "layer4"]) as captured:  # doctest: +SKIP
-    ...     for images, ids in loader:
+    >>> import reprsim, torch
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten()).eval()
+    >>> loader = torch.arange(20).split(8)
+    >>> with torch.no_grad(), reprsim.capture(model, ["0", torch.nn.ReLU]) as captured:
+    ...     for ids in loader:
     ...         captured.batch(ids=ids)
-    ...         model(images)
-    >>> reprsim.compare(captured, "other.safetensors")  # doctest: +SKIP
+    ...         _ = model(torch.randn(len(ids), 3, 16, 16))
+    >>> captured
+    <Capture of 2 layers: 0 [20, 8], 1 [20, 8]>
+    >>> len(reprsim.compare(captured, captured, null=0))
+    4
     """
     return Capture(model, layers, pool, file, memory)
 

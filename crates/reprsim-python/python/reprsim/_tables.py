@@ -46,9 +46,14 @@ def read(run: PathLike) -> Table:
 
     Examples
     --------
+    Where ``run`` is a directory like ``"runs/quick"``:
+
     >>> import reprsim
-    >>> table = reprsim.read("runs/quick")  # doctest: +SKIP
-    >>> table["value"], table.to_pandas()  # doctest: +SKIP
+    >>> table = reprsim.read(run)
+    >>> sorted(set(table["role"]))
+    ['level', 'untrained']
+    >>> table.to_pandas().shape == table.shape
+    True
     """
     columns: dict[str, Column] = {}
     for name, kind, values in _reprsim.run(os.fspath(run)):
