@@ -11,7 +11,6 @@ use crate::axes::Axes;
 use crate::contents::Contents;
 use crate::elements::{Array, open};
 use crate::error::{ActivationError, Problem};
-use crate::folder;
 use crate::ids::{ARRAY, SampleIds};
 use crate::labels::Labels;
 use crate::matrix::LayerMatrix;
@@ -50,26 +49,6 @@ pub struct StoredLayer {
 pub(crate) const ENDINGS: [&str; 3] = ["safetensors", "npy", "npz"];
 
 impl ActivationFile {
-    /// Opens a file, whose ending says which format it has, or all files of a folder: the layers of
-    /// one model.
-    ///
-    /// # Errors
-    /// [`ActivationError`] if the file cannot be read, is not what its ending
-    /// says, is damaged, or holds no layers.
-    pub fn open(path: &Path) -> Result<Self, ActivationError> {
-        if path.is_dir() {
-            return folder::open(path);
-        }
-        let opened = Self::open_part(path)?;
-        let problem = match (opened.layers.is_empty(), opened.columns.first()) {
-            (false, _) => return Ok(opened),
-            (true, Some((name, _))) => Problem::LabelsAlone(name.clone()),
-            (true, None) if opened.ids.is_some() => Problem::LabelsAlone(ARRAY.into()),
-            (true, None) => Problem::NoLayers,
-        };
-        Err(ActivationError::new(path, problem))
-    }
-
     /// Opens a file, which may hold no layers.
     pub(crate) fn open_part(path: &Path) -> Result<Self, ActivationError> {
         let error = |problem: Problem| ActivationError::new(path, problem);
