@@ -102,7 +102,8 @@ fn cell(field: Field) -> Cell {
         Field::UInt(value) => Cell::Integer(value.into()),
         Field::ULong(value) => match i64::try_from(value) {
             Ok(value) => Cell::Integer(value),
-            Err(_) => Cell::Number(value as f64),
+            // A name, of which every digit counts.
+            Err(_) => Cell::Text(value.to_string()),
         },
         Field::Float16(value) => Cell::Number(value.to_f64()),
         // By the digits that it is written with: 0.1 is 0.1.
@@ -126,6 +127,7 @@ fn column(cells: Vec<Cell>) -> Option<Column> {
     if has(|cell| matches!(cell, Cell::Text(_))) {
         let texts = cells.into_iter().map(|cell| match cell {
             Cell::Text(text) => Some(text),
+            Cell::Integer(value) => Some(value.to_string()),
             _ => None,
         });
         return Some(Column::Text(texts.collect()));
