@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
-use reprsim_activations::{Element, LayerMatrix, Mask, Pool, StoredLayer};
+use reprsim_activations::{Element, LayerMatrix, Reading, StoredLayer};
 use reprsim_similarity::SimilarityError;
 
 use crate::errors::Failed;
@@ -19,12 +19,11 @@ pub(crate) struct Array {
 }
 
 fn element(name: &str) -> PyResult<Element> {
-    let known = [Element::F16, Element::Bf16, Element::F32, Element::F64];
-    let found = known.into_iter().find(|element| element.name() == name);
+    let mut known = Element::ALL.into_iter();
+    let found = known.find(|element| element.name() == name);
     Ok(found.ok_or_else(|| {
         Failed::input(format!(
-            "an array of {name}: activations are float16, bfloat16, float32 or float64; convert it \
-             first"
+            "an array of {name}: activations are floating-point or whole numbers; convert it first"
         ))
     })?)
 }
@@ -74,12 +73,11 @@ impl Array {
         &self,
         name: &str,
         origin: &Path,
-        pool: Option<Pool>,
-        mask: Option<&Mask>,
+        reading: &Reading,
     ) -> Result<LayerMatrix, Failed> {
         let shape = self.lent.shape().to_vec();
         let layer = StoredLayer::lent(name, origin, shape, self.element, self.lent.clone());
-        layer.matrix(pool, mask).map_err(|error| {
+        layer.matrix(reading).map_err(|error| {
             let failed = Failed::from(SimilarityError::Activations(error));
             Failed::input(failed.message)
         })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use reprsim_activations::{ActivationFile, LayerMatrix, Pool, SampleIds};
+use reprsim_activations::{ActivationFile, LayerMatrix, Pool, Reading, SampleIds};
 use reprsim_similarity::SimilarityError;
 
 use crate::errors::Failed;
@@ -24,7 +24,7 @@ impl File {
             let file = ActivationFile::open(&path)?;
             // Whatever the axes: each element is read.
             let matrices = (file.layers.iter())
-                .map(|layer| layer.matrix(Some(Pool::Flatten), None))
+                .map(|layer| layer.matrix(&Reading::pooled(Pool::Flatten)))
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(Self { file, matrices })
         };

@@ -9,8 +9,10 @@ mod calibration;
 mod comparison;
 mod errors;
 mod files;
+mod matrix;
 mod memory;
 mod metric;
+mod models;
 mod tables;
 mod work;
 
@@ -36,6 +38,7 @@ fn _reprsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<metric::Sums>()?;
     module.add_function(wrap_pyfunction!(program, module)?)?;
     module.add_function(wrap_pyfunction!(comparison::compare, module)?)?;
+    module.add_function(wrap_pyfunction!(matrix::matrix, module)?)?;
     module.add_function(wrap_pyfunction!(calibration::permutations, module)?)?;
     module.add_function(wrap_pyfunction!(calibration::calibration, module)?)?;
     module.add_function(wrap_pyfunction!(tables::measures, module)?)?;

@@ -164,13 +164,22 @@ impl Lent {
             return Err(Failed::input("the array is not in the processor's memory").into());
         }
         let element = match (tensor.code, tensor.bits, tensor.lanes) {
+            (0, 8, 1) => Element::I8,
+            (0, 16, 1) => Element::I16,
+            (0, 32, 1) => Element::I32,
+            (0, 64, 1) => Element::I64,
+            // Truth values are 6.
+            (1 | 6, 8, 1) => Element::U8,
+            (1, 16, 1) => Element::U16,
+            (1, 32, 1) => Element::U32,
+            (1, 64, 1) => Element::U64,
             (2, 16, 1) => Element::F16,
             (2, 32, 1) => Element::F32,
             (2, 64, 1) => Element::F64,
             (4, 16, 1) => Element::Bf16,
             _ => {
-                let message = "activations are float16, bfloat16, float32 or float64: convert them \
-                               first";
+                let message = "activations are floating-point or whole numbers of 8 to 64 bits: \
+                               convert them first";
                 return Err(Failed::input(message).into());
             }
         };

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use reprsim_activations::Reading;
 use reprsim_metrics::{MetricError, Stream};
 use reprsim_similarity::Mode;
 
@@ -36,8 +37,11 @@ impl Sums {
         y: &Array,
         pool: Option<&str>,
     ) -> PyResult<(usize, usize)> {
-        let pool = crate::comparison::pool(pool)?;
-        let matrix = |array: &Array, name| array.matrix(name, Path::new(name), pool, None);
+        let reading = Reading {
+            pool: crate::models::pool(pool)?,
+            ..Reading::default()
+        };
+        let matrix = |array: &Array, name| array.matrix(name, Path::new(name), &reading);
         let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
         let ([n, p], [rows, q]) = (x.shape(), y.shape());
         if n != rows {

@@ -82,7 +82,8 @@ struct Messages;
 
 impl log::Log for Messages {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Info && metadata.target().starts_with("reprsim")
+        let of_ours = metadata.target().trim_start_matches('_').starts_with("reprsim");
+        metadata.level() <= log::Level::Info && of_ours
     }
 
     fn log(&self, record: &log::Record<'_>) {
@@ -100,7 +101,8 @@ impl log::Log for Messages {
     fn flush(&self) {}
 }
 
-fn listen() {
+/// Hears what the libraries say from now on; [`interruptible`] does so by itself.
+pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Where another hears them already they are its.

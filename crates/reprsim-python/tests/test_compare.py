@@ -153,12 +153,57 @@ def test_groups_are_permuted_whole() -> None:
     assert grouped == reprsim.compare(x, y, "mutual_knn", groups=group)
 
 
-def test_ids_must_agree() -> None:
+def test_rows_are_matched_by_ids(caplog: pytest.LogCaptureFixture) -> None:
+    expected = reprsim.compare(X[:100], Y[:100], null=9)
     ids = [f"image{i}" for i in range(150)]
-    assert reprsim.compare(X, Y, ids_x=ids, ids_y=ids, null=0).n == 150
-    for other in (ids[::-1], np.arange(150)):
+    order = RNG.permutation(150)
+    with caplog.at_level("INFO", "reprsim"):
+        found = reprsim.compare(
+            X, Y[order], ids_x=ids[:100] + list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"),
+            ids_y=np.array(ids)[order], null=9,
+        )  # fmt: skip
+    assert (found.n, found.value, found.p) == (100, expected.value, expected.p)
+    said = [record.getMessage() for record in caplog.records]
+    assert any("x: 50 samples left out that another model lacks: a, b, c" in text for text in said)
+    groups = reprsim.compare(X, Y, groups=np.repeat(np.arange(30), 5), null=9)
+    matched = reprsim.compare(
+        X, Y[order], groups=np.repeat(np.arange(30), 5), ids_x=np.arange(150), ids_y=order, null=9
+    )
+    assert (groups.value, groups.p) == (matched.value, matched.p)
+    for other in ([*ids[:-1], ids[0]], ids[:20], [f"photo{i}" for i in range(150)], None):
         with pytest.raises(reprsim.InputError):
-            reprsim.compare(X, Y, ids_x=np.arange(150)[::-1], ids_y=other, null=0)
+            reprsim.compare(X, Y, ids_x=ids, ids_y=other, null=0)
+
+
+def test_samples_may_be_permuted_within_groups() -> None:
+    group = np.repeat(np.arange(3), 50)
+    x = RNG.normal(size=(3, 6))[group] * 3 + RNG.normal(size=(150, 6))
+    y = RNG.normal(size=(3, 6))[group] * 3 + RNG.normal(size=(150, 6))
+    # What classes have in common is not what samples have.
+    assert (reprsim.compare(x, y).p or 1) < 0.02
+    assert (reprsim.compare(x, y, groups=group, permute="within").p or 0) > 0.05
+
+
+def test_other_orders_of_axes() -> None:
+    maps = RNG.normal(size=(40, 6, 5, 5)).astype("f4")
+    last = np.moveaxis(maps, 1, 3)
+    first = reprsim.compare(maps, Y[:40], pool="mean", null=0).value
+    assert reprsim.compare({"x": last}, {"y": Y[:40]}, pool="mean", axes="nhwc", null=0)[0].value == first
+    assert reprsim.compare(X[:, 0], Y, null=0).d_a == 1
+
+
+def test_whole_numbers() -> None:
+    torch = pytest.importorskip("torch")
+    numbers = RNG.integers(-100, 100, (150, 12))
+    expected = reprsim.compare(numbers.astype("f8"), Y, null=0).value
+    for kind in ("i1", "i2", "i4", "i8"):
+        assert reprsim.compare(numbers.astype(kind), Y, null=0).value == expected
+    for form in (torch.tensor(numbers), memoryview(numbers), numbers.tolist()):
+        assert reprsim.compare(form, Y, null=0).value == expected
+    truths = numbers > 0
+    expected = reprsim.compare(truths.astype("u2"), Y, null=0).value
+    for form in (truths, torch.tensor(truths), truths.astype("u1")):
+        assert reprsim.compare(form, Y, null=0).value == expected
 
 
 def test_degenerate_input_says_why() -> None:

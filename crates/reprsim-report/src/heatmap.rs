@@ -9,7 +9,7 @@ use crate::value_scale::ValueScale;
 
 /// Size of letters.
 const FONT: f64 = 11.0;
-const GAP: f64 = 18.0;
+pub(crate) const GAP: f64 = 18.0;
 const BAR: f64 = 12.0;
 /// Room for the numbers beside the colour bar.
 const NUMBERS: f64 = 36.0;
@@ -107,6 +107,8 @@ pub(crate) struct Room {
     left: f64,
     above: f64,
     below: f64,
+    /// Between the cells and the colour bar.
+    beside: f64,
     cell: f64,
     columns: usize,
     rows: usize,
@@ -134,6 +136,7 @@ impl Room {
             left,
             above,
             below,
+            beside: 0.0,
             cell: (room / rows.max(columns) as f64)
                 .clamp(6.0, largest)
                 .floor(),
@@ -143,18 +146,37 @@ impl Room {
         }
     }
 
-    fn width(&self) -> f64 {
-        let own = self.left + self.cell * self.columns as f64 + GAP + BAR + NUMBERS;
+    /// The same with more room beside and below the cells.
+    pub fn with(self, beside: f64, below: f64) -> Self {
+        Self {
+            beside: self.beside + beside,
+            below: self.below + below,
+            ..self
+        }
+    }
+
+    /// Where the cells of a heat map of so many rows and columns begin, where they end, and how large
+    /// each is.
+    pub fn cells(&self, heat: &Heat) -> ((f64, f64), (f64, f64), f64) {
+        let end = (
+            self.left + self.cell * heat.columns.len().max(1) as f64,
+            self.above + self.cell * heat.rows.len() as f64,
+        );
+        ((self.left, self.above), end, self.cell)
+    }
+
+    pub fn width(&self) -> f64 {
+        let own = self.left + self.cell * self.columns as f64 + self.beside + GAP + BAR + NUMBERS;
         self.width.map_or(own, |w| w.max(own))
     }
 
-    fn height(&self) -> f64 {
+    pub fn height(&self) -> f64 {
         self.above + self.cell * self.rows as f64 + self.below + GAP
     }
 }
 
 impl Heat {
-    fn of_layers(panel: &Panel, title: String, range: (f64, f64)) -> Self {
+    pub fn of_layers(panel: &Panel, title: String, range: (f64, f64)) -> Self {
         // A damaged panel is drawn as far as it goes.
         let places = panel
             .rows
@@ -193,18 +215,9 @@ impl Heat {
         }
     }
 
-    fn body(&self, room: &Room) -> Markup {
-        let &Room {
-            left,
-            above: top,
-            cell,
-            ..
-        } = room;
+    pub fn body(&self, room: &Room) -> Markup {
+        let ((left, top), (right, bottom), cell) = room.cells(self);
         let count = self.columns.len().max(1);
-        let (right, bottom) = (
-            left + cell * count as f64,
-            top + cell * self.rows.len() as f64,
-        );
         let middle = |i: usize| cell * (i as f64 + 0.5);
         let style = match cell {
             ..32.0 => " dense",
@@ -247,7 +260,7 @@ impl Heat {
                     }
                 }
             }
-            (self.scale((right + GAP, top), bottom - top))
+            (self.scale((right + room.beside + GAP, top), bottom - top))
         }
     }
 
@@ -265,7 +278,7 @@ impl Heat {
         }
     }
 
-    fn colour(&self, value: f64) -> [u8; 3] {
+    pub fn colour(&self, value: f64) -> [u8; 3] {
         let share = (value - self.range.0) / (self.range.1 - self.range.0);
         viridis(self.scale.lightness(share))
     }
@@ -276,7 +289,7 @@ impl Heat {
     }
 }
 
-fn one(v: f64) -> f64 {
+pub(crate) fn one(v: f64) -> f64 {
     (10.0 * v).round() / 10.0
 }
 

@@ -2,12 +2,12 @@
 
 use burn::tensor::Device;
 use reprsim_base::{ask_memory, memory_budget};
-use reprsim_metrics::{HalfSamples, Options, Permutations, Score, Set, maximum};
+use reprsim_metrics::{HalfSamples, Interval, Measure, Options, Permutations, Score, Set, maximum};
 
 use crate::error::SimilarityError;
 use crate::influence::influence;
 use crate::models::{self, ModelActivations};
-use crate::question::{LayerPairs, Question};
+use crate::question::{Exchange, LayerPairs, Question};
 use crate::result::{MeasureResult, PairResult, Rows};
 
 /// Permutations or half-samples at most.
@@ -20,6 +20,12 @@ const SHARE: u64 = 2;
 /// Samples from which permutations are shifts in one random order ([`Permutations::shifts`]): there are
 /// enough of them, and others would take most of the time.
 const SHIFTS_FROM: usize = 4096;
+
+/// What was measured of some pairs of layers: of each measure (outer) and pair (inner).
+pub(crate) struct Scored {
+    pub scores: Vec<Vec<Score>>,
+    pub intervals: Option<Vec<Vec<Option<Interval>>>>,
+}
 
 /// Models to compare and what to ask of each pair of them.
 #[derive(Clone, Debug)]
@@ -91,40 +97,13 @@ impl Comparison {
     ) -> Result<Vec<PairResult>, SimilarityError> {
         let question = &self.question;
         let measures = &question.measures;
-        let room = usize::try_from(memory_budget() / SHARE).unwrap_or(usize::MAX);
-        let most = Options::default();
-        let options = Options {
-            k: question.k,
-            resident_bytes: most.resident_bytes.min(room),
-            kernel_bytes: most.kernel_bytes.min(room),
-            stop: question.stop.clone(),
-            ..most
-        };
-        let layers = self.models.iter().map(|m| m.layers.clone()).collect();
-        let set = Set::new(layers, device, options)?;
+        let set = self.set(device)?;
         // All pairs of layers in one plan: what a layer needs is computed once.
         let couples = self.couples();
         let pairs: Vec<Vec<(usize, usize)>> = (couples.iter())
             .map(|(a, b)| self.pairs(&set, *a, *b))
             .collect();
-        let all = pairs.concat();
-        self.ask_for_draws(all.len())?;
-        let scores = set.compare(measures, &all, &self.permutations(&set)?, on_stage)?;
-        let intervals = match question.half_samples {
-            0 => None,
-            draws => {
-                let values: Vec<Vec<Option<f64>>> = (scores.iter())
-                    .map(|row| row.iter().map(|s| s.value.ok()).collect())
-                    .collect();
-                let halves = HalfSamples {
-                    draws,
-                    seed: question.seed.wrapping_add(1),
-                    blocks: &question.blocks,
-                };
-                let mut heard = |done| on_stage(&format!("half-sample {done} of {draws}"));
-                Some(set.intervals(measures, &all, &values, &halves, &mut heard)?)
-            }
-        };
+        let Scored { scores, intervals } = self.score(&set, measures, &pairs.concat(), on_stage)?;
         let mut out = Vec::new();
         let mut start = 0;
         for ((a, b), pairs) in couples.into_iter().zip(pairs) {
@@ -178,6 +157,63 @@ impl Comparison {
             });
         }
         Ok(out)
+    }
+
+    /// The layers of all models on a device.
+    pub(crate) fn set(&self, device: &Device) -> Result<Set, SimilarityError> {
+        let room = usize::try_from(memory_budget() / SHARE).unwrap_or(usize::MAX);
+        let most = Options::default();
+        let options = Options {
+            k: self.question.k,
+            resident_bytes: most.resident_bytes.min(room),
+            kernel_bytes: most.kernel_bytes.min(room),
+            stop: self.question.stop.clone(),
+            ..most
+        };
+        let layers = self.models.iter().map(|m| m.layers.clone()).collect();
+        Ok(Set::new(layers, device, options)?)
+    }
+
+    /// Measures pairs of layers as the question says.
+    pub(crate) fn score(
+        &self,
+        set: &Set,
+        measures: &[&'static dyn Measure],
+        pairs: &[(usize, usize)],
+        on_stage: &mut dyn FnMut(&str),
+    ) -> Result<Scored, SimilarityError> {
+        let question = &self.question;
+        self.ask_for_draws(pairs.len())?;
+        let scores = set.compare(measures, pairs, &self.permutations(set)?, on_stage)?;
+        let draws = question.half_samples;
+        if draws == 0 {
+            let intervals = None;
+            return Ok(Scored { scores, intervals });
+        }
+        let values: Vec<Vec<Option<f64>>> = (scores.iter())
+            .map(|row| row.iter().map(|s| s.value.ok()).collect())
+            .collect();
+        let (blocks, groups) = match question.exchange {
+            Exchange::Whole => (question.blocks.as_slice(), &[][..]),
+            Exchange::Within => (&[][..], question.blocks.as_slice()),
+        };
+        let halves = HalfSamples {
+            draws,
+            seed: question.seed.wrapping_add(1),
+            blocks,
+            groups,
+        };
+        let mut heard = |done| on_stage(&format!("half-sample {done} of {draws}"));
+        let found = set.intervals(measures, pairs, &values, &halves, &mut heard)?;
+        Ok(Scored {
+            scores,
+            intervals: Some(found),
+        })
+    }
+
+    /// The models.
+    pub fn models(&self) -> &[ModelActivations] {
+        &self.models
     }
 
     /// Each model with each later one.
@@ -245,6 +281,12 @@ pub fn permutations(rows: usize, question: &Question) -> Result<Permutations, Si
             Permutations::shifts(rows, draws, question.seed)
         }
         true => Permutations::random(rows, draws, question.seed),
-        false => Permutations::of_blocks(&question.blocks, draws, question.seed),
+        false => {
+            let of = match question.exchange {
+                Exchange::Whole => Permutations::of_blocks,
+                Exchange::Within => Permutations::within,
+            };
+            of(&question.blocks, draws, question.seed)
+        }
     })
 }

@@ -5,7 +5,10 @@
 //! - [`Question`]: which measures, of which pairs of layers, against how many
 //!   permutations of which blocks, with how many half-samples.
 //! - [`Comparison`]: models and a question, checked against each other.
-//!   [`Comparison::run`] computes and gives a [`PairResult`] for each pair of models.
+//!   [`Comparison::run`] computes and gives a [`PairResult`] for each pair of models,
+//!   [`SimilarityMatrix::of`] all pairs of models of one layer each, with q-values and a clustering.
+//! - [`align`], [`draw`] and [`blocks`]: which samples are compared, and which of them depend on each
+//!   other.
 //!
 //! Nothing here prints, keeps a state between calls or panics on any input; the same
 //! input gives the same numbers on any number of threads.
@@ -36,18 +39,24 @@
 //! # Ok::<(), reprsim_similarity::SimilarityError>(())
 //! ```
 
+mod clustering;
 mod comparison;
 mod error;
 mod influence;
+mod matrix;
 mod models;
 mod question;
 mod result;
+mod samples;
 
+pub use clustering::{Clustering, Merge, NotClustered};
 pub use comparison::{Comparison, permutations};
 pub use error::SimilarityError;
-pub use models::ModelActivations;
-pub use question::{ALL, LayerPairs, Question, measures};
+pub use matrix::{MeasureMatrix, SimilarityMatrix};
+pub use models::{ModelActivations, Shaped};
+pub use question::{ALL, Exchange, LayerPairs, Question, measures};
 pub use result::{Influence, MeasureResult, PairResult, Row};
+pub use samples::{Alignment, LeftOut, align, blocks, draw};
 
-pub use reprsim_activations::{Mask, Pool, SampleIds};
+pub use reprsim_activations::{Axes, Labels, Layers, Mask, Pool, Reading, SampleIds};
 pub use reprsim_metrics::{Interval, Measure, Mode, Stop, Undefined};

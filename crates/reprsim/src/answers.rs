@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use reprsim_analysis::Asked;
+use reprsim_report::ModelPanel;
+use reprsim_similarity::{Comparison, SimilarityMatrix};
 use serde_json::{Map, Value};
 
 use crate::args::{AnalyzeArgs, Format};
 use crate::commands;
 use crate::exit;
+use crate::matrix::Answer;
 use crate::tidy::Tidy;
 
 /// Rows of named values, as with `--format json`.
@@ -35,6 +38,11 @@ impl From<anyhow::Error> for Refused {
 /// All similarity measures and what is known of them, as `reprsim measures`.
 pub fn measures() -> Rows {
     commands::measures::table(Format::Json).objects()
+}
+
+/// What is drawn of a matrix of models, a panel a measure, as `reprsim matrix --heatmap`.
+pub fn model_panels(comparison: &Comparison, matrix: &SimilarityMatrix) -> Vec<ModelPanel> {
+    Answer { comparison, matrix }.panels()
 }
 
 /// A table of points.

@@ -11,6 +11,7 @@ from ._calibrate import calibrate
 from ._capture import Capture, capture
 from ._compare import compare
 from ._errors import FileError, InputError, MemoryLimitError, ReprsimError, UndefinedError
+from ._matrix import Matrix, matrix
 from ._metric import Metric
 from ._reprsim import __version__
 from ._result import Result, Results
@@ -23,6 +24,7 @@ __all__ = [
     "FileError",
     "InputError",
     "MemoryLimitError",
+    "Matrix",
     "Metric",
     "ReprsimError",
     "Result",
@@ -35,6 +37,7 @@ __all__ = [
     "calibrate",
     "capture",
     "compare",
+    "matrix",
     "measures",
     "read",
 ]

@@ -9,8 +9,9 @@ from typing import Any
 from ._errors import InputError
 from ._reprsim import Array
 
-_FLOATS = {"f2": "float16", "f4": "float32", "f8": "float64"}
-_BUFFERS = {"e": "float16", "f": "float32", "d": "float64"}
+#: Kinds of numbers by numpy's letters, and by those of buffers.
+_KINDS = {"f": "float", "i": "int", "u": "uint"}
+_BUFFERS = {**dict.fromkeys("efd", "float"), **dict.fromkeys("bhilq", "int"), **dict.fromkeys("BHILQ", "uint")}
 #: The processor, and its memory that a GPU reads too, by DLPack.
 _HOST = (1, 3, 11)
 
@@ -53,8 +54,12 @@ def _of_numpy(values: Any, interface: dict[str, Any]) -> Array:
     if kind[0] == ">":
         values = values.astype(values.dtype.newbyteorder("<"))
         return _of_numpy(values, values.__array_interface__)
-    name = _FLOATS.get(kind[1:]) or str(getattr(values, "dtype", kind))
-    return Array.of_interface(values, name)
+    if kind[1] == "b":
+        # Truth values are bytes.
+        return Array.of_interface(values, "uint8")
+    if kind[1] in _KINDS:
+        return Array.of_interface(values, f"{_KINDS[kind[1]]}{8 * int(kind[2:])}")
+    return Array.of_interface(values, str(getattr(values, "dtype", kind)))
 
 
 def _of_torch(values: Any) -> Any:
@@ -84,13 +89,10 @@ def _of_dlpack(values: Any) -> Array:
 
 
 def _of_buffer(buffer: memoryview) -> Array:
-    code = buffer.format.lstrip("@=<")
-    name = _BUFFERS.get(code)
-    if name is None:
-        raise InputError(
-            f"a buffer of format '{buffer.format}': activations are float16, float32 or float64"
-        )
-    return Array.of_bytes(buffer.tobytes(), name, list(buffer.shape or ()))
+    kind = _BUFFERS.get(buffer.format.lstrip("@=<"))
+    if kind is None:
+        raise InputError(f"a buffer of format '{buffer.format}', which is not one of numbers")
+    return Array.of_bytes(buffer.tobytes(), f"{kind}{8 * buffer.itemsize}", list(buffer.shape or ()))
 
 
 def _of_lists(values: Sequence[Any]) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from . import _reprsim
-from ._compare import codes, counted
+from ._question import codes, counted
 from ._errors import InputError
 from ._result import Result
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union, cast
 
-from ._compare import Pool, plain
+from ._question import Pool, plain
 from ._errors import InputError, ReprsimError
 from ._types import PathLike
 

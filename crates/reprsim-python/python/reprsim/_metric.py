@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar, cast, overload
 
 from . import _reprsim
-from ._compare import Names, Pool, named
+from ._question import Names, Pool, named
 from ._errors import InputError
 from ._result import Result, Results
 from ._types import ArrayLike
