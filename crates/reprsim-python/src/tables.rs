@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use reprsim::answers::{self, AnalysisAsked, Points, Rows};
+use reprsim::answers::{self, AnalysisAsked, Found, Points};
 use reprsim_analysis::table;
 use reprsim_config::Plan;
 use reprsim_report::Column;
@@ -20,8 +20,8 @@ pub(crate) fn measures() -> PyResult<String> {
     json(&answers::measures())
 }
 
-fn json(rows: &Rows) -> PyResult<String> {
-    let text = serde_json::to_string(rows);
+fn json(found: &Found) -> PyResult<String> {
+    let text = serde_json::to_string(found);
     Ok(text.map_err(|error| Failed {
         kind: Kind::Failure,
         message: error.to_string(),
@@ -76,7 +76,7 @@ pub(crate) fn analyze(py: Python<'_>, points: Given, options: Options) -> PyResu
         permutations: options.permutations,
         seed: options.seed,
     };
-    let rows = interruptible(py, &Stop::default(), move || {
+    let found = interruptible(py, &Stop::default(), move || {
         answers::analyze(&points, asked).map_err(|refused| Failed {
             kind: match refused.is_usage {
                 true => Kind::Input,
@@ -85,7 +85,7 @@ pub(crate) fn analyze(py: Python<'_>, points: Given, options: Options) -> PyResu
             message: refused.message,
         })
     })?;
-    json(&rows)
+    json(&found)
 }
 
 /// A column of a run: its name; numbers as native `f64`, whole numbers as native `i64`, or text.

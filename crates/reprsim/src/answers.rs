@@ -5,16 +5,31 @@ use std::path::{Path, PathBuf};
 use reprsim_analysis::Asked;
 use reprsim_report::ModelPanel;
 use reprsim_similarity::{Comparison, SimilarityMatrix};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::{AnalyzeArgs, Format};
 use crate::commands;
 use crate::exit;
 use crate::matrix::Answer;
+use crate::table::Table;
 use crate::tidy::Tidy;
 
-/// Rows of named values, as with `--format json`.
-pub type Rows = Vec<Map<String, Value>>;
+/// Rows of values, as with `--format json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Found {
+    /// The names of the values, in order.
+    pub fields: Vec<&'static str>,
+    /// The values.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl From<Table> for Found {
+    fn from(table: Table) -> Self {
+        let (fields, rows) = table.into_parts();
+        Self { fields, rows }
+    }
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +51,8 @@ impl From<anyhow::Error> for Refused {
 }
 
 /// All similarity measures and what is known of them, as `reprsim measures`.
-pub fn measures() -> Rows {
-    commands::measures::table(Format::Json).objects()
+pub fn measures() -> Found {
+    commands::measures::table(Format::Json).into()
 }
 
 /// What is drawn of a matrix of models, a panel a measure, as `reprsim matrix --heatmap`.
@@ -81,7 +96,7 @@ pub struct AnalysisAsked {
 ///
 /// # Errors
 /// [`Refused`] where the program would end with an error.
-pub fn analyze(points: &Points, asked: AnalysisAsked) -> Result<Rows, Refused> {
+pub fn analyze(points: &Points, asked: AnalysisAsked) -> Result<Found, Refused> {
     let (tidy, file) = match points {
         Points::File(file) => (Tidy::read(file, Asked::default())?, file.clone()),
         Points::Columns(columns) => {
@@ -104,5 +119,5 @@ pub fn analyze(points: &Points, asked: AnalysisAsked) -> Result<Rows, Refused> {
         seed: asked.seed,
         format: Format::Json,
     };
-    Ok(commands::analyze::table(&tidy, &args)?.objects())
+    Ok(commands::analyze::table(&tidy, &args)?.into())
 }

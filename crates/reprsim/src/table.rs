@@ -45,13 +45,9 @@ impl Table {
         self
     }
 
-    /// The rows, each value by its field's name.
-    pub fn objects(&self) -> Vec<Map<String, Value>> {
-        let object = |row: &Vec<Value>| {
-            let fields = self.fields.iter().map(ToString::to_string);
-            fields.zip(row.iter().cloned()).collect()
-        };
-        self.rows.iter().map(object).collect()
+    /// The fields and the rows.
+    pub fn into_parts(self) -> (Vec<&'static str>, Vec<Vec<Value>>) {
+        (self.fields, self.rows)
     }
 
     /// Prints the table to standard output.
@@ -87,7 +83,14 @@ impl Table {
     fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Json => {
-                let objects = self.objects();
+                let objects: Vec<Value> = self
+                    .rows
+                    .iter()
+                    .map(|row| {
+                        let fields = self.fields.iter().map(ToString::to_string);
+                        Value::Object(fields.zip(row.iter().cloned()).collect::<Map<_, _>>())
+                    })
+                    .collect();
                 let json = serde_json::to_string_pretty(&objects)?;
                 writeln!(out, "{}", printable_json(&json))
             }

@@ -29,10 +29,10 @@ class Table(Mapping[str, Column]):
 
     @classmethod
     def of_json(cls, text: str) -> Table:
-        """A table of rows in JSON: columns of numbers alone are arrays."""
-        rows: list[dict[str, Any]] = json.loads(text)
-        names = list(rows[0]) if rows else []
-        return cls({name: _column([row[name] for row in rows]) for name in names})
+        """A table of fields and rows in JSON: columns of numbers alone are arrays."""
+        found: dict[str, Any] = json.loads(text)
+        names, rows = found["fields"], found["rows"]
+        return cls({name: _column([row[at] for row in rows]) for at, name in enumerate(names)})
 
     def __getitem__(self, name: str) -> Column:
         try:
