@@ -1,7 +1,5 @@
 //! Models and a question in, rows out.
 
-use std::num::NonZeroUsize;
-
 use burn::tensor::Device;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -22,8 +20,6 @@ pub(crate) struct Asked {
     k: usize,
     #[pyo3(item)]
     null: usize,
-    #[pyo3(item)]
-    null_stop: Option<usize>,
     /// Whether samples change places within their groups, instead of groups as a whole.
     #[pyo3(item)]
     within: bool,
@@ -64,8 +60,7 @@ pub(crate) fn compare<'py>(
 impl Asked {
     /// The question, of models whose rows have these blocks.
     pub fn question(&self, blocks: Vec<u32>, stop: &Stop) -> Result<Question, Failed> {
-        let asked = self;
-        let mode = match asked.mode.as_str() {
+        let mode = match self.mode.as_str() {
             "exact" => Mode::Exact,
             "paper" => Mode::Paper,
             other => {
@@ -74,24 +69,23 @@ impl Asked {
                 )));
             }
         };
-        let measures = reprsim_similarity::measures(&asked.measures, mode, asked.k)
+        let measures = reprsim_similarity::measures(&self.measures, mode, self.k)
             .map_err(|unknown| Failed::input(unknown.to_string()))?;
         Ok(Question {
-            k: asked.k,
-            permutations: asked.null,
-            null_stop: asked.null_stop.and_then(NonZeroUsize::new),
+            k: self.k,
+            permutations: self.null,
             blocks,
-            exchange: match asked.within {
+            exchange: match self.within {
                 true => Exchange::Within,
                 false => Exchange::Whole,
             },
-            half_samples: asked.bootstrap,
-            leverage: asked.leverage,
-            layers: match asked.same_name {
+            half_samples: self.bootstrap,
+            leverage: self.leverage,
+            layers: match self.same_name {
                 true => LayerPairs::SameName,
                 false => LayerPairs::All,
             },
-            seed: asked.seed,
+            seed: self.seed,
             stop: stop.clone(),
             ..Question::new(measures)
         })

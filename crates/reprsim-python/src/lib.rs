@@ -1,8 +1,8 @@
 //! The extension behind the Python package `reprsim`: Python's values in, the libraries' answers out.
 //!
 //! What a Python user sees is in `python/reprsim/`, which is documented there; here is only what
-//! needs Rust. Computing runs without Python's lock on a thread of its own ([`work`]), arrays are
-//! borrowed ([`memory`]), and every error becomes one of the package's exceptions ([`errors`]).
+//! needs Rust. Computing runs without Python's lock on a thread of its own (`work`), arrays are
+//! borrowed (`memory`), and every error becomes one of the package's exceptions (`errors`).
 
 mod arrays;
 mod calibration;

@@ -82,7 +82,10 @@ struct Messages;
 
 impl log::Log for Messages {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        let of_ours = metadata.target().trim_start_matches('_').starts_with("reprsim");
+        let of_ours = metadata
+            .target()
+            .trim_start_matches('_')
+            .starts_with("reprsim");
         metadata.level() <= log::Level::Info && of_ours
     }
 

@@ -255,6 +255,45 @@ def test_mistakes_are_typed() -> None:
     assert issubclass(reprsim.InputError, ValueError) and issubclass(reprsim.InputError, reprsim.ReprsimError)
 
 
+def test_more_memory_than_there_is() -> None:
+    x = np.zeros((20_000, 1), "f4")
+    with pytest.raises(reprsim.MemoryLimitError, match="permutations"):
+        reprsim.compare(x, x, null=10_000_000)
+    assert issubclass(reprsim.MemoryLimitError, MemoryError)
+
+
+def test_arrays_are_lent_not_copied() -> None:
+    import os
+
+    from reprsim._arrays import as_array
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("the system does not say how much memory is taken")
+    x = np.ones((40_000, 1000), "f4")
+    torch = pytest.importorskip("torch")
+    before = resident()
+    for form in (x, x[::2], x.T, torch.from_numpy(x), torch.from_numpy(x).T):
+        lent = as_array(form)
+        assert lent.shape == list(form.shape)
+        assert resident() - before < x.nbytes // 10
+
+
+def test_python_runs_meanwhile() -> None:
+    from threading import Thread
+
+    x = RNG.normal(size=(3000, 64))
+    thread = Thread(target=lambda: reprsim.compare(x, x**2, "mutual_knn", null=300))
+    thread.start()
+    turns = 0
+    while thread.is_alive():
+        turns += 1
+        thread.join(0.001)
+    assert turns > 20
+
+
 def test_results_are_tables() -> None:
     results = reprsim.compare({"a": X, "b": X**3}, {"c": Y}, ["cka", "procrustes"])
     assert [r.layer_a for r in results] == ["a", "b", "a", "b"]

@@ -96,7 +96,6 @@ def question(
         "mode": mode,
         "k": counted("k", k),
         "null": counted("null", null),
-        "null_stop": None,
         "within": choice("permute", permute, ("whole", "within")) == "within",
         "bootstrap": counted("bootstrap", bootstrap),
         "leverage": leverage,
