@@ -10,9 +10,9 @@ Without permutations, which none of the others has.
 """
 import argparse
 import os
-import resource
 import subprocess
 import sys
+import threading
 import time
 
 import reprsim
@@ -61,13 +61,15 @@ def svcca(x, y):
 
 
 def rsa(x, y):
-    vectors = []
-    for z in (x, y):
-        z = torch.nn.functional.normalize(z - z.mean(1, keepdim=True))
-        near = z @ z.T
-        vectors.append(near[torch.triu(torch.ones_like(near, dtype=torch.bool), 1)])
-    a, b = (v - v.mean() for v in vectors)
-    return a @ b / (a.norm() * b.norm())
+    """From d x d products: correlations are products of rows of length 1."""
+    x, y = (torch.nn.functional.normalize(z - z.mean(1, keepdim=True)) for z in (x, y))
+    n = len(x)
+    totals = {id(z): float(z.sum(0).norm() ** 2) - n for z in (x, y)}
+
+    def covariance(a, b):
+        return float((a.T @ b).norm() ** 2) - n - totals[id(a)] * totals[id(b)] / (n * (n - 1))
+
+    return covariance(x, y) / (covariance(x, x) * covariance(y, y)) ** 0.5
 
 
 PEERS = {
@@ -91,11 +93,21 @@ def resident():
 
 
 def memory(measure, n, d):
-    """In a process of its own: bytes of the input, and what is added to them at most."""
+    """In a process of its own: bytes of the input, and what is added to them at most meanwhile."""
     x, y = made(n, d)
-    before = max(resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    reprsim.compare(x[:100], y[:100], measure, null=0)
+    before, peak, done = resident(), 0, threading.Event()
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.0005):
+            peak = max(peak, resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     reprsim.compare(x, y, measure, null=0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    done.set()
+    watcher.join()
     print((x.nbytes + y.nbytes) >> 20, max(0, peak - before) >> 20)
 
 

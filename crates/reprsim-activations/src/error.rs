@@ -131,7 +131,7 @@ pub enum Problem {
     /// An array that must be put in memory, where there is not enough of it.
     #[error(transparent)]
     Memory(#[from] OverBudget),
-    /// A label that is missing where each sample has one.
+    /// Labels of samples of more than one axis.
     #[error("its labels of samples have shape {0:?}; they must have one axis")]
     LabelShape(Vec<usize>),
     /// Two layers have one name.

@@ -17,7 +17,7 @@ use crate::matrix::LayerMatrix;
 use crate::padding::{Padding, Said};
 use crate::pool::Pool;
 use crate::quantized::Quantized;
-use crate::reading::{Layers, Reading};
+use crate::reading::Reading;
 use crate::shaping::Shaping;
 use crate::{npy, npz, safetensors_file};
 
@@ -114,6 +114,15 @@ impl ActivationFile {
             Some(at) => Some(columns.remove(at).1.into()),
             None => hash,
         };
+        if !columns.is_empty() && !layers.is_empty() {
+            let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+            log::info!(
+                "{}: one whole number or text a sample is no layer but what is said of the samples \
+                 (--group): {}",
+                path.display(),
+                listed(&names)
+            );
+        }
         let said = Said::default();
         let layers = (layers.into_iter()).map(|(name, array)| StoredLayer {
             path: path.to_path_buf(),
@@ -168,10 +177,7 @@ impl ActivationFile {
         if self.read(reading).next().is_none() {
             let known: Vec<&str> = self.layers.iter().map(|l| l.name.as_str()).collect();
             return Err(error(Problem::NoSuchLayer {
-                asked: match &reading.layers {
-                    Layers::Named(names) => format!("'{}'", names.join("', '")),
-                    Layers::All | Layers::Representative => "so".into(),
-                },
+                asked: reading.layers.to_string(),
                 known: listed(&known),
             }));
         }

@@ -1,5 +1,7 @@
 //! How the arrays of a file are read as matrices.
 
+use std::fmt;
+
 use glob::Pattern;
 
 use crate::axes::Axes;
@@ -52,6 +54,16 @@ impl Layers {
                     .into_iter()
                     .collect()
             }
+        }
+    }
+}
+
+impl fmt::Display for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("any"),
+            Self::Named(names) => write!(f, "'{}'", names.join("', '")),
+            Self::Representative => f.write_str(PENULTIMATE),
         }
     }
 }

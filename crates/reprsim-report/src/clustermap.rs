@@ -3,14 +3,16 @@
 use maud::{Markup, html};
 
 use crate::colours::ink;
-use crate::drawing::{Drawing, beside};
-use crate::heatmap::{GAP, Heat, Room, one};
+use crate::drawing::{Drawing, beside, text_width};
+use crate::heatmap::{FONT, GAP, Heat, Room, one};
 use crate::report::Panel;
 
 /// Room for the tree.
 const TREE: f64 = 120.0;
-/// Room for what stands below the cells.
-const BELOW: f64 = 36.0;
+/// Room below the cells for the scale of the tree, and for what the rings mean.
+const BELOW: [f64; 2] = [20.0, 36.0];
+/// The widest name of a model.
+const NAME: f64 = 240.0;
 /// Pairs whose q is larger are marked.
 const LEVEL: f64 = 0.05;
 /// Cells that are as large have a number.
@@ -70,8 +72,17 @@ fn draw(of: &ModelPanel) -> Drawing {
             *text += &format!(", q {q:.2e}");
         }
     }
+    // Names of models often differ by their ends alone.
+    for name in heat.rows.iter_mut().chain(&mut heat.columns) {
+        *name = without_middle(name);
+    }
     let tree = if of.merges.is_empty() { 0.0 } else { TREE };
-    let room = Room::of(std::slice::from_ref(&heat), None).with(tree, BELOW);
+    let below = match (q.iter().any(is_marked), tree > 0.0) {
+        (true, _) => BELOW[1],
+        (false, true) => BELOW[0],
+        (false, false) => 0.0,
+    };
+    let room = Room::named(std::slice::from_ref(&heat), None, NAME).with(tree, below);
     let body = html! {
         (heat.body(&room))
         (marks(&heat, &q, &room))
@@ -99,11 +110,28 @@ impl ModelPanel {
     }
 }
 
+/// Whether a pair cannot be told from chance.
+fn is_marked(q: &Option<f64>) -> bool {
+    q.is_some_and(|q| q > LEVEL)
+}
+
+/// A name, of one that is too wide its beginning and its end.
+fn without_middle(name: &str) -> String {
+    if text_width(name, FONT) <= NAME {
+        return name.into();
+    }
+    let letters: Vec<char> = name.chars().collect();
+    let kept = (NAME / text_width("x", FONT)) as usize - 1;
+    let (first, last) = (kept / 2, kept - kept / 2);
+    let begin: String = letters[..first].iter().collect();
+    let end: String = letters[letters.len() - last..].iter().collect();
+    format!("{begin}…{end}")
+}
+
 /// A ring in each cell that cannot be told from chance, and what it means.
 fn marks(heat: &Heat, q: &[Option<f64>], room: &Room) -> Markup {
     let ((left, top), (_, bottom), cell) = room.cells(heat);
     let count = heat.columns.len().max(1);
-    let is_marked = |q: &Option<f64>| q.is_some_and(|q| q > LEVEL);
     let r = (cell / 8.0).clamp(1.5, 3.0);
     // Beside the number, or in the middle where there is none.
     let place = if cell < NUMBERED {
@@ -232,6 +260,18 @@ mod tests {
         assert_eq!(svg.matches("<path").count(), 2);
         assert_eq!(svg.matches("<circle").count(), 5);
         assert!(svg.contains("not told from chance, q &gt; 0.05"));
+    }
+
+    #[test]
+    fn long_names_keep_both_ends() {
+        let name = "vit_base_patch16_224.augreg2_in21k_ft_in1k_and_more";
+        let short = without_middle(name);
+        assert!(
+            short.starts_with("vit_base_patch1") && short.ends_with("_in1k_and_more"),
+            "{short}"
+        );
+        assert!(text_width(&short, FONT) <= NAME && short.contains('…'));
+        assert_eq!(without_middle("resnet18"), "resnet18");
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::report::{HeatmapPair, Panel};
 use crate::value_scale::ValueScale;
 
 /// Size of letters.
-const FONT: f64 = 11.0;
+pub(crate) const FONT: f64 = 11.0;
+/// The widest name of a layer.
+const NAME: f64 = 130.0;
 pub(crate) const GAP: f64 = 18.0;
 const BAR: f64 = 12.0;
 /// Room for the numbers beside the colour bar.
@@ -113,14 +115,21 @@ pub(crate) struct Room {
     columns: usize,
     rows: usize,
     width: Option<f64>,
+    /// The widest name; longer ones are cut.
+    longest: f64,
 }
 
 impl Room {
     /// Room for all of `heats`, each in `width` if given.
     pub fn of(heats: &[Heat], width: Option<f64>) -> Self {
+        Self::named(heats, width, NAME)
+    }
+
+    /// The same for names that may be as wide as `widest`.
+    pub fn named(heats: &[Heat], width: Option<f64>, widest: f64) -> Self {
         let longest = |names: fn(&Heat) -> &[String]| {
             let names = heats.iter().flat_map(names);
-            (names.map(|n| text_width(n, FONT)).fold(0.0, f64::max)).min(130.0) + 8.0
+            (names.map(|n| text_width(n, FONT)).fold(0.0, f64::max)).min(widest) + 8.0
         };
         let most = |of: fn(&Heat) -> usize| heats.iter().map(of).max().unwrap_or(1).max(1);
         let flat = heats.iter().all(|h| h.flat);
@@ -143,6 +152,7 @@ impl Room {
             columns,
             rows,
             width,
+            longest: widest,
         }
     }
 
@@ -224,7 +234,7 @@ impl Heat {
             ..56.0 => "",
             _ => " roomy",
         };
-        let short_name = |name: &str| fitted(name, FONT, 130.0);
+        let short_name = |name: &str| fitted(name, FONT, room.longest);
         html! {
             text x="2" y="14" { (fitted(&self.title, 13.0, room.width())) }
             @for (i, name) in self.rows.iter().enumerate() {

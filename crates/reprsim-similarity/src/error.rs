@@ -59,7 +59,10 @@ pub enum SimilarityError {
         rows: usize,
     },
     /// Rows are other samples here than there; the reason names the first.
-    #[error("{a} and {b} are not of the same samples: {difference}")]
+    #[error(
+        "{a} and {b} are not of the same samples: {difference}{}",
+        remedy(difference)
+    )]
     DifferentSamples {
         /// One model.
         a: String,
@@ -191,6 +194,14 @@ pub enum SimilarityError {
     /// Measuring.
     #[error(transparent)]
     Metric(#[from] MetricError),
+}
+
+/// What to do where ids of samples differ one by one.
+fn remedy(difference: &DifferentSamples) -> &'static str {
+    match difference {
+        DifferentSamples::Hashes { .. } => "",
+        _ => "; rows are matched by their ids with --ids",
+    }
 }
 
 /// Names of labels that there are.

@@ -38,6 +38,29 @@
 //! }
 //! # Ok::<(), reprsim_similarity::SimilarityError>(())
 //! ```
+//!
+//! Many models, each with each:
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use reprsim_similarity::{Comparison, Mode, ModelActivations, Question, SimilarityMatrix, measures};
+//!
+//! let layer = |phase: f64| -> Vec<f64> { (0..40).map(|i| (i as f64 * 1.3 + phase).sin()).collect() };
+//! let models = [("a", 0.0), ("b", 2.0), ("c", 0.1)].map(|(name, phase)| {
+//!     ModelActivations::new(name).layer("pool", layer(phase), [20, 2])
+//! });
+//! let question = Question {
+//!     permutations: 99,
+//!     ..Question::new(measures(&["cka_linear_debiased"], Mode::Exact, 10)?)
+//! };
+//! let comparison = Comparison::new(models.into_iter().collect::<Result<_, _>>()?, question)?;
+//! let matrix = SimilarityMatrix::of(&comparison, &Device::flex(), &mut |_stage| ())?;
+//! let cka = &matrix.measures[0];
+//! // Three pairs, each with a q-value; a and c join first.
+//! assert_eq!(cka.pairs().filter(|(_, q)| q.is_some()).count(), 3);
+//! assert!(cka.clustering.as_ref().is_ok_and(|tree| tree.order[..2] == [0, 2]));
+//! # Ok::<(), reprsim_similarity::SimilarityError>(())
+//! ```
 
 mod clustering;
 mod comparison;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::seq::SliceRandom;
 use reprsim_activations::{Labels, SampleIds};
-use reprsim_base::Stream;
+use reprsim_base::{Stream, ask_memory};
 
 use crate::error::SimilarityError;
 use crate::models::{self, ModelActivations};
@@ -188,6 +188,8 @@ pub fn draw(
     if rows <= most {
         return Ok(models.to_vec());
     }
+    let what = format!("a draw of {rows} samples");
+    ask_memory(2 * size_of::<u32>() as u128 * rows as u128, what)?;
     let mut rng = Stream::new(seed).child("max-samples").rng();
     let mut drawn: Vec<u32> = match whole_blocks {
         [] => {
