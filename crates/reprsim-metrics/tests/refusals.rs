@@ -8,7 +8,7 @@ use std::ops::Range;
 use burn::tensor::Device;
 use reprsim_metrics::{
     Cause, HalfSamples, Layer, Matrix, Measure, MetricError, Options, Permutations, REGISTRY, Set,
-    Source, Undefined, named,
+    Source, Stop, Undefined, named,
 };
 
 fn values(n: usize, d: usize, seed: f64) -> Vec<f32> {
@@ -249,4 +249,57 @@ fn halves_take_blocks_whole() {
     assert!(by_blocks > 1.5 * by_rows, "{by_blocks} and {by_rows}");
     // Blocks of one row each are rows.
     assert_eq!(width(&(0..n as u32).collect::<Vec<_>>()), by_rows);
+}
+
+/// Whatever is measured, before and while rows are read.
+#[test]
+fn what_is_asked_to_stop_stops() {
+    /// Asks to stop when rows are read for the last time.
+    struct Stopping {
+        stop: Stop,
+        reads: std::sync::atomic::AtomicUsize,
+        left: usize,
+    }
+
+    impl Source for Stopping {
+        fn shape(&self) -> [usize; 2] {
+            [40, 3]
+        }
+
+        fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
+            use std::sync::atomic::Ordering::Relaxed;
+            if self.reads.fetch_add(1, Relaxed) >= self.left {
+                self.stop.ask();
+            }
+            let all = values(40, 3, 4.0);
+            for (out, v) in out.iter_mut().zip(&all[3 * rows.start..3 * rows.end]) {
+                *out = f64::from(*v);
+            }
+            Ok(())
+        }
+    }
+
+    for (measure, left) in itertools::iproduct!(REGISTRY, [0, 1, 2]) {
+        let stop = Stop::default();
+        let source = Stopping {
+            stop: stop.clone(),
+            reads: Default::default(),
+            left,
+        };
+        let options = Options {
+            stop: stop.clone(),
+            ..Options::default()
+        };
+        let models = vec![vec![Layer::new("x", source)], vec![layer(40, 4, 9.0)]];
+        let set = Set::new(models, &Device::flex(), options).unwrap();
+        let permutations = Permutations::random(40, 99, 0).stopped_by(&stop);
+        let found = set.compare(&[*measure], &[(0, 1)], &permutations, &mut |_| ());
+        let name = measure.properties().name;
+        assert_eq!(
+            stop.is_asked(),
+            matches!(found, Err(MetricError::Stopped)),
+            "{name}"
+        );
+        assert!(stop.is_asked() || left > 0, "{name} reads nothing");
+    }
 }

@@ -1,0 +1,75 @@
+//! Arrays that another program lends are read as those of files are.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use reprsim_activations::{Element, Elsewhere, Mask, Pool, Reading, StoredLayer};
+
+/// Bytes that are made when they are asked for: of 0, 1, 2, ... in float32.
+#[derive(Debug)]
+struct Counting(usize);
+
+impl Elsewhere for Counting {
+    fn bytes(&self, range: Range<usize>) -> Option<Cow<'_, [u8]>> {
+        let all = (0..self.0).flat_map(|i| (i as f32).to_le_bytes());
+        (range.end <= 4 * self.0).then(|| all.skip(range.start).take(range.len()).collect())
+    }
+}
+
+fn layer(shape: &[usize], count: usize) -> StoredLayer {
+    let lent = Arc::new(Counting(count));
+    StoredLayer::lent("x", Path::new("lender"), shape.to_vec(), Element::F32, lent)
+}
+
+#[test]
+fn rows_are_read_and_pooled() -> Result<(), Box<dyn std::error::Error>> {
+    let matrix = layer(&[4, 3], 12).matrix(&Reading::default())?;
+    let mut out = [0.0; 6];
+    matrix.read(1..3, &mut out)?;
+    assert_eq!(out, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+    assert_eq!(matrix.epsilon(), f64::from(f32::EPSILON));
+
+    let mask = Mask::new(
+        Path::new("mask"),
+        [2, 3],
+        vec![true, true, false, true, false, false],
+    )?;
+    let reading = Reading {
+        mask: Some(mask),
+        ..Reading::pooled(Pool::Mean)
+    };
+    let matrix = layer(&[2, 3, 2], 12).matrix(&reading)?;
+    let mut out = [0.0; 4];
+    matrix.read(0..2, &mut out)?;
+    assert_eq!(out, [1.0, 2.0, 6.0, 7.0]);
+    Ok(())
+}
+
+#[test]
+fn what_a_lender_lacks_is_said() {
+    let error = |found: Result<_, reprsim_activations::ActivationError>| {
+        found
+            .err()
+            .map(|e: reprsim_activations::ActivationError| e.to_string())
+            .unwrap_or_default()
+    };
+    let short = layer(&[4, 3], 11).matrix(&Reading::default());
+    let mut out = [0.0; 12];
+    let told = error(short.and_then(|matrix| matrix.read(0..4, &mut out)));
+    assert!(
+        told.starts_with("lender: ") && told.contains("shorter"),
+        "{told}"
+    );
+    let told = error(
+        layer(&[2, 3, 2], 12)
+            .matrix(&Reading::default())
+            .map(|_| ()),
+    );
+    assert!(told.contains("layer 'x'"), "{told}");
+    let told = error(Mask::new(Path::new("mask"), [2, 2], vec![true; 3]).map(|_| ()));
+    assert!(told.starts_with("mask: "), "{told}");
+    let told = error(Mask::new(Path::new("mask"), [2, 1], vec![true, false]).map(|_| ()));
+    assert!(told.contains("row 1"), "{told}");
+}
