@@ -293,7 +293,7 @@ fn what_is_asked_to_stop_stops() {
         let models = vec![vec![Layer::new("x", source)], vec![layer(40, 4, 9.0)]];
         let set = Set::new(models, &Device::flex(), options).unwrap();
         let permutations = Permutations::random(40, 99, 0).stopped_by(&stop);
-        let found = set.compare(&[*measure], &[(0, 1)], &permutations, &mut |_| ());
+        let found = set.compare(&[measure], &[(0, 1)], &permutations, &mut |_| ());
         let name = measure.properties().name;
         assert_eq!(
             stop.is_asked(),
