@@ -6,7 +6,7 @@ use std::path::Path;
 use reprsim_base::{Stream, check_seal, read_stored};
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Initial, RANDOM, Reference};
+use reprsim_train::{Initial, RANDOM, Reference, TrainingConfig};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -277,7 +277,12 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
         [a, b] if a == b => form.add("task", a),
         both => form.add("task", both),
     }
-    form.add("training", &experiment.training);
+    // How a step's memory is spent changes nothing that it gives.
+    let training = TrainingConfig {
+        recompute: false,
+        ..experiment.training.clone()
+    };
+    form.add("training", training);
     form.add("sweep", sweep.term());
     form.add("factors", &sweep.factors);
     form.add("factors_per_task", sweep.factors_per_task);

@@ -69,6 +69,7 @@ impl Workload {
             freeze: Vec::new(),
             rates: Vec::new(),
             frozen_norms: false,
+            recompute: false,
         };
         let (model, input, classes, training) = match name {
             "mlp" => (
