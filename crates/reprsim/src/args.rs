@@ -194,12 +194,16 @@ Examples:
   reprsim models
   reprsim models --input 1x28x28 --classes 10 --format json")]
     Models(ModelsArgs),
-    /// Print the JSON Schema of experiment files, or the reference made from it.
+    /// Print the JSON Schema of experiment files, or of those of `pretrain`, or the reference made from it.
     #[command(after_help = "\
 Examples:
   reprsim schema > experiments/schema.json
-  reprsim schema --markdown > docs/experiment.md")]
+  reprsim schema --markdown > docs/experiment.md
+  reprsim schema --pretrain > experiments/pretrain/schema.json")]
     Schema {
+        /// Of the files of `reprsim pretrain`.
+        #[arg(long)]
+        pretrain: bool,
         /// Print the reference of all keys in Markdown.
         #[arg(long)]
         markdown: bool,

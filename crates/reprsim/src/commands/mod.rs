@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Extract(args) => extract::extract(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Models(args) => models::models(&args),
-        Command::Schema { markdown } => schema::schema(markdown),
+        Command::Schema { pretrain, markdown } => schema::schema(pretrain, markdown),
         Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
