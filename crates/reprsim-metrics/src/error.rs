@@ -135,6 +135,11 @@ pub enum Undefined {
         /// What it needs.
         needed: usize,
     },
+    /// More dimensions than the estimator can take.
+    TooManyDimensions {
+        /// What it can.
+        most: usize,
+    },
     /// A sample has the same activation in every dimension, but for rounding, so that its
     /// correlation with others has no meaning.
     ConstantSample,
@@ -171,6 +176,7 @@ impl fmt::Display for Undefined {
             Self::TooFewSamples { needed } => write!(f, "fewer than {needed} samples"),
             Self::NoDimensions => f.write_str("layer has no dimension"),
             Self::TooFewDimensions { needed } => write!(f, "fewer than {needed} dimensions"),
+            Self::TooManyDimensions { most } => write!(f, "more than {most} dimensions"),
             Self::ConstantSample => {
                 f.write_str("a sample is the same in every dimension, but for rounding")
             }

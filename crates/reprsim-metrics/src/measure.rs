@@ -2,10 +2,11 @@
 
 use crate::Value;
 use crate::basis::Directions;
+use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
-use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
+use crate::pair::{CovariancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair};
 use crate::subspace::Columns;
 
 /// A similarity measure between two layers on the same samples. Larger is more
@@ -105,6 +106,8 @@ pub struct Properties {
     pub range_in_words: &'static str,
     /// Whether swapping the layers leaves the value.
     pub symmetric: bool,
+    /// What its values are, which says how they become distances.
+    pub geometry: Geometry,
     /// What may be done to a layer without changing the value.
     pub invariances: Invariances,
     /// The value for unrelated layers, in words.
@@ -204,8 +207,12 @@ pub enum Formula {
     Neighbors(Space, bool, fn(&NeighborPair) -> Value),
     /// Over orthonormal bases of these directions of each layer.
     Subspace(Columns, Directions, fn(&SubspacePair) -> Value),
-    /// Over the cross-covariance.
+    /// Over the cross-covariance, whatever the rotation of each layer.
     Covariance(fn(&CovariancePair) -> Value),
+    /// Over the cross-covariance of units, whose columns are prepared so.
+    Units(Columns, fn(&CovariancePair) -> Value),
+    /// Over bases of all directions, sample by sample.
+    Samples(fn(&SamplesPair) -> Value),
     /// Over sums of HSIC_1 over batches.
     Minibatch(fn(&MinibatchSums) -> Value),
 }

@@ -105,14 +105,32 @@ pub struct SubspacePair<'a> {
     pub singular_b: &'a [f64],
     /// S V', or R, of the first layer, for weights of its directions.
     pub loadings_a: &'a faer::Mat<f64>,
+    /// Likewise of the second layer.
+    pub loadings_b: &'a faer::Mat<f64>,
     /// U_a' U_b, or Q_a' Q_b, of as many leading directions of each as were asked for.
     pub product: MatRef<'a, f64>,
 }
 
-/// The cross-covariance of two layers, X'Y, up to a rotation of each.
+/// The cross-covariance of two layers, X'Y, up to a rotation of each where the formula is one of
+/// [`crate::Formula::Covariance`].
 pub struct CovariancePair<'a> {
     /// X'Y.
     pub covariance: MatRef<'a, f64>,
     /// |X| and |Y|.
     pub lengths: (f64, f64),
+    /// Number of samples.
+    pub n: usize,
+}
+
+/// Two layers in bases of their left singular vectors, X = U S V', sample by sample.
+#[derive(Clone, Copy)]
+pub struct SamplesPair<'a> {
+    /// U of the first layer, `[n, r_a]`.
+    pub a: MatRef<'a, f64>,
+    /// U of the second layer, `[n, r_b]`, its samples in the order of the permutation.
+    pub b: MatRef<'a, f64>,
+    /// Singular values of the first layer, descending.
+    pub singular_a: &'a [f64],
+    /// Likewise of the second layer.
+    pub singular_b: &'a [f64],
 }

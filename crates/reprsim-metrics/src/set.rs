@@ -7,15 +7,16 @@ use burn::tensor::Device;
 use reprsim_graph::Profile;
 
 use crate::basis::Directions;
-use crate::covariance::CovarianceStage;
+use crate::covariance::{Axes, CovarianceStage};
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::{NeighborStage, Space, Ties};
 use crate::null::{Null, Part};
 use crate::options::Options;
-use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
+use crate::pair::{CovariancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair};
 use crate::permutations::Permutations;
+use crate::samples::SamplesStage;
 use crate::score::Score;
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
@@ -287,6 +288,8 @@ enum Family {
     Neighbors(Space),
     Subspace(Columns),
     Covariance,
+    Units(Columns),
+    Samples,
 }
 
 impl Family {
@@ -301,6 +304,8 @@ impl Family {
             Formula::Neighbors(space, ..) => Self::Neighbors(*space),
             Formula::Subspace(columns, ..) => Self::Subspace(*columns),
             Formula::Covariance(_) => Self::Covariance,
+            Formula::Units(columns, _) => Self::Units(*columns),
+            Formula::Samples(_) => Self::Samples,
         }
     }
 
@@ -323,6 +328,8 @@ impl Family {
             Self::Neighbors(_) => "nearest neighbours",
             Self::Subspace(_) => "singular vectors",
             Self::Covariance => "cross-covariances",
+            Self::Units(_) => "matchings of units",
+            Self::Samples => "ridge regressions",
         }
     }
 }
@@ -371,7 +378,13 @@ impl Stage<'_> {
             | Family::ClampedLinear => self.kernels(members, measures, scores),
             Family::Neighbors(space) => self.neighbors(space, members, measures, scores),
             Family::Subspace(columns) => self.subspace(columns, members, measures, scores),
-            Family::Covariance => self.covariance(members, measures, scores),
+            Family::Covariance => {
+                self.covariance(Columns::Centred, Axes::Free, members, measures, scores)
+            }
+            Family::Units(columns) => {
+                self.covariance(columns, Axes::Kept, members, measures, scores)
+            }
+            Family::Samples => self.samples(members, measures, scores),
         }
     }
 
@@ -407,19 +420,47 @@ impl Stage<'_> {
         Ok(())
     }
 
+    fn samples(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        *self.kept = None;
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Samples(formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let set = self.set;
+        let room = set.room();
+        let stage = SamplesStage::new(set.layers.len(), |i| set.centred(i, &room))?;
+        let values =
+            |pair: &SamplesPair| -> Vec<Value> { formulas.iter().map(|of| of(pair)).collect() };
+        let mut null = Null::new(members, scores, self.permutations);
+        stage.compare(self.pairs, self.permutations, values, &mut |found| {
+            null.take(&found, Clone::clone)
+        });
+        null.finish();
+        Ok(())
+    }
+
     fn covariance(
         &mut self,
+        columns: Columns,
+        axes: Axes,
         members: &[usize],
         measures: &[&dyn Measure],
         scores: &mut [Vec<Score>],
     ) -> Result<(), MetricError> {
         let formulas: Vec<_> = (members.iter())
             .filter_map(|m| match measures[*m].formula() {
-                Formula::Covariance(formula) => Some(formula),
+                Formula::Covariance(formula) | Formula::Units(_, formula) => Some(formula),
                 _ => None,
             })
             .collect();
-        let stage = CovarianceStage::new(self.lone_views(|t| Columns::Centred.transform(t)))?;
+        let stage = CovarianceStage::new(self.lone_views(|t| columns.transform(t)), axes)?;
         let values =
             |pair: &CovariancePair| -> Vec<Value> { formulas.iter().map(|of| of(pair)).collect() };
         let mut null = Null::new(members, scores, self.permutations);

@@ -5,6 +5,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
+use crate::form::Geometry;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
@@ -25,6 +26,7 @@ pub static CCA_MEAN: Definition = Definition {
                1 (the same up to an invertible linear map, or dimensions as many as \
                samples)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::LINEAR,
         chance: "grows with d / n",
         samples: 2,

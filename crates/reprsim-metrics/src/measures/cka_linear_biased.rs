@@ -2,6 +2,7 @@
 //! centred, `|Y'X|^2 / (|X'X| |Y'Y|)`. Its chance level is about d / (n + d).
 
 use crate::Value;
+use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio;
@@ -23,6 +24,7 @@ pub static CKA_LINEAR_BIASED: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
                1 (the same up to rotation, scale and translation)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
         samples: 2,

@@ -3,6 +3,7 @@
 //! unrelated layers whatever their width.
 
 use crate::Value;
+use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
@@ -24,6 +25,7 @@ pub static CKA_LINEAR_DEBIASED: Definition = Definition {
         range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same up to rotation, \
                scale and translation)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SIMILARITY,
         chance: "0",
         samples: 4,

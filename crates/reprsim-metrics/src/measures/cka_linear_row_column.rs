@@ -8,6 +8,7 @@
 //! The cross term assumes that the columns of the two layers are sampled
 //! independently: a layer's similarity with itself exceeds 1.
 
+use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
@@ -29,6 +30,7 @@ pub static CKA_LINEAR_ROW_COLUMN: Definition = Definition {
         range_in_words: "from 0 (unrelated; negative by chance) with 1 for equal populations of \
                units and no upper end: a layer compared with itself exceeds 1",
         symmetric: true,
+        geometry: Geometry::Open,
         invariances: Invariances::AXES,
         chance: "0",
         samples: 4,

@@ -2,6 +2,7 @@
 //! layer is the median Euclidean distance over all pairs of samples.
 
 use crate::Value;
+use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio;
@@ -22,6 +23,7 @@ pub static CKA_RBF_MEDIAN_BIASED: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the fewer the \
                samples) to 1 (the same distances between samples, up to scale)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
         samples: 2,

@@ -4,6 +4,7 @@ mod names;
 mod neighbor_lists;
 mod ratios;
 mod table;
+mod units;
 
 use table::measures;
 
@@ -25,9 +26,14 @@ measures! {
     rsa_correlation_spearman: RSA_CORRELATION_SPEARMAN;
     svcca: SVCCA;
     cca_mean: CCA_MEAN;
-    pwcca: PWCCA;
+    pwcca: PWCCA, PWCCA_B, PWCCA_MEAN;
     procrustes: PROCRUSTES;
-    linear_regression: LINEAR_REGRESSION;
+    partial_whitening: SHAPE_ALPHA05, SHAPE_ALPHA0;
+    permutation_procrustes: PERMUTATION_PROCRUSTES;
+    soft_matching: SOFT_MATCHING, SOFT_MATCHING_CORRELATION;
+    correlation_match: CORRELATION_MATCH, CORRELATION_SEMI_MATCH;
+    linear_regression: LINEAR_REGRESSION, LINEAR_REGRESSION_A_FROM_B;
+    ridge_regression: RIDGE_B_FROM_A, RIDGE_A_FROM_B;
     paper: PAPER_CYCLE_KNN, PAPER_MUTUAL_KNN, PAPER_LCS_KNN, PAPER_CKA, PAPER_UNBIASED_CKA,
         PAPER_CKNNA, PAPER_SVCCA, PAPER_EDIT_DISTANCE_KNN;
 }

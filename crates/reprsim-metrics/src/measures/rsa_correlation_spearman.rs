@@ -3,6 +3,7 @@
 //! Pearson correlation of two samples' activations.
 
 use crate::Value;
+use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
@@ -24,6 +25,7 @@ pub static RSA_CORRELATION_SPEARMAN: Definition = Definition {
         range_in_words: "from -1 (what is alike in one layer is unlike in the other) over 0 \
                (unrelated) to 1 (the same order of dissimilarities)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SCALE,
         chance: "0",
         samples: 3,

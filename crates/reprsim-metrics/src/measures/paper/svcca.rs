@@ -4,6 +4,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
+use crate::form::Geometry;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
@@ -25,6 +26,7 @@ pub static PAPER_SVCCA: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the fewer the \
                samples) to 1 (the same ten leading directions)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SCALE,
         chance: "grows with 10 / n",
         samples: 2,
