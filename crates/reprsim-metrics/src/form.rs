@@ -64,26 +64,42 @@ impl Form {
             }),
         }
     }
+}
 
-    /// A value of `measure` with `k` neighbours in this form. `None` where it has none: of a cosine
-    /// below -1, which debiased estimates can be, there is no angle.
-    ///
-    /// # Errors
-    /// As [`Form::check`].
-    pub fn of(self, measure: &dyn Measure, k: usize, value: f64) -> Result<Option<f64>, NoForm> {
-        self.check(measure)?;
+/// The values of a measure: what they are, and the largest there can be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// What they are.
+    pub geometry: Geometry,
+    /// The largest, infinite where there is none.
+    pub largest: f64,
+}
+
+impl Scale {
+    /// That of `measure` with `k` neighbours.
+    pub fn of(measure: &dyn Measure, k: usize) -> Self {
+        Self {
+            geometry: measure.properties().geometry,
+            largest: measure.largest(k),
+        }
+    }
+
+    /// A value in a form. `None` where it has none: where the measure lacks it ([`Form::check`]), and
+    /// of a cosine below -1, which debiased estimates can be, there is no angle.
+    pub fn told(self, form: Form, value: f64) -> Option<f64> {
         // Values that are 1 but for rounding are 1.
         let cosine = match value {
             value if value.abs() > 1.0 && value.abs() < 1.0 + ROUNDING => value.signum(),
             value => value,
         };
-        let told = match (self, measure.properties().geometry) {
-            (Self::Similarity, _) => value,
-            (Self::Distance, Geometry::Shape) => (2.0 - 2.0 * cosine).sqrt(),
-            (Self::Distance, _) => (measure.largest(k) - value).max(0.0),
-            (Self::Angular, _) => cosine.acos(),
+        let told = match (form, self.geometry) {
+            (Form::Similarity, _) => value,
+            (_, Geometry::Open) | (Form::Angular, Geometry::Share) => return None,
+            (Form::Distance, Geometry::Shape) => (2.0 - 2.0 * cosine).sqrt(),
+            (Form::Distance, _) => (self.largest - value).max(0.0),
+            (Form::Angular, _) => cosine.acos(),
         };
-        Ok(Some(told).filter(|told| told.is_finite()))
+        Some(told).filter(|told| told.is_finite())
     }
 }
 
@@ -127,29 +143,19 @@ mod tests {
 
     #[test]
     fn forms_are_what_is_said() {
-        let of = |name, form: Form, value| form.of(named(name).unwrap(), 10, value);
-        assert_eq!(
-            of("cka_linear_biased", Form::Similarity, 0.25),
-            Ok(Some(0.25))
-        );
-        assert_eq!(
-            of("cka_linear_biased", Form::Distance, 0.25),
-            Ok(Some(0.75))
-        );
-        let right = Ok(Some(std::f64::consts::FRAC_PI_2));
+        let of = |name, form, value| Scale::of(named(name).unwrap(), 10).told(form, value);
+        let biased = |form| of("cka_linear_biased", form, 0.25);
+        assert_eq!(biased(Form::Similarity), Some(0.25));
+        assert_eq!(biased(Form::Distance), Some(0.75));
+        let right = Some(std::f64::consts::FRAC_PI_2);
         assert_eq!(of("cka_linear_debiased", Form::Angular, 0.0), right);
-        assert_eq!(of("cka_linear_debiased", Form::Angular, -1.5), Ok(None));
-        assert_eq!(
-            of("procrustes_similarity", Form::Distance, -1.0),
-            Ok(Some(2.0))
-        );
-        assert_eq!(
-            of("procrustes_similarity", Form::Angular, 1.0 + 1e-9),
-            Ok(Some(0.0))
-        );
+        assert_eq!(of("cka_linear_debiased", Form::Angular, -1.5), None);
+        let shape = |form, value| of("procrustes_similarity", form, value);
+        assert_eq!(shape(Form::Distance, -1.0), Some(2.0));
+        assert_eq!(shape(Form::Angular, 1.0 + 1e-9), Some(0.0));
         // Of k neighbours.
-        assert_eq!(of("lcs_knn", Form::Distance, 4.0), Ok(Some(6.0)));
-        let told = |name, form| of(name, form, 0.0).unwrap_err().to_string();
+        assert_eq!(of("lcs_knn", Form::Distance, 4.0), Some(6.0));
+        let told = |name, form: Form| form.check(named(name).unwrap()).unwrap_err().to_string();
         assert!(told("mutual_knn_cosine", Form::Angular).contains("'distance' it has"));
         assert!(told("cka_linear_row_column", Form::Distance).contains("no upper end"));
     }
@@ -157,21 +163,17 @@ mod tests {
     #[test]
     fn identity_is_at_distance_zero_and_more_alike_is_nearer() {
         for measure in REGISTRY {
+            let (name, scale) = (measure.properties().name, Scale::of(measure, 10));
+            let bounded = scale.largest.is_finite();
+            assert_eq!(Form::Distance.check(measure).is_ok(), bounded, "{name}");
             for form in [Form::Distance, Form::Angular] {
-                let largest = measure.largest(10);
-                let of = |value| form.of(measure, 10, value);
-                let name = measure.properties().name;
-                assert_eq!(form.check(measure).is_ok(), of(0.5).is_ok(), "{name}");
-                assert!(
-                    form != Form::Distance || of(0.5).is_ok() == largest.is_finite(),
-                    "{name}"
-                );
-                let Ok(Some(least)) = of(largest) else {
-                    continue;
-                };
-                assert_eq!(least, 0.0, "{name}");
-                let [near, far] = [0.75, 0.25].map(|v| of(v * largest).unwrap().unwrap());
-                assert!(near < far, "{name}");
+                let has = form.check(measure).is_ok();
+                let of = |share: f64| scale.told(form, share * scale.largest);
+                assert_eq!(has, bounded && of(0.5).is_some(), "{name}");
+                if has {
+                    assert_eq!(of(1.0), Some(0.0), "{name}");
+                    assert!(of(0.75) < of(0.25), "{name}");
+                }
             }
         }
     }

@@ -14,6 +14,7 @@
 //! eigenvalues and singular values are taken in f64 on the host.
 
 mod basis;
+mod concordance;
 mod covariance;
 mod cycle;
 mod distances;
@@ -52,10 +53,12 @@ mod subspace;
 mod tiles;
 mod transport;
 mod view;
+mod whitened;
 
 pub use basis::Directions;
+pub use concordance::Concordance;
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
-pub use form::{Form, Geometry, NoForm};
+pub use form::{Form, Geometry, NoForm, Scale};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;

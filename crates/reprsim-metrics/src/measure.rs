@@ -2,6 +2,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
+use crate::concordance::Concordance;
 use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
@@ -37,6 +38,15 @@ pub trait Measure: Send + Sync {
     /// The largest value it can take with `k` neighbours.
     fn largest(&self, k: usize) -> f64 {
         self.properties().range.1.value(k, f64::INFINITY)
+    }
+
+    /// Whether a covariate can be held fixed: whether it is the cosine of two matrices of
+    /// similarities, so that part of both can be taken off.
+    fn takes_covariate(&self) -> bool {
+        let properties = self.properties();
+        matches!(self.formula(), Formula::Kernel(..))
+            && properties.geometry == Geometry::Cosine
+            && properties.mode == Mode::Exact
     }
 
     /// The exact mean over all permutations where it depends on n and k alone.
@@ -203,6 +213,8 @@ impl Invariances {
 pub enum Formula {
     /// Over sums of two kernel matrices.
     Kernel(Kernel, fn(&KernelPair) -> Value),
+    /// Over the order of the distances that this kernel ranks.
+    Concordance(Kernel, fn(&Concordance) -> Value),
     /// Over neighbour lists, and kernel values on them where `true`.
     Neighbors(Space, bool, fn(&NeighborPair) -> Value),
     /// Over orthonormal bases of these directions of each layer.

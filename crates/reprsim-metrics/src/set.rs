@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use reprsim_graph::Profile;
 
 use crate::basis::Directions;
+use crate::concordance::Concordance;
 use crate::covariance::{Axes, CovarianceStage};
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
@@ -20,7 +21,7 @@ use crate::samples::SamplesStage;
 use crate::score::Score;
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
-use crate::{Layer, MetricError, Undefined, Value, minibatch, products};
+use crate::{Layer, MetricError, Undefined, Value, concordance, minibatch, products, whitened};
 
 /// The largest of several scores, and its null: the largest under each
 /// permutation, which moved all layers together (Groeger et al. 2026, algorithm
@@ -284,6 +285,9 @@ enum Family {
     Gaussian,
     Correlation,
     CorrelationRank,
+    /// Other dissimilarities.
+    Dissimilarity(Kernel),
+    Concordance(Kernel),
     ClampedLinear,
     Neighbors(Space),
     Subspace(Columns),
@@ -301,6 +305,8 @@ impl Family {
             Formula::Kernel(Kernel::Correlation, _) => Self::Correlation,
             Formula::Kernel(Kernel::CorrelationRank, _) => Self::CorrelationRank,
             Formula::Kernel(Kernel::ClampedLinear, _) => Self::ClampedLinear,
+            Formula::Kernel(kernel, _) => Self::Dissimilarity(*kernel),
+            Formula::Concordance(kernel, _) => Self::Concordance(*kernel),
             Formula::Neighbors(space, ..) => Self::Neighbors(*space),
             Formula::Subspace(columns, ..) => Self::Subspace(*columns),
             Formula::Covariance(_) => Self::Covariance,
@@ -325,6 +331,8 @@ impl Family {
             Self::Gaussian => "Gaussian kernels",
             Self::Correlation => "correlations",
             Self::CorrelationRank => "rank correlations",
+            Self::Dissimilarity(_) => "dissimilarities",
+            Self::Concordance(_) => "orders of dissimilarities",
             Self::Neighbors(_) => "nearest neighbours",
             Self::Subspace(_) => "singular vectors",
             Self::Covariance => "cross-covariances",
@@ -375,7 +383,9 @@ impl Stage<'_> {
             | Family::Gaussian
             | Family::Correlation
             | Family::CorrelationRank
+            | Family::Dissimilarity(_)
             | Family::ClampedLinear => self.kernels(members, measures, scores),
+            Family::Concordance(kernel) => self.concordance(kernel, members, measures, scores),
             Family::Neighbors(space) => self.neighbors(space, members, measures, scores),
             Family::Subspace(columns) => self.subspace(columns, members, measures, scores),
             Family::Covariance => {
@@ -489,7 +499,18 @@ impl Stage<'_> {
                 _ => None,
             })
             .collect();
-        let views = self.views(|t| kernel.transform(t))?;
+        let whitened = match kernel.is_whitened() {
+            true => {
+                *self.kept = None;
+                let (set, transform) = (self.set, kernel.transform(0.0));
+                whitened::views(&set.layers, transform, &set.room(), &set.device)?
+            }
+            false => vec![],
+        };
+        let views = match kernel.is_whitened() {
+            true => &whitened,
+            false => self.views(|t| kernel.transform(t))?,
+        };
         let values = |pair: &KernelPair| formulas.iter().map(|of| of(pair)).collect();
         let mut null = Null::new(members, scores, permutations);
         products::compare(kernel, views, pairs, permutations, options, &mut |found| {
@@ -501,6 +522,30 @@ impl Stage<'_> {
                 }
             }
             more
+        })?;
+        null.finish();
+        Ok(())
+    }
+
+    fn concordance(
+        &mut self,
+        kernel: Kernel,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Concordance(_, formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let (pairs, permutations) = (self.pairs, self.permutations);
+        let views = self.lone_views(|t| kernel.transform(t));
+        let values = |found: &Concordance| formulas.iter().map(|of| of(found)).collect();
+        let mut null = Null::new(members, scores, permutations);
+        concordance::compare(views, pairs, permutations, &mut |found| {
+            null.take(&found, values)
         })?;
         null.finish();
         Ok(())

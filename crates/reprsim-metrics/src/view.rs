@@ -432,11 +432,13 @@ impl View {
         }
         self.scale = self.transform.scale(&squares, &self.shift, near);
         let variation: f64 = squares.iter().sum();
-        let by_cosine = self.transform.columns == ColumnMap::Centred
-            && matches!(
-                self.transform.rows,
+        let by_cosine = matches!(
+            (self.transform.columns, self.transform.rows),
+            (
+                ColumnMap::Centred,
                 RowMap::Unit | RowMap::ClampedUnit { .. }
-            );
+            ) | (ColumnMap::Near, RowMap::Unit)
+        );
         let spacing = self.layer.type_epsilon();
         let is_more = |(square, mean): (&f64, &f64)| *square > n * (spacing * mean).powi(2);
         Ok(if variation <= CONSTANT * mapped {
@@ -484,6 +486,24 @@ impl View {
             noise: self.layer.epsilon()? * (n.sqrt() + (self.width() as f64).sqrt()),
             squares: self.column_squares.iter().enumerate().map(column).collect(),
         })
+    }
+
+    /// What distances of rows are told apart by: the length that their rounding is a share of, and by
+    /// which share of themselves they differ that are not equal. Where rows are of length 1 before columns
+    /// are mapped, the largest, and any; where one sample may be far from all others, the
+    /// median, and more than numbers have digits for at that distance.
+    pub fn told_apart(&self) -> (f64, f64) {
+        /// Of f64 four digits are left beyond it.
+        const SHARE: f64 = 1e-11;
+        let mut squares = self.squares.clone();
+        let middle = squares.len() / 2;
+        match self.transform.rows {
+            RowMap::AsIs if middle < squares.len() => {
+                let (_, median, _) = squares.select_nth_unstable_by(middle, f64::total_cmp);
+                (median.sqrt(), SHARE)
+            }
+            _ => (squares.into_iter().fold(0.0, f64::max).sqrt(), 0.0),
+        }
     }
 
     /// The column means that were taken off.

@@ -32,7 +32,7 @@ pub static PAPER_CKNNA: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common; negative by chance), without bounds; a \
                layer compared with itself gives 1",
         symmetric: false,
-        geometry: Geometry::Share,
+        geometry: Geometry::Open,
         invariances: Invariances::SCALE,
         chance: "near 0",
         samples: 4,
