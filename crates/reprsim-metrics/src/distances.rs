@@ -369,10 +369,9 @@ pub(crate) fn in_order(view: &View) -> Result<(Vec<(u32, u32)>, Vec<usize>), Met
         })
         .collect();
     pairs.par_sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
-    // Equal but for rounding is a tie. Rounding of rows moves a distance by a share of their length.
-    let (length, share) = view.told_apart();
-    let rounding = 4.0 * f64::EPSILON * (d as f64).sqrt() * length;
-    let reach = |square: f64| square.sqrt() * (1.0 + share) + rounding;
+    // Equal but for rounding is a tie.
+    let (least, share) = view.told_apart();
+    let reach = |square: f64| square.sqrt() * (1.0 + share) + least;
     let mut ends = vec![];
     let mut start = 0;
     while start < pairs.len() {

@@ -78,6 +78,8 @@ struct Search {
     from_column: Vec<usize>,
     rows: Vec<usize>,
     is_reached: Vec<bool>,
+    /// How many of these rows distances are told from.
+    relaxed: usize,
 }
 
 impl<'a> Flow<'a> {
@@ -125,12 +127,22 @@ impl<'a> Flow<'a> {
         let mut search = Search::new(self.rows, self.columns);
         for start in 0..self.rows {
             while self.supply[start] > 0 {
-                let Some(sink) = search.run(self, start) else {
+                search.begin(self, start);
+                // From one column that can take more to the next, as long as all paths are there.
+                let mut last = None;
+                while let Some(sink) = search.next(self) {
+                    last = Some(sink);
+                    let is_whole = search.send(self, start, sink);
+                    if self.supply[start] == 0 || !is_whole {
+                        break;
+                    }
+                    search.pass(self, sink);
+                }
+                match last {
+                    Some(sink) => search.revalue(self, sink),
                     // Not reached where columns can take what rows have.
-                    break;
-                };
-                search.revalue(self, sink);
-                search.send(self, start, sink);
+                    None => break,
+                }
             }
         }
     }
@@ -147,36 +159,46 @@ impl Search {
             from_column: vec![NONE; rows],
             rows: vec![],
             is_reached: vec![false; rows],
+            relaxed: 0,
         }
     }
 
-    /// The nearest column that can take more, by Dijkstra's way.
-    fn run(&mut self, flow: &Flow<'_>, start: usize) -> Option<usize> {
+    /// Begins at a row, by Dijkstra's way.
+    fn begin(&mut self, flow: &Flow<'_>, start: usize) {
         self.distance.fill(f64::INFINITY);
         self.open.clear();
         self.open.extend(0..flow.columns);
         self.reached.clear();
         self.rows.clear();
+        self.relaxed = 0;
         self.is_reached.fill(false);
         self.add_row(start, NONE, 0.0);
-        let mut next = 0;
+    }
+
+    /// The nearest column that can take more.
+    fn next(&mut self, flow: &Flow<'_>) -> Option<usize> {
         loop {
             // All rows that came with the last column, then the nearest column.
-            while next < self.rows.len() {
-                self.relax(flow, self.rows[next]);
-                next += 1;
+            while self.relaxed < self.rows.len() {
+                self.relax(flow, self.rows[self.relaxed]);
+                self.relaxed += 1;
             }
             let (place, column) = self.nearest(flow)?;
             self.open.swap_remove(place);
             if flow.demand[column] > 0 {
                 return Some(column);
             }
-            self.reached.push(column);
-            let distance = self.distance[column];
-            for (row, _) in &flow.taken[column] {
-                if !self.is_reached[*row] {
-                    self.add_row(*row, column, distance);
-                }
+            self.pass(flow, column);
+        }
+    }
+
+    /// Goes on from a column that can take no more, by the rows that it takes from.
+    fn pass(&mut self, flow: &Flow<'_>, column: usize) {
+        self.reached.push(column);
+        let distance = self.distance[column];
+        for (row, _) in &flow.taken[column] {
+            if !self.is_reached[*row] {
+                self.add_row(*row, column, distance);
             }
         }
     }
@@ -227,8 +249,9 @@ impl Search {
         }
     }
 
-    /// Sends as much as the path takes, back from its end.
-    fn send(&self, flow: &mut Flow<'_>, start: usize, sink: usize) {
+    /// Sends as much as the path takes, back from its end; whether all of the path is still there.
+    fn send(&self, flow: &mut Flow<'_>, start: usize, sink: usize) -> bool {
+        let mut is_whole = true;
         let mut sent = flow.supply[start].min(flow.demand[sink]);
         let mut column = sink;
         while let Some((row, before)) = self.step(column, start) {
@@ -246,10 +269,11 @@ impl Search {
                 None => flow.taken[column].push((row, sent)),
             }
             let Some((row, before)) = self.step(column, start) else {
-                return;
+                return is_whole;
             };
             if let Some((_, count)) = flow.taken[before].iter_mut().find(|(of, _)| *of == row) {
                 *count -= sent;
+                is_whole &= *count > 0;
             }
             flow.taken[before].retain(|(_, count)| *count > 0);
             column = before;

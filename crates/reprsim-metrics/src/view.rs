@@ -488,21 +488,25 @@ impl View {
         })
     }
 
-    /// What distances of rows are told apart by: the length that their rounding is a share of, and by
-    /// which share of themselves they differ that are not equal. Where rows are of length 1 before columns
-    /// are mapped, the largest, and any; where one sample may be far from all others, the
-    /// median, and more than numbers have digits for at that distance.
+    /// By how much, and by which share of them, distances of rows differ that are not equal: by more than
+    /// rounding of rows makes of them, a share of their length.
     pub fn told_apart(&self) -> (f64, f64) {
-        /// Of f64 four digits are left beyond it.
+        /// What is further away than others by the digits of f64 has four of them left.
         const SHARE: f64 = 1e-11;
+        let rounding = 4.0 * f64::EPSILON * (self.width() as f64).sqrt();
         let mut squares = self.squares.clone();
+        let largest = squares.iter().copied().fold(0.0, f64::max).sqrt();
         let middle = squares.len() / 2;
-        match self.transform.rows {
-            RowMap::AsIs if middle < squares.len() => {
+        match (self.transform.rows, self.transform.columns) {
+            // One sample may be far from all others.
+            (RowMap::AsIs, ColumnMap::Located) if middle < squares.len() => {
                 let (_, median, _) = squares.select_nth_unstable_by(middle, f64::total_cmp);
-                (median.sqrt(), SHARE)
+                (rounding * median.sqrt(), SHARE)
             }
-            _ => (squares.into_iter().fold(0.0, f64::max).sqrt(), 0.0),
+            // Of orthonormal columns, which a basis has to so many digits.
+            (RowMap::AsIs, _) => (SHARE * largest, SHARE),
+            // Rows of length 1 before columns were mapped.
+            _ => (rounding * largest, 0.0),
         }
     }
 
