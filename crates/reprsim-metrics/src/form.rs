@@ -2,21 +2,7 @@
 
 use std::fmt;
 
-use crate::measure::Measure;
-
-/// What the values of a measure are, which says how they become distances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Geometry {
-    /// A share or a mean of shares or correlations, which is the cosine of no one angle.
-    Share,
-    /// The cosine of the angle between two matrices of similarities.
-    Cosine,
-    /// The cosine of the angle between two layers of length 1, one of them brought as near to the
-    /// other as can be: both distances obey the triangle inequality (Williams et al. 2021).
-    Shape,
-    /// Without an upper end there is no distance from it.
-    Open,
-}
+use crate::measure::{Geometry, Measure};
 
 /// What a similarity is told as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

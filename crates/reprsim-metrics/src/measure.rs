@@ -3,7 +3,6 @@
 use crate::Value;
 use crate::basis::Directions;
 use crate::concordance::Concordance;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
@@ -128,6 +127,20 @@ pub struct Properties {
     pub uses_k: bool,
     /// Where the formula comes from.
     pub reference: &'static str,
+}
+
+/// What the values of a measure are, which says how they become distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Geometry {
+    /// A share or a mean of shares or correlations, which is the cosine of no one angle.
+    Share,
+    /// The cosine of the angle between two matrices of similarities.
+    Cosine,
+    /// The cosine of the angle between two layers of length 1, one of them brought as near to the
+    /// other as can be: both distances obey the triangle inequality (Williams et al. 2021).
+    Shape,
+    /// Without an upper end there is no distance from it.
+    Open,
 }
 
 /// An end of a range.

@@ -2,9 +2,8 @@
 //! centred, `|Y'X|^2 / (|X'X| |Y'Y|)`. Its chance level is about d / (n + d).
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio;
 use crate::pair::KernelPair;
 

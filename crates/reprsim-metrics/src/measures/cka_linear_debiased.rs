@@ -3,9 +3,8 @@
 //! unrelated layers whatever their width.
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
 use crate::pair::{KernelPair, KernelSums};
 

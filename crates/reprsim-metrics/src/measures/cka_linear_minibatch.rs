@@ -4,8 +4,7 @@
 //! it.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
 use crate::minibatch::MinibatchSums;
 

@@ -8,9 +8,8 @@
 //! The cross term assumes that the columns of the two layers are sampled
 //! independently: a layer's similarity with itself exceeds 1.
 
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
 use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};

@@ -2,9 +2,8 @@
 //! layer is the median Euclidean distance over all pairs of samples.
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio;
 use crate::pair::KernelPair;
 

@@ -7,8 +7,7 @@
 //! second. For k = n - 1 it is the debiased linear CKA.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::both;
 use crate::measures::ratio;
 use crate::neighbors::Space;

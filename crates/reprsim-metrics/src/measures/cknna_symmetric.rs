@@ -5,8 +5,7 @@
 //! where only one does; here every pair counts once. For k = n - 1 it is the
 //! debiased linear CKA.
 
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use rayon::prelude::*;
 
 use crate::Value;

@@ -2,8 +2,7 @@
 //! largest, and of each unit with whichever is the most correlated with it.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::units::correlations;
 use crate::pair::CovariancePair;
 use crate::subspace::Columns;

@@ -2,8 +2,7 @@
 //! any of their k nearest neighbours in the second layer. Not symmetric.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{mean_of, returns};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

@@ -6,8 +6,7 @@ use faer::MatRef;
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 

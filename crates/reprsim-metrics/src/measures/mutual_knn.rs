@@ -2,8 +2,7 @@
 //! between the two layers, averaged over samples.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::common;
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;

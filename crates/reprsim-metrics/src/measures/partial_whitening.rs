@@ -8,9 +8,8 @@ use faer::Mat;
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::form::Geometry;
 use crate::linalg::nuclear_norm;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 

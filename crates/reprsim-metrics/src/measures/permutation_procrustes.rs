@@ -3,8 +3,7 @@
 //! Units of the wider layer that none is left for meet zeros.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::units::matched;
 use crate::pair::CovariancePair;
 use crate::subspace::Columns;

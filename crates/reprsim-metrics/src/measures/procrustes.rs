@@ -3,9 +3,8 @@
 //! of Williams et al. (2021).
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::linalg::nuclear_norm;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::pair::CovariancePair;
 
 /// See the module.

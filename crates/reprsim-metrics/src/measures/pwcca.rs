@@ -8,9 +8,8 @@ use faer::{Mat, MatRef};
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::form::Geometry;
 use crate::linalg::{Svd, product, thin_svd};
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
 

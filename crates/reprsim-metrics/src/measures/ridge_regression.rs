@@ -10,9 +10,8 @@
 use faer::Mat;
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::linalg::product;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::pair::SamplesPair;
 
 /// See the module.

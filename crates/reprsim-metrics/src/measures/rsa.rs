@@ -4,9 +4,8 @@
 //! distances is linear CKA, biased (Diedrichsen et al. 2020), and has that name.
 
 use crate::concordance::Concordance;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::{ratio, ratio_of};
 use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};

@@ -4,8 +4,7 @@
 //! width they are permutation Procrustes and the correlation match.
 
 use crate::Value;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::units::{correlations, matched};
 use crate::pair::CovariancePair;
 use crate::subspace::Columns;

@@ -4,8 +4,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;

@@ -2,9 +2,8 @@
 //! denominator.
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::KernelPair;
 

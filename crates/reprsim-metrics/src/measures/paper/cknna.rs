@@ -6,8 +6,7 @@
 //! term keeps only pairs of samples that list each other, and its last term mixes
 //! row sums with column sums: swapping the layers changes the value a little.
 
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use rayon::prelude::*;
 
 use crate::Value;

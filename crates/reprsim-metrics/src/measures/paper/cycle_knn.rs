@@ -1,8 +1,7 @@
 //! The share of samples that are among the first layer's k nearest neighbours of
 //! any of their k nearest neighbours in the second layer, after the published preprocessing. Not symmetric.
 
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::cycle_knn::value;
 use crate::neighbors::Space;
 

@@ -4,8 +4,7 @@
 //! The published column is too large by about a factor of four in the distance, an
 //! error of its program; these are the right distances.
 
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::edit_distance_knn::value;
 use crate::neighbors::Space;
 

@@ -1,8 +1,7 @@
 //! The share of its k nearest neighbours by cosine that a sample has in common
 //! between the two layers, averaged over samples, after the published preprocessing.
 
-use crate::form::Geometry;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::mutual_knn::{chance, value};
 use crate::neighbors::Space;
 

@@ -2,9 +2,8 @@
 //! added to the geometric mean of the two HSIC_1.
 
 use crate::Value;
-use crate::form::Geometry;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::{KernelPair, KernelSums};
 
