@@ -566,8 +566,8 @@ pub(crate) struct MatrixArgs {
 /// What is measured, and against what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MeasuringArgs {
-    /// Measures by name, comma-separated, or `all` of the mode [default: debiased linear CKA; in
-    /// `compare` also the biased one and mutual kNN, or all eight in paper mode].
+    /// Measures by name, comma-separated, or `all` of the mode [default: debiased linear CKA, in
+    /// `compare` also the biased one and mutual kNN; in paper mode all eight].
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub measures: Vec<String>,
     /// Clean definitions, or what the published numbers used.
