@@ -131,12 +131,22 @@ pub enum Undefined {
         /// What it needs.
         needed: usize,
     },
+    /// More samples than the estimator can take.
+    TooManySamples {
+        /// What it can.
+        most: usize,
+    },
     /// The layer has no dimension.
     NoDimensions,
     /// Fewer dimensions than the estimator needs.
     TooFewDimensions {
         /// What it needs.
         needed: usize,
+    },
+    /// More dimensions than the estimator can take.
+    TooManyDimensions {
+        /// What it can.
+        most: usize,
     },
     /// A sample has the same activation in every dimension, but for rounding, so that its
     /// correlation with others has no meaning.
@@ -172,8 +182,10 @@ impl fmt::Display for Undefined {
             }
             Self::NonFinite => f.write_str("activation is not finite"),
             Self::TooFewSamples { needed } => write!(f, "fewer than {needed} samples"),
+            Self::TooManySamples { most } => write!(f, "more than {most} samples"),
             Self::NoDimensions => f.write_str("layer has no dimension"),
             Self::TooFewDimensions { needed } => write!(f, "fewer than {needed} dimensions"),
+            Self::TooManyDimensions { most } => write!(f, "more than {most} dimensions"),
             Self::ConstantSample => {
                 f.write_str("a sample is the same in every dimension, but for rounding")
             }

@@ -14,6 +14,7 @@
 //! eigenvalues and singular values are taken in f64 on the host.
 
 mod basis;
+mod concordance;
 mod covariance;
 mod cycle;
 mod distances;
@@ -21,6 +22,7 @@ mod entries;
 mod error;
 mod far;
 mod far_products;
+mod form;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod host;
@@ -42,6 +44,7 @@ mod permutations;
 mod precision;
 mod products;
 mod rows;
+mod samples;
 mod score;
 mod set;
 mod source;
@@ -50,20 +53,24 @@ mod stop;
 mod stream;
 mod subspace;
 mod tiles;
+mod transport;
 mod view;
+mod whitened;
 
 pub use basis::Directions;
+pub use concordance::Concordance;
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
+pub use form::{Form, NoForm, Scale};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;
 pub use layer::Layer;
-pub use measure::{Bound, Definition, Formula, Invariances, Measure, Mode, Properties};
+pub use measure::{Bound, Definition, Formula, Geometry, Invariances, Measure, Mode, Properties};
 pub use measures::{REGISTRY, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;
 pub use options::{Options, Space};
-pub use pair::{CovariancePair, KernelPair, KernelSums, NeighborPair, SubspacePair};
+pub use pair::{CovariancePair, KernelPair, KernelSums, NeighborPair, SamplesPair, SubspacePair};
 pub use permutations::{ALPHA, Calibration, Permutations};
 pub use score::Score;
 pub use set::{Set, maximum};

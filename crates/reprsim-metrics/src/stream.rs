@@ -190,6 +190,7 @@ impl Stream {
                 let pair = CovariancePair {
                     covariance: covariance.as_ref(),
                     lengths: (lengths[0], lengths[1]),
+                    n: self.n,
                 };
                 Score::of(of(&pair).and_then(finite))
             }

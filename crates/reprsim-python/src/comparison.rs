@@ -3,7 +3,9 @@
 use burn::tensor::Device;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use reprsim_similarity::{Comparison, Exchange, LayerPairs, Mode, PairResult, Question, Row, Stop};
+use reprsim_similarity::{
+    Comparison, Exchange, Form, LayerPairs, Mode, PairResult, Question, Row, Stop,
+};
 
 use crate::errors::Failed;
 use crate::models::{Model, Preparation, Which, prepared};
@@ -41,12 +43,17 @@ pub(crate) struct Asked {
 pub(crate) fn compare<'py>(
     py: Python<'py>,
     models: Vec<Model>,
+    covariate: Option<Model>,
     preparation: Preparation,
     asked: Asked,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let stop = Stop::default();
-    let (models, blocks) = prepared(py, models, preparation, Which::All)?;
-    let question = asked.question(blocks, &stop)?;
+    let prepared = prepared(py, models, covariate, preparation, Which::All)?;
+    let question = Question {
+        covariate: prepared.covariate,
+        ..asked.question(prepared.blocks, &stop)?
+    };
+    let models = prepared.models;
     let results = interruptible(py, &stop, move || {
         let device = asked.device()?;
         let comparison = Comparison::new(models, question)?;
@@ -121,6 +128,8 @@ pub(crate) fn dict<'py>(py: Python<'py>, scope: &str, row: &Row) -> PyResult<Bou
     dict.set_item("n", row.n)?;
     dict.set_item("d_a", row.d_a)?;
     dict.set_item("d_b", row.d_b)?;
+    dict.set_item("distance", row.value_as(Form::Distance))?;
+    dict.set_item("angle", row.value_as(Form::Angular))?;
     dict.set_item("null_mean", row.null_mean)?;
     dict.set_item("p", row.p)?;
     dict.set_item("calibrated", row.calibrated)?;

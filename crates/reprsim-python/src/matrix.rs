@@ -19,8 +19,8 @@ pub(crate) fn matrix<'py>(
     asked: Asked,
 ) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let stop = Stop::default();
-    let (models, blocks) = prepared(py, models, preparation, Which::One)?;
-    let question = asked.question(blocks, &stop)?;
+    let prepared = prepared(py, models, None, preparation, Which::One)?;
+    let (question, models) = (asked.question(prepared.blocks, &stop)?, prepared.models);
     let (found, pictures) = interruptible(py, &stop, move || {
         let device = asked.device()?;
         let comparison = Comparison::new(models, question)?;

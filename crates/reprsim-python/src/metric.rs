@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use reprsim_activations::Reading;
-use reprsim_metrics::{MetricError, Stream};
+use reprsim_metrics::{Form, MetricError, Scale, Stream};
 use reprsim_similarity::Mode;
 
 use crate::arrays::Array;
@@ -79,14 +79,19 @@ impl Sums {
     fn scores<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let scores = py.detach(|| {
             let stream = self.stream();
-            let names = stream.measures().iter().map(|m| m.properties().name);
-            names.zip(stream.scores()).collect::<Vec<_>>()
+            let measures = stream.measures().iter().copied();
+            measures.zip(stream.scores()).collect::<Vec<_>>()
         });
         (scores.into_iter())
-            .map(|(name, score)| {
+            .map(|(measure, score)| {
                 let dict = PyDict::new(py);
-                dict.set_item("measure", name)?;
+                // No measure of neighbours streams.
+                let scale = Scale::of(measure, 0);
+                let told = |form| scale.told(form, score.value.ok()?);
+                dict.set_item("measure", measure.properties().name)?;
                 dict.set_item("value", score.value.ok())?;
+                dict.set_item("distance", told(Form::Distance))?;
+                dict.set_item("angle", told(Form::Angular))?;
                 dict.set_item("null_mean", score.null_mean)?;
                 dict.set_item("undefined", score.value.err().map(|why| why.to_string()))?;
                 Ok(dict)

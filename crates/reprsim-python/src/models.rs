@@ -79,20 +79,31 @@ pub(crate) fn pool(name: Option<&str>) -> Result<Option<Pool>, Failed> {
     pool.map_err(|unknown| Failed::input(unknown.to_string()))
 }
 
-/// Models that can be compared, and the block of each of their rows.
+/// Models that can be compared, and what is known of their rows.
+pub(crate) struct Prepared {
+    pub models: Vec<ModelActivations>,
+    /// What is held fixed, on the same rows.
+    pub covariate: Option<ModelActivations>,
+    /// The block of each row; empty: none.
+    pub blocks: Vec<u32>,
+}
+
+/// Prepares models, and what is held fixed, to be compared.
 pub(crate) fn prepared(
     py: Python<'_>,
     models: Vec<Model>,
+    covariate: Option<Model>,
     how: Preparation,
     which: Which,
-) -> Result<(Vec<ModelActivations>, Vec<u32>), Failed> {
+) -> Result<Prepared, Failed> {
     listen();
     let pool = pool(how.pool.as_deref())?;
     let axes = (how.axes.iter())
         .map(|axes| axes.parse())
         .collect::<Result<Vec<Axes>, _>>()
         .map_err(|error| Failed::input(error.to_string()))?;
-    let mut opened = (models.into_iter())
+    let has_covariate = covariate.is_some();
+    let mut opened = (models.into_iter().chain(covariate))
         .map(|model| {
             let reading = Reading {
                 layers: match (&model.read, which) {
@@ -134,7 +145,11 @@ pub(crate) fn prepared(
         true => blocks(&opened, GROUP)?,
         false => vec![],
     };
-    Ok((opened, blocks))
+    Ok(Prepared {
+        covariate: has_covariate.then(|| opened.pop()).flatten(),
+        models: opened,
+        blocks,
+    })
 }
 
 impl Model {

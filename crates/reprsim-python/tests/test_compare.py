@@ -294,6 +294,36 @@ def test_python_runs_meanwhile() -> None:
     assert turns > 20
 
 
+def test_distances_and_angles() -> None:
+    result = reprsim.compare(X, Y, "procrustes", null=0)
+    value = float(result)
+    assert result.distance == pytest.approx(math.sqrt(2 - 2 * value))
+    assert result.angle == pytest.approx(math.acos(value))
+    metric = reprsim.Metric("procrustes")
+    metric.update(X, Y)
+    assert metric.compute().angle == pytest.approx(result.angle, abs=1e-5)
+    unbounded = reprsim.compare(X, Y, "cka_linear_row_column", null=0)
+    assert unbounded.distance is None and unbounded.angle is None
+
+
+def test_a_covariate_is_held_fixed(tmp_path: Path) -> None:
+    common = RNG.normal(size=(150, 6))
+    x = np.hstack([common, RNG.normal(size=(150, 4))])
+    y = np.hstack([common, RNG.normal(size=(150, 4))])
+    plain = reprsim.compare(x, y, "cka")
+    beyond = reprsim.compare(x, y, "cka", covariate=common)
+    assert (plain.p or 1) < 0.01 and (beyond.p or 0) > 0.05
+    for name, values in (("x", x), ("y", y), ("c", common)):
+        np.save(tmp_path / f"{name}.npy", values)
+    files = [tmp_path / f"{name}.npy" for name in "xyc"]
+    done = program("compare", *files[:2], "--measures", "cka", "--covariate", files[2], "--format", "json")
+    row = json.loads(done.stdout)[0]
+    assert (row["value"], row["p_permutation"]) == (beyond.value, beyond.p)
+    assert reprsim.compare(files[0], y, "cka", covariate=files[2])[0].value == beyond.value
+    with pytest.raises(reprsim.InputError):
+        reprsim.compare(x, y, "cca_mean", covariate=common)
+
+
 def test_results_are_tables() -> None:
     results = reprsim.compare({"a": X, "b": X**3}, {"c": Y}, ["cka", "procrustes"])
     assert [r.layer_a for r in results] == ["a", "b", "a", "b"]

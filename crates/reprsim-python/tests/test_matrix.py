@@ -53,7 +53,8 @@ def test_what_a_matrix_gives() -> None:
     tree = found.cluster()
     assert set(tree.order[:2]) == {"a", "b"} or set(tree.order[2:]) == {"a", "b"}
     hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
-    theirs = hierarchy.average((1 - values)[upper])
+    distances = [found[found.models[i], found.models[j]].distance for i, j in zip(*upper)]
+    theirs = hierarchy.average(distances)
     assert np.allclose(np.array(tree.merges), theirs)
     assert "<svg" in found._repr_html_() and found.to_polars().shape[0] == 6
     with pytest.raises(KeyError, match="no model 'e'"):

@@ -64,6 +64,7 @@
 
 mod clustering;
 mod comparison;
+mod covariate;
 mod error;
 mod influence;
 mod matrix;
@@ -82,4 +83,4 @@ pub use result::{Influence, MeasureResult, PairResult, Row};
 pub use samples::{Alignment, LeftOut, align, blocks, draw};
 
 pub use reprsim_activations::{Axes, Labels, Layers, Mask, Pool, Reading, SampleIds};
-pub use reprsim_metrics::{Interval, Measure, Mode, Stop, Undefined};
+pub use reprsim_metrics::{Form, Interval, Measure, Mode, NoForm, Scale, Stop, Undefined};

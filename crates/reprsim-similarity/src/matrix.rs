@@ -1,7 +1,7 @@
 //! A matrix of models: each with each, in one pass.
 
 use burn::tensor::Device;
-use reprsim_metrics::{Measure, Score, Set};
+use reprsim_metrics::{Form, Measure, Score, Set};
 use reprsim_stats::benjamini_hochberg;
 
 use crate::clustering::{Clustering, NotClustered};
@@ -35,8 +35,8 @@ pub struct MeasureMatrix {
     /// Of each cell the q-value: the p-values of all pairs of different models, each once where the
     /// measure is symmetric, by Benjamini and Hochberg. `None` where there is no p.
     pub q: Vec<Option<f64>>,
-    /// A tree of the models by how much each pair falls short of the largest value; of measures that
-    /// are not symmetric by the mean of both directions.
+    /// A tree of the models by their distances ([`Row::value_as`]); of measures that are not symmetric
+    /// by the mean of both directions.
     pub clustering: Result<Clustering, NotClustered>,
 }
 
@@ -109,7 +109,7 @@ impl SimilarityMatrix {
                 symmetric,
                 range: (measure.smallest(k), measure.largest(k)),
                 q: q_values(&cells, count, symmetric),
-                clustering: clustering(&cells, count, measure.largest(k)),
+                clustering: clustering(&cells, count),
                 cells,
             });
         }
@@ -202,11 +202,12 @@ fn q_values(cells: &[Row], count: usize, symmetric: bool) -> Vec<Option<f64>> {
     q
 }
 
-fn clustering(cells: &[Row], count: usize, largest: f64) -> Result<Clustering, NotClustered> {
-    if !largest.is_finite() {
+fn clustering(cells: &[Row], count: usize) -> Result<Clustering, NotClustered> {
+    let unbounded = |row: &Row| row.value.is_ok() && row.value_as(Form::Distance).is_none();
+    if cells.iter().any(unbounded) {
         return Err(NotClustered::Unbounded);
     }
-    let far = |at: usize| cells[at].value.map_or(f64::NAN, |value| largest - value);
+    let far = |at: usize| cells[at].value_as(Form::Distance).unwrap_or(f64::NAN);
     let distances = tests(count, true)
         .into_iter()
         .map(|at| (far(at) + far(at % count * count + at / count)) / 2.0);

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 
 use reprsim_metrics::{Measure, Mode, Options, Stop, UnknownMeasure, by_name, of_mode};
 
+use crate::models::ModelActivations;
+
 /// The name that stands for all measures of a mode.
 pub const ALL: &str = "all";
 
@@ -57,6 +59,10 @@ pub struct Question {
     pub seed: u64,
     /// What ends the comparison before it is done.
     pub stop: Stop,
+    /// What is held fixed: one layer on the same samples, whose similarities are taken off those of
+    /// each layer (Cui et al. 2022). Only for measures that take one
+    /// ([`Measure::takes_covariate`]), and without half-samples, leverage and an early stop.
+    pub covariate: Option<ModelActivations>,
 }
 
 impl Question {
@@ -74,6 +80,7 @@ impl Question {
             leverage: false,
             seed: 0,
             stop: Stop::default(),
+            covariate: None,
         }
     }
 }
@@ -110,6 +117,7 @@ impl std::fmt::Debug for Question {
             .field("half_samples", &self.half_samples)
             .field("leverage", &self.leverage)
             .field("seed", &self.seed)
+            .field("covariate", &self.covariate)
             .finish()
     }
 }

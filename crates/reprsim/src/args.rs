@@ -172,6 +172,8 @@ Examples:
   reprsim compare a.npz b.npz c.npz --measures all --null 0 --out scores.parquet
   reprsim compare a.safetensors b.safetensors --mode paper
   reprsim compare vit.npz resnet.npz --pool mean --bootstrap 1000 --heatmap layers.png
+  reprsim compare a.npz b.npz --measures procrustes --as angular
+  reprsim compare a.npz b.npz --covariate pixels.npy
   reprsim compare bert.npz gpt.npz --pool mean --mask bert-mask.npy --mask gpt-mask.npy
   reprsim compare flax.npz torch.npz --pool mean --axes nhwc --axes nchw
   reprsim compare a.npz b.npz --ids --group subjects.csv:subject --permute whole
@@ -197,7 +199,7 @@ Examples:
 Files are read as by `reprsim compare`. Beside its p-value each pair has a q-value
 (Benjamini and Hochberg, over all pairs of a measure): of the pairs with q up to 0.05 one
 in twenty, about, is alike by chance. The tree joins models by average linkage (UPGMA) of
-how much their value falls short of the largest there is, such as 1 - CKA.")]
+their distances, as `compare --as distance` tells them, such as 1 - CKA.")]
     Matrix(MatrixArgs),
     /// List the similarity measures and what is known of them.
     #[command(after_help = "Example:\n  reprsim measures --format json")]
@@ -212,12 +214,16 @@ Examples:
   reprsim models
   reprsim models --input 1x28x28 --classes 10 --format json")]
     Models(ModelsArgs),
-    /// Print the JSON Schema of experiment files, or the reference made from it.
+    /// Print the JSON Schema of experiment files, or of those of `pretrain`, or the reference made from it.
     #[command(after_help = "\
 Examples:
   reprsim schema > experiments/schema.json
-  reprsim schema --markdown > docs/experiment.md")]
+  reprsim schema --markdown > docs/experiment.md
+  reprsim schema --pretrain > experiments/pretrain/schema.json")]
     Schema {
+        /// Of the files of `reprsim pretrain`.
+        #[arg(long)]
+        pretrain: bool,
         /// Print the reference of all keys in Markdown.
         #[arg(long)]
         markdown: bool,
@@ -505,6 +511,14 @@ pub(crate) struct CompareArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub measuring: MeasuringArgs,
+    /// Tell values as similarities, as distances or as angles in radians, where a measure has them; p
+    /// and calibrated scores stay those of the similarity.
+    #[arg(long = "as", value_enum, default_value_t)]
+    pub form: FormArg,
+    /// A file of one layer on the same samples, such as the pixels or the labels, to hold fixed: what
+    /// the layers have in common beyond it, by measures that are cosines (CKA, RSA).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bootstrap", "leverage", "null_stop"])]
+    pub covariate: Option<PathBuf>,
     /// Find the sample that carries each linear CKA most, and its value without it.
     #[arg(long)]
     pub leverage: bool,
@@ -647,6 +661,18 @@ pub(crate) enum ModeArg {
     Exact,
     /// As published by Li et al. (2025).
     Paper,
+}
+
+/// What a similarity is told as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormArg {
+    /// As it is: larger is more alike.
+    #[default]
+    Similarity,
+    /// The largest possible value less it; of shapes (Procrustes and its like) sqrt(2 - 2 v).
+    Distance,
+    /// arccos v, of cosines.
+    Angular,
 }
 
 /// What is timed.

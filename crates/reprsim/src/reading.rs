@@ -14,6 +14,8 @@ use crate::measuring::told;
 /// What was read.
 pub(crate) struct Models {
     pub models: Vec<ModelActivations>,
+    /// What is held fixed, on the same samples.
+    pub covariate: Option<ModelActivations>,
     /// The group of each row; empty: none.
     pub blocks: Vec<u32>,
     pub exchange: Exchange,
@@ -22,10 +24,11 @@ pub(crate) struct Models {
 }
 
 /// Reads `files` as the arguments say, of each the layers that are there for it: one for all, or one
-/// a file.
+/// a file. A covariate is read with the pool and axes that are there for all, and of the same samples.
 pub(crate) fn read(
     files: &[PathBuf],
     layers: &[Layers],
+    covariate: Option<&Path>,
     reading: &ReadingArgs,
     measuring: &MeasuringArgs,
 ) -> anyhow::Result<Models> {
@@ -47,6 +50,18 @@ pub(crate) fn read(
         })
         .collect();
     let mut models = ModelActivations::open_all(files, &readings).map_err(told)?;
+    if let Some(path) = covariate {
+        let axes = match reading.axes.as_slice() {
+            [all] => all.0.clone(),
+            _ => Vec::new(),
+        };
+        let reading = Reading {
+            axes,
+            pool,
+            ..Reading::default()
+        };
+        models.push(ModelActivations::open(path, &reading).map_err(told)?);
+    }
     let mut notes = shapes(&models);
     if let Some(name) = &measuring.group
         && let Some((path, column)) = source(name)
@@ -95,8 +110,10 @@ pub(crate) fn read(
             ));
         }
     }
+    let covariate = covariate.and_then(|_| models.pop());
     Ok(Models {
         models,
+        covariate,
         blocks: found,
         exchange,
         notes,

@@ -9,6 +9,7 @@ mod input;
 mod model;
 mod normalization;
 mod pretrain;
+mod pretrain_sections;
 mod probes;
 mod reader;
 mod resolve;
@@ -18,7 +19,8 @@ mod training;
 
 pub use analysis::DEFAULT_MEASURES;
 pub use normalization::{NormalizationName, NormalizationSection};
-pub use pretrain::{PretrainFile, Pretraining, read_pretraining};
+pub use pretrain::{Pretraining, read_pretraining};
+pub use pretrain_sections::PretrainFile;
 pub use resolve::{read_experiment, read_experiment_and_text};
 pub use sections::{
     AnalysisSection, AxisSection, DatasetSection, ExperimentFile, GridSection, PrimarySection,

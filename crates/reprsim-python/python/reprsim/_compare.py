@@ -23,6 +23,7 @@ class _Options(Options, total=False):
     ids_y: Iterable[Hashable] | None
     layers: Literal["all", "same"]
     leverage: bool
+    covariate: ArrayLike | Layers | None
 
 
 @overload
@@ -56,6 +57,7 @@ def compare(
     mask: Any = None,
     bootstrap: int = 0,
     leverage: bool = False,
+    covariate: ArrayLike | Layers | None = None,
     k: int = 10,
     mode: Literal["exact", "paper"] = "exact",
     layers: Literal["all", "same"] = "all",
@@ -99,6 +101,9 @@ def compare(
         Half-samples drawn for a 95 % interval over samples; 0: none.
     leverage
         Whether to look for the sample that each linear CKA depends on most.
+    covariate
+        What is held fixed: one layer on the same samples, row i being row i of ``x``, whose similarities are
+        taken off those of each layer (Cui et al. 2022); for measures that take one.
     k
         Neighbours of the measures that use them.
     mode
@@ -161,8 +166,9 @@ def compare(
         leverage=leverage,
         same_name=choice("layers", layers, ("all", "same")) == "same",
     )
+    held = None if covariate is None else model("covariate", covariate, ids_x, None)
     found: dict[str, list[Result]] = {"pair": [], "maximum": []}
-    for row in _reprsim.compare(models, prepared, asked):
+    for row in _reprsim.compare(models, held, prepared, asked):
         found[row.pop("scope")].append(Result(**row))
     single = isinstance(measure, str) and measure != "all" and not (is_layers(x) or is_layers(y))
     return found["pair"][0] if single else Results(found["pair"], found["maximum"])

@@ -82,6 +82,8 @@ class Metric(Generic[_Answer]):
             Result(
                 measure=row["measure"],
                 value=row["value"],
+                distance=row["distance"],
+                angle=row["angle"],
                 p=None,
                 null_mean=row["null_mean"],
                 calibrated=None,

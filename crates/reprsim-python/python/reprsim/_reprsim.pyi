@@ -33,7 +33,10 @@ class Sums:
 
 def program(args: list[str]) -> int: ...
 def compare(
-    models: list[dict[str, Any]], preparation: dict[str, Any], asked: dict[str, Any]
+    models: list[dict[str, Any]],
+    covariate: dict[str, Any] | None,
+    preparation: dict[str, Any],
+    asked: dict[str, Any],
 ) -> list[dict[str, Any]]: ...
 def matrix(
     models: list[dict[str, Any]], preparation: dict[str, Any], asked: dict[str, Any]

@@ -59,6 +59,10 @@ class Result:
     #: Their models.
     model_a: str
     model_b: str
+    #: The value as a distance and as an angle in radians, for measures that have one: the largest value
+    #: less it, of shapes ``sqrt(2 - 2 value)``; its arc cosine.
+    distance: float | None = None
+    angle: float | None = None
     #: With ``leverage``, of linear CKA: the sample (from 0) without which the value changes most, and
     #: the value without it.
     influence: tuple[int, float] | None = None

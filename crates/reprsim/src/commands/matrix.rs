@@ -23,7 +23,7 @@ pub(crate) fn matrix(args: &MatrixArgs) -> anyhow::Result<ExitCode> {
         [] => vec![Layers::Representative],
         names => (names.iter().map(|name| Layers::Named(vec![name.clone()]))).collect(),
     };
-    let mut read = reading::read(&args.files, &layers, &args.reading, &args.measuring)?;
+    let mut read = reading::read(&args.files, &layers, None, &args.reading, &args.measuring)?;
     let question = Question {
         blocks: read.blocks.clone(),
         exchange: read.exchange,

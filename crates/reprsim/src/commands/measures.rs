@@ -2,12 +2,19 @@
 
 use std::process::ExitCode;
 
-use reprsim_metrics::{Bound, Mode, REGISTRY};
+use reprsim_metrics::{Bound, Form, Measure, Mode, REGISTRY};
 use serde_json::json;
 
 use crate::args::Format;
 use crate::commands::say;
 use crate::table::Table;
+
+/// What values of a measure can be told as.
+fn forms(measure: &dyn Measure) -> String {
+    let has = |form: &Form| form.check(measure).is_ok();
+    let names: Vec<&str> = Form::ALL.into_iter().filter(has).map(Form::name).collect();
+    names.join(", ")
+}
 
 /// All measures: what a person wants to see first, or all that is known of them.
 pub(crate) fn table(format: Format) -> Table {
@@ -37,6 +44,8 @@ pub(crate) fn table(format: Format) -> Table {
             "samples",
             "uses_k",
             "reference",
+            "forms",
+            "takes_covariate",
         ],
     });
     for measure in REGISTRY {
@@ -84,6 +93,8 @@ pub(crate) fn table(format: Format) -> Table {
                 json!(p.samples),
                 json!(p.uses_k),
                 json!(p.reference),
+                json!(forms(measure)),
+                json!(measure.takes_covariate()),
             ],
         });
     }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Compare(args) => compare::compare(&args),
         Command::Matrix(args) => matrix::matrix(&args),
         Command::Models(args) => models::models(&args),
-        Command::Schema { markdown } => schema::schema(markdown),
+        Command::Schema { pretrain, markdown } => schema::schema(pretrain, markdown),
         Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
