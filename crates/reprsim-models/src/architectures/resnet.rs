@@ -8,11 +8,12 @@ use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use rand::Rng;
+use reprsim_kernels::After;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, connect, convolve, map_values, run_part, side_after};
+use crate::layers::{check_width, connect, map_values, run_part, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset, Stem,
@@ -257,14 +258,17 @@ impl ResidualBlock {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let inner = self.bn1.forward_relu(convolve(&self.conv1, input.clone()));
-        let inner = convolve(&self.conv2, inner);
+        let (conv1, conv2) = (&self.conv1, &self.conv2);
+        let inner = self.bn1.forward_of(conv1, input.clone(), After::Relu);
         let inner = match (&self.conv3, &self.bn3) {
-            (Some(conv3), Some(bn3)) => bn3.forward(convolve(conv3, self.bn2.forward_relu(inner))),
-            _ => self.bn2.forward(inner),
+            (Some(conv3), Some(bn3)) => {
+                let inner = self.bn2.forward_of(conv2, inner, After::Relu);
+                bn3.forward_of(conv3, inner, After::Nothing)
+            }
+            _ => self.bn2.forward_of(conv2, inner, After::Nothing),
         };
         let around = match &self.downsample {
-            Some((conv, bn)) => bn.forward(convolve(conv, input)),
+            Some((conv, bn)) => bn.forward_of(conv, input, After::Nothing),
             None => input,
         };
         relu(inner + around)
@@ -288,7 +292,7 @@ impl ResNet {
     /// The maps after the stem and after each stage, then their last mean over positions
     /// and the logits.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
-        let stem = self.bn1.forward_relu(convolve(&self.conv1, images));
+        let stem = (self.bn1).forward_of(&self.conv1, images, After::Relu);
         let mut last = match &self.maxpool {
             Some(pool) => pool.forward(stem),
             None => stem,
