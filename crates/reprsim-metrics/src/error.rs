@@ -128,6 +128,11 @@ pub enum Undefined {
         /// What it needs.
         needed: usize,
     },
+    /// More samples than can be looked at.
+    TooManySamples {
+        /// How many can be.
+        most: usize,
+    },
     /// The layer has no dimension.
     NoDimensions,
     /// Fewer dimensions than the estimator needs.
@@ -169,6 +174,7 @@ impl fmt::Display for Undefined {
             }
             Self::NonFinite => f.write_str("activation is not finite"),
             Self::TooFewSamples { needed } => write!(f, "fewer than {needed} samples"),
+            Self::TooManySamples { most } => write!(f, "more than {most} samples"),
             Self::NoDimensions => f.write_str("layer has no dimension"),
             Self::TooFewDimensions { needed } => write!(f, "fewer than {needed} dimensions"),
             Self::ConstantSample => {

@@ -16,6 +16,8 @@
 mod basis;
 mod covariance;
 mod cycle;
+mod descriptors;
+mod distance_matrices;
 mod distances;
 mod entries;
 mod error;
@@ -23,6 +25,7 @@ mod far;
 mod far_products;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod homology;
 mod host;
 mod influence;
 mod intervals;
@@ -34,6 +37,7 @@ mod magnitude;
 mod measure;
 mod measures;
 mod minibatch;
+mod neighbor_cosines;
 mod neighbors;
 mod null;
 mod options;
@@ -51,17 +55,21 @@ mod tiles;
 mod view;
 
 pub use basis::Directions;
+pub use descriptors::Samples;
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;
 pub use layer::Layer;
-pub use measure::{Bound, Definition, Formula, Invariances, Measure, Mode, Properties};
+pub use measure::{Bound, Definition, Describe, Formula, Invariances, Measure, Mode, Properties};
 pub use measures::{REGISTRY, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;
 pub use options::{Options, Space};
-pub use pair::{CovariancePair, KernelPair, KernelSums, NeighborPair, SubspacePair};
+pub use pair::{
+    CosinePair, Cosines, CovariancePair, DistancePair, KernelPair, KernelSums, NeighborPair,
+    SubspacePair,
+};
 pub use permutations::{ALPHA, Calibration, Permutations};
 pub use score::Score;
 pub use set::{Set, maximum};

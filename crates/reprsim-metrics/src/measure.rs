@@ -1,12 +1,15 @@
 //! What a measure declares of itself, and how it is computed.
 
-use crate::Value;
 use crate::basis::Directions;
+use crate::descriptors::Samples;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
-use crate::pair::{CovariancePair, KernelPair, NeighborPair, SubspacePair};
+use crate::pair::{
+    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SubspacePair,
+};
 use crate::subspace::Columns;
+use crate::{MetricError, Undefined, Value};
 
 /// A similarity measure between two layers on the same samples. Larger is more
 /// alike, always.
@@ -36,6 +39,12 @@ pub trait Measure: Send + Sync {
     /// The largest value it can take with `k` neighbours.
     fn largest(&self, k: usize) -> f64 {
         self.properties().range.1.value(k, f64::INFINITY)
+    }
+
+    /// Whether it looks at which sample of one layer is which of the other. One that does not has no
+    /// permutations to be tested against: all give the same.
+    fn is_paired(&self) -> bool {
+        !matches!(self.formula(), Formula::Descriptors(..))
     }
 
     /// The exact mean over all permutations where it depends on n and k alone.
@@ -195,6 +204,11 @@ impl Invariances {
     }
 }
 
+/// What is told of a layer by itself, or why nothing is.
+///
+/// The outer error is that of activations that cannot be read.
+pub type Describe = fn(&Samples<'_>) -> Result<Result<Vec<f64>, Undefined>, MetricError>;
+
 /// A formula over the terms of its family.
 #[derive(Clone, Copy)]
 pub enum Formula {
@@ -208,4 +222,10 @@ pub enum Formula {
     Covariance(fn(&CovariancePair) -> Value),
     /// Over sums of HSIC_1 over batches.
     Minibatch(fn(&MinibatchSums) -> Value),
+    /// Over neighbour lists, and cosines of any samples.
+    Cosines(Space, fn(&CosinePair) -> Value),
+    /// Over the distances between all samples of a part; the value is the mean over parts.
+    Distances(fn(&DistancePair) -> Value),
+    /// Over what is told of each layer by itself, whichever sample is which.
+    Descriptors(Describe, fn(&[f64], &[f64]) -> Value),
 }

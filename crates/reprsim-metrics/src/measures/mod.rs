@@ -1,5 +1,6 @@
 //! The table of measures: a file each, a line each; and the helpers that several share.
 
+mod differences;
 mod names;
 mod neighbor_lists;
 mod ratios;
@@ -21,6 +22,10 @@ measures! {
     edit_distance_knn: EDIT_DISTANCE_KNN;
     cknna: CKNNA;
     cknna_symmetric: CKNNA_SYMMETRIC;
+    jaccard_knn: JACCARD_KNN;
+    rank_knn: RANK_KNN;
+    rank_jaccard_knn: RANK_JACCARD_KNN;
+    second_order_cosine: SECOND_ORDER_COSINE;
     rsa_correlation_pearson: RSA_CORRELATION_PEARSON;
     rsa_correlation_spearman: RSA_CORRELATION_SPEARMAN;
     svcca: SVCCA;
@@ -28,6 +33,12 @@ measures! {
     pwcca: PWCCA;
     procrustes: PROCRUSTES;
     linear_regression: LINEAR_REGRESSION;
+    gulp: GULP;
+    rtd: RTD;
+    imd: IMD;
+    uniformity_difference: UNIFORMITY_DIFFERENCE;
+    magnitude_difference: MAGNITUDE_DIFFERENCE;
+    concentricity_difference: CONCENTRICITY_DIFFERENCE;
     paper: PAPER_CYCLE_KNN, PAPER_MUTUAL_KNN, PAPER_LCS_KNN, PAPER_CKA, PAPER_UNBIASED_CKA,
         PAPER_CKNNA, PAPER_SVCCA, PAPER_EDIT_DISTANCE_KNN;
 }
