@@ -290,6 +290,43 @@ fn architectures() -> Vec<ModelConfig> {
     [small, others].concat()
 }
 
+/// A pass that begins behind a layer ends as the whole one does.
+#[test]
+fn a_pass_goes_on_from_every_joint() {
+    let task = ShapeTask::new(3);
+    let mut found = vec![];
+    for model in architectures() {
+        let joints = model.joints();
+        let names = model.layer_names();
+        assert!(joints.iter().all(|joint| names.contains(joint)));
+        if !joints.is_empty() && !found.contains(&model.name()) {
+            found.push(model.name());
+        }
+        let images = task.images(&cpu(), &model);
+        let shape = ModelShape {
+            input: images.shape(),
+            classes: 8,
+        };
+        let network = Network::new(&model, shape, &mut Stream::new(3).rng(), &cpu()).unwrap();
+        let scores = |output: Output| match output {
+            Output::Logits(scores) => scores.into_data().iter::<f64>().collect::<Vec<f64>>(),
+            _ => panic!("no scores"),
+        };
+        let whole = network.output(images.slice(0..3), &mut Pass::inference());
+        for (name, activation) in network.activations(images.slice(0..3)).unwrap().layers {
+            let rest = network.output_from(&name, activation);
+            assert_eq!(rest.is_some(), joints.contains(&name), "{name}");
+            if let Some(rest) = rest {
+                let whole = scores(whole.as_ref().unwrap().clone());
+                for (rest, whole) in scores(rest).iter().zip(whole) {
+                    close(*rest, whole, 1e-5, &format!("{} {name}", model.name()));
+                }
+            }
+        }
+    }
+    assert_eq!(found, ["mlp", "cnn", "resnet", "vgg"]);
+}
+
 /// The name in the table of architectures is that of the file.
 #[test]
 fn architectures_are_known_by_their_names() {

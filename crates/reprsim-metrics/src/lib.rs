@@ -13,6 +13,7 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! eigenvalues and singular values are taken in f64 on the host.
 
+mod affine;
 mod basis;
 mod covariance;
 mod cycle;
@@ -41,6 +42,7 @@ mod neighbor_cosines;
 mod neighbors;
 mod null;
 mod options;
+mod outputs;
 mod pair;
 mod permutations;
 mod precision;
@@ -54,6 +56,7 @@ mod subspace;
 mod tiles;
 mod view;
 
+pub use affine::{Affine, AffineSums};
 pub use basis::Directions;
 pub use descriptors::Samples;
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
@@ -62,10 +65,11 @@ pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;
 pub use layer::Layer;
 pub use measure::{Bound, Definition, Describe, Formula, Invariances, Measure, Mode, Properties};
-pub use measures::{REGISTRY, by_name, named, of_mode};
+pub use measures::{Alias, REGISTRY, aliases, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;
 pub use options::{Options, Space};
+pub use outputs::{Agreement, Outputs, accuracy, mean_cross_entropy};
 pub use pair::{
     CosinePair, Cosines, CovariancePair, DistancePair, KernelPair, KernelSums, NeighborPair,
     SubspacePair,

@@ -182,8 +182,14 @@ files, never within one.
 In Python: safetensors.numpy.save_file({'layer1': x1, 'layer2': x2}, 'a.safetensors')")]
     Compare(CompareArgs),
     /// List the similarity measures and what is known of them.
-    #[command(after_help = "Example:\n  reprsim measures --format json")]
+    #[command(
+        after_help = "Examples:\n  reprsim measures --format json\n  reprsim measures --aliases"
+    )]
     Measures {
+        /// List their names in the public registry of similarity measures instead, by which they can
+        /// be asked for too, and how values differ.
+        #[arg(long)]
+        aliases: bool,
         /// How to print the table.
         #[arg(long, value_enum, default_value_t)]
         format: Format,

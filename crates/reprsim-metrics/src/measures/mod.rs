@@ -4,6 +4,7 @@ mod differences;
 mod names;
 mod neighbor_lists;
 mod ratios;
+mod registry_names;
 mod table;
 
 use table::measures;
@@ -45,3 +46,4 @@ measures! {
 
 pub use names::{by_name, named, of_mode};
 use ratios::{mean_singular_value, ratio, ratio_of, ratio_of_differences};
+pub use registry_names::{Alias, aliases};

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
+use burn::tensor::Tensor;
 use rand::Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,10 @@ impl Architecture for MlpSettings {
 
     fn layer_names(&self) -> Vec<String> {
         layer_names(self.hidden.len())
+    }
+
+    fn joints(&self) -> Vec<String> {
+        hidden_names(self.hidden.len())
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -98,9 +103,24 @@ pub struct Mlp {
 
 /// `hidden1`, ..., `penultimate`, `logits` of an mlp with `depth` hidden layers.
 fn layer_names(depth: usize) -> Vec<String> {
+    let mut names = hidden_names(depth);
+    names.push("logits".into());
+    names
+}
+
+/// The same without the last.
+fn hidden_names(depth: usize) -> Vec<String> {
     let hidden = (1..depth).map(|i| format!("hidden{i}"));
-    let last = ["penultimate", "logits"].map(String::from);
-    hidden.chain(last).collect()
+    hidden.chain(["penultimate".into()]).collect()
+}
+
+impl Mlp {
+    /// The scores of what comes out of the first `done` layers.
+    fn scores(&self, done: usize, x: Tensor<2>) -> Tensor<2> {
+        let rest = &self.hidden[done..];
+        let last = rest.iter().fold(x, |x, layer| connect_relu(layer, x));
+        connect(&self.head, last)
+    }
 }
 
 impl Model for Mlp {
@@ -118,10 +138,15 @@ impl Model for Mlp {
 
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
         let x = input.images(MlpSettings::NAME)?.flatten(1, 3);
-        let last = self
-            .hidden
-            .iter()
-            .fold(x, |x, layer| connect_relu(layer, x));
-        Ok(Output::Logits(connect(&self.head, last)))
+        Ok(Output::Logits(self.scores(0, x)))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let names = hidden_names(self.hidden.len());
+        let place = names.iter().position(|name| name == joint)?;
+        match activation {
+            Feature::Vector(x) => Some(Output::Logits(self.scores(place + 1, x))),
+            _ => None,
+        }
     }
 }

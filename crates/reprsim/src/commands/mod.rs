@@ -40,7 +40,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Compare(args) => compare::compare(&args),
         Command::Models(args) => models::models(&args),
         Command::Schema { markdown } => schema::schema(markdown),
-        Command::Measures { format } => measures::measures(format),
+        Command::Measures {
+            aliases: true,
+            format,
+        } => measures::aliases(format),
+        Command::Measures { format, .. } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
 }
