@@ -29,6 +29,9 @@ from sklearn.neighbors import NearestNeighbors
 
 K = 10
 
+# Samples that topology is told of: as many as the program takes at once.
+PART = 128
+
 
 def neighbours(x, k, metric):
     found = NearestNeighbors(n_neighbors=k + 1, metric=metric).fit(x).kneighbors(x)[1]
@@ -125,7 +128,7 @@ def geometry(x, y):
         ),
         "second_order_cosine_k10": second_order(x, y, a, b),
         "gulp": -gulp(x, y),
-        "rtd": -rtd(x, y),
+        "rtd": -rtd(x[:PART], y[:PART]),
         "imd": -imd(x, y),
         "magnitude_difference": apart(lambda m: np.linalg.norm(m.mean(0))),
         "concentricity_difference": apart(concentricity),

@@ -13,10 +13,10 @@ use crate::{MetricError, Undefined, Value};
 
 /// Samples of a part at most: what is computed of its distances takes time by their number's third power
 /// and more.
-const MOST: usize = 256;
+const MOST: usize = 128;
 
 /// Parts at most.
-const PARTS: usize = 10;
+const PARTS: usize = 8;
 
 /// Parts of `n` samples, of equal size, each sample in one at most; all samples in their order where
 /// they are few.

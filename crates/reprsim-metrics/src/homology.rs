@@ -61,6 +61,9 @@ struct Filtration {
     numbers: Vec<u32>,
     /// Whether an edge joins two parts that were apart.
     joins: Vec<bool>,
+    /// Of each edge the longer one of the other two of the triangle of which that is shortest. No other
+    /// triangle has it, so that it tells the first one that the edge is part of.
+    nearest: Vec<u32>,
     /// Edges that are looked at: with the longest of them some point is joined to all others, and no
     /// loop is left.
     count: u32,
@@ -85,13 +88,20 @@ impl Filtration {
             joins.push(parts.join(*i, *j));
         }
         let count = farthest.into_iter().min().map_or(0, |last| last + 1);
-        Self {
+        let mut filtration = Self {
             n,
             count: count.min(edges.len()) as u32,
             edges,
             numbers,
             joins,
-        }
+            nearest: vec![],
+        };
+        let nearest = |edge| {
+            let longer = filtration.from_ends(edge).map(|(x, y)| x.max(y));
+            longer.min().unwrap_or(u32::MAX)
+        };
+        filtration.nearest = (0..filtration.count).map(nearest).collect();
+        filtration
     }
 
     fn length(&self, edge: u32) -> f64 {
@@ -112,14 +122,14 @@ impl Filtration {
     }
 
     fn is_filled_at_once(&self, edge: u32) -> bool {
-        let nearest = self.from_ends(edge).map(|(x, y)| x.max(y)).min();
-        nearest.is_some_and(|nearest| nearest < edge)
+        self.nearest[edge as usize] < edge
     }
 
     /// Whether a triangle is the first that its longest edge is part of: it then fills that edge at
     /// once, and the edge's coboundary begins with it.
     fn is_apparent(&self, triangle: u64) -> bool {
-        self.coboundary(longest(triangle)).min() == Some(triangle)
+        let second = (triangle >> BITS) as u32 & ((1 << BITS) - 1);
+        self.nearest[longest(triangle) as usize] == second
     }
 
     /// The first triangle of an edge's coboundary once all is taken off it that other columns begin

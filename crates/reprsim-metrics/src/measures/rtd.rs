@@ -3,8 +3,9 @@
 //!
 //! Distances of each layer are divided by their 0.9 quantile. With V and W those of the layers, and all
 //! samples of a first copy at one place, loops are followed (persistent homology in dimension one) through
-//! the growing distances `[0 V; V min(V, W)]`; the divergence is the sum of how long each lasts, the
-//! mean of both orders of the layers.
+//! the growing distances `[0 V; V min(V, W)]`, of which from a first copy to a second those above the
+//! diagonal suffice; the divergence is the sum of how long each lasts, the mean of both orders of the
+//! layers.
 
 use crate::homology::loops;
 use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
@@ -19,8 +20,8 @@ pub static RTD: Definition = Definition {
         alias: None,
         title: "representation topology divergence, negative",
         what: "How long clusters and loops of samples that one layer has and the other has not last \
-               while distances grow, with its sign turned (Barannikov et al. 2022). Of up to 256 \
-               samples, or the mean over up to ten parts of so many.",
+               while distances grow, with its sign turned (Barannikov et al. 2022). Of up to 128 \
+               samples, or the mean over up to eight parts of so many.",
         mode: Mode::Exact,
         estimator: "plain, or the mean over parts",
         range: (Bound::None, Bound::Number(0.0)),
@@ -63,7 +64,7 @@ fn scaled(distances: &[f64]) -> Result<Vec<f64>, Undefined> {
     }
 }
 
-/// How long loops last in `[0 V; V min(V, W)]`, added up.
+/// How long loops last in `[0 V; V min(V, W)]`, added up, with the first V above its diagonal alone.
 fn divergence(n: usize, v: &[f64], w: &[f64]) -> f64 {
     let distance = |i: usize, j: usize| match (i < n, j < n) {
         (true, true) => 0.0,
@@ -71,7 +72,10 @@ fn divergence(n: usize, v: &[f64], w: &[f64]) -> f64 {
             let at = (i - n) * n + j - n;
             v[at].min(w[at])
         }
-        _ => v[i.min(j) * n + i.max(j) - n],
+        _ => match (i.min(j), i.max(j) - n) {
+            (first, second) if first <= second => v[first * n + second],
+            _ => f64::INFINITY,
+        },
     };
     (loops(2 * n, distance).iter())
         .map(|(birth, death)| death - birth)
