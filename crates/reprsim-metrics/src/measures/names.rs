@@ -13,7 +13,7 @@ pub fn of_mode(mode: Mode) -> impl Iterator<Item = &'static dyn Measure> {
 }
 
 /// The measure that `name` means in `mode`: its name, the published name of the same idea, or one
-/// that it has in the public registry of similarity measures ([`super::aliases`]).
+/// that it has in the public registry of similarity measures ([`crate::aliases`]).
 ///
 /// # Errors
 /// [`UnknownMeasure`] if no measure of the mode is called so.

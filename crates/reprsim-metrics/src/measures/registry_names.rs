@@ -148,7 +148,7 @@ enum Ends {
     Score,
 }
 
-/// Ends of names, and their values from ours. Lengths are of centred layers.
+/// Ends of names, and their values from ours. Lengths are of layers as they are given.
 const ENDS: &[(&str, &str)] = &[
     ("-score", ""),
     ("-distance=angular", "arccos of ours"),

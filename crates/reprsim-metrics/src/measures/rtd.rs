@@ -21,7 +21,7 @@ pub static RTD: Definition = Definition {
         title: "representation topology divergence, negative",
         what: "How long clusters and loops of samples that one layer has and the other has not last \
                while distances grow, with its sign turned (Barannikov et al. 2022). Of up to 128 \
-               samples, or the mean over up to eight parts of so many.",
+               samples, or the mean over up to four parts of so many.",
         mode: Mode::Exact,
         estimator: "plain, or the mean over parts",
         range: (Bound::None, Bound::Number(0.0)),
