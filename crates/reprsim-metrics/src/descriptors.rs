@@ -3,9 +3,13 @@
 
 use rayon::prelude::*;
 
-use crate::measure::Describe;
 use crate::view::{ColumnMap, RowMap, Transform, View};
 use crate::{MetricError, Undefined};
+
+/// What is told of a layer by itself, or why nothing is.
+///
+/// The outer error is that of activations that cannot be read.
+pub type Describe = fn(&Samples<'_>) -> Result<Result<Vec<f64>, Undefined>, MetricError>;
 
 /// The samples of a layer that varies.
 pub struct Samples<'a> {

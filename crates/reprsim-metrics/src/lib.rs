@@ -58,13 +58,13 @@ mod view;
 
 pub use affine::{Affine, AffineSums};
 pub use basis::Directions;
-pub use descriptors::Samples;
+pub use descriptors::{Describe, Samples};
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;
 pub use layer::Layer;
-pub use measure::{Bound, Definition, Describe, Formula, Invariances, Measure, Mode, Properties};
+pub use measure::{Bound, Definition, Formula, Invariances, Measure, Mode, Properties};
 pub use measures::{Alias, REGISTRY, aliases, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;

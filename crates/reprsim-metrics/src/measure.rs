@@ -1,7 +1,8 @@
 //! What a measure declares of itself, and how it is computed.
 
+use crate::Value;
 use crate::basis::Directions;
-use crate::descriptors::Samples;
+use crate::descriptors::Describe;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
@@ -9,7 +10,6 @@ use crate::pair::{
     CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SubspacePair,
 };
 use crate::subspace::Columns;
-use crate::{MetricError, Undefined, Value};
 
 /// A similarity measure between two layers on the same samples. Larger is more
 /// alike, always.
@@ -203,11 +203,6 @@ impl Invariances {
         .map(|(_, name)| name)
     }
 }
-
-/// What is told of a layer by itself, or why nothing is.
-///
-/// The outer error is that of activations that cannot be read.
-pub type Describe = fn(&Samples<'_>) -> Result<Result<Vec<f64>, Undefined>, MetricError>;
 
 /// A formula over the terms of its family.
 #[derive(Clone, Copy)]
