@@ -42,10 +42,12 @@ pub trait Architecture:
     /// the head is called `penultimate` in every classifier, the last is `logits`.
     fn layer_names(&self) -> Vec<String>;
 
-    /// Of these layers those behind which a pass can begin ([`Model::output_from`]); none where it
-    /// cannot.
+    /// Of these layers those behind which a pass can begin ([`Model::output_from`]): of a classifier all
+    /// before `logits`.
     fn joints(&self) -> Vec<String> {
-        vec![]
+        let mut names = self.layer_names();
+        names.retain(|name| Self::GIVES == OutputKind::Logits && name != "logits");
+        names
     }
 
     /// Checks the sizes.

@@ -44,10 +44,6 @@ impl Architecture for CnnSettings {
             .into()
     }
 
-    fn joints(&self) -> Vec<String> {
-        ["conv1", "conv2", "penultimate"].map(String::from).into()
-    }
-
     fn check(&self) -> Result<(), ModelError> {
         check_width("a cnn", self.width)
     }

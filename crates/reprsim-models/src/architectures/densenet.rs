@@ -310,27 +310,42 @@ pub struct DenseNet {
 }
 
 impl DenseNet {
+    fn stem(&self) -> Stem {
+        match self.features.pool0 {
+            Some(_) => Stem::Stock,
+            None => Stem::Cifar,
+        }
+    }
+
     /// The maps after the stem and after each block, then the last after norm and ReLU averaged over
     /// positions, and the logits.
     fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let all = &self.features;
         let stem = all.norm0.forward_of(&all.conv0, images, After::Relu);
-        let mut last = match &all.pool0 {
+        let first = match &all.pool0 {
             Some(pool) => pool.forward(stem),
             None => stem,
         };
+        self.states_behind(0, first)
+    }
+
+    /// The maps that come out of the first `done` blocks, and all behind them.
+    fn states_behind(&self, done: usize, maps: Tensor<4>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+        let all = &self.features;
+        let mut last = maps;
         let mut maps = vec![last.clone()];
-        for (block, transition) in [
-            (&all.denseblock1, Some(&all.transition1)),
-            (&all.denseblock2, Some(&all.transition2)),
-            (&all.denseblock3, Some(&all.transition3)),
-            (&all.denseblock4, None),
-        ] {
-            last = block.iter().fold(last, |maps, layer| layer.forward(maps));
-            maps.push(last.clone());
+        let blocks = [
+            (None, &all.denseblock1),
+            (Some(&all.transition1), &all.denseblock2),
+            (Some(&all.transition2), &all.denseblock3),
+            (Some(&all.transition3), &all.denseblock4),
+        ];
+        for (transition, block) in &blocks[done..] {
             if let Some(transition) = transition {
                 last = transition.forward(last);
             }
+            last = block.iter().fold(last, |maps, layer| layer.forward(maps));
+            maps.push(last.clone());
         }
         let pooled = Feature::Map(all.norm5.forward_relu(last)).pooled(Pooling::Mean);
         let logits = connect(&self.classifier, pooled.clone());
@@ -344,17 +359,27 @@ impl Model for DenseNet {
     /// and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
         let (maps, vectors) = self.states(input.images(DenseNetSettings::NAME)?);
-        let stem = match self.features.pool0 {
-            Some(_) => Stem::Stock,
-            None => Stem::Cifar,
-        };
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain(vectors.map(Feature::Vector));
-        Ok(Activations::new(layer_names(stem), layers))
+        Ok(Activations::new(layer_names(self.stem()), layers))
     }
 
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(DenseNetSettings::NAME)?);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.classifier, pooled),
+            (joint, Feature::Map(maps)) => {
+                let names = layer_names(self.stem());
+                let done = names[..5].iter().position(|name| name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, maps);
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

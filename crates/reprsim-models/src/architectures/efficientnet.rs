@@ -303,9 +303,15 @@ pub struct EfficientNet {
 impl EfficientNet {
     /// The maps after each stage, and the last convolution's averaged over positions.
     fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
-        let mut last = self.bn1.forward_of(&self.conv_stem, images, After::Relu6);
+        let stem = self.bn1.forward_of(&self.conv_stem, images, After::Relu6);
+        self.states_behind(0, stem)
+    }
+
+    /// The same of what comes out of the first `done` stages.
+    fn states_behind(&self, done: usize, maps: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
+        let mut last = maps;
         let mut maps = vec![];
-        for block in &self.blocks {
+        for block in &self.blocks[done..] {
             for block in block {
                 last = block.forward(last);
             }
@@ -331,5 +337,19 @@ impl Model for EfficientNet {
         let (_, pooled) = self.states(input.images(EfficientNetSettings::NAME)?);
         let logits = connect(&self.classifier, pass.dropout.apply(pooled));
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.classifier, pooled),
+            (joint, Feature::Map(maps)) => {
+                let names = layer_names();
+                let done = names[..STAGES].iter().position(|name| name == joint)?;
+                let (_, pooled) = self.states_behind(done + 1, maps);
+                connect(&self.classifier, pooled)
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

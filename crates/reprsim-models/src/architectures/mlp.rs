@@ -41,10 +41,6 @@ impl Architecture for MlpSettings {
         layer_names(self.hidden.len())
     }
 
-    fn joints(&self) -> Vec<String> {
-        hidden_names(self.hidden.len())
-    }
-
     fn check(&self) -> Result<(), ModelError> {
         match self.hidden.as_slice() {
             widths if !(1..=DEEPEST).contains(&widths.len()) => Err(ModelError::Settings(format!(
@@ -103,15 +99,9 @@ pub struct Mlp {
 
 /// `hidden1`, ..., `penultimate`, `logits` of an mlp with `depth` hidden layers.
 fn layer_names(depth: usize) -> Vec<String> {
-    let mut names = hidden_names(depth);
-    names.push("logits".into());
-    names
-}
-
-/// The same without the last.
-fn hidden_names(depth: usize) -> Vec<String> {
     let hidden = (1..depth).map(|i| format!("hidden{i}"));
-    hidden.chain(["penultimate".into()]).collect()
+    let last = ["penultimate", "logits"].map(String::from);
+    hidden.chain(last).collect()
 }
 
 impl Mlp {
@@ -142,8 +132,9 @@ impl Model for Mlp {
     }
 
     fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
-        let names = hidden_names(self.hidden.len());
-        let place = names.iter().position(|name| name == joint)?;
+        let depth = self.hidden.len();
+        let names = layer_names(depth);
+        let place = names[..depth].iter().position(|name| name == joint)?;
         match activation {
             Feature::Vector(x) => Some(Output::Logits(self.scores(place + 1, x))),
             _ => None,

@@ -108,11 +108,6 @@ impl Architecture for ResNetSettings {
         STAGES.into_iter().chain(last).map(String::from).collect()
     }
 
-    fn joints(&self) -> Vec<String> {
-        let last = ["penultimate"];
-        STAGES.into_iter().chain(last).map(String::from).collect()
-    }
-
     fn check(&self) -> Result<(), ModelError> {
         check_width("a resnet", self.width)?;
         self.blocks().map(|_| ())

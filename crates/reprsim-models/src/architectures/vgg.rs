@@ -110,12 +110,6 @@ impl Architecture for VggSettings {
         pools.into_iter().chain(last).collect()
     }
 
-    fn joints(&self) -> Vec<String> {
-        let mut names = self.layer_names();
-        names.retain(|name| name != "logits");
-        names
-    }
-
     fn check(&self) -> Result<(), ModelError> {
         check_width("a vgg", self.width)?;
         self.convolutions().map(|_| ())

@@ -244,9 +244,15 @@ impl Vit {
         let patches = patches.swap_dims(1, 2);
         let [n, _, width] = patches.dims();
         let class = self.cls_token.val().expand([n, 1, width]);
-        let mut x = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
+        let embedded = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
+        self.states_behind(0, embedded)
+    }
+
+    /// The tokens that come out of the first `done` blocks, and all behind them.
+    fn states_behind(&self, done: usize, tokens: Tensor<3>) -> (Vec<Tensor<3>>, [Tensor<2>; 2]) {
+        let mut x = tokens;
         let mut tokens = vec![x.clone()];
-        for block in &self.blocks {
+        for block in &self.blocks[done..] {
             x = block.forward(x);
             tokens.push(x.clone());
         }
@@ -271,5 +277,20 @@ impl Model for Vit {
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(VitSettings::NAME)?);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(class)) => connect(&self.head, class),
+            (joint, Feature::Tokens(tokens)) => {
+                let depth = self.blocks.len();
+                let names = layer_names(depth);
+                let done = names[..=depth].iter().position(|name| name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, tokens);
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

@@ -5,7 +5,6 @@ use reprsim_base::{SettingsError, unknown};
 use reprsim_config::{EvaluationSettings, Experiment};
 use reprsim_data::split::ModelSamples;
 use reprsim_metrics::{accuracy, mean_cross_entropy};
-use reprsim_models::OutputKind;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -84,20 +83,12 @@ impl PairEvaluation for Stitching {
 
     fn check(&self, experiment: &Experiment) -> Result<(), RunError> {
         let usage = |reason: String| Err(RunError::Usage(format!("[evaluation.{NAME}]: {reason}")));
-        let needs = experiment.task.needs();
-        if needs != OutputKind::Logits {
-            return usage(format!(
-                "models must give {}; these give {}",
-                OutputKind::Logits.name(),
-                needs.name()
-            ));
-        }
         let wanted = settings(experiment)?.layers;
         for model in experiment.models() {
             let joints = model.joints();
             if joints.is_empty() {
                 return usage(format!(
-                    "a {} cannot go on from a layer; an mlp, cnn, vgg or resnet can",
+                    "a {} cannot go on from a layer; classifiers of images can",
                     model.name()
                 ));
             }
