@@ -125,6 +125,7 @@ fn two_matrices_give_a_number_to_trust() {
     };
     assert_eq!(csv("1"), csv("3"));
     let exact = of_mode(Mode::Exact).count();
+    assert!(exact > 19);
     assert_eq!(csv("2").lines().count(), 1 + exact);
     // For people: a table with the device and the permutations.
     let table = stdout(&compare(&[&a, &b], &[]));
@@ -610,4 +611,61 @@ fn measures_are_known_by_their_names_elsewhere() {
     let ours = "jaccard_knn_cosine,procrustes_similarity,gulp";
     assert_eq!(scores(theirs), scores(ours));
     assert_eq!(scores(ours).lines().count(), 4);
+}
+
+#[test]
+fn values_are_told_as_distances_and_angles() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[60, 7], 1);
+    let b = npy(&dir.path().join("b.npy"), &[60, 5], 2);
+    let json = ["--null", "19", "--format", "json"];
+    let of = |more: &[&str]| records(&compare(&[&a, &b], &[&json, more].concat()));
+    let measures = ["--measures", "cka_linear_debiased,procrustes"];
+    let similarity = of(&measures);
+    let angular = of(&[&measures[..], &["--as", "angular"]].concat());
+    for (s, angle) in similarity.iter().zip(&angular) {
+        let number = |row: &serde_json::Value, field: &str| row[field].as_f64().unwrap();
+        assert_eq!(number(angle, "value"), number(s, "value").acos());
+        assert_eq!(number(angle, "null_mean"), number(s, "null_mean").acos());
+        assert_eq!(s["p_permutation"], angle["p_permutation"]);
+        assert_eq!(s["calibrated"], angle["calibrated"]);
+        assert_eq!(angle["form"], "angular");
+        assert!(s.get("form").is_none());
+    }
+    // Of the default measures those that have angles; named, one that has none is refused.
+    let names: Vec<_> = of(&["--as", "angular"])
+        .iter()
+        .map(|row| row["measure"].clone())
+        .collect();
+    assert_eq!(names, ["cka_linear_debiased", "cka_linear_biased"]);
+    let refused = compare(&[&a, &b], &["--measures", "mutual_knn", "--as", "angular"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("'mutual_knn_cosine' has no form 'angular'"));
+    let told = compare(&[&a, &b], &["--null", "0", "--as", "distance"]);
+    assert!(stdout(&told).contains("distance") && told.status.success());
+}
+
+#[test]
+fn a_covariate_is_held_fixed() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = npy(&dir.path().join("a.npy"), &[60, 7], 1);
+    let b = npy(&dir.path().join("b.npy"), &[60, 5], 2);
+    let cause = npy(&dir.path().join("cause.npy"), &[60, 40], 3);
+    let covariate = ["--covariate", cause.to_str().unwrap()];
+    let of = |more: &[&str]| {
+        let json = ["--null", "99", "--format", "json"];
+        records(&compare(&[&a, &b], &[&json, more].concat()))
+    };
+    let (alone, beyond) = (of(&[]), of(&covariate));
+    // Mutual kNN takes none.
+    assert_eq!((alone.len(), beyond.len()), (3, 2));
+    assert_eq!(beyond[0]["covariate"], "cause");
+    let value = |row: &serde_json::Value| row["value"].as_f64().unwrap();
+    assert!(value(&beyond[0]) < value(&alone[0]) - 0.2);
+    let refused = compare(
+        &[&a, &b],
+        &[&covariate[..], &["--measures", "cca_mean"]].concat(),
+    );
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("'cca_mean' takes no covariate"));
 }

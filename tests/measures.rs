@@ -25,6 +25,7 @@ use devices::{close, cpu, gaussian, npy};
 alike_on_every_device!(
     golden_values,
     values_of_peers,
+    golden_values_of_peers,
     feature_and_gram_space_agree,
     permuted_scores_are_those_of_permuted_rows,
     reading_again_changes_nothing,
@@ -205,6 +206,39 @@ fn golden() -> PathBuf {
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"),
         PathBuf::from,
     )
+}
+
+/// What the peers' own programs give (scripts/golden_peers.py).
+fn golden_values_of_peers(device: &Device) {
+    let golden = golden();
+    let text = std::fs::read_to_string(golden.join("peers.json")).unwrap();
+    let peers: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut checked = 0;
+    for (name, of) in peers["of"].as_object().unwrap() {
+        let read = |side: &str| {
+            let (values, n, d) = npy(&golden.join(format!("{name}_{side}.npy")));
+            vec![Layer::new(side, Matrix::new(values, n, d).unwrap())]
+        };
+        let set = Set::new(vec![read("a"), read("b")], device, Options::default()).unwrap();
+        let wanted = of["values"].as_object().unwrap();
+        let measures: Vec<&dyn Measure> = wanted.keys().map(|m| named(m).unwrap()).collect();
+        let none = Permutations::none();
+        let scores = set
+            .compare(&measures, &[(0, 1)], &none, &mut |_| ())
+            .unwrap();
+        for (scores, (measure, want)) in scores.iter().zip(wanted) {
+            let what = format!("{name} {measure}");
+            close(
+                scores[0].value.unwrap(),
+                want.as_f64().unwrap(),
+                TOLERANCE,
+                &what,
+            );
+            checked += 1;
+        }
+    }
+    // Without Mahalanobis distances where dimensions are more than samples.
+    assert_eq!(checked, 4 * 27 - 3);
 }
 
 fn golden_values(device: &Device) {
@@ -481,6 +515,8 @@ fn every_measure_keeps_what_it_declares_and_no_more() {
         values: (0..d * d)
             .map(|i| match (i / d, i % d) {
                 (0, 0) => 6.0,
+                // Or measures that see units alone would not notice.
+                (0, 1) => 3.0,
                 (row, column) => f64::from(u8::from(row == column)),
             })
             .collect(),
@@ -684,9 +720,9 @@ fn the_exact_null_mean_is_that_of_permutations() {
             "{name}: {drawn} is not {mean} +- {error}"
         );
     }
-    // The kernel measures and mutual_knn, each in both modes where it has two, and what is told of
-    // neighbours in common.
-    assert_eq!(exact, 5 + 2 + 2 + 2 + 3);
+    // CKA, RSA and mutual_knn, each in both modes where it has two, and what is told of neighbours in
+    // common.
+    assert_eq!(exact, 5 + 12 + 2 + 2 + 3);
 }
 
 /// The largest distance between the empirical distribution of p-values and the

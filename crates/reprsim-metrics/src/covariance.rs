@@ -1,4 +1,4 @@
-//! Cross-covariances of layers: what Procrustes is made of.
+//! Cross-covariances of layers: what Procrustes and matchings of units are made of.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,8 +14,17 @@ use crate::rows::{Dense, Rows};
 use crate::view::View;
 use crate::{MetricError, Undefined};
 
-/// The centred rows of a layer, in as many dimensions as there are samples at most: turning a layer
-/// leaves the singular values of its products.
+/// Whether a measure sees the dimensions of a layer themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Axes {
+    /// It does.
+    Kept,
+    /// It does not: turning a layer leaves the singular values of its products.
+    Free,
+}
+
+/// The prepared rows of a layer, where axes are free in as many dimensions as there are samples at
+/// most.
 enum Turned {
     /// As they are.
     Kept(Box<View>),
@@ -24,10 +33,10 @@ enum Turned {
 }
 
 impl Turned {
-    fn new(view: View) -> Result<Self, MetricError> {
+    fn new(view: View, axes: Axes) -> Result<Self, MetricError> {
         let (n, d) = (view.rows(), view.width());
         let length = length(&view);
-        if d > n {
+        if d > n && axes == Axes::Free {
             // X' = QR: X turned by Q is R'.
             let values = view.read(0..n)?;
             let (_, r) = thin_qr(MatRef::from_row_major_slice(&values, n, d).transpose());
@@ -95,13 +104,14 @@ impl CovarianceStage {
     /// Reads the layers of `views`, whose columns are centred.
     pub fn new(
         views: impl Iterator<Item = Result<View, MetricError>>,
+        axes: Axes,
     ) -> Result<Self, MetricError> {
         let mut layers = Vec::new();
         for view in views {
             let view = view?;
             layers.push(match view.degenerate {
                 Some(reason) => Err(reason),
-                None => Ok(Turned::new(view)?),
+                None => Ok(Turned::new(view, axes)?),
             });
         }
         Ok(Self { layers })
@@ -153,5 +163,6 @@ fn terms<'a>(a: &Turned, b: &Turned, covariance: &'a [f64]) -> CovariancePair<'a
     CovariancePair {
         covariance: MatRef::from_row_major_slice(covariance, a.width(), b.width()),
         lengths: (a.length(), b.length()),
+        n: a.count(),
     }
 }

@@ -356,8 +356,9 @@ impl Bins {
     }
 }
 
-/// The centred, scaled rank of each pair of samples.
-fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
+/// All pairs of samples from the nearest to the furthest, and where each run of pairs that are as far
+/// apart, but for rounding, ends.
+pub(crate) fn in_order(view: &View) -> Result<(Vec<(u32, u32)>, Vec<usize>), MetricError> {
     let (n, d) = (view.rows(), view.width());
     let rows = view.read(0..n)?;
     let row = |i: usize| &rows[i * d..][..d];
@@ -368,12 +369,10 @@ fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
         })
         .collect();
     pairs.par_sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
-    // Equal but for rounding is a tie. Rounding of rows moves a distance by a share of their length.
-    let length = view.squares.iter().copied().fold(0.0, f64::max).sqrt();
-    let rounding = 4.0 * f64::EPSILON * (d as f64).sqrt() * length;
-    let reach = |square: f64| square.sqrt() + rounding;
-    let total = pairs.len() as f64;
-    let mut ranks = vec![0.0f32; n * n];
+    // Equal but for rounding is a tie.
+    let (least, share) = view.told_apart();
+    let reach = |square: f64| square.sqrt() * (1.0 + share) + least;
+    let mut ends = vec![];
     let mut start = 0;
     while start < pairs.len() {
         let end = reach(pairs[start].0);
@@ -381,12 +380,27 @@ fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
             .iter()
             .take_while(|pair| pair.0.sqrt() <= end)
             .count();
+        start += ties.max(1);
+        ends.push(start);
+    }
+    Ok((pairs.into_iter().map(|(_, i, j)| (i, j)).collect(), ends))
+}
+
+/// The centred, scaled rank of each pair of samples.
+fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
+    let n = view.rows();
+    let (pairs, ends) = in_order(view)?;
+    let total = pairs.len() as f64;
+    let mut ranks = vec![0.0f32; n * n];
+    let mut start = 0;
+    for end in ends {
+        let ties = end - start;
         let rank = (start as f64 + ties as f64 / 2.0 - total / 2.0) / total;
-        for (_, i, j) in &pairs[start..start + ties] {
+        for (i, j) in &pairs[start..end] {
             ranks[*i as usize * n + *j as usize] = rank as f32;
             ranks[*j as usize * n + *i as usize] = rank as f32;
         }
-        start += ties.max(1);
+        start = end;
     }
     Ok(ranks)
 }

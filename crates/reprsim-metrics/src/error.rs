@@ -128,9 +128,9 @@ pub enum Undefined {
         /// What it needs.
         needed: usize,
     },
-    /// More samples than can be looked at.
+    /// More samples than the estimator can take.
     TooManySamples {
-        /// How many can be.
+        /// What it can.
         most: usize,
     },
     /// The layer has no dimension.
@@ -139,6 +139,11 @@ pub enum Undefined {
     TooFewDimensions {
         /// What it needs.
         needed: usize,
+    },
+    /// More dimensions than the estimator can take.
+    TooManyDimensions {
+        /// What it can.
+        most: usize,
     },
     /// A sample has the same activation in every dimension, but for rounding, so that its
     /// correlation with others has no meaning.
@@ -177,6 +182,7 @@ impl fmt::Display for Undefined {
             Self::TooManySamples { most } => write!(f, "more than {most} samples"),
             Self::NoDimensions => f.write_str("layer has no dimension"),
             Self::TooFewDimensions { needed } => write!(f, "fewer than {needed} dimensions"),
+            Self::TooManyDimensions { most } => write!(f, "more than {most} dimensions"),
             Self::ConstantSample => {
                 f.write_str("a sample is the same in every dimension, but for rounding")
             }

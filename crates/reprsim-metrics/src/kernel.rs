@@ -21,6 +21,16 @@ pub enum Kernel {
     Correlation,
     /// The rank of that correlation among all pairs of samples.
     CorrelationRank,
+    /// The cosine of two samples' activations.
+    Cosine,
+    /// The rank of that cosine among all pairs of samples.
+    CosineRank,
+    /// The rank of the Euclidean distance among all pairs of samples.
+    EuclideanRank,
+    /// The inner product of activations in an orthonormal basis of the layer.
+    Mahalanobis,
+    /// The rank of the Euclidean distance in such a basis.
+    MahalanobisRank,
     /// `exp(-|x - y|^2 / (2 s^2))`, s the median Euclidean distance over all
     /// pairs of samples.
     GaussianMedian,
@@ -29,15 +39,22 @@ pub enum Kernel {
 impl Kernel {
     pub(crate) fn transform(self, threshold: f64) -> Transform {
         let rows = match self {
-            Self::Linear | Self::GaussianMedian => RowMap::AsIs,
+            Self::Linear
+            | Self::GaussianMedian
+            | Self::EuclideanRank
+            | Self::Mahalanobis
+            | Self::MahalanobisRank => RowMap::AsIs,
+            Self::Cosine | Self::CosineRank => RowMap::Unit,
             Self::ClampedLinear => RowMap::ClampedUnit { threshold },
             Self::Correlation | Self::CorrelationRank => RowMap::Standardised,
         };
         Transform {
             rows,
             columns: match self {
-                Self::GaussianMedian => ColumnMap::Located,
-                Self::CorrelationRank => ColumnMap::Centred,
+                Self::GaussianMedian | Self::EuclideanRank => ColumnMap::Located,
+                Self::CorrelationRank | Self::CosineRank | Self::MahalanobisRank => {
+                    ColumnMap::Centred
+                }
                 _ => ColumnMap::Near,
             },
         }
@@ -45,7 +62,19 @@ impl Kernel {
 
     /// Whether its products need no n x n matrix.
     pub(crate) fn is_linear(self) -> bool {
-        matches!(self, Self::Linear | Self::ClampedLinear | Self::Correlation)
+        matches!(
+            self,
+            Self::Linear
+                | Self::ClampedLinear
+                | Self::Correlation
+                | Self::Cosine
+                | Self::Mahalanobis
+        )
+    }
+
+    /// Whether it sees layers in orthonormal bases.
+    pub(crate) fn is_whitened(self) -> bool {
+        matches!(self, Self::Mahalanobis | Self::MahalanobisRank)
     }
 }
 
@@ -92,10 +121,10 @@ impl<'a> KernelLayer<'a> {
             }))
         };
         match kernel {
-            Kernel::Linear | Kernel::ClampedLinear => {
+            Kernel::Linear | Kernel::ClampedLinear | Kernel::Mahalanobis => {
                 layer(Entry::Product, view.squares.clone(), view.off.clone())
             }
-            Kernel::Correlation => {
+            Kernel::Correlation | Kernel::Cosine => {
                 // K less its mean is the Gram matrix of the view plus o_i + o_j, o of mean 0.
                 let diagonal = (view.squares.iter().zip(&view.offsets))
                     .map(|(r, o)| r + 2.0 * o)
@@ -118,7 +147,12 @@ impl<'a> KernelLayer<'a> {
                 layer(entry, vec![1.0 - shift; n], vec![])
             }
             // Only pairs of different samples have a rank.
-            Kernel::CorrelationRank => layer(Entry::Rank(Ranks::new(view)?), vec![0.0; n], vec![]),
+            Kernel::CorrelationRank
+            | Kernel::CosineRank
+            | Kernel::EuclideanRank
+            | Kernel::MahalanobisRank => {
+                layer(Entry::Rank(Ranks::new(view)?), vec![0.0; n], vec![])
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 
 mod affine;
 mod basis;
+mod concordance;
 mod covariance;
 mod cycle;
 mod descriptors;
@@ -24,6 +25,7 @@ mod entries;
 mod error;
 mod far;
 mod far_products;
+mod form;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod homology;
@@ -48,23 +50,28 @@ mod permutations;
 mod precision;
 mod products;
 mod rows;
+mod samples;
 mod score;
 mod set;
 mod source;
 mod square;
 mod subspace;
 mod tiles;
+mod transport;
 mod view;
+mod whitened;
 
 pub use affine::{Affine, AffineSums};
 pub use basis::Directions;
+pub use concordance::Concordance;
 pub use descriptors::{Describe, Samples};
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
+pub use form::{Form, NoForm, Scale};
 pub use influence::LeaveOneOut;
 pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;
 pub use layer::Layer;
-pub use measure::{Bound, Definition, Formula, Invariances, Measure, Mode, Properties};
+pub use measure::{Bound, Definition, Formula, Geometry, Invariances, Measure, Mode, Properties};
 pub use measures::{Alias, REGISTRY, aliases, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;
@@ -72,7 +79,7 @@ pub use options::{Options, Space};
 pub use outputs::{Agreement, Outputs, accuracy, mean_cross_entropy};
 pub use pair::{
     CosinePair, Cosines, CovariancePair, DistancePair, KernelPair, KernelSums, NeighborPair,
-    SubspacePair,
+    SamplesPair, SubspacePair,
 };
 pub use permutations::{ALPHA, Calibration, Permutations};
 pub use score::Score;

@@ -2,12 +2,13 @@
 
 use crate::Value;
 use crate::basis::Directions;
+use crate::concordance::Concordance;
 use crate::descriptors::Describe;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
 use crate::pair::{
-    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SubspacePair,
+    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair,
 };
 use crate::subspace::Columns;
 
@@ -45,6 +46,15 @@ pub trait Measure: Send + Sync {
     /// permutations to be tested against: all give the same.
     fn is_paired(&self) -> bool {
         !matches!(self.formula(), Formula::Descriptors(..))
+    }
+
+    /// Whether a covariate can be held fixed: whether it is the cosine of two matrices of
+    /// similarities, so that part of both can be taken off.
+    fn takes_covariate(&self) -> bool {
+        let properties = self.properties();
+        matches!(self.formula(), Formula::Kernel(..))
+            && properties.geometry == Geometry::Cosine
+            && properties.mode == Mode::Exact
     }
 
     /// The exact mean over all permutations where it depends on n and k alone.
@@ -114,6 +124,8 @@ pub struct Properties {
     pub range_in_words: &'static str,
     /// Whether swapping the layers leaves the value.
     pub symmetric: bool,
+    /// What its values are, which says how they become distances.
+    pub geometry: Geometry,
     /// What may be done to a layer without changing the value.
     pub invariances: Invariances,
     /// The value for unrelated layers, in words.
@@ -124,6 +136,21 @@ pub struct Properties {
     pub uses_k: bool,
     /// Where the formula comes from.
     pub reference: &'static str,
+}
+
+/// What the values of a measure are, which says how they become distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Geometry {
+    /// A share or a mean of shares or correlations, or a distance with its sign turned: the cosine of no
+    /// one angle.
+    Share,
+    /// The cosine of the angle between two matrices of similarities.
+    Cosine,
+    /// The cosine of the angle between two layers of length 1, one of them brought as near to the
+    /// other as can be: both distances obey the triangle inequality (Williams et al. 2021).
+    Shape,
+    /// Without an upper end there is no distance from it.
+    Open,
 }
 
 /// An end of a range.
@@ -209,12 +236,18 @@ impl Invariances {
 pub enum Formula {
     /// Over sums of two kernel matrices.
     Kernel(Kernel, fn(&KernelPair) -> Value),
+    /// Over the order of the distances that this kernel ranks.
+    Concordance(Kernel, fn(&Concordance) -> Value),
     /// Over neighbour lists, and kernel values on them where `true`.
     Neighbors(Space, bool, fn(&NeighborPair) -> Value),
     /// Over orthonormal bases of these directions of each layer.
     Subspace(Columns, Directions, fn(&SubspacePair) -> Value),
-    /// Over the cross-covariance.
+    /// Over the cross-covariance, whatever the rotation of each layer.
     Covariance(fn(&CovariancePair) -> Value),
+    /// Over the cross-covariance of units, whose columns are prepared so.
+    Units(Columns, fn(&CovariancePair) -> Value),
+    /// Over bases of all directions, sample by sample.
+    Samples(fn(&SamplesPair) -> Value),
     /// Over sums of HSIC_1 over batches.
     Minibatch(fn(&MinibatchSums) -> Value),
     /// Over neighbour lists, and cosines of any samples.

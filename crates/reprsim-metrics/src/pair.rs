@@ -48,6 +48,27 @@ impl KernelSums {
         self.off_product - self.off_totals.0 * self.off_totals.1 / (self.n * (self.n - 1.0))
     }
 
+    /// The sum over i != j of D_ij E_ij, the squared distances `K_ii + K_jj - 2 K_ij` that belong to the
+    /// kernels.
+    pub fn distance_product(&self) -> f64 {
+        // The sum of K_ii L_ij and K_ij L_ii, i != j.
+        let mixed = self.rows - self.off_rows - self.diagonal;
+        4.0 * (self.off_product - mixed)
+            + 2.0 * (self.n - 2.0) * self.diagonal
+            + 2.0 * self.traces.0 * self.traces.1
+    }
+
+    /// n (n - 1) times the covariance of these distances.
+    pub fn distance_covariance(&self) -> f64 {
+        let n = self.n;
+        let total = |trace, off| 2.0 * (n - 1.0) * trace - 2.0 * off;
+        let (a, b) = (
+            total(self.traces.0, self.off_totals.0),
+            total(self.traces.1, self.off_totals.1),
+        );
+        self.distance_product() - a * b / (n * (n - 1.0))
+    }
+
     /// The mean of these sums over all permutations of the samples of L.
     ///
     /// Formulas are linear in the sums across two layers, so what they give for
@@ -133,14 +154,32 @@ pub struct SubspacePair<'a> {
     pub singular_b: &'a [f64],
     /// S V', or R, of the first layer, for weights of its directions.
     pub loadings_a: &'a faer::Mat<f64>,
+    /// Likewise of the second layer.
+    pub loadings_b: &'a faer::Mat<f64>,
     /// U_a' U_b, or Q_a' Q_b, of as many leading directions of each as were asked for.
     pub product: MatRef<'a, f64>,
 }
 
-/// The cross-covariance of two layers, X'Y, up to a rotation of each.
+/// The cross-covariance of two layers, X'Y, up to a rotation of each where the formula is one of
+/// [`crate::Formula::Covariance`].
 pub struct CovariancePair<'a> {
     /// X'Y.
     pub covariance: MatRef<'a, f64>,
     /// |X| and |Y|.
     pub lengths: (f64, f64),
+    /// Number of samples.
+    pub n: usize,
+}
+
+/// Two layers in bases of their left singular vectors, X = U S V', sample by sample.
+#[derive(Clone, Copy)]
+pub struct SamplesPair<'a> {
+    /// U of the first layer, `[n, r_a]`.
+    pub a: MatRef<'a, f64>,
+    /// U of the second layer, `[n, r_b]`, its samples in the order of the permutation.
+    pub b: MatRef<'a, f64>,
+    /// Singular values of the first layer, descending.
+    pub singular_a: &'a [f64],
+    /// Likewise of the second layer.
+    pub singular_b: &'a [f64],
 }

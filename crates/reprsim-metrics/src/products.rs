@@ -263,7 +263,7 @@ impl<'a> Terms<'a> {
             own,
             rows: off.iter().zip(&diagonal).map(|(r, d)| r + d).collect(),
             offsets: match kernel {
-                Kernel::Correlation => &view.offsets,
+                Kernel::Correlation | Kernel::Cosine => &view.offsets,
                 _ => &[],
             },
             off_total: off.iter().sum(),

@@ -7,7 +7,8 @@ use burn::tensor::Device;
 use reprsim_graph::Profile;
 
 use crate::basis::Directions;
-use crate::covariance::CovarianceStage;
+use crate::concordance::Concordance;
+use crate::covariance::{Axes, CovarianceStage};
 use crate::distance_matrices::DistanceStage;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
@@ -16,14 +17,16 @@ use crate::neighbors::{NeighborStage, Space, Ties};
 use crate::null::{Null, Part};
 use crate::options::Options;
 use crate::pair::{
-    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SubspacePair,
+    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair,
 };
 use crate::permutations::Permutations;
+use crate::samples::SamplesStage;
 use crate::score::Score;
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
 use crate::{
-    Layer, MetricError, Undefined, Value, descriptors, minibatch, neighbor_cosines, products,
+    Layer, MetricError, Undefined, Value, concordance, descriptors, minibatch, neighbor_cosines,
+    products, whitened,
 };
 
 /// The largest of several scores, and its null: the largest under each
@@ -288,12 +291,17 @@ enum Family {
     Gaussian,
     Correlation,
     CorrelationRank,
+    /// Other dissimilarities.
+    Dissimilarity(Kernel),
+    Concordance(Kernel),
     ClampedLinear,
     Neighbors(Space),
     Subspace(Columns),
     Covariance,
     Distances,
     Descriptors,
+    Units(Columns),
+    Samples,
 }
 
 impl Family {
@@ -305,9 +313,13 @@ impl Family {
             Formula::Kernel(Kernel::Correlation, _) => Self::Correlation,
             Formula::Kernel(Kernel::CorrelationRank, _) => Self::CorrelationRank,
             Formula::Kernel(Kernel::ClampedLinear, _) => Self::ClampedLinear,
+            Formula::Kernel(kernel, _) => Self::Dissimilarity(*kernel),
+            Formula::Concordance(kernel, _) => Self::Concordance(*kernel),
             Formula::Neighbors(space, ..) | Formula::Cosines(space, _) => Self::Neighbors(*space),
             Formula::Subspace(columns, ..) => Self::Subspace(*columns),
             Formula::Covariance(_) => Self::Covariance,
+            Formula::Units(columns, _) => Self::Units(*columns),
+            Formula::Samples(_) => Self::Samples,
             Formula::Distances(_) => Self::Distances,
             Formula::Descriptors(..) => Self::Descriptors,
         }
@@ -329,11 +341,15 @@ impl Family {
             Self::Gaussian => "Gaussian kernels",
             Self::Correlation => "correlations",
             Self::CorrelationRank => "rank correlations",
+            Self::Dissimilarity(_) => "dissimilarities",
+            Self::Concordance(_) => "orders of dissimilarities",
             Self::Neighbors(_) => "nearest neighbours",
             Self::Subspace(_) => "singular vectors",
             Self::Covariance => "cross-covariances",
             Self::Distances => "distances",
             Self::Descriptors => "descriptors of layers",
+            Self::Units(_) => "matchings of units",
+            Self::Samples => "ridge regressions",
         }
     }
 }
@@ -379,10 +395,18 @@ impl Stage<'_> {
             | Family::Gaussian
             | Family::Correlation
             | Family::CorrelationRank
+            | Family::Dissimilarity(_)
             | Family::ClampedLinear => self.kernels(members, measures, scores),
+            Family::Concordance(kernel) => self.concordance(kernel, members, measures, scores),
             Family::Neighbors(space) => self.neighbors(space, members, measures, scores),
             Family::Subspace(columns) => self.subspace(columns, members, measures, scores),
-            Family::Covariance => self.covariance(members, measures, scores),
+            Family::Covariance => {
+                self.covariance(Columns::Centred, Axes::Free, members, measures, scores)
+            }
+            Family::Units(columns) => {
+                self.covariance(columns, Axes::Kept, members, measures, scores)
+            }
+            Family::Samples => self.samples(members, measures, scores),
             Family::Distances => self.distances(members, measures, scores),
             Family::Descriptors => self.descriptors(members, measures, scores),
         }
@@ -420,19 +444,47 @@ impl Stage<'_> {
         Ok(())
     }
 
+    fn samples(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        *self.kept = None;
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Samples(formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let set = self.set;
+        let room = set.room();
+        let stage = SamplesStage::new(set.layers.len(), |i| set.centred(i, &room))?;
+        let values =
+            |pair: &SamplesPair| -> Vec<Value> { formulas.iter().map(|of| of(pair)).collect() };
+        let mut null = Null::new(members, scores, self.permutations);
+        stage.compare(self.pairs, self.permutations, values, &mut |found| {
+            null.take(&found, Clone::clone)
+        });
+        null.finish();
+        Ok(())
+    }
+
     fn covariance(
         &mut self,
+        columns: Columns,
+        axes: Axes,
         members: &[usize],
         measures: &[&dyn Measure],
         scores: &mut [Vec<Score>],
     ) -> Result<(), MetricError> {
         let formulas: Vec<_> = (members.iter())
             .filter_map(|m| match measures[*m].formula() {
-                Formula::Covariance(formula) => Some(formula),
+                Formula::Covariance(formula) | Formula::Units(_, formula) => Some(formula),
                 _ => None,
             })
             .collect();
-        let stage = CovarianceStage::new(self.lone_views(|t| Columns::Centred.transform(t)))?;
+        let stage = CovarianceStage::new(self.lone_views(|t| columns.transform(t)), axes)?;
         let values =
             |pair: &CovariancePair| -> Vec<Value> { formulas.iter().map(|of| of(pair)).collect() };
         let mut null = Null::new(members, scores, self.permutations);
@@ -524,7 +576,18 @@ impl Stage<'_> {
                 _ => None,
             })
             .collect();
-        let views = self.views(|t| kernel.transform(t))?;
+        let whitened = match kernel.is_whitened() {
+            true => {
+                *self.kept = None;
+                let (set, transform) = (self.set, kernel.transform(0.0));
+                whitened::views(&set.layers, transform, &set.room(), &set.device)?
+            }
+            false => vec![],
+        };
+        let views = match kernel.is_whitened() {
+            true => &whitened,
+            false => self.views(|t| kernel.transform(t))?,
+        };
         let values = |pair: &KernelPair| formulas.iter().map(|of| of(pair)).collect();
         let mut null = Null::new(members, scores, permutations);
         products::compare(kernel, views, pairs, permutations, options, &mut |found| {
@@ -536,6 +599,30 @@ impl Stage<'_> {
                 }
             }
             more
+        })?;
+        null.finish();
+        Ok(())
+    }
+
+    fn concordance(
+        &mut self,
+        kernel: Kernel,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Concordance(_, formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let (pairs, permutations) = (self.pairs, self.permutations);
+        let views = self.lone_views(|t| kernel.transform(t));
+        let values = |found: &Concordance| formulas.iter().map(|of| of(found)).collect();
+        let mut null = Null::new(members, scores, permutations);
+        concordance::compare(views, pairs, permutations, &mut |found| {
+            null.take(&found, values)
         })?;
         null.finish();
         Ok(())

@@ -18,6 +18,8 @@ use crate::{MetricError, Undefined};
 pub enum Columns {
     /// Centred.
     Centred,
+    /// Centred and of standard deviation 1; one that does not vary is zero.
+    Scaled,
     /// After the published preprocessing, centred and of standard deviation 1.
     ClampedScaled,
 }
@@ -28,6 +30,10 @@ impl Columns {
             Self::Centred => Transform {
                 rows: RowMap::AsIs,
                 columns: ColumnMap::Centred,
+            },
+            Self::Scaled => Transform {
+                rows: RowMap::AsIs,
+                columns: ColumnMap::Scaled,
             },
             Self::ClampedScaled => Transform {
                 rows: RowMap::ClampedUnit { threshold },
@@ -175,6 +181,7 @@ fn pair<'a>(a: &'a Basis, b: &'a Basis, product: MatRef<'a, f64>) -> SubspacePai
         singular_a: &a.singular,
         singular_b: &b.singular,
         loadings_a: &a.loadings,
+        loadings_b: &b.loadings,
         product,
     }
 }

@@ -432,11 +432,13 @@ impl View {
         }
         self.scale = self.transform.scale(&squares, &self.shift, near);
         let variation: f64 = squares.iter().sum();
-        let by_cosine = self.transform.columns == ColumnMap::Centred
-            && matches!(
-                self.transform.rows,
+        let by_cosine = matches!(
+            (self.transform.columns, self.transform.rows),
+            (
+                ColumnMap::Centred,
                 RowMap::Unit | RowMap::ClampedUnit { .. }
-            );
+            ) | (ColumnMap::Near, RowMap::Unit)
+        );
         let spacing = self.layer.type_epsilon();
         let is_more = |(square, mean): (&f64, &f64)| *square > n * (spacing * mean).powi(2);
         Ok(if variation <= CONSTANT * mapped {
@@ -484,6 +486,28 @@ impl View {
             noise: self.layer.epsilon()? * (n.sqrt() + (self.width() as f64).sqrt()),
             squares: self.column_squares.iter().enumerate().map(column).collect(),
         })
+    }
+
+    /// By how much, and by which share of them, distances of rows differ that are not equal: by more than
+    /// rounding of rows makes of them, a share of their length.
+    pub fn told_apart(&self) -> (f64, f64) {
+        /// What is further away than others by the digits of f64 has four of them left.
+        const SHARE: f64 = 1e-11;
+        let rounding = 4.0 * f64::EPSILON * (self.width() as f64).sqrt();
+        let mut squares = self.squares.clone();
+        let largest = squares.iter().copied().fold(0.0, f64::max).sqrt();
+        let middle = squares.len() / 2;
+        match (self.transform.rows, self.transform.columns) {
+            // One sample may be far from all others.
+            (RowMap::AsIs, ColumnMap::Located) if middle < squares.len() => {
+                let (_, median, _) = squares.select_nth_unstable_by(middle, f64::total_cmp);
+                (rounding * median.sqrt(), SHARE)
+            }
+            // Of orthonormal columns, which a basis has to so many digits.
+            (RowMap::AsIs, _) => (SHARE * largest, SHARE),
+            // Rows of length 1 before columns were mapped.
+            _ => (rounding * largest, 0.0),
+        }
     }
 
     /// The column means that were taken off.

@@ -1,9 +1,12 @@
 //! Models and a question, checked against each other, and their answer.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Device;
 use reprsim_base::{ask_memory, memory_budget};
 use reprsim_metrics::{HalfSamples, Options, Permutations, Score, Set, maximum};
 
+use crate::covariate;
 use crate::error::SimilarityError;
 use crate::influence::influence;
 use crate::models::{self, ModelActivations};
@@ -20,6 +23,33 @@ const SHARE: u64 = 2;
 /// Samples from which permutations are shifts in one random order ([`Permutations::shifts`]): there are
 /// enough of them, and others would take most of the time.
 const SHIFTS_FROM: usize = 4096;
+
+/// Whether all that is asked can be told beside a covariate.
+fn covariate_fits(
+    question: &Question,
+    covariate: &ModelActivations,
+) -> Result<(), SimilarityError> {
+    let layers = covariate.layers.len();
+    if layers != 1 {
+        let name = covariate.name.clone();
+        return Err(SimilarityError::CovariateLayers { name, layers });
+    }
+    for measure in &question.measures {
+        if !measure.takes_covariate() {
+            return Err(SimilarityError::NoCovariate(measure.properties().name));
+        }
+    }
+    for (asked, what) in [
+        (question.half_samples > 0, "interval from half-samples"),
+        (question.leverage, "leverage of samples"),
+        (question.null_stop.is_some(), "early stop of permutations"),
+    ] {
+        if asked {
+            return Err(SimilarityError::BesideCovariate(what));
+        }
+    }
+    Ok(())
+}
 
 /// Models to compare and what to ask of each pair of them.
 #[derive(Clone, Debug)]
@@ -38,7 +68,17 @@ impl Comparison {
     /// name where only those are compared, a measure is to use no neighbours, or there are
     /// more draws than any memory holds.
     pub fn new(models: Vec<ModelActivations>, question: Question) -> Result<Self, SimilarityError> {
-        models::check(&models)?;
+        match &question.covariate {
+            None => models::check(&models)?,
+            Some(covariate) => {
+                covariate_fits(&question, covariate)?;
+                if models.len() < 2 {
+                    return Err(SimilarityError::TooFewModels(models.len()));
+                }
+                let all = models.iter().chain([covariate]).cloned();
+                models::check(&all.collect::<Vec<_>>())?;
+            }
+        }
         let rows = models.first().map_or(0, ModelActivations::rows);
         let blocks = question.blocks.len();
         if blocks != 0 && blocks != rows {
@@ -99,7 +139,9 @@ impl Comparison {
             kernel_bytes: most.kernel_bytes.min(room),
             ..most
         };
-        let layers = self.models.iter().map(|m| m.layers.clone()).collect();
+        let layers = (self.models.iter().chain(&question.covariate))
+            .map(|m| m.layers.clone())
+            .collect();
         let set = Set::new(layers, device, options)?;
         // All pairs of layers in one plan: what a layer needs is computed once.
         let couples = self.couples();
@@ -107,8 +149,14 @@ impl Comparison {
             .map(|(a, b)| self.pairs(&set, *a, *b))
             .collect();
         let all = pairs.concat();
-        self.ask_for_draws(all.len())?;
-        let scores = set.compare(measures, &all, &self.permutations(&set)?, on_stage)?;
+        // With a covariate also of each layer with it.
+        let with_it = question.covariate.iter().map(|_| 2 * set.layers().len());
+        self.ask_for_draws(all.len() + with_it.sum::<usize>())?;
+        let permutations = self.permutations(&set)?;
+        let scores = match &question.covariate {
+            None => set.compare(measures, &all, &permutations, on_stage)?,
+            Some(_) => self.beyond_covariate(&set, &all, &permutations, on_stage)?,
+        };
         let intervals = match question.half_samples {
             0 => None,
             draws => {
@@ -177,6 +225,42 @@ impl Comparison {
             });
         }
         Ok(out)
+    }
+
+    /// The scores of what the covariate, the last layer of the set, leaves of these pairs of layers.
+    fn beyond_covariate(
+        &self,
+        set: &Set,
+        pairs: &[(usize, usize)],
+        permutations: &Permutations,
+        on_stage: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Vec<Score>>, SimilarityError> {
+        let covariate = set.layers().len().saturating_sub(1);
+        let mut all = pairs.to_vec();
+        let mut places = BTreeMap::new();
+        for pair in pairs.iter().copied().chain([(covariate, covariate)]) {
+            for pair in [(pair.0, covariate), (covariate, pair.1)] {
+                places.entry(pair).or_insert_with(|| {
+                    all.push(pair);
+                    all.len() - 1
+                });
+            }
+        }
+        let scores = set.compare(&self.question.measures, &all, permutations, on_stage)?;
+        let place = |pair: (usize, usize)| places.get(&pair).copied().unwrap_or_default();
+        let partial = |scores: &Vec<Score>, at: usize| {
+            let (i, j) = pairs[at];
+            let scores = covariate::Scores {
+                ab: &scores[at],
+                ac: &scores[place((i, covariate))],
+                cb: &scores[place((covariate, j))],
+                cc: &scores[place((covariate, covariate))],
+            };
+            scores.partial()
+        };
+        Ok((scores.iter())
+            .map(|scores| (0..pairs.len()).map(|at| partial(scores, at)).collect())
+            .collect())
     }
 
     /// Each model with each later one.

@@ -84,6 +84,23 @@ pub enum SimilarityError {
         /// Rows of the layers.
         rows: usize,
     },
+    /// A covariate of no layer, or of several.
+    #[error("the covariate '{name}' has {layers} layers: it is one")]
+    CovariateLayers {
+        /// The covariate.
+        name: String,
+        /// Its layers.
+        layers: usize,
+    },
+    /// A measure that nothing can be taken off.
+    #[error(
+        "'{0}' takes no covariate: CKA and RSA that are cosines do, such as cka_linear_debiased and \
+         rsa_correlation_spearman"
+    )]
+    NoCovariate(&'static str),
+    /// What is not known where a covariate is held fixed.
+    #[error("there is no {0} where a covariate is held fixed: leave one of them out")]
+    BesideCovariate(&'static str),
     /// Neighbours were asked for, and none.
     #[error("k = 0: at least one neighbour is needed")]
     NoNeighbors,

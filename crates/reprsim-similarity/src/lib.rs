@@ -37,6 +37,7 @@
 //! ```
 
 mod comparison;
+mod covariate;
 mod error;
 mod influence;
 mod models;
@@ -50,4 +51,4 @@ pub use question::{ALL, LayerPairs, Question, measures};
 pub use result::{Influence, MeasureResult, PairResult, Row};
 
 pub use reprsim_activations::{Mask, Pool, SampleIds};
-pub use reprsim_metrics::{Interval, Measure, Mode, Undefined};
+pub use reprsim_metrics::{Form, Interval, Measure, Mode, NoForm, Scale, Undefined};

@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 
 use reprsim_metrics::{Measure, Mode, Options, UnknownMeasure, by_name, of_mode};
 
+use crate::models::ModelActivations;
+
 /// The name that stands for all measures of a mode.
 pub const ALL: &str = "all";
 
@@ -41,6 +43,10 @@ pub struct Question {
     pub leverage: bool,
     /// The same seed draws the same permutations and half-samples.
     pub seed: u64,
+    /// What is held fixed: one layer on the same samples, whose similarities are taken off those of
+    /// each layer (Cui et al. 2022). Only for measures that take one
+    /// ([`Measure::takes_covariate`]), and without half-samples, leverage and an early stop.
+    pub covariate: Option<ModelActivations>,
 }
 
 impl Question {
@@ -56,6 +62,7 @@ impl Question {
             half_samples: 0,
             leverage: false,
             seed: 0,
+            covariate: None,
         }
     }
 }
@@ -75,6 +82,7 @@ impl std::fmt::Debug for Question {
             .field("half_samples", &self.half_samples)
             .field("leverage", &self.leverage)
             .field("seed", &self.seed)
+            .field("covariate", &self.covariate)
             .finish()
     }
 }

@@ -1,6 +1,6 @@
 //! The answer: two models, their pairs of layers, a row a measure.
 
-use reprsim_metrics::{Calibration, Interval, Layer, Measure, Score, Undefined};
+use reprsim_metrics::{Calibration, Form, Interval, Layer, Measure, Scale, Score, Undefined};
 
 /// What was found of two models.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct Row {
     pub measure: String,
     /// The value, or why there is none.
     pub value: Result<f64, Undefined>,
+    /// What the measure's values are, which says how they become distances.
+    pub scale: Scale,
     /// Samples.
     pub n: usize,
     /// Dimensions of the first layer.
@@ -72,6 +74,25 @@ pub struct Row {
     pub interval: Option<Interval>,
     /// The sample that the pair of layers depends on most, of linear CKA alone.
     pub influence: Option<Influence>,
+}
+
+impl Row {
+    /// The value as a similarity, a distance or an angle; `None` where there is none
+    /// ([`Form::check`]). p and the calibrated score are those of the similarity.
+    pub fn value_as(&self, form: Form) -> Option<f64> {
+        self.scale.told(form, self.value.ok()?)
+    }
+
+    /// The interval in the same form: of distances its lower end comes from the upper one.
+    pub fn interval_as(&self, form: Form) -> Option<Interval> {
+        let interval = self.interval?;
+        let [low, high] = [interval.low, interval.high].map(|end| self.scale.told(form, end));
+        let (low, high) = (low?, high?);
+        Some(Interval {
+            low: low.min(high),
+            high: low.max(high),
+        })
+    }
 }
 
 /// The sample whose absence changes a score most.
@@ -102,6 +123,7 @@ impl Rows<'_> {
             layer_b: b.name.clone(),
             measure: measure.full_name(self.k),
             value: score.value,
+            scale: Scale::of(measure, self.k),
             n: a.rows(),
             d_a: a.width(),
             d_b: b.width(),

@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use reprsim_activations::ActivationError;
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, REGISTRY, Set, named};
 use reprsim_similarity::{
-    Comparison, LayerPairs, Mode, ModelActivations, PairResult, Question, Row, SampleIds,
-    SimilarityError, Undefined, measures,
+    Comparison, Form, LayerPairs, Mode, ModelActivations, PairResult, Question, Row, SampleIds,
+    Scale, SimilarityError, Undefined, measures,
 };
 
 fn noise(n: usize, d: usize, seed: u64) -> Vec<f32> {
@@ -147,6 +147,7 @@ fn by_hand(models: &[ModelActivations], question: &Question) -> Vec<Row> {
                 layer_b: y.name.clone(),
                 measure: measure.full_name(question.k),
                 value: score.value,
+                scale: Scale::of(*measure, question.k),
                 n: x.rows(),
                 d_a: x.width(),
                 d_b: y.width(),
@@ -464,4 +465,138 @@ fn a_file_that_goes_bad_is_an_error_with_its_cause() {
     assert!(chain.iter().any(|e| e.is::<std::io::Error>()), "{chain:?}");
     let missing = ModelActivations::open(&dir.path().join("none.npz"), None, None).unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("none.npz"));
+}
+
+/// A golden matrix: float32, C order.
+fn golden(name: &str) -> (Vec<f32>, [usize; 2]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    let bytes = std::fs::read(path.join(name)).unwrap();
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = String::from_utf8_lossy(&bytes[10..start]).into_owned();
+    let shape = header.split_once("'shape': (").unwrap().1;
+    let mut sizes = shape.split([',', ')']).map(|s| s.trim().parse().unwrap());
+    let shape = [sizes.next().unwrap(), sizes.next().unwrap()];
+    let value = |v: &[u8]| f32::from_le_bytes(v.try_into().unwrap());
+    (bytes[start..].chunks_exact(4).map(value).collect(), shape)
+}
+
+#[test]
+fn what_is_beyond_a_covariate_is_what_its_authors_define() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/peers.json");
+    let peers: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for (name, of) in peers["of"].as_object().unwrap() {
+        let (a, [n, d_a]) = golden(&format!("{name}_a.npy"));
+        let (b, [_, d_b]) = golden(&format!("{name}_b.npy"));
+        let shared = (0..n * 12).map(|at| {
+            let (i, j) = (at / 12, at % 12);
+            f64::from(a[i * d_a + j]) + f64::from(b[i * d_b + j])
+        });
+        let covariate = ModelActivations::new("shared")
+            .layer("x", shared.collect::<Vec<f64>>(), [n, 12])
+            .unwrap();
+        let model = |name, values: &[f32], d| {
+            ModelActivations::new(name)
+                .layer("x", values, [n, d])
+                .unwrap()
+        };
+        let wanted = of["beyond"].as_object().unwrap();
+        let names: Vec<&String> = wanted.keys().collect();
+        let question = Question {
+            covariate: Some(covariate),
+            permutations: 9,
+            ..Question::new(measures(&names, Mode::Exact, 10).unwrap())
+        };
+        let found = rows(&run(
+            vec![model("a", &a, d_a), model("b", &b, d_b)],
+            question,
+        ));
+        assert_eq!(found.len(), 2);
+        for (row, want) in found.iter().zip(wanted.values()) {
+            let (value, want) = (row.value.unwrap(), want.as_f64().unwrap());
+            assert!(
+                (value - want).abs() < 1e-6,
+                "{name} {}: {value}, {want}",
+                row.measure
+            );
+        }
+    }
+}
+
+#[test]
+fn a_covariate_that_all_is_made_of_leaves_nothing() {
+    // Two layers that share one cause and nothing else.
+    let n = 200;
+    let question = |covariate| Question {
+        permutations: 99,
+        covariate,
+        ..Question::new(measures(&["cka_linear_debiased"], Mode::Exact, 10).unwrap())
+    };
+    let models = || vec![model("a", n, &[6], 1), model("b", n, &[5], 100)];
+    let cause = ModelActivations::new("cause")
+        .layer("x", noise(n, 1, 7_000), [n, 1])
+        .unwrap();
+    let score = |covariate| rows(&run(models(), question(covariate)))[0].clone();
+    let (alone, beyond) = (score(None), score(Some(cause.clone())));
+    assert!(
+        alone.value.unwrap() > 0.3 && alone.p == Some(0.01),
+        "{alone:?}"
+    );
+    assert!(
+        beyond.value.unwrap().abs() < 0.1 && beyond.p > Some(0.02),
+        "{beyond:?}"
+    );
+    // A layer that is the covariate has nothing left.
+    let same = vec![cause.clone(), models().remove(1)];
+    let row = rows(&run(same, question(Some(cause.clone()))));
+    assert_eq!(row[0].value, Err(Undefined::NoVariance));
+    // What cannot be told is said.
+    let told = |change: &dyn Fn(&mut Question)| {
+        let mut question = question(Some(cause.clone()));
+        change(&mut question);
+        Comparison::new(models(), question)
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default()
+    };
+    assert!(
+        told(&|q| q.measures = vec![named("mutual_knn_cosine").unwrap()])
+            .contains("takes no covariate")
+    );
+    assert!(told(&|q| q.leverage = true).contains("no leverage"));
+    assert!(told(&|q| q.covariate = Some(ModelActivations::new("none"))).contains("0 layers"));
+    assert!(told(&|q| q.covariate = Some(model("few", 9, &[2], 3))).contains("9"));
+}
+
+#[test]
+fn a_row_tells_its_value_as_a_distance_and_an_angle() {
+    let question = Question {
+        half_samples: 20,
+        ..Question::new(measures(&["procrustes", "mutual_knn"], Mode::Exact, 10).unwrap())
+    };
+    let found = rows(&run(
+        vec![model("a", 80, &[6], 1), model("b", 80, &[5], 100)],
+        question,
+    ));
+    let (shape, share) = (&found[0], &found[1]);
+    let value = shape.value.unwrap();
+    assert_eq!(shape.value_as(Form::Similarity), Some(value));
+    assert_eq!(shape.value_as(Form::Angular), Some(value.acos()));
+    assert_eq!(
+        shape.value_as(Form::Distance),
+        Some((2.0 - 2.0 * value).sqrt())
+    );
+    assert_eq!(
+        share.value_as(Form::Distance),
+        Some(1.0 - share.value.unwrap())
+    );
+    assert_eq!(share.value_as(Form::Angular), None);
+    let (interval, angles) = (
+        shape.interval.unwrap(),
+        shape.interval_as(Form::Angular).unwrap(),
+    );
+    assert_eq!(
+        (angles.low, angles.high),
+        (interval.high.acos(), interval.low.acos())
+    );
 }

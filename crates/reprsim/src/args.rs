@@ -170,6 +170,8 @@ Examples:
   reprsim compare a.npz b.npz c.npz --measures all --null 0 --out scores.parquet
   reprsim compare a.safetensors b.safetensors --mode paper
   reprsim compare vit.npz resnet.npz --pool mean --bootstrap 1000 --heatmap layers.png
+  reprsim compare a.npz b.npz --measures procrustes --as angular
+  reprsim compare a.npz b.npz --covariate pixels.npy
   reprsim compare bert.npz gpt.npz --pool mean --mask bert-mask.npy --mask gpt-mask.npy
 
 Each file holds one model's layers on the same samples in the same order:
@@ -516,6 +518,14 @@ pub(crate) struct CompareArgs {
     /// Nearest neighbours of the measures that use them.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub k: u32,
+    /// Tell values as similarities, as distances or as angles in radians, where a measure has them; p
+    /// and calibrated scores stay those of the similarity.
+    #[arg(long = "as", value_enum, default_value_t)]
+    pub form: FormArg,
+    /// A file of one layer on the same samples, such as the pixels or the labels, to hold fixed: what
+    /// the layers have in common beyond it, by measures that are cosines (CKA, RSA).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bootstrap", "leverage", "null_stop"])]
+    pub covariate: Option<PathBuf>,
     /// How arrays of more than two axes become matrices.
     #[arg(long, value_parser = Pool::NAMES)]
     pub pool: Option<String>,
@@ -548,6 +558,18 @@ pub(crate) enum ModeArg {
     Exact,
     /// As published by Li et al. (2025).
     Paper,
+}
+
+/// What a similarity is told as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormArg {
+    /// As it is: larger is more alike.
+    #[default]
+    Similarity,
+    /// The largest possible value less it; of shapes (Procrustes and its like) sqrt(2 - 2 v).
+    Distance,
+    /// arccos v, of cosines.
+    Angular,
 }
 
 /// What is timed.

@@ -1,7 +1,7 @@
 //! How a comparison is shown: as a tidy table, as a table for people, as heatmaps.
 
 use reprsim_report::{Panel, ValueScale};
-use reprsim_similarity::{Comparison, PairResult, Row};
+use reprsim_similarity::{Comparison, Form, PairResult, Row, Scale};
 use serde_json::{Value, json};
 
 use crate::args::Format;
@@ -18,6 +18,8 @@ const SHOWN: usize = 100;
 pub(crate) struct Answer<'a> {
     pub comparison: &'a Comparison,
     pub results: &'a [PairResult],
+    /// What values are told as.
+    pub form: Form,
 }
 
 impl Answer<'_> {
@@ -37,7 +39,9 @@ impl Answer<'_> {
 
     /// All rows with all their fields.
     pub fn tidy(&self) -> Table {
-        let mut table = Table::new(&[
+        let told_otherwise = self.form != Form::Similarity;
+        let covariate = &self.comparison.question().covariate;
+        let mut names = vec![
             "model_a",
             "model_b",
             "layer_a",
@@ -57,7 +61,17 @@ impl Answer<'_> {
             "value_without",
             "undefined",
             "schema",
-        ]);
+        ];
+        // Only where they say something: who reads the rest needs them no more than before.
+        names.extend(told_otherwise.then_some("form"));
+        names.extend(covariate.as_ref().map(|_| "covariate"));
+        let mut table = Table::new(&names);
+        let fields = |row: &Row, scope: &str| {
+            let mut fields = fields(row, scope, self.form);
+            fields.extend(told_otherwise.then(|| json!(self.form.name())));
+            fields.extend(covariate.as_ref().map(|model| json!(model.name)));
+            fields
+        };
         for measure in self.results.iter().flat_map(|pair| &pair.measures) {
             for row in &measure.pairs {
                 table.push(fields(row, "pair"));
@@ -77,7 +91,12 @@ impl Answer<'_> {
     /// What a person wants to see first.
     pub fn print(&self, device: &str) -> anyhow::Result<()> {
         let question = self.comparison.question();
-        let mut fields = vec!["layer_a", "layer_b", "measure", "value"];
+        let form = self.form;
+        let value = match form {
+            Form::Similarity => "value",
+            Form::Distance | Form::Angular => form.name(),
+        };
+        let mut fields = vec!["layer_a", "layer_b", "measure", value];
         let named = self.results.len() > 1;
         if named {
             fields.splice(0..0, ["model_a", "model_b"]);
@@ -104,25 +123,25 @@ impl Answer<'_> {
             cells.push(json!(row.layer_b));
             cells.push(json!(measure));
             cells.push(match row.value {
-                Ok(value) => json!(value),
+                Ok(_) => json!(row.value_as(form)),
                 Err(reason) => json!(reason.to_string()),
             });
             if null {
-                cells.push(json!(row.null_mean));
+                cells.push(json!(row.null_mean.and_then(|v| row.scale.told(form, v))));
                 cells.push(json!(row.p));
                 cells.push(json!(row.calibrated));
             }
             if intervals {
-                cells.push(row.interval.map_or(Value::Null, |i| {
+                cells.push(row.interval_as(form).map_or(Value::Null, |i| {
                     json!(format!("{:.4} to {:.4}", i.low, i.high))
                 }));
             }
             if question.leverage {
                 cells.push(row.influence.map_or(Value::Null, |influence| {
-                    json!(format!(
-                        "{:.4} (row {})",
-                        influence.value_without, influence.row
-                    ))
+                    match row.scale.told(form, influence.value_without) {
+                        Some(without) => json!(format!("{without:.4} (row {})", influence.row)),
+                        None => json!(format!("row {}", influence.row)),
+                    }
                 }));
             }
             table.push(cells);
@@ -149,6 +168,12 @@ impl Answer<'_> {
                 note += &format!("; of a value that {count} of them reach no more were looked at");
             }
         }
+        if let Some(covariate) = &question.covariate {
+            note += &format!("; beyond what '{}' accounts for", covariate.name);
+        }
+        if form != Form::Similarity {
+            note += "; p and calibrated are those of the similarity";
+        }
         say(&note)?;
         if many {
             let pairs = |pair: &PairResult| pair.measures.first().map_or(0, |m| m.pairs.len());
@@ -167,17 +192,26 @@ impl Answer<'_> {
             let measure = &pair.measures[at];
             let (question, k) = (self.comparison.question(), self.comparison.question().k);
             let asked = question.measures.get(at);
+            let form = self.form;
+            let range = asked.map(|m| {
+                let (smallest, largest) = (m.smallest(k), m.largest(k));
+                let told = |v| Scale::of(*m, k).told(form, v).unwrap_or(f64::INFINITY);
+                match form {
+                    // Larger is more alike, by every measure.
+                    Form::Similarity => (smallest, largest),
+                    Form::Distance | Form::Angular => (told(largest), told(smallest)),
+                }
+            });
             Panel {
-                // Larger is more alike, by every measure.
                 scale: ValueScale {
-                    range: asked.map(|m| (m.smallest(k), m.largest(k))),
-                    higher_is_more_alike: true,
+                    range,
+                    higher_is_more_alike: form == Form::Similarity,
                 },
                 title: format!("{} (rows) × {} (columns)", pair.model_a, pair.model_b),
                 measure: measure.measure.clone(),
                 rows: pair.layers_a.clone(),
                 columns: pair.layers_b.clone(),
-                values: measure.pairs.iter().map(|row| row.value.ok()).collect(),
+                values: measure.pairs.iter().map(|row| row.value_as(form)).collect(),
             }
         };
         (self.results.iter())
@@ -186,7 +220,9 @@ impl Answer<'_> {
     }
 }
 
-fn fields(row: &Row, scope: &str) -> Vec<Value> {
+fn fields(row: &Row, scope: &str, form: Form) -> Vec<Value> {
+    let told = |value: f64| row.scale.told(form, value);
+    let interval = row.interval_as(form);
     vec![
         json!(row.model_a),
         json!(row.model_b),
@@ -194,17 +230,17 @@ fn fields(row: &Row, scope: &str) -> Vec<Value> {
         json!(row.layer_b),
         json!(scope),
         json!(row.measure),
-        json!(row.value.ok()),
+        json!(row.value_as(form)),
         json!(row.n),
         json!(row.d_a),
         json!(row.d_b),
-        json!(row.null_mean),
+        json!(row.null_mean.and_then(told)),
         json!(row.p),
         json!(row.calibrated),
-        json!(row.interval.map(|i| i.low)),
-        json!(row.interval.map(|i| i.high)),
+        json!(interval.map(|i| i.low)),
+        json!(interval.map(|i| i.high)),
         json!(row.influence.map(|i| i.row)),
-        json!(row.influence.map(|i| i.value_without)),
+        json!(row.influence.and_then(|i| told(i.value_without))),
         json!(row.value.err().map(|e| e.to_string())),
         json!(SCHEMA),
     ]

@@ -5,7 +5,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
@@ -25,6 +25,7 @@ pub static CCA_MEAN: Definition = Definition {
                1 (the same up to an invertible linear map, or dimensions as many as \
                samples)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::LINEAR,
         chance: "grows with d / n",
         samples: 2,

@@ -4,7 +4,7 @@
 //! it.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
 use crate::minibatch::MinibatchSums;
 
@@ -23,6 +23,7 @@ pub static CKA_LINEAR_MINIBATCH: Definition = Definition {
         range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same up to rotation, \
                scale and translation)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SIMILARITY,
         chance: "0",
         samples: 4,

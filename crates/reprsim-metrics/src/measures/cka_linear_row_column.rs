@@ -9,7 +9,7 @@
 //! independently: a layer's similarity with itself exceeds 1.
 
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio_of_differences;
 use crate::pair::{KernelPair, KernelSums};
 use crate::{Undefined, Value};
@@ -29,6 +29,7 @@ pub static CKA_LINEAR_ROW_COLUMN: Definition = Definition {
         range_in_words: "from 0 (unrelated; negative by chance) with 1 for equal populations of \
                units and no upper end: a layer compared with itself exceeds 1",
         symmetric: true,
+        geometry: Geometry::Open,
         invariances: Invariances::AXES,
         chance: "0",
         samples: 4,

@@ -3,7 +3,7 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio;
 use crate::pair::KernelPair;
 
@@ -22,6 +22,7 @@ pub static CKA_RBF_MEDIAN_BIASED: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the fewer the \
                samples) to 1 (the same distances between samples, up to scale)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
         samples: 2,

@@ -3,7 +3,7 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::ratio_of;
 use crate::pair::{KernelPair, KernelSums};
 
@@ -22,6 +22,7 @@ pub static CKA_RBF_MEDIAN_DEBIASED: Definition = Definition {
         range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same distances between \
                samples, up to scale)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SIMILARITY,
         chance: "0",
         samples: 4,

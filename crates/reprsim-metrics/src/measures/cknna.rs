@@ -7,7 +7,7 @@
 //! second. For k = n - 1 it is the debiased linear CKA.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::both;
 use crate::measures::ratio;
 use crate::neighbors::Space;
@@ -28,6 +28,7 @@ pub static CKNNA: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common; negative where common neighbours \
                disagree) to 1 (the same neighbours, as alike in both layers)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "about k / n",
         samples: 4,

@@ -3,7 +3,7 @@
 
 use super::magnitude_difference::{length, mean};
 use crate::descriptors::Samples;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::differences::negative_difference;
 use crate::{MetricError, Undefined};
 
@@ -21,6 +21,7 @@ pub static CONCENTRICITY_DIFFERENCE: Definition = Definition {
         range_in_words: "from -2 (negative: all samples along the mean in one layer alone, which real layers \
                are far from) to 0 (samples as near to the mean)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "none: no sample is compared with its like",
         samples: 2,

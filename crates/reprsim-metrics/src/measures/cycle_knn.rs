@@ -2,7 +2,7 @@
 //! any of their k nearest neighbours in the second layer. Not symmetric.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{mean_of, returns};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -22,6 +22,7 @@ pub static CYCLE_KNN: Definition = Definition {
         range_in_words: "from 0 (no sample is found again) to 1 (every sample is), which a layer \
                compared with itself need not reach",
         symmetric: false,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "about 1 - exp(-k^2 / n)",
         samples: 2,

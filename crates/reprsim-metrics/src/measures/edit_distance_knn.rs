@@ -2,7 +2,7 @@
 //! nearest neighbours as a share of k, averaged over samples.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{edit_distance, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -22,6 +22,7 @@ pub static EDIT_DISTANCE_KNN: Definition = Definition {
         range_in_words: "from 0 (lists that agree nowhere) to 1 (every sample has the same \
                neighbours in the same order)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "about 1 / n",
         samples: 2,

@@ -6,7 +6,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::differences::negative;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
@@ -27,6 +27,7 @@ pub static GULP: Definition = Definition {
                values are negative) to 0 (the same up to an invertible linear map, or dimensions \
                as many as samples)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::LINEAR,
         chance: "2 d_a d_b / (n - 1) - d_a - d_b",
         samples: 2,

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::descriptors::Samples;
 use crate::lanes::{dot, square_sum};
 use crate::linalg::eigenvalues;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::differences::negative;
 use crate::{MetricError, Undefined, Value};
 
@@ -44,6 +44,7 @@ pub static IMD: Definition = Definition {
         range_in_words: "from negative numbers of some thousands (graphs of other shapes) to 0 \
                (heat spreads alike at all scales)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SIMILARITY,
         chance: "none: no sample is compared with its like",
         samples: NEIGHBORS + 1,

@@ -2,7 +2,7 @@
 //! samples.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{expected, jaccard, mean_of_shares};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -21,6 +21,7 @@ pub static JACCARD_KNN: Definition = Definition {
         range: (Bound::Number(0.0), Bound::Number(1.0)),
         range_in_words: "from 0 (no neighbour in common) to 1 (every sample has the same neighbours)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "about k / 2n",
         samples: 2,

@@ -2,7 +2,7 @@
 //! neighbours, as a share of k, averaged over samples.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{longest_common_subsequence, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -22,6 +22,7 @@ pub static LCS_KNN: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common) to 1 (every sample has the same \
                neighbours in the same order)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "about k / n",
         samples: 2,

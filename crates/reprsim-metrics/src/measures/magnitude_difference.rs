@@ -2,7 +2,7 @@
 //! turned.
 
 use crate::descriptors::Samples;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::differences::negative_difference;
 use crate::{MetricError, Undefined};
 
@@ -20,6 +20,7 @@ pub static MAGNITUDE_DIFFERENCE: Definition = Definition {
         range_in_words: "from negative numbers without a lowest (means of other lengths) to 0 (means \
                of one length)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances {
             translation: false,
             scale: false,

@@ -6,6 +6,7 @@ mod neighbor_lists;
 mod ratios;
 mod registry_names;
 mod table;
+mod units;
 
 use table::measures;
 
@@ -27,13 +28,21 @@ measures! {
     rank_knn: RANK_KNN;
     rank_jaccard_knn: RANK_JACCARD_KNN;
     second_order_cosine: SECOND_ORDER_COSINE;
-    rsa_correlation_pearson: RSA_CORRELATION_PEARSON;
-    rsa_correlation_spearman: RSA_CORRELATION_SPEARMAN;
+    rsa: RSA_CORRELATION_PEARSON, RSA_CORRELATION_SPEARMAN, RSA_CORRELATION_KENDALL,
+        RSA_CORRELATION_COSINE, RSA_CORRELATION_WHITENED_COSINE, RSA_EUCLIDEAN_PEARSON,
+        RSA_EUCLIDEAN_SPEARMAN, RSA_EUCLIDEAN_KENDALL, RSA_EUCLIDEAN_COSINE, RSA_COSINE_PEARSON,
+        RSA_COSINE_SPEARMAN, RSA_MAHALANOBIS_PEARSON, RSA_MAHALANOBIS_SPEARMAN,
+        RSA_MAHALANOBIS_WHITENED_COSINE;
     svcca: SVCCA;
     cca_mean: CCA_MEAN;
-    pwcca: PWCCA;
+    pwcca: PWCCA, PWCCA_B, PWCCA_MEAN;
     procrustes: PROCRUSTES;
-    linear_regression: LINEAR_REGRESSION;
+    partial_whitening: SHAPE_ALPHA05, SHAPE_ALPHA0;
+    permutation_procrustes: PERMUTATION_PROCRUSTES;
+    soft_matching: SOFT_MATCHING, SOFT_MATCHING_CORRELATION;
+    correlation_match: CORRELATION_MATCH, CORRELATION_SEMI_MATCH;
+    linear_regression: LINEAR_REGRESSION, LINEAR_REGRESSION_A_FROM_B;
+    ridge_regression: RIDGE_B_FROM_A, RIDGE_A_FROM_B;
     gulp: GULP;
     rtd: RTD;
     imd: IMD;

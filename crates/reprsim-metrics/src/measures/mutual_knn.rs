@@ -2,7 +2,7 @@
 //! between the two layers, averaged over samples.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::common;
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -21,6 +21,7 @@ pub static MUTUAL_KNN: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common; chance gives k / (n - 1)) to 1 (every \
                sample has the same neighbours)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "k / (n - 1)",
         samples: 2,

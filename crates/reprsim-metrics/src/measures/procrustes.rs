@@ -4,7 +4,7 @@
 
 use crate::Value;
 use crate::linalg::nuclear_norm;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::pair::CovariancePair;
 
 /// See the module.
@@ -23,6 +23,7 @@ pub static PROCRUSTES: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
                1 (the same up to rotation, scale and translation)",
         symmetric: true,
+        geometry: Geometry::Shape,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
         samples: 2,

@@ -3,7 +3,7 @@
 
 use super::rank_knn::expected_of;
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{expected, jaccard, mean_of_shares, rank_similarity};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -22,6 +22,7 @@ pub static RANK_JACCARD_KNN: Definition = Definition {
         range: (Bound::Number(0.0), Bound::Number(1.0)),
         range_in_words: "from 0 (no neighbour in common) to 1 (the same neighbours in the same order)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "below k / 2n",
         samples: 2,

@@ -6,7 +6,7 @@
 //! how many there are does not count, and none is 0.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{expected, mean_of_shares, rank_similarity, rank_weight};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -24,6 +24,7 @@ pub static RANK_KNN: Definition = Definition {
         range: (Bound::Number(0.0), Bound::Number(1.0)),
         range_in_words: "from 0 (no neighbour in common) to 1 (the same neighbours in the same order)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "below k^2 / n",
         samples: 2,

@@ -8,7 +8,7 @@
 //! layers.
 
 use crate::homology::loops;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::differences::negative;
 use crate::pair::DistancePair;
 use crate::{Undefined, Value};
@@ -28,6 +28,7 @@ pub static RTD: Definition = Definition {
         range_in_words: "from negative numbers without a lowest (clusters and loops of one layer \
                are none of the other) to 0 (the same at all scales)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SIMILARITY,
         chance: "negative, and grows in size with the samples of a part",
         samples: 4,

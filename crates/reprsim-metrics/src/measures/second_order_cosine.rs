@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::either;
 use crate::neighbors::Space;
 use crate::pair::CosinePair;
@@ -27,6 +27,7 @@ pub static SECOND_ORDER_COSINE: Definition = Definition {
         range_in_words: "from -1 (what is near in one layer is opposite in the other) to 1 (all \
                neighbours are as near in both layers)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::ANGLES,
         chance: "grows with the mean cosine of a layer",
         samples: 2,

@@ -4,7 +4,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
@@ -24,6 +24,7 @@ pub static SVCCA: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
                1 (the same leading directions)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SIMILARITY,
         chance: "grows with d / n",
         samples: 2,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::descriptors::Samples;
 use crate::lanes::square_apart;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::differences::negative_difference;
 use crate::{MetricError, Undefined};
 
@@ -26,6 +26,7 @@ pub static UNIFORMITY_DIFFERENCE: Definition = Definition {
         range_in_words: "from -log n (negative: one layer spread out, the other one point) to 0 \
                (spread as evenly)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances {
             translation: true,
             scale: false,

@@ -11,10 +11,10 @@ use indicatif::ProgressBar;
 use reprsim_base::write_whole;
 use reprsim_report::{heatmap, parquet, png};
 use reprsim_similarity::{
-    ALL, Comparison, Mask, Measure, Mode, ModelActivations, Pool, Question, SimilarityError,
+    ALL, Comparison, Form, Mask, Measure, Mode, ModelActivations, Pool, Question, SimilarityError,
 };
 
-use crate::args::{CompareArgs, Format, ModeArg};
+use crate::args::{CompareArgs, FormArg, Format, ModeArg};
 use crate::comparison::Answer;
 use crate::exit::UsageError;
 use crate::output::note;
@@ -56,6 +56,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         seed: args.seed,
         ..Question::new(measures(args)?)
     };
+    let form = args.form.into();
     let pool: Option<Pool> = (args.pool.as_deref().map(str::parse).transpose())
         .map_err(|unknown: <Pool as std::str::FromStr>::Err| UsageError(unknown.to_string()))?;
     let chosen = reprsim_device::choose(&args.device)?;
@@ -63,6 +64,14 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         .map(|path| Mask::open(path))
         .collect::<Result<Vec<_>, _>>()?;
     let models = ModelActivations::open_all(&args.files, pool, &masks).map_err(told)?;
+    let covariate = (args.covariate.as_deref())
+        .map(|path| ModelActivations::open(path, pool, None))
+        .transpose()
+        .map_err(told)?;
+    let question = Question {
+        covariate,
+        ..question
+    };
     let comparison = Comparison::new(models, question).map_err(told)?;
 
     let spinner = match std::io::stderr().is_terminal() {
@@ -80,6 +89,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let answer = Answer {
         comparison: &comparison,
         results: &results,
+        form,
     };
     let table = answer.tidy();
     if let (Some(path), Some(kind)) = (&args.out, out) {
@@ -154,6 +164,30 @@ fn measures(args: &CompareArgs) -> Result<Vec<&'static dyn Measure>, UsageError>
         [] => default.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
-    reprsim_similarity::measures(&asked, mode, args.k as usize)
-        .map_err(|unknown| UsageError(unknown.to_string()))
+    let mut measures = reprsim_similarity::measures(&asked, mode, args.k as usize)
+        .map_err(|unknown| UsageError(unknown.to_string()))?;
+    // Where measures are not named one by one, those that have what is asked for.
+    let named = !args.measures.is_empty() && !asked.contains(&ALL);
+    let form = Form::from(args.form);
+    if !named {
+        let takes = |m: &&dyn Measure| args.covariate.is_none() || m.takes_covariate();
+        measures.retain(|m| form.check(*m).is_ok() && takes(m));
+    }
+    match (measures.iter()).find_map(|measure| form.check(*measure).err()) {
+        Some(none) => Err(UsageError(none.to_string())),
+        None if measures.is_empty() => Err(UsageError(
+            "no measure of this mode has what is asked for".into(),
+        )),
+        None => Ok(measures),
+    }
+}
+
+impl From<FormArg> for Form {
+    fn from(form: FormArg) -> Self {
+        match form {
+            FormArg::Similarity => Self::Similarity,
+            FormArg::Distance => Self::Distance,
+            FormArg::Angular => Self::Angular,
+        }
+    }
 }

@@ -2,12 +2,19 @@
 
 use std::process::ExitCode;
 
-use reprsim_metrics::{Bound, Mode, REGISTRY};
+use reprsim_metrics::{Bound, Form, Measure, Mode, REGISTRY};
 use serde_json::json;
 
 use crate::args::Format;
 use crate::commands::say;
 use crate::table::Table;
+
+/// What values of a measure can be told as.
+fn forms(measure: &dyn Measure) -> String {
+    let has = |form: &Form| form.check(measure).is_ok();
+    let names: Vec<&str> = Form::ALL.into_iter().filter(has).map(Form::name).collect();
+    names.join(", ")
+}
 
 pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
     let mut table = Table::new(match format {
@@ -36,6 +43,8 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
             "samples",
             "uses_k",
             "reference",
+            "forms",
+            "takes_covariate",
         ],
     });
     for measure in REGISTRY {
@@ -83,6 +92,8 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
                 json!(p.samples),
                 json!(p.uses_k),
                 json!(p.reference),
+                json!(forms(measure)),
+                json!(measure.takes_covariate()),
             ],
         });
     }

@@ -3,7 +3,7 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::KernelPair;
 
@@ -22,6 +22,7 @@ pub static PAPER_CKA: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the larger d / n) to \
                1 (the same up to scale)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SCALE,
         chance: "grows with d / n",
         samples: 2,

@@ -6,7 +6,7 @@
 //! term keeps only pairs of samples that list each other, and its last term mixes
 //! row sums with column sums: swapping the layers changes the value a little.
 
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use rayon::prelude::*;
 
 use crate::Value;
@@ -31,6 +31,7 @@ pub static PAPER_CKNNA: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common; negative by chance), without bounds; a \
                layer compared with itself gives 1",
         symmetric: false,
+        geometry: Geometry::Open,
         invariances: Invariances::SCALE,
         chance: "near 0",
         samples: 4,

@@ -1,7 +1,7 @@
 //! The share of samples that are among the first layer's k nearest neighbours of
 //! any of their k nearest neighbours in the second layer, after the published preprocessing. Not symmetric.
 
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::cycle_knn::value;
 use crate::neighbors::Space;
 
@@ -21,6 +21,7 @@ pub static PAPER_CYCLE_KNN: Definition = Definition {
         range_in_words: "from 0 (no sample is found again) to 1 (every sample is), which a layer \
                compared with itself need not reach",
         symmetric: false,
+        geometry: Geometry::Share,
         invariances: Invariances::SCALE,
         chance: "about 1 - exp(-k^2 / n)",
         samples: 2,

@@ -4,7 +4,7 @@
 //! The published column is too large by about a factor of four in the distance, an
 //! error of its program; these are the right distances.
 
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::edit_distance_knn::value;
 use crate::neighbors::Space;
 
@@ -24,6 +24,7 @@ pub static PAPER_EDIT_DISTANCE_KNN: Definition = Definition {
         range_in_words: "from 0 (lists that agree nowhere) to 1 (every sample has the same \
                neighbours in the same order)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SCALE,
         chance: "about 1 / n",
         samples: 2,

@@ -5,7 +5,7 @@
 //! a factor of four, an error of its program; these are the right lengths.
 
 use crate::Value;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::neighbor_lists::{longest_common_subsequence, mean_of};
 use crate::neighbors::Space;
 use crate::pair::NeighborPair;
@@ -26,6 +26,7 @@ pub static PAPER_LCS_KNN: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common) to k (every sample has the same \
                neighbours in the same order)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SCALE,
         chance: "about k^2 / n",
         samples: 2,

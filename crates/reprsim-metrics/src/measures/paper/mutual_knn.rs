@@ -1,7 +1,7 @@
 //! The share of its k nearest neighbours by cosine that a sample has in common
 //! between the two layers, averaged over samples, after the published preprocessing.
 
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::mutual_knn::{chance, value};
 use crate::neighbors::Space;
 
@@ -21,6 +21,7 @@ pub static PAPER_MUTUAL_KNN: Definition = Definition {
         range_in_words: "from 0 (no neighbour in common; chance gives k / (n - 1)) to 1 (every \
                sample has the same neighbours)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SCALE,
         chance: "k / (n - 1)",
         samples: 2,

@@ -4,7 +4,7 @@
 
 use crate::Value;
 use crate::basis::Directions;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::mean_singular_value;
 use crate::pair::SubspacePair;
 use crate::subspace::Columns;
@@ -25,6 +25,7 @@ pub static PAPER_SVCCA: Definition = Definition {
         range_in_words: "from 0 (unrelated, which chance exceeds the more, the fewer the \
                samples) to 1 (the same ten leading directions)",
         symmetric: true,
+        geometry: Geometry::Share,
         invariances: Invariances::SCALE,
         chance: "grows with 10 / n",
         samples: 2,

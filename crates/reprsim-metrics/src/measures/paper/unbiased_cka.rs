@@ -3,7 +3,7 @@
 
 use crate::Value;
 use crate::kernel::Kernel;
-use crate::measure::{Bound, Definition, Formula, Invariances, Mode, Properties};
+use crate::measure::{Bound, Definition, Formula, Geometry, Invariances, Mode, Properties};
 use crate::measures::paper::ratio_with_epsilon;
 use crate::pair::{KernelPair, KernelSums};
 
@@ -21,6 +21,7 @@ pub static PAPER_UNBIASED_CKA: Definition = Definition {
         range: (Bound::None, Bound::Number(1.0)),
         range_in_words: "from 0 (unrelated; negative by chance) to 1 (the same up to scale)",
         symmetric: true,
+        geometry: Geometry::Cosine,
         invariances: Invariances::SCALE,
         chance: "0",
         samples: 4,
