@@ -89,6 +89,90 @@ const STANDARD: &[(&str, &str, &str, Ends)] = &[
         "",
         Ends::None,
     ),
+    (
+        "rsa-rdm=correlation-compare=tau_a",
+        "rsa_correlation_kendall",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=correlation-compare=cosine",
+        "rsa_correlation_cosine",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=correlation-compare=cosine_cov",
+        "rsa_correlation_whitened_cosine",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=squared_euclidean-compare=pearson",
+        "rsa_euclidean_pearson",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=squared_euclidean-compare=spearman",
+        "rsa_euclidean_spearman",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=squared_euclidean-compare=tau_a",
+        "rsa_euclidean_kendall",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=squared_euclidean-compare=cosine",
+        "rsa_euclidean_cosine",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=squared_euclidean-compare=cosine_cov",
+        "cka_linear_biased",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=euclidean-compare=spearman",
+        "rsa_euclidean_spearman",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=cosine-compare=pearson",
+        "rsa_cosine_pearson",
+        "",
+        Ends::None,
+    ),
+    (
+        "rsa-rdm=cosine-compare=spearman",
+        "rsa_cosine_spearman",
+        "",
+        Ends::None,
+    ),
+    (
+        "hard_correlation_match",
+        "correlation_match",
+        "",
+        Ends::None,
+    ),
+    (
+        "permutation_metric",
+        "permutation_procrustes_similarity",
+        "",
+        Ends::Score,
+    ),
+    (
+        "permutation_procrustes",
+        "permutation_procrustes_similarity",
+        "the length of the difference of layers as they are",
+        Ends::None,
+    ),
     ("svcca-var=0.99", "svcca_var99_mean", "", Ends::Score),
     ("cca", "cca_mean", "", Ends::Score),
     ("pwcca", "pwcca", "", Ends::Score),
@@ -108,8 +192,8 @@ const STANDARD: &[(&str, &str, &str, Ends)] = &[
     ),
     (
         "linear_regression",
-        "linear_regression_r2_b_from_a",
-        "of the first layer from the second: swap them",
+        "linear_regression_r2_a_from_b",
+        "",
         Ends::None,
     ),
     ("gulp", "gulp", "ours with its sign turned", Ends::None),
@@ -322,6 +406,64 @@ const OWN: &[(&str, &str)] = &[
     (
         "thingsvision/rsa_method_correlation_corr_method_spearman",
         "rsa-rdm=correlation-compare=spearman",
+    ),
+    (
+        "netrep/PermutationMetric_angular",
+        "permutation_metric-distance=angular",
+    ),
+    (
+        "netrep/PermutationMetric_euclidean",
+        "permutation_metric-distance=euclidean",
+    ),
+    ("resi/HardCorrelationMatch", "hard_correlation_match"),
+    ("resi/PermutationProcrustes", "permutation_procrustes"),
+    (
+        "resi/RSA_euclidean_spearman",
+        "rsa-rdm=euclidean-compare=spearman",
+    ),
+    (
+        "rsatoolbox/rsa-correlation-cosine",
+        "rsa-rdm=correlation-compare=cosine",
+    ),
+    (
+        "rsatoolbox/rsa-correlation-cosine_cov",
+        "rsa-rdm=correlation-compare=cosine_cov",
+    ),
+    (
+        "rsatoolbox/rsa-correlation-tau_a",
+        "rsa-rdm=correlation-compare=tau_a",
+    ),
+    (
+        "rsatoolbox/rsa-euclidean-corr",
+        "rsa-rdm=squared_euclidean-compare=pearson",
+    ),
+    (
+        "rsatoolbox/rsa-euclidean-cosine",
+        "rsa-rdm=squared_euclidean-compare=cosine",
+    ),
+    (
+        "rsatoolbox/rsa-euclidean-cosine_cov",
+        "rsa-rdm=squared_euclidean-compare=cosine_cov",
+    ),
+    (
+        "rsatoolbox/rsa-euclidean-spearman",
+        "rsa-rdm=squared_euclidean-compare=spearman",
+    ),
+    (
+        "rsatoolbox/rsa-euclidean-tau_a",
+        "rsa-rdm=squared_euclidean-compare=tau_a",
+    ),
+    (
+        "thingsvision/rsa_method_cosine_corr_method_pearson",
+        "rsa-rdm=cosine-compare=pearson",
+    ),
+    (
+        "thingsvision/rsa_method_cosine_corr_method_spearman",
+        "rsa-rdm=cosine-compare=spearman",
+    ),
+    (
+        "thingsvision/rsa_method_euclidean_corr_method_spearman",
+        "rsa-rdm=euclidean-compare=spearman",
     ),
     (
         "unsupervised_analysis/cka",
