@@ -16,7 +16,7 @@ use reprsim_train::{OptimizerConfig, Supply};
 
 use crate::error::RunError;
 
-/// Samples of a step of training.
+/// Samples of a step of training, and of which maps are in memory in f64 at once.
 const BATCH: usize = 64;
 /// Adam's.
 const LEARNING_RATE: f64 = 1e-3;
@@ -134,14 +134,9 @@ fn rows_of(feature: Feature, joint: &str) -> Result<(Vec<f64>, usize), RunError>
 impl Ends<'_> {
     /// The stitch that brings what the sender has computed nearest to what the receiver would have, in
     /// the mean square; `None` where the sender's layer does not vary.
-    pub fn matched(
-        &self,
-        joint: &str,
-        samples: &Labelled<'_>,
-        batch: usize,
-    ) -> Result<Option<Stitch>, RunError> {
+    pub fn matched(&self, joint: &str, samples: &Labelled<'_>) -> Result<Option<Stitch>, RunError> {
         let mut sums: Option<AffineSums> = None;
-        for part in samples.parts(batch) {
+        for part in samples.parts(BATCH) {
             let (input, _) = samples.batch(&part)?;
             let sent = activation(self.sender, joint, input.clone())?;
             let received = activation(self.receiver, joint, input)?;
@@ -271,7 +266,7 @@ mod tests {
                 sender: &a,
                 receiver: &a,
             };
-            let stitch = own.matched(&joint, &samples, 40).unwrap().unwrap();
+            let stitch = own.matched(&joint, &samples).unwrap().unwrap();
             let scores = own.scores(&joint, &stitch, &supply, 40).unwrap();
             let expected = own.own_scores(&supply, 40).unwrap();
             for (score, expected) in scores.iter().zip(&expected) {
@@ -284,7 +279,7 @@ mod tests {
                 sender: &a,
                 receiver: &b,
             };
-            let matched = ends.matched(&joint, &samples, 40).unwrap().unwrap();
+            let matched = ends.matched(&joint, &samples).unwrap().unwrap();
             let stream = Stream::new(3);
             let train = || {
                 ends.trained(&joint, &matched, &samples, 300, &stream)

@@ -185,7 +185,7 @@ fn one_way(
     };
     for layer in layers {
         pair.context.go_on()?;
-        let Some(matched) = ends.matched(layer, &samples, batch)? else {
+        let Some(matched) = ends.matched(layer, &samples)? else {
             continue;
         };
         let mut stitches = vec![("matched", matched.clone())];
