@@ -86,6 +86,9 @@ impl ResNetSettings {
     }
 }
 
+/// Layers of maps: what each stage is given, and what the last gives.
+const STAGES: [&str; 5] = ["stem", "layer1", "layer2", "layer3", "layer4"];
+
 impl Architecture for ResNetSettings {
     type Model = ResNet;
 
@@ -102,17 +105,8 @@ impl Architecture for ResNetSettings {
     ];
 
     fn layer_names(&self) -> Vec<String> {
-        [
-            "stem",
-            "layer1",
-            "layer2",
-            "layer3",
-            "layer4",
-            "penultimate",
-            "logits",
-        ]
-        .map(String::from)
-        .into()
+        let last = ["penultimate", "logits"];
+        STAGES.into_iter().chain(last).map(String::from).collect()
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -293,13 +287,25 @@ impl ResNet {
     /// and the logits.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let stem = (self.bn1).forward_of(&self.conv1, images, After::Relu);
-        let mut last = match &self.maxpool {
+        let first = match &self.maxpool {
             Some(pool) => pool.forward(stem),
             None => stem,
         };
+        self.states_behind(0, first, pass)
+    }
+
+    /// The maps that come out of the first `done` stages, and all behind them.
+    fn states_behind(
+        &self,
+        done: usize,
+        maps: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+        let mut last = maps;
         let mut maps = vec![last.clone()];
-        for stage in [&self.layer1, &self.layer2, &self.layer3, &self.layer4] {
-            for block in stage {
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        for stage in &stages[done..] {
+            for block in *stage {
                 last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
             }
             maps.push(last.clone());
@@ -327,5 +333,18 @@ impl Model for ResNet {
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(ResNetSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.fc, pooled),
+            (joint, Feature::Map(maps)) => {
+                let done = STAGES.iter().position(|name| *name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, maps, &mut Pass::inference());
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }
