@@ -10,7 +10,7 @@ The same architectures, batches and optimisers. Training: 2048 random images of
 bytes on the device, a batch gathered by its indices, brought to floats and
 normalised there; forward, loss, backward, step; losses and right answers summed on
 the device and read once an epoch. Extraction: 2000 images in batches of 500 (of the gpt:
-windows of text in batches of 50), every layer averaged over positions, the batches put together at the end of each pass.
+windows of text in batches of 50; of the two models of photographs 40 images), every layer averaged over positions, the batches put together at the end of each pass.
 
 Arrangements: side-by-side is one single-threaded process a core, all timed at once
 after a barrier and kept at work until the last has been timed, their speeds added;
@@ -49,7 +49,6 @@ from torch.nn import functional as F
 
 sys.dont_write_bytecode = True
 
-TRAINING, PROBE = 2048, 2000
 VARIANTS = {
     "eager": set(),
     "channels-last": {"channels-last"},
@@ -156,6 +155,28 @@ class Vit(Classifier):
         return layers + [token, self.head(token)]
 
 
+class ResNet50(Classifier):
+    def __init__(self, shape, classes):
+        super().__init__()
+        from torchvision.models import resnet50
+        self.net = resnet50(num_classes=classes)
+
+    def forward(self, x):
+        net = self.net
+        layers = [net.maxpool(net.relu(net.bn1(net.conv1(x))))]
+        for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
+            layers.append(stage(layers[-1]))
+        pooled = layers[-1].mean((2, 3))
+        return layers + [pooled, net.fc(pooled)]
+
+
+class VitSmall(Vit):
+    """timm's `vit_small_patch16_224`."""
+
+    def __init__(self, shape, classes):
+        super().__init__(shape, classes, width=384, depth=12, heads=6, patch=16)
+
+
 class Vae(nn.Module):
     def __init__(self, shape, _classes, width=64, latent=20):
         super().__init__()
@@ -224,9 +245,10 @@ def adamw_of_text(parameters, **more):
     return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), **more)
 
 
-def spec(model, shape, classes, batch, optimizer, probe_batch=500):
+def spec(model, shape, classes, batch, optimizer, samples=2048, probe=2000, probe_batch=500):
     return SimpleNamespace(
-        model=model, shape=shape, classes=classes, batch=batch, optimizer=optimizer, probe_batch=probe_batch,
+        model=model, shape=shape, classes=classes, batch=batch, optimizer=optimizer,
+        samples=samples, probe=probe, probe_batch=probe_batch,
     )
 
 
@@ -238,6 +260,9 @@ MODELS = {
     "vit": spec(Vit, (3, 32, 32), 10, 128, adamw),
     # Windows of 64 bytes and the one that follows.
     "gpt": spec(TextModel, (65,), 256, 12, adamw_of_text, probe_batch=50),
+    # As they are fine-tuned on photographs.
+    "resnet50": spec(ResNet50, (3, 224, 224), 10, 8, sgd, samples=64, probe=40, probe_batch=40),
+    "vit_small": spec(VitSmall, (3, 224, 224), 10, 8, adamw, samples=64, probe=40, probe_batch=40),
 }
 
 
@@ -264,7 +289,7 @@ class Work:
             # So many batches are timed, from wherever the pass is, that each of them has
             # its share of the putting together.
             size = self.spec.probe_batch
-            self.batch, self.period, self.steps = size, PROBE // size, self.extraction()
+            self.batch, self.period, self.steps = size, self.spec.probe // size, self.extraction()
 
     def step(self):
         next(self.steps)
@@ -302,8 +327,9 @@ class Work:
         return torch.compile(function, mode="reduce-overhead" if graphs else None)
 
     def training(self):
-        images = self.images(TRAINING)
-        labels = torch.randint(self.spec.classes, (TRAINING,)).to(self.device)
+        samples = self.spec.samples
+        images = self.images(samples)
+        labels = torch.randint(self.spec.classes, (samples,)).to(self.device)
         fused = {"fused": True} if "tuned" in self.options else {}
         optimizer = self.spec.optimizer(self.model.parameters(), **fused)
         self.model.train()
@@ -315,11 +341,11 @@ class Work:
 
         forward = self.ready(forward)
         while True:
-            order = torch.randperm(TRAINING).to(self.device)
+            order = torch.randperm(samples).to(self.device)
             answers = labels[order]
             loss_sum = torch.zeros((), device=self.device)
             correct = torch.zeros((), dtype=torch.long, device=self.device)
-            batches = TRAINING // self.batch
+            batches = samples // self.batch
             for b in range(batches):
                 rows = slice(b * self.batch, (b + 1) * self.batch)
                 loss, summed, hits = forward(images.index_select(0, order[rows]), answers[rows])
@@ -335,7 +361,8 @@ class Work:
                 yield
 
     def extraction(self):
-        images = self.images(PROBE)
+        probe = self.spec.probe
+        images = self.images(probe)
         self.model.eval()
 
         def forward(x):
@@ -346,7 +373,7 @@ class Work:
         forward = self.ready(forward)
         while True:
             parts = []
-            for start in range(0, PROBE, self.batch):
+            for start in range(0, probe, self.batch):
                 # Not around the yield, which would leave the mode on.
                 with torch.inference_mode():
                     # CUDA graphs write the next batch's layers where this one's lie.
@@ -354,7 +381,7 @@ class Work:
                     if "tuned" in self.options and self.device.type == "cuda":
                         layers = [layer.clone() for layer in layers]
                     parts.append(layers)
-                    if start + self.batch >= PROBE:
+                    if start + self.batch >= probe:
                         [torch.cat(layer) for layer in zip(*parts)]
                 yield
 

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{reprsim, stderr, stdout};
+use common::{TINY, experiment, reprsim, run, stderr, stdout};
 use serde_json::Value;
 
 fn analyze(file: &Path, arguments: &[&str]) -> Vec<Value> {
@@ -558,5 +558,137 @@ fn tables_are_read_as_people_have_them() {
     assert!(
         said.contains("it is a folder: name the table in it"),
         "{said}"
+    );
+}
+
+/// A table gives the same figures in any form, of other programs and of a run.
+#[test]
+fn parquet_gives_what_csv_gives() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/tables");
+    let asked: [&[&str]; 5] = [
+        &[
+            "--x",
+            "a",
+            "--y",
+            "y,gap",
+            "--group",
+            "measure",
+            "--cluster",
+            "seed",
+        ],
+        &[
+            "--x",
+            "single",
+            "--y",
+            "y",
+            "--group",
+            "category",
+            "--cluster",
+            "big",
+        ],
+        &["--x", "byte,nullable", "--y", "y"],
+        &[
+            "--x",
+            "a",
+            "--y",
+            "y",
+            "--where",
+            "measure=knn",
+            "--where",
+            "byte=2",
+        ],
+        &[
+            "--x",
+            "a",
+            "--y",
+            "y",
+            "--where",
+            "single=0.6",
+            "--where",
+            "seed=3",
+        ],
+    ];
+    for asked in asked {
+        let asked = [asked, &["--permutations", "19"]].concat();
+        let csv = analyze(&folder.join("table.csv"), &asked);
+        for name in ["pandas", "pandas-gzip", "polars-snappy"] {
+            let parquet = analyze(&folder.join(format!("{name}.parquet")), &asked);
+            assert_eq!(parquet, csv, "{name} {asked:?}");
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let output = run(&experiment(dir.path(), TINY), &out, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let asked = [
+        "--x",
+        "data",
+        "--y",
+        "value",
+        "--where",
+        "sweep=data",
+        "--where",
+        "layer_a=penultimate",
+        "--where",
+        "layer_b=penultimate",
+        "--permutations",
+        "19",
+        "--group",
+        "probe,measure",
+    ];
+    let csv = analyze(&out.join("results.csv"), &asked);
+    assert!(csv.len() > 3 && csv[0]["slope"].is_number(), "{csv:?}");
+    assert_eq!(analyze(&out.join("results.parquet"), &asked), csv);
+}
+
+#[test]
+fn what_parquet_does_not_hold_is_named() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/tables");
+    let dir = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(folder.join("pandas.parquet")).unwrap();
+    let cut = dir.path().join("cut.parquet");
+    std::fs::write(&cut, &whole[..whole.len() - 100]).unwrap();
+    let told = |file: &Path, arguments: &[&str], what: &str| {
+        let output = reprsim()
+            .arg("analyze")
+            .arg(file)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(
+            message.contains(what) && !message.contains("panicked"),
+            "{message}"
+        );
+    };
+    let sound = folder.join("pandas.parquet");
+    told(
+        &cut,
+        &["--x", "a", "--y", "y"],
+        "cut.parquet: is not a sound Parquet file",
+    );
+    told(
+        &sound,
+        &["--x", "list", "--y", "y"],
+        "column 'list' holds lists",
+    );
+    told(&sound, &["--x", "aa", "--y", "y"], "did you mean 'a'?");
+    told(
+        &sound,
+        &["--x", "measure", "--y", "y"],
+        "row 1: 'cka' in column measure is no number",
+    );
+    told(
+        &folder.join("polars-zstd.parquet"),
+        &["--x", "a", "--y", "y"],
+        "packed with zstd, which is not read: write it with compression='snappy'",
+    );
+    // What ends like one and is none is read as text.
+    let named = dir.path().join("named.parquet");
+    std::fs::copy(folder.join("table.csv"), &named).unwrap();
+    assert_eq!(
+        analyze(&named, &["--x", "a", "--y", "y", "--permutations", "19"]).len(),
+        1
     );
 }

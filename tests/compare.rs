@@ -548,6 +548,633 @@ fn values_beyond_f32_are_measured() {
     }
 }
 
+/// A .npy file of any type.
+fn array(path: &Path, descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    let mut header = format!(
+        "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({},), }}",
+        shape.join(", ")
+    );
+    header += &" ".repeat(63 - (10 + header.len()) % 64);
+    header += "\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    fs::write(path, &bytes).unwrap();
+    bytes
+}
+
+/// Maps of 8 channels and 5 x 5 positions of 80 samples, whose channels share a cause, with their axes
+/// in the order of `axes` (`m` are both positions as one).
+fn maps(dir: &Path, name: &str, axes: &str, seed: u32) -> PathBuf {
+    let (n, c, p) = (80, 8, 5);
+    let size = |letter: char| match letter {
+        'n' => n,
+        'c' => c,
+        'm' => p * p,
+        _ => p,
+    };
+    let flat = npy(&dir.join("flat.npy"), &[n, c * p * p], seed);
+    let bytes = fs::read(flat).unwrap();
+    let data = &bytes[bytes.len() - 4 * n * c * p * p..];
+    let at = |i: usize, j: usize, k: usize| {
+        let from = 4 * ((i * c + j) * p * p + k);
+        let value = f32::from_le_bytes(data[from..from + 4].try_into().unwrap());
+        // Of each channel its own share of the cause, at all positions the same.
+        let cause = (i as f32 * 0.7).sin() * (1.0 + j as f32).cos();
+        value * 0.5 + cause
+    };
+    let shape: Vec<usize> = axes.chars().map(size).collect();
+    let mut out = Vec::new();
+    for place in 0..n * c * p * p {
+        let (mut rest, mut index) = (place, [0; 3]);
+        for (letter, size) in axes
+            .chars()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .zip(&shape)
+            .rev()
+        {
+            let along = rest % size;
+            rest /= size;
+            match letter {
+                'n' => index[0] = along,
+                'c' => index[1] = along,
+                'h' => index[2] += p * along,
+                _ => index[2] += along,
+            }
+        }
+        out.extend(at(index[0], index[1], index[2]).to_le_bytes());
+    }
+    let path = dir.join(name);
+    array(&path, "<f4", &shape, &out);
+    path
+}
+
+/// Channels are pooled over positions, wherever they are; and how an array was read is said.
+#[test]
+fn axes_say_where_channels_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let b = maps(dir.path(), "b.npy", "nchw", 2);
+    let json = [
+        "--pool",
+        "mean",
+        "--measures",
+        "unbiased_cka",
+        "--format",
+        "json",
+    ];
+    let a = maps(dir.path(), "a.npy", "nchw", 1);
+    let usual = records(&compare(&[&a, &b], &json));
+    assert_eq!((&usual[0]["d_a"], &usual[0]["d_b"]), (&8.into(), &8.into()));
+    assert!(usual[0]["value"].as_f64().unwrap() > 0.5, "{usual:?}");
+    for (stored, axes) in [
+        ("nhwc", "NHWC"),
+        ("hwcn", "hwcn"),
+        ("ncm", "ncl,nchw"),
+        ("nmc", "nchw,ntc"),
+        ("mnc", "tnc"),
+    ] {
+        let a = maps(dir.path(), "a.npy", stored, 1);
+        let output = compare(
+            &[&a, &b],
+            &[&json[..], &["--axes", axes, "--axes", "nchw"]].concat(),
+        );
+        let rows = records(&output);
+        for field in ["value", "p_permutation", "d_a", "n"] {
+            let (found, wanted) = (&rows[0][field], &usual[0][field]);
+            let near = (found.as_f64().unwrap() - wanted.as_f64().unwrap()).abs() < 1e-6;
+            assert!(near, "{stored} {field}: {found} is not {wanted}");
+        }
+        let read = format!("{} (", axes.split(',').next().unwrap().to_lowercase());
+        assert!(
+            stderr(&output).contains(&read) || axes.contains(','),
+            "{}",
+            stderr(&output)
+        );
+    }
+    // Unsaid, the wrong axes are pooled: both the warning and the table show it.
+    let a = maps(dir.path(), "a.npy", "nhwc", 1);
+    let output = compare(&[&a, &b], &["--pool", "mean", "--measures", "unbiased_cka"]);
+    assert!(
+        stderr(&output).contains("say --axes nhwc"),
+        "{}",
+        stderr(&output)
+    );
+    let table = stdout(&output);
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..4], ["a", "5", "b", "8"], "{table}");
+    assert!(
+        table.contains(
+            "a: a [80, 5, 5, 8] read as nchw (samples, channels, height, width), mean over height"
+        ),
+        "{table}"
+    );
+    let said = compare(
+        &[&a, &b],
+        &["--pool", "mean", "--axes", "nhwc", "--axes", "nchw"],
+    );
+    assert_eq!(stderr(&said), "");
+    // Axes of one element and flattening need no names; a vector is one dimension.
+    let flat = npy(&dir.path().join("flat.npy"), &[80, 8], 3);
+    let bytes = fs::read(&flat).unwrap();
+    let data = &bytes[bytes.len() - 80 * 8 * 4..];
+    let vector: Vec<u8> = data.chunks(32).flat_map(|row| row[..4].to_vec()).collect();
+    let value = |file: &Path, more: &[&str]| {
+        let more = [&["--measures", "unbiased_cka", "--format", "json"], more].concat();
+        records(&compare(
+            &[file, &b, &flat],
+            &[&more[..], &["--pool", "flatten"]].concat(),
+        ))[0]["value"]
+            .clone()
+    };
+    let wanted = value(&flat, &[]);
+    for shape in [
+        &[80, 8, 1, 1][..],
+        &[80, 1, 8],
+        &[80, 2, 2, 2, 1, 1],
+        &[80, 1, 1, 8],
+    ] {
+        let path = dir.path().join("shaped.npy");
+        array(&path, "<f4", shape, data);
+        assert_eq!(value(&path, &[]), wanted, "{shape:?}");
+    }
+    array(&dir.path().join("v.npy"), "<f4", &[80], &vector);
+    let rows = records(&compare(
+        &[&dir.path().join("v.npy"), &flat],
+        &["--format", "json"],
+    ));
+    assert_eq!(rows[0]["d_a"], 1);
+    let told = |more: &[&str], what: &str| {
+        let output = compare(&[&a, &b], more);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(what), "{}", stderr(&output));
+    };
+    told(&["--axes", "nhxc"], "'x' is no axis; known: n (samples)");
+    told(&["--axes", "hwc"], "lack n");
+    told(
+        &["--pool", "mean", "--axes", "ntc"],
+        "axes 'ntc': no layer has 3 axes",
+    );
+    told(&["--pool", "mean", "--axes", "nhwc,nchw"], "both of 4 axes");
+    told(
+        &["--pool", "last", "--axes", "nhwc"],
+        "no first or last token",
+    );
+    told(
+        &["--axes", "nhwc"],
+        "[samples, height, width, channels], say how to make it so with --pool",
+    );
+}
+
+/// Whole numbers are compared as numbers, and as what they stand for where a scale says so.
+#[test]
+fn whole_numbers_and_quantised_ones_are_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let b = npy(&dir.path().join("b.npy"), &[60, 5], 2);
+    let bytes: Vec<u8> = (0..180).map(|i| (i * 37 % 251) as u8).collect();
+    let float = |scales: [f32; 3], zero: f32| -> Vec<u8> {
+        let value = |(at, q): (usize, &u8)| (f32::from(*q) - zero) * scales[at % 3];
+        bytes
+            .iter()
+            .enumerate()
+            .flat_map(|at| value(at).to_le_bytes())
+            .collect()
+    };
+    let npz = |name: &str, members: &[(&str, Vec<u8>)]| {
+        use std::io::Write;
+        let path = dir.path().join(name);
+        let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+        for (name, bytes) in members {
+            let options = zip::write::SimpleFileOptions::default();
+            zip.start_file(format!("{name}.npy"), options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        path
+    };
+    let member = |descr: &str, shape: &[usize], data: &[u8]| {
+        array(&dir.path().join("member.npy"), descr, shape, data)
+    };
+    let q = member("|u1", &[60, 3], &bytes);
+    let scales: Vec<u8> = [1.0f32, 20.0, 0.5]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    let value = |file: &Path| {
+        let more = [
+            "--measures",
+            "unbiased_cka,mutual_knn",
+            "--null",
+            "0",
+            "--format",
+            "json",
+        ];
+        let output = compare(&[file, &b], &more);
+        let rows = records(&output);
+        (
+            (rows[0]["value"].clone(), rows[1]["value"].clone()),
+            stderr(&output),
+        )
+    };
+    let plain = npz("plain.npz", &[("x", q.clone())]);
+    let (found, said) = value(&plain);
+    assert!(said.contains("layer 'x' holds whole numbers"), "{said}");
+    let as_floats = member("<f4", &[60, 3], &float([1.0; 3], 0.0));
+    assert_eq!(found, value(&npz("floats.npz", &[("x", as_floats)])).0);
+    let quantized = npz(
+        "q.npz",
+        &[
+            ("x", q),
+            ("x_scale", member("<f4", &[3], &scales)),
+            ("x_zero_point", member("|u1", &[1], &[100])),
+        ],
+    );
+    let (found, said) = value(&quantized);
+    assert_eq!(said, "");
+    let as_floats = member("<f4", &[60, 3], &float([1.0, 20.0, 0.5], 100.0));
+    assert_eq!(found, value(&npz("floats.npz", &[("x", as_floats)])).0);
+}
+
+/// Rows in any order are matched by their samples' ids, and what is missing is said.
+#[test]
+fn rows_are_matched_by_ids_in_files_or_beside_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (n, d) = (50, 4);
+    let a = npy(&dir.path().join("a.npy"), &[n, d], 1);
+    let b = npy(&dir.path().join("b.npy"), &[n, d], 2);
+    let json = ["--measures", "unbiased_cka", "--format", "json"];
+    // The rows of b from the last to the fourth.
+    let bytes = fs::read(&b).unwrap();
+    let data = &bytes[bytes.len() - n * d * 4..];
+    let order: Vec<usize> = (3..n).rev().collect();
+    let turned: Vec<u8> = order
+        .iter()
+        .flat_map(|row| data[row * d * 4..][..d * 4].to_vec())
+        .collect();
+    let other = dir.path().join("other.npy");
+    array(&other, "<f4", &[n - 3, d], &turned);
+    let same = |file: &Path, name: &str| {
+        let bytes = fs::read(file).unwrap();
+        let kept = &bytes[bytes.len() - (n - 3) * d * 4..];
+        let path = dir.path().join(name);
+        array(&path, "<f4", &[n - 3, d], kept);
+        path
+    };
+    let wanted = records(&compare(&[&same(&a, "a4.npy"), &same(&b, "b4.npy")], &json));
+    let ids_a = dir.path().join("a.txt");
+    fs::write(
+        &ids_a,
+        (0..n).map(|i| format!("img{i}.png\n")).collect::<String>(),
+    )
+    .unwrap();
+    let ids_b = dir.path().join("b.csv");
+    let rows: String = order.iter().map(|i| format!("{i},img{i}.png\n")).collect();
+    fs::write(&ids_b, format!("row,file\n{rows}")).unwrap();
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let (first, second) = (
+        format!("--ids={}", path(&ids_a)),
+        format!("--ids={}:file", path(&ids_b)),
+    );
+    let output = compare(&[&a, &other], &[&json[..], &[&first, &second]].concat());
+    let rows = records(&output);
+    assert_eq!(
+        (&rows[0]["value"], &rows[0]["n"]),
+        (&wanted[0]["value"], &(n - 3).into())
+    );
+    let said = stderr(&output);
+    assert!(
+        said.contains("47 samples matched")
+            && said.contains("a: 3 samples left out")
+            && said.contains("img0.png, img1.png, img2.png"),
+        "{said}"
+    );
+    assert!(
+        said.contains("other: put in the order of the first model"),
+        "{said}"
+    );
+    let told = |more: &[&str], what: &str| {
+        let output = compare(&[&a, &other], more);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(
+            message.contains(what) && !message.contains("panicked"),
+            "{message}"
+        );
+    };
+    told(&["--ids"], "a says nothing of its samples");
+    told(&[&first], "1 files of ids for 2 files");
+    told(
+        &[&first, &first],
+        "model 'other' has 50 sample ids and 47 rows",
+    );
+    told(
+        &[&first, &format!("--ids={}", path(&ids_b))],
+        "the columns row, file",
+    );
+    told(
+        &[&first, &format!("--ids={}:id", path(&ids_b))],
+        "unknown column 'id'",
+    );
+    told(
+        &[&first, &format!("--ids={}:row", path(&ids_b))],
+        "the first of a is img0.png, the first of other is 49",
+    );
+    told(&[&first, "--ids=nowhere.txt"], "nowhere.txt");
+    fs::write(&ids_a, "same\n".repeat(n)).unwrap();
+    told(&[&first, &second], "sample same twice, in rows 0 and 1");
+}
+
+/// Models that share nothing but their groups are alike among all samples, and not within groups.
+#[test]
+fn groups_are_moved_whole_or_samples_within_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (groups, each, d) = (8, 10, 6);
+    let grouped = |name: &str, seed: u32| {
+        let path = npy(&dir.path().join(name), &[groups * each, d], seed);
+        let mut bytes = fs::read(&path).unwrap();
+        let start = bytes.len() - groups * each * d * 4;
+        for (at, value) in bytes[start..].chunks_exact_mut(4).enumerate() {
+            let (group, dimension) = (at / d / each, at % d);
+            let mut noise = (at as u32 ^ seed.wrapping_mul(0x9e37_79b9)).wrapping_mul(0x85eb_ca6b);
+            noise = (noise ^ (noise >> 13)).wrapping_mul(0xc2b2_ae35);
+            let noise = (noise >> 8) as f32 / (1 << 24) as f32;
+            let shared = 3.0 * (group as f32 * 1.3 + dimension as f32).sin();
+            value.copy_from_slice(&(shared + noise).to_le_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (a, b) = (grouped("a.npy", 1), grouped("b.npy", 2));
+    let table = dir.path().join("samples.csv");
+    let rows: String = (0..groups * each)
+        .map(|i| format!("{i},subject {}\n", i / each))
+        .collect();
+    fs::write(&table, format!("id,subject\n{rows}")).unwrap();
+    let subject = format!("{}:subject", table.to_str().unwrap());
+    let p = |more: &[&str]| {
+        let json = ["--measures", "unbiased_cka", "--format", "json"];
+        let rows = records(&compare(&[&a, &b], &[&json[..], more].concat()));
+        rows[0]["p_permutation"].as_f64().unwrap()
+    };
+    assert!(p(&[]) < 0.01);
+    assert!(p(&["--group", &subject]) < 0.05);
+    let within = p(&["--group", &subject, "--permute", "within"]);
+    assert!(within > 0.05, "{within}");
+    let shown = stdout(&compare(
+        &[&a, &b],
+        &["--group", &subject, "--permute", "within"],
+    ));
+    assert!(shown.contains("200 permutations within groups"), "{shown}");
+    let whole = stdout(&compare(
+        &[&a, &b],
+        &["--group", &subject, "--max-samples", "35"],
+    ));
+    assert!(whole.contains("permutations of whole groups"), "{whole}");
+    assert!(
+        whole.contains("30 of 80 samples, the same of every model"),
+        "{whole}"
+    );
+    let drawn = compare(&[&a, &b], &["--max-samples", "35", "--format", "json"]);
+    assert!(
+        stderr(&drawn).contains("35 of 80 samples"),
+        "{}",
+        stderr(&drawn)
+    );
+    assert_eq!(records(&drawn)[0]["n"], 35);
+    assert_eq!(
+        stdout(&drawn),
+        stdout(&compare(
+            &[&a, &b],
+            &["--max-samples", "35", "--format", "json"]
+        ))
+    );
+    let told = |more: &[&str], what: &str| {
+        let output = compare(&[&a, &b], more);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(what), "{}", stderr(&output));
+    };
+    told(
+        &["--group", "subject"],
+        "there is no such file, and no model has",
+    );
+    told(&["--permute", "within"], "--group");
+    told(&["--group", &subject, "--permute", "all"], "whole");
+    told(&["--max-samples", "0"], "0");
+    told(
+        &["--group", &subject, "--max-samples", "5"],
+        "one whole group",
+    );
+    fs::write(&table, format!("id,subject\n{}", "1,2\n".repeat(3))).unwrap();
+    told(&["--group", &subject], "3 labels");
+    let ids: String = (0..groups * each).map(|i| format!("{i},{i}\n")).collect();
+    fs::write(&table, format!("id,subject\n{ids}")).unwrap();
+    told(
+        &["--group", &subject, "--permute", "within"],
+        "nothing to permute",
+    );
+    fs::write(
+        &table,
+        format!("id,subject\n{}", "1,2\n".repeat(groups * each)),
+    )
+    .unwrap();
+    told(
+        &["--group", &subject],
+        "take groups of equal size, or --permute within",
+    );
+}
+
+/// What is held fixed is of the samples that are compared.
+#[test]
+fn a_covariate_is_drawn_and_matched_with_the_models() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b, c] =
+        [1, 2, 3].map(|seed| npy(&dir.path().join(format!("{seed}.npy")), &[60, 4], seed));
+    let covariate = c.to_str().unwrap();
+    let json = [
+        "--measures",
+        "unbiased_cka",
+        "--format",
+        "json",
+        "--covariate",
+        covariate,
+    ];
+    let drawn = records(&compare(
+        &[&a, &b],
+        &[&json[..], &["--max-samples", "30"]].concat(),
+    ));
+    assert_eq!(drawn[0]["n"], 30);
+    assert!(
+        drawn[0]["value"].is_number() && drawn[0]["covariate"] == "3",
+        "{drawn:?}"
+    );
+    let output = compare(&[&a, &b], &[&json[..], &["--ids"]].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
+fn layers_are_picked_by_name_and_pattern() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("model");
+    fs::create_dir(&folder).unwrap();
+    for (name, seed) in [("conv1", 1), ("conv2", 2), ("fc", 3)] {
+        npy(&folder.join(format!("{name}.npy")), &[40, 5], seed);
+    }
+    let b = npy(&dir.path().join("conv9.npy"), &[40, 3], 4);
+    let layers = |more: &[&str]| -> Vec<String> {
+        let more = [
+            &["--measures", "cka", "--null", "0", "--format", "json"],
+            more,
+        ]
+        .concat();
+        let rows = records(&compare(&[&folder, &b], &more));
+        let pairs = rows.iter().filter(|row| row["scope"] == "pair");
+        pairs
+            .map(|row| row["layer_a"].as_str().unwrap().to_string())
+            .collect()
+    };
+    assert_eq!(layers(&[]), ["conv1", "conv2", "fc"]);
+    assert_eq!(layers(&["--layers", "conv*"]), ["conv1", "conv2"]);
+    assert_eq!(layers(&["--layers", "fc,conv9"]), ["fc"]);
+    let output = compare(&[&folder, &b], &["--layers", "fc"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("no layer is called 'fc'; there are: conv9"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+fn matrix(files: &[&Path], more: &[&str]) -> Output {
+    let mut command = reprsim();
+    command.arg("matrix").args(files).args(["--device", "cpu"]);
+    command.args(more).output().unwrap()
+}
+
+/// Many models in one pass are what pairs of them are; the picture has the tree.
+#[test]
+fn a_matrix_of_models_has_all_pairs_with_q_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("c");
+    fs::create_dir(&folder).unwrap();
+    let files: Vec<PathBuf> = (1..5)
+        .map(|seed| npy(&dir.path().join(format!("m{seed}.npy")), &[60, 6], seed))
+        .collect();
+    npy(&folder.join("layer1.npy"), &[60, 4], 7);
+    npy(&folder.join("layer2.npy"), &[60, 5], 8);
+    let mut all: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    all.push(&folder);
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let (svg, png, out) = (path("m.svg"), path("m.png"), path("m.parquet"));
+    let output = matrix(
+        &all,
+        &[
+            "--measures",
+            "unbiased_cka,linear_regression_r2_b_from_a",
+            "--format",
+            "json",
+            "--heatmap",
+            &svg,
+            "--heatmap",
+            &png,
+            "--out",
+            &out,
+            "--bootstrap",
+            "40",
+        ],
+    );
+    let rows = records(&output);
+    assert_eq!(rows.len(), 10 + 20);
+    let pair = records(&compare(
+        &[&files[1], &files[3]],
+        &["--measures", "unbiased_cka", "--format", "json"],
+    ));
+    let same = rows
+        .iter()
+        .find(|row| row["model_a"] == "m2" && row["model_b"] == "m4")
+        .unwrap();
+    for field in [
+        "value",
+        "null_mean",
+        "p_permutation",
+        "calibrated",
+        "n",
+        "d_a",
+    ] {
+        assert_eq!(same[field], pair[0][field], "{field}");
+    }
+    let by_folder = rows.iter().find(|row| row["model_b"] == "c").unwrap();
+    assert_eq!(
+        (&by_folder["layer_b"], &by_folder["d_b"]),
+        (&"layer2".into(), &5.into())
+    );
+    for row in &rows {
+        let number = |field: &str| row[field].as_f64().unwrap();
+        assert!(number("q") >= number("p_permutation") - 1e-12, "{row}");
+        assert!(number("ci_low") <= number("value"), "{row}");
+    }
+    let drawn = fs::read_to_string(&svg).unwrap();
+    assert!(drawn.contains("cka_linear_debiased") && drawn.contains(">m3</text>"));
+    // Two trees of five models.
+    assert_eq!(drawn.matches("<path").count(), 8);
+    assert_eq!(&fs::read(&png).unwrap()[1..4], b"PNG");
+    assert_eq!(&fs::read(&out).unwrap()[..4], b"PAR1");
+    let shown = stdout(&matrix(
+        &all,
+        &[
+            "--layer", "m*", "--layer", "m*", "--layer", "m*", "--layer", "m*", "--layer", "layer1",
+        ],
+    ));
+    assert!(
+        shown.contains("order of the tree, cka_linear_debiased: "),
+        "{shown}"
+    );
+    assert!(shown.contains("layers: c by layer1"), "{shown}");
+    assert!(
+        shown.contains("q of all pairs of a measure by Benjamini and Hochberg"),
+        "{shown}"
+    );
+    let same = |threads: &str| {
+        let mut command = reprsim();
+        command.arg("matrix").args(&all).args([
+            "--device",
+            "cpu",
+            "--measures",
+            "all",
+            "--format",
+            "csv",
+        ]);
+        stdout(&command.env("RAYON_NUM_THREADS", threads).output().unwrap())
+    };
+    assert_eq!(same("1"), same("3"));
+    let told = |files: &[&Path], more: &[&str], what: &str| {
+        let output = matrix(files, more);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(
+            message.contains(what) && !message.contains("panicked"),
+            "{message}"
+        );
+    };
+    told(
+        &[&folder, &folder],
+        &["--layer", "layer*"],
+        "has the layers layer1, layer2",
+    );
+    told(&[&files[0], &files[0]], &[], "two models are called");
+    told(&all[..1], &[], "2 values required");
+    told(
+        &all,
+        &["--layer", "m*", "--layer", "c"],
+        "2 layers for 5 files",
+    );
+    told(&all, &["--heatmap", "x.jpg"], ".svg");
+    told(&all, &["--measures", "ckaa"], "did you mean 'cka");
+    let short = npy(&dir.path().join("short.npy"), &[59, 6], 9);
+    told(&[&files[0], &short], &[], "59 rows");
+}
+
 #[test]
 fn every_measure_is_listed_and_documented() {
     let output = reprsim()

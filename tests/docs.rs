@@ -24,6 +24,8 @@ fn the_reference_of_experiment_files_is_that_of_the_types() {
     for (path, arguments) in [
         ("experiments/schema.json", &[][..]),
         ("docs/experiment.md", &["--markdown"][..]),
+        ("experiments/pretrain/schema.json", &["--pretrain"][..]),
+        ("docs/pretraining.md", &["--pretrain", "--markdown"][..]),
     ] {
         let there = fs::read_to_string(repository().join(path)).unwrap_or_default();
         assert!(
@@ -37,11 +39,18 @@ fn the_reference_of_experiment_files_is_that_of_the_types() {
 /// Every shipped experiment names the schema, fits it as far as its keys go, and is read.
 #[test]
 fn shipped_experiments_name_the_schema_and_keep_to_it() {
-    let schema: serde_json::Value = serde_json::from_str(&schema(&[])).unwrap();
-    let known = schema["properties"].as_object().unwrap();
+    let of = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&schema(arguments)).unwrap()
+    };
+    let (experiments, pretrainings) = (of(&[]), of(&["--pretrain"]));
     let folder = repository().join("experiments");
     let mut seen = 0;
-    for folder in [folder.clone(), folder.join("paper")] {
+    for (folder, schema) in [
+        (folder.clone(), &experiments),
+        (folder.join("paper"), &experiments),
+        (folder.join("pretrain"), &pretrainings),
+    ] {
+        let known = schema["properties"].as_object().unwrap();
         for file in fs::read_dir(&folder).unwrap().flatten() {
             let path = file.path();
             if path.extension().is_none_or(|e| e != "toml") {

@@ -152,6 +152,7 @@ fn language(steps: usize) -> TrainingConfig {
         freeze: vec![],
         rates: vec![],
         frozen_norms: false,
+        recompute: false,
     }
 }
 

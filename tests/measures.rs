@@ -901,6 +901,7 @@ fn intervals_are_as_wide_as_scores_vary() {
         draws: 200,
         seed: 3,
         blocks: &[],
+        groups: &[],
     };
     let intervals = set
         .intervals(&measures, &[(0, 1)], &own, &halves, &mut |_| ())
@@ -1146,6 +1147,7 @@ fn what_is_saturated_has_no_interval() {
         draws: 20,
         seed: 3,
         blocks: &[],
+        groups: &[],
     };
     let of = |a: &Dense, b: &Dense| {
         let one = std::slice::from_ref;

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use rand::{Rng, RngExt};
-use reprsim_activations::ActivationFile;
+use reprsim_activations::{ActivationFile, Axes, Labels, Pool, Reading};
 use reprsim_base::{Stream, seal, seal_lines, set_memory_budget};
 use reprsim_config::Plan;
 use reprsim_data::{DatasetSpec, Part, TextSettings, open};
 use reprsim_models::{ModelShape, SampleShape};
+use reprsim_report::read_parquet;
 use reprsim_run::store::finished;
 use reprsim_train::{load_checkpoint, read_epochs};
 
@@ -294,15 +295,54 @@ fn activations() {
             let Ok(file) = ActivationFile::open(&path) else {
                 return;
             };
+            let turned = Reading {
+                axes: Axes::several("cn,tnc").unwrap(),
+                ..Reading::pooled(Pool::Mean)
+            };
             for layer in &file.layers {
-                if let Ok(matrix) = layer.matrix(None, None) {
-                    let [n, d] = matrix.shape();
-                    let mut rows = vec![0.0; n.min(100) * d];
-                    let _ = matrix.read(0..n.min(100), &mut rows);
+                for reading in [&Reading::default(), &turned] {
+                    if let Ok(matrix) = layer.matrix(reading) {
+                        let [n, d] = matrix.shape();
+                        let mut rows = vec![0.0; n.min(100) * d];
+                        let _ = matrix.read(0..n.min(100), &mut rows);
+                    }
                 }
             }
         });
     }
+}
+
+#[test]
+fn labels_of_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut texts = npy();
+    let header = b"{'descr': '<U5', 'fortran_order': False, 'shape': (12,), }  ";
+    texts[10..10 + header.len()].copy_from_slice(header);
+    texts.truncate(128);
+    texts.extend((0..60u32).flat_map(|i| (97 + i % 26).to_le_bytes()));
+    let table = b"id,who\n1,\"a, b\"\n2,c\n".to_vec();
+    for (ending, seed, column) in [("npy", texts, None), ("csv", table, Some("who"))] {
+        let path = dir.path().join(format!("x.{ending}"));
+        fs::write(&path, &seed).unwrap();
+        assert!(Labels::read(&path, column).is_ok_and(|labels| labels.len() >= 2));
+        try_mutations(&format!("labels-{ending}"), &path, &[seed], || {
+            if let Ok(labels) = Labels::read(&path, column) {
+                let _ = labels.numbered();
+            }
+        });
+    }
+}
+
+#[test]
+fn tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.parquet");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/tables");
+    let seeds = ["pandas", "pandas-gzip", "polars-snappy"]
+        .map(|name| fs::read(folder.join(format!("{name}.parquet"))).unwrap());
+    try_mutations("tables", &path, &seeds, || {
+        let _ = read_parquet(fs::File::open(&path).unwrap());
+    });
 }
 
 fn idx(dims: &[u32]) -> Vec<u8> {

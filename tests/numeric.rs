@@ -206,6 +206,7 @@ fn training() -> TrainingConfig {
         freeze: vec![],
         rates: vec![],
         frozen_norms: false,
+        recompute: false,
     }
 }
 

@@ -70,6 +70,7 @@ fn config() -> TrainingConfig {
         freeze: vec![],
         rates: vec![],
         frozen_norms: false,
+        recompute: false,
     }
 }
 

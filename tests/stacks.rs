@@ -103,6 +103,7 @@ impl Models {
                 freeze: vec![],
                 rates: vec![],
                 frozen_norms: false,
+                recompute: false,
             },
             samples: supply(&dataset),
             held_out: supply(&dataset),

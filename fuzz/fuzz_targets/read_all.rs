@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{Seek, Write};
 use std::path::PathBuf;
 
-use reprsim_activations::{ActivationFile, Pool};
+use reprsim_activations::{ActivationFile, Axes, Pool, Reading};
 
 thread_local! {
     static PLACE: RefCell<Option<(PathBuf, std::fs::File)>> = const { RefCell::new(None) };
@@ -36,9 +36,19 @@ pub fn read_all(ending: &str, data: &[u8]) {
             ids.check(ids).expect("ids agree with themselves");
         }
         let pools = Pool::NAMES.map(|name| name.parse::<Pool>().ok());
+        let orders = ["", "cn,tnc,nhwc,wdhcn"].map(|text| Axes::several(text).unwrap_or_default());
+        let readings = pools.into_iter().chain([None]).flat_map(|pool| {
+            let with = move |axes| Reading {
+                pool,
+                axes,
+                ..Reading::default()
+            };
+            orders.clone().map(with)
+        });
+        let readings: Vec<Reading> = readings.collect();
         for layer in &opened.layers {
-            for pool in pools.into_iter().chain([None]) {
-                let Ok(matrix) = layer.matrix(pool, None) else {
+            for reading in &readings {
+                let Ok(matrix) = layer.matrix(reading) else {
                     continue;
                 };
                 let [n, d] = matrix.shape();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use half::{bf16, f16};
+use reprsim_base::ask_memory;
 
 use crate::error::Problem;
 
@@ -20,37 +21,110 @@ pub(crate) fn open(path: &Path) -> Result<File, Problem> {
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Element {
+    /// 8 bits, 3 of them the fraction, without infinities (Micikevicius et al. 2022).
+    F8E4M3,
+    /// 8 bits, 2 of them the fraction: the upper half of a [`Element::F16`].
+    F8E5M2,
     F16,
     Bf16,
     F32,
     F64,
+    /// Truth values too: 0 and 1.
+    U8,
+    U16,
+    U32,
+    U64,
+    I8,
+    I16,
+    I32,
+    I64,
 }
 
 impl Element {
     pub fn bytes(self) -> usize {
         match self {
-            Self::F16 | Self::Bf16 => 2,
-            Self::F32 => 4,
-            Self::F64 => 8,
+            Self::F8E4M3 | Self::F8E5M2 | Self::U8 | Self::I8 => 1,
+            Self::F16 | Self::Bf16 | Self::U16 | Self::I16 => 2,
+            Self::F32 | Self::U32 | Self::I32 => 4,
+            Self::F64 | Self::U64 | Self::I64 => 8,
         }
     }
 
-    /// How far a number is from the next one of the type, as a share of it.
+    /// Whether it is a whole number.
+    pub fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Self::U8
+                | Self::U16
+                | Self::U32
+                | Self::U64
+                | Self::I8
+                | Self::I16
+                | Self::I32
+                | Self::I64
+        )
+    }
+
+    /// How far a number is from the next one of the type, as a share of it. Whole numbers are not
+    /// rounded but for what f64 does not hold.
     pub fn epsilon(self) -> f64 {
         match self {
+            Self::F8E4M3 => 2f64.powi(-3),
+            Self::F8E5M2 => 2f64.powi(-2),
             Self::F16 => 2f64.powi(-10),
             Self::Bf16 => 2f64.powi(-7),
             Self::F32 => f32::EPSILON.into(),
-            Self::F64 => f64::EPSILON,
+            _ => f64::EPSILON,
         }
     }
 
     pub fn name(self) -> &'static str {
         match self {
+            Self::F8E4M3 => "float8_e4m3",
+            Self::F8E5M2 => "float8_e5m2",
             Self::F16 => "float16",
             Self::Bf16 => "bfloat16",
             Self::F32 => "float32",
             Self::F64 => "float64",
+            Self::U8 => "uint8",
+            Self::U16 => "uint16",
+            Self::U32 => "uint32",
+            Self::U64 => "uint64",
+            Self::I8 => "int8",
+            Self::I16 => "int16",
+            Self::I32 => "int32",
+            Self::I64 => "int64",
+        }
+    }
+
+    /// Decodes whole numbers exactly, one per `bytes()` of `from`; `None` of those beyond i64 and of
+    /// what is no whole number.
+    pub fn whole_numbers(self, from: &[u8], big_endian: bool) -> Option<Vec<i64>> {
+        fn each<const N: usize>(
+            from: &[u8],
+            big_endian: bool,
+            of: impl Fn([u8; N]) -> Option<i64>,
+        ) -> Option<Vec<i64>> {
+            let elements = from.as_chunks::<N>().0.iter();
+            let read = elements.map(|element| {
+                let mut element = *element;
+                if big_endian {
+                    element.reverse();
+                }
+                of(element)
+            });
+            read.collect()
+        }
+        match self {
+            Self::U8 => each(from, big_endian, |b| Some(u8::from_le_bytes(b).into())),
+            Self::U16 => each(from, big_endian, |b| Some(u16::from_le_bytes(b).into())),
+            Self::U32 => each(from, big_endian, |b| Some(u32::from_le_bytes(b).into())),
+            Self::U64 => each(from, big_endian, |b| u64::from_le_bytes(b).try_into().ok()),
+            Self::I8 => each(from, big_endian, |b| Some(i8::from_le_bytes(b).into())),
+            Self::I16 => each(from, big_endian, |b| Some(i16::from_le_bytes(b).into())),
+            Self::I32 => each(from, big_endian, |b| Some(i32::from_le_bytes(b).into())),
+            Self::I64 => each(from, big_endian, |b| Some(i64::from_le_bytes(b))),
+            _ => None,
         }
     }
 
@@ -81,8 +155,31 @@ impl Element {
             Self::Bf16 => all(from, big_endian, out, |b| bf16::from_le_bytes(b).to_f64()),
             Self::F32 => all(from, big_endian, out, |b| f64::from(f32::from_le_bytes(b))),
             Self::F64 => all(from, big_endian, out, f64::from_le_bytes),
+            Self::F8E4M3 => all(from, big_endian, out, |[b]| e4m3(b)),
+            Self::F8E5M2 => all(from, big_endian, out, |[b]| {
+                f16::from_le_bytes([0, b]).to_f64()
+            }),
+            Self::U8 => all(from, big_endian, out, |b| f64::from(u8::from_le_bytes(b))),
+            Self::U16 => all(from, big_endian, out, |b| f64::from(u16::from_le_bytes(b))),
+            Self::U32 => all(from, big_endian, out, |b| f64::from(u32::from_le_bytes(b))),
+            Self::U64 => all(from, big_endian, out, |b| u64::from_le_bytes(b) as f64),
+            Self::I8 => all(from, big_endian, out, |b| f64::from(i8::from_le_bytes(b))),
+            Self::I16 => all(from, big_endian, out, |b| f64::from(i16::from_le_bytes(b))),
+            Self::I32 => all(from, big_endian, out, |b| f64::from(i32::from_le_bytes(b))),
+            Self::I64 => all(from, big_endian, out, |b| i64::from_le_bytes(b) as f64),
         }
     }
+}
+
+/// A number of 8 bits: sign, 4 of the exponent (bias 7), 3 of the fraction; all ones are NaN.
+fn e4m3(byte: u8) -> f64 {
+    let (exponent, fraction) = (i32::from(byte >> 3 & 15), f64::from(byte & 7) / 8.0);
+    let size = match (exponent, byte & 7) {
+        (15, 7) => f64::NAN,
+        (0, _) => fraction * 2f64.powi(-6),
+        _ => (1.0 + fraction) * 2f64.powi(exponent - 7),
+    };
+    if byte & 0x80 == 0 { size } else { -size }
 }
 
 /// Where the bytes of an array are.
@@ -132,35 +229,76 @@ impl Array {
         })
     }
 
-    /// The same array with the last axis running fastest, in memory.
-    pub fn into_c_order(mut self) -> Result<Self, Problem> {
+    /// The array with its axes in another order, in memory: axis i is the one that was `order[i]`,
+    /// which names each once.
+    pub fn arranged(&self, order: &[usize]) -> Result<Self, Problem> {
         let bytes = self.element.bytes();
-        let count: usize = self.shape.iter().product();
+        let shape: Vec<usize> = order.iter().map(|axis| self.shape[*axis]).collect();
+        let count: usize = shape.iter().product();
+        ask_memory(
+            2 * (count as u128) * bytes as u128,
+            format!(
+                "an array of {:?} whose axes are put in another order",
+                self.shape
+            ),
+        )?;
         let mut turned = vec![0u8; count * bytes];
-        let shape = self.shape.clone();
+        // Where an element goes, for a step along each axis as it is stored.
+        let mut strides = vec![0; shape.len()];
+        let mut stride = bytes;
+        for axis in order.iter().rev() {
+            strides[*axis] = stride;
+            stride *= self.shape[*axis];
+        }
         self.with_bytes(0, count * bytes, |raw| {
-            // Strides in C order of the axes, the first of which runs fastest.
-            let mut strides = vec![bytes; shape.len()];
-            for axis in (1..shape.len()).rev() {
-                strides[axis - 1] = strides[axis] * shape[axis];
-            }
             let mut index = vec![0usize; shape.len()];
             let mut at = 0;
             for element in raw.chunks_exact(bytes) {
                 turned[at..at + bytes].copy_from_slice(element);
-                for (axis, i) in index.iter_mut().enumerate() {
-                    *i += 1;
+                for axis in (0..index.len()).rev() {
+                    index[axis] += 1;
                     at += strides[axis];
-                    if *i < shape[axis] {
+                    if index[axis] < self.shape[axis] {
                         break;
                     }
-                    at -= *i * strides[axis];
-                    *i = 0;
+                    at -= index[axis] * strides[axis];
+                    index[axis] = 0;
                 }
             }
         })?;
-        self.bytes = Bytes::Memory(turned.into());
-        Ok(self)
+        Ok(Self {
+            shape,
+            bytes: Bytes::Memory(turned.into()),
+            ..self.clone()
+        })
+    }
+
+    /// The bytes of all its elements.
+    pub fn bytes(&self) -> Result<Vec<u8>, Problem> {
+        let mut out = Vec::new();
+        let count = self.shape.iter().product::<usize>() * self.element.bytes();
+        self.with_bytes(0, count, |raw| out.extend_from_slice(raw))?;
+        Ok(out)
+    }
+
+    /// All its elements, exactly, if they are whole numbers that i64 holds.
+    pub fn whole_numbers(&self) -> Result<Option<Vec<i64>>, Problem> {
+        let count = self.shape.iter().product::<usize>() * self.element.bytes();
+        let mut found = None;
+        self.with_bytes(0, count, |raw| {
+            found = self.element.whole_numbers(raw, self.big_endian);
+        })?;
+        Ok(found)
+    }
+
+    /// All its elements.
+    pub fn values(&self) -> Result<Vec<f64>, Problem> {
+        let count: usize = self.shape.iter().product();
+        let mut out = vec![0.0; count];
+        self.with_bytes(0, count * self.element.bytes(), |raw| {
+            self.element.decode(raw, self.big_endian, &mut out);
+        })?;
+        Ok(out)
     }
 
     fn with_bytes(

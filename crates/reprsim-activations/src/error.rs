@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reprsim_base::SealError;
+use reprsim_base::{OverBudget, SealError};
 
 use crate::pool::ShapeError;
 
@@ -90,6 +90,50 @@ pub enum Problem {
     /// It holds no layers.
     #[error("it holds no layers")]
     NoLayers,
+    /// It holds nothing but what is said of the samples.
+    #[error(
+        "it holds no layers: '{0}' is a whole number or a text for each sample, an id or a group; save \
+         numbers to be compared as [samples, 1]"
+    )]
+    LabelsAlone(String),
+    /// None of its layers is meant.
+    #[error(
+        "no layer is called {asked}; there are: {known} (names of layers of several files are given \
+         together, as in --layers 'conv*,block*')"
+    )]
+    NoSuchLayer {
+        /// What was asked for.
+        asked: String,
+        /// Its layers.
+        known: String,
+    },
+    /// A folder in which no file is one of activations.
+    #[error("it is a folder without a .safetensors, .npy or .npz file")]
+    EmptyFolder,
+    /// Files of a folder that are not of the same samples.
+    #[error("its files {a} and {b} are not of the same samples: {difference}")]
+    FolderSamples {
+        /// One file.
+        a: String,
+        /// Another.
+        b: String,
+        /// Where they part.
+        difference: DifferentSamples,
+    },
+    /// A scale or a zero point that does not fit its layer.
+    #[error("layer '{layer}': {what}")]
+    Quantized {
+        /// The layer.
+        layer: String,
+        /// What does not fit.
+        what: String,
+    },
+    /// An array that must be put in memory, where there is not enough of it.
+    #[error(transparent)]
+    Memory(#[from] OverBudget),
+    /// Labels of samples of more than one axis.
+    #[error("its labels of samples have shape {0:?}; they must have one axis")]
+    LabelShape(Vec<usize>),
     /// Two layers have one name.
     #[error("it has two layers called '{0}'")]
     LayerTwice(String),
@@ -153,7 +197,7 @@ pub enum Problem {
         layer: String,
     },
     /// A mask for layers that have no tokens.
-    #[error("no layer has shape [samples, tokens, dimensions], which a mask is for: leave it out")]
+    #[error("no layer has samples, tokens and dimensions, which a mask is for: leave it out")]
     MaskUnused,
     /// Rows that a layer does not have, or a place that does not hold them.
     #[error("rows {start} to {end} of {rows} do not fit")]
@@ -213,8 +257,8 @@ pub enum DifferentSamples {
         /// The row, from 0.
         row: usize,
         /// The sample here.
-        a: i64,
+        a: String,
         /// The sample there.
-        b: i64,
+        b: String,
     },
 }

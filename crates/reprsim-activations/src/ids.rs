@@ -1,7 +1,7 @@
 //! Which samples the rows are.
 
-use crate::elements::{Array, Bytes};
-use crate::error::{DifferentSamples, Problem};
+use crate::error::DifferentSamples;
+use crate::labels::Labels;
 
 /// What a file says of its samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,12 +10,41 @@ pub enum SampleIds {
     Hash(String),
     /// Each of them: an integer array `sample_ids` beside the layers.
     Numbers(Vec<i64>),
+    /// Each of them: an array of texts `sample_ids` beside the layers.
+    Names(Vec<String>),
 }
 
 /// The name of the array of sample ids.
 pub(crate) const ARRAY: &str = "sample_ids";
 
+impl From<Labels> for SampleIds {
+    fn from(labels: Labels) -> Self {
+        match labels {
+            Labels::Numbers(of) => Self::Numbers(of),
+            Labels::Names(of) => Self::Names(of),
+        }
+    }
+}
+
 impl SampleIds {
+    /// One id a row; `None` of a hash.
+    pub fn labels(&self) -> Option<Labels> {
+        match self {
+            Self::Hash(_) => None,
+            Self::Numbers(of) => Some(Labels::Numbers(of.clone())),
+            Self::Names(of) => Some(Labels::Names(of.clone())),
+        }
+    }
+
+    /// How many there are; `None` of a hash.
+    pub fn count(&self) -> Option<usize> {
+        match self {
+            Self::Hash(_) => None,
+            Self::Numbers(of) => Some(of.len()),
+            Self::Names(of) => Some(of.len()),
+        }
+    }
+
     /// Whether row i is the same sample here and there.
     ///
     /// # Errors
@@ -26,68 +55,27 @@ impl SampleIds {
                 a: a.clone(),
                 b: b.clone(),
             }),
-            (Self::Numbers(a), Self::Numbers(b)) => {
-                if a.len() != b.len() {
-                    return Err(DifferentSamples::Counts {
-                        a: a.len(),
-                        b: b.len(),
-                    });
-                }
-                match a.iter().zip(b).position(|(x, y)| x != y) {
-                    Some(row) => Err(DifferentSamples::Row {
-                        row,
-                        a: a[row],
-                        b: b[row],
-                    }),
-                    None => Ok(()),
-                }
-            }
+            (Self::Numbers(a), Self::Numbers(b)) => rows(a, b),
+            (Self::Names(a), Self::Names(b)) => rows(a, b),
             _ => Ok(()),
         }
     }
 }
 
-/// An integer array that is read whole.
-pub(crate) struct Integers {
-    pub bytes: usize,
-    pub signed: bool,
-    pub big_endian: bool,
-    pub array: Array,
-}
-
-impl Integers {
-    pub fn ids(&self) -> Result<SampleIds, Problem> {
-        let &[n] = self.array.shape.as_slice() else {
-            return Err(Problem::IdShape(self.array.shape.clone()));
-        };
-        let raw = self.raw(n * self.bytes)?;
-        let ids = raw.chunks_exact(self.bytes).map(|chunk| {
-            let mut bytes = [0u8; 8];
-            bytes[..chunk.len()].copy_from_slice(chunk);
-            if self.big_endian {
-                bytes[..chunk.len()].reverse();
-            }
-            let value = i64::from_le_bytes(bytes);
-            let shift = 64 - 8 * self.bytes as u32;
-            match self.signed {
-                true => value << shift >> shift,
-                false => value,
-            }
+/// Where two lists part.
+fn rows<T: PartialEq + ToString>(a: &[T], b: &[T]) -> Result<(), DifferentSamples> {
+    if a.len() != b.len() {
+        return Err(DifferentSamples::Counts {
+            a: a.len(),
+            b: b.len(),
         });
-        Ok(SampleIds::Numbers(ids.collect()))
     }
-
-    fn raw(&self, count: usize) -> Result<Vec<u8>, Problem> {
-        use std::io::{Read, Seek, SeekFrom};
-        match &self.array.bytes {
-            Bytes::Memory(bytes) => Ok(bytes.get(..count).ok_or_else(Problem::short)?.to_vec()),
-            Bytes::File { file, offset } => {
-                let mut buffer = vec![0; count];
-                let mut file = file.lock().unwrap_or_else(|e| e.into_inner());
-                file.seek(SeekFrom::Start(*offset))
-                    .and_then(|_| file.read_exact(&mut buffer))?;
-                Ok(buffer)
-            }
-        }
+    match a.iter().zip(b).position(|(x, y)| x != y) {
+        Some(row) => Err(DifferentSamples::Row {
+            row,
+            a: a[row].to_string(),
+            b: b[row].to_string(),
+        }),
+        None => Ok(()),
     }
 }

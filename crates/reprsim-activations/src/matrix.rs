@@ -9,7 +9,8 @@ use crate::elements::Array;
 use crate::error::{ActivationError, Problem};
 use crate::mask::Mask;
 use crate::padding::Padding;
-use crate::pool::Pool;
+use crate::quantized::Quantized;
+use crate::shaping::Shaping;
 
 /// A layer as a matrix `[n, d]`, read by rows.
 #[derive(Clone, Debug)]
@@ -18,11 +19,14 @@ pub struct LayerMatrix {
     /// The layer's name.
     pub(crate) name: String,
     pub(crate) array: Array,
-    pub(crate) pool: Option<Pool>,
+    /// The shape of the array as it is stored.
+    pub(crate) stored: Vec<usize>,
+    pub(crate) shaping: Shaping,
+    /// What whole numbers stand for; absent: themselves.
+    pub(crate) quantized: Option<Arc<Quantized>>,
     /// Which tokens are pooled; absent: all.
     pub(crate) mask: Option<Mask>,
     pub(crate) padding: Padding,
-    pub(crate) shape: [usize; 2],
     /// Rows that were looked through for what is no number; all, once one was found.
     pub(crate) looked_through: Arc<AtomicUsize>,
 }
@@ -33,7 +37,18 @@ const POOLED_AT_ONCE: usize = 1 << 21;
 impl LayerMatrix {
     /// Samples and dimensions.
     pub fn shape(&self) -> [usize; 2] {
-        self.shape
+        self.shaping.shape
+    }
+
+    /// The shape of the array as it is stored.
+    pub fn stored_shape(&self) -> &[usize] {
+        &self.stored
+    }
+
+    /// What its axes were taken for and what became of them, in a few words: `nchw (samples, channels,
+    /// height, width), mean over height, width`; empty where nothing was done.
+    pub fn shaping(&self) -> String {
+        self.shaping.words()
     }
 
     /// How far a number of the file is from the next one of its type, as a share of it.
@@ -55,10 +70,10 @@ impl LayerMatrix {
     /// Says where the first value is that is no number, of which no measure can be taken.
     fn look_for_numbers(&self, rows: Range<usize>, values: &[f64]) {
         // Rows come in order, but may come again.
-        if self.looked_through.load(Ordering::Relaxed) != rows.start {
+        if rows.start < self.looked_through.load(Ordering::Relaxed) {
             return;
         }
-        let [n, d] = self.shape;
+        let [n, d] = self.shape();
         let odd = values.iter().position(|value| !value.is_finite());
         let looked_through = odd.map_or(rows.end, |_| n);
         self.looked_through.store(looked_through, Ordering::Relaxed);
@@ -75,7 +90,7 @@ impl LayerMatrix {
     }
 
     fn read_rows(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Problem> {
-        let [n, d] = self.shape;
+        let [n, d] = self.shape();
         if rows.end > n || rows.len().checked_mul(d) != Some(out.len()) {
             return Err(Problem::Rows {
                 start: rows.start,
@@ -83,28 +98,36 @@ impl LayerMatrix {
                 rows: n,
             });
         }
+        let Some(pool) = self.shaping.pool else {
+            return self.read_samples(rows.start, out);
+        };
         let sample = self.array.sample();
-        match self.pool {
-            Some(pool) if self.array.shape.len() > 2 && sample > 0 => {
-                // A sample may be many times as large as what is left of it.
-                let step = (POOLED_AT_ONCE / sample).clamp(1, rows.len().max(1));
-                let mut samples = vec![0.0; step * sample];
-                for (block, out) in out.chunks_mut(step * d).enumerate() {
-                    let count = out.len() / d;
-                    let samples = &mut samples[..count * sample];
-                    let start = rows.start + block * step;
-                    self.array.read_samples(start, samples)?;
-                    let shape = &self.array.shape;
-                    let real = self.mask.as_ref().map(|mask| mask.samples(start, count));
-                    if let (&[n, tokens, d], None) = (shape.as_slice(), real) {
-                        let shape = [n, tokens, d];
-                        self.padding.look(&self.path, pool, shape, samples, start);
-                    }
-                    pool.pool(shape, samples, real, out);
-                }
-                Ok(())
+        // A sample may be many times as large as what is left of it.
+        let step = (POOLED_AT_ONCE / sample.max(1)).clamp(1, rows.len().max(1));
+        let mut samples = vec![0.0; step * sample];
+        for (block, out) in out.chunks_mut(step * d).enumerate() {
+            let count = out.len() / d;
+            let samples = &mut samples[..count * sample];
+            let start = rows.start + block * step;
+            self.read_samples(start, samples)?;
+            let real = self.mask.as_ref().map(|mask| mask.samples(start, count));
+            let [tokens, _, after] = self.shaping.sample;
+            if self.shaping.has_tokens && after == 1 && real.is_none() {
+                let shape = [n, tokens, d];
+                self.padding.look(&self.path, pool, shape, samples, start);
             }
-            _ => self.array.read_samples(rows.start, out),
+            pool.pool(self.shaping.sample, samples, real, out);
         }
+        Ok(())
+    }
+
+    /// Reads whole samples as the numbers that they stand for.
+    fn read_samples(&self, start: usize, out: &mut [f64]) -> Result<(), Problem> {
+        self.array.read_samples(start, out)?;
+        if let Some(quantized) = &self.quantized {
+            let [_, channels, after] = self.shaping.sample;
+            quantized.apply(out, channels, after);
+        }
+        Ok(())
     }
 }

@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
-use crate::contents::Contents;
+use crate::contents::{Contents, Found, labels_of};
 use crate::elements::{Array, Bytes, Element, size};
 use crate::error::Problem;
-use crate::ids::{ARRAY, Integers};
+use crate::labels::Labels;
 
 /// The longest header that is believed; NumPy's own limit is a sixth of it.
 const HEADER_BYTES: usize = 1 << 16;
+
+/// Letters of a text at most.
+const LONGEST_TEXT: u64 = 1 << 20;
 
 /// An array's header.
 pub(crate) struct Header {
@@ -27,14 +30,12 @@ pub(crate) struct Header {
 }
 
 enum Kind {
-    Float(Element),
-    Integer { bytes: usize, signed: bool },
-}
-
-/// What an array is good for.
-pub(crate) enum Found {
-    Layer(Array),
-    Integers(Integers),
+    Number(Element),
+    /// Texts of so many bytes each, of one byte or of four a letter.
+    Text {
+        bytes: usize,
+        letter: usize,
+    },
 }
 
 impl Header {
@@ -77,36 +78,41 @@ impl Header {
         })?;
         if header.uses_pickled_array() {
             return Err(Problem::Type(
-                "holds Python objects, not numbers; save it with a float dtype".into(),
+                "holds Python objects, not numbers; save it with a dtype of numbers or of texts"
+                    .into(),
             ));
         }
         let DType::Plain(kind) = header.dtype() else {
             return Err(Problem::Type(
-                "is a structured array; known: float16, float32, float64".into(),
+                "is a structured array; known: float16, float32, float64, integers".into(),
             ));
         };
-        let bytes = kind.size_field() as usize;
         let element = match (kind.type_char(), kind.size_field()) {
-            (TypeChar::Float, 2) => Kind::Float(Element::F16),
-            (TypeChar::Float, 4) => Kind::Float(Element::F32),
-            (TypeChar::Float, 8) => Kind::Float(Element::F64),
-            (TypeChar::Bool, 1) => Kind::Integer {
-                bytes,
-                signed: false,
-            },
-            (TypeChar::Int, 1 | 2 | 4 | 8) => Kind::Integer {
-                bytes,
-                signed: true,
-            },
-            (TypeChar::Uint, 1 | 2 | 4) => Kind::Integer {
-                bytes,
-                signed: false,
+            (TypeChar::Float, 2) => Kind::Number(Element::F16),
+            (TypeChar::Float, 4) => Kind::Number(Element::F32),
+            (TypeChar::Float, 8) => Kind::Number(Element::F64),
+            (TypeChar::Bool | TypeChar::Uint, 1) => Kind::Number(Element::U8),
+            (TypeChar::Uint, 2) => Kind::Number(Element::U16),
+            (TypeChar::Uint, 4) => Kind::Number(Element::U32),
+            (TypeChar::Uint, 8) => Kind::Number(Element::U64),
+            (TypeChar::Int, 1) => Kind::Number(Element::I8),
+            (TypeChar::Int, 2) => Kind::Number(Element::I16),
+            (TypeChar::Int, 4) => Kind::Number(Element::I32),
+            (TypeChar::Int, 8) => Kind::Number(Element::I64),
+            (of @ (TypeChar::UnicodeStr | TypeChar::ByteStr), 1..=LONGEST_TEXT) => Kind::Text {
+                bytes: kind.num_bytes().unwrap_or(0),
+                letter: if of == TypeChar::ByteStr { 1 } else { 4 },
             },
             _ => {
                 return Err(Problem::Type(format!(
-                    "has type '{kind}'; known: float16, float32, float64 (bfloat16 in safetensors)"
+                    "has type '{kind}'; known: float16, float32, float64 (bfloat16 in safetensors), \
+                     integers"
                 )));
             }
+        };
+        let bytes = match element {
+            Kind::Number(element) => element.bytes(),
+            Kind::Text { bytes, .. } => bytes,
         };
         let shape = (header.shape().iter())
             .map(|d| usize::try_from(*d).ok())
@@ -124,30 +130,62 @@ impl Header {
         })
     }
 
-    pub fn found(self, name: &str, bytes: Bytes) -> Result<Found, Problem> {
+    pub fn found(self, bytes: Bytes) -> Result<Found, Problem> {
         let array = |element| Array {
             element,
             big_endian: self.big_endian,
-            shape: self.shape,
+            shape: self.shape.clone(),
             bytes,
         };
         match self.kind {
-            Kind::Float(element) => Ok(Found::Layer(match self.fortran {
-                true => array(element).into_c_order()?,
-                false => array(element),
-            })),
-            Kind::Integer { bytes, signed } if name == ARRAY => Ok(Found::Integers(Integers {
-                bytes,
-                signed,
-                big_endian: self.big_endian,
-                // Its elements are not read as floats.
-                array: array(Element::F64),
-            })),
-            Kind::Integer { .. } => Err(Problem::Type(format!(
-                "'{name}' holds integers; activations are float16, float32 or float64"
-            ))),
+            Kind::Number(element) if self.fortran => {
+                // In memory the first axis runs fastest: an array of the axes in reverse.
+                let mut array = array(element);
+                array.shape.reverse();
+                let order: Vec<usize> = (0..array.shape.len()).rev().collect();
+                Ok(Found::Array(array.arranged(&order)?))
+            }
+            Kind::Number(element) => Ok(Found::Array(array(element))),
+            Kind::Text {
+                bytes: text,
+                letter,
+            } => {
+                if !matches!(self.shape.as_slice(), [_] | [_, 1]) {
+                    return Err(Problem::LabelShape(self.shape));
+                }
+                let (big_endian, data) = (self.big_endian, self.data);
+                let raw = Array {
+                    shape: vec![data],
+                    ..array(Element::U8)
+                };
+                let raw = raw.bytes()?;
+                let texts = raw
+                    .chunks_exact(text)
+                    .map(|raw| decoded(raw, letter, big_endian));
+                let texts: Option<Vec<String>> = texts.collect();
+                let texts =
+                    texts.ok_or_else(|| Problem::Damaged("its texts are not Unicode".into()))?;
+                Ok(Found::Texts(Labels::of_texts(texts)))
+            }
         }
     }
+}
+
+/// A text that ends where zeros begin.
+fn decoded(raw: &[u8], letter: usize, big_endian: bool) -> Option<String> {
+    if letter == 1 {
+        let end = raw
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        return String::from_utf8(raw[..end].to_vec()).ok();
+    }
+    let letters = raw.as_chunks::<4>().0.iter().map(|code| match big_endian {
+        true => u32::from_be_bytes(*code),
+        false => u32::from_le_bytes(*code),
+    });
+    let text: Option<String> = letters.map(char::from_u32).collect();
+    text.map(|text| text.trim_end_matches('\0').to_string())
 }
 
 /// The header of a file that holds as many bytes as it says.
@@ -176,28 +214,14 @@ pub(crate) fn read_mask(mut file: File) -> Result<([usize; 2], Vec<bool>), Probl
     };
     let mut raw = vec![0; header.data];
     file.read_exact(&mut raw)?;
-    let size = match header.kind {
-        Kind::Float(element) => element.bytes(),
-        Kind::Integer { bytes, .. } => bytes,
+    let Kind::Number(element) = header.kind else {
+        return Err(Problem::Type("a mask holds 1 or 0, not texts".into()));
     };
+    let size = element.bytes();
     let is_real = |bytes: &[u8]| -> Option<bool> {
-        let value = match header.kind {
-            Kind::Float(element) => {
-                let mut value = [0.0];
-                element.decode(bytes, header.big_endian, &mut value);
-                value[0]
-            }
-            Kind::Integer { .. } => {
-                let (least, rest) = match header.big_endian {
-                    true => bytes.split_last()?,
-                    false => bytes.split_first()?,
-                };
-                match rest.iter().all(|byte| *byte == 0) {
-                    true => f64::from(*least),
-                    false => f64::NAN,
-                }
-            }
-        };
+        let mut value = [f64::NAN];
+        element.decode(bytes, header.big_endian, &mut value);
+        let value = value[0];
         (value == 0.0 || value == 1.0).then_some(value == 1.0)
     };
     let mut real = Vec::with_capacity(n * tokens);
@@ -212,18 +236,29 @@ pub(crate) fn read_mask(mut file: File) -> Result<([usize; 2], Vec<bool>), Probl
     Ok(([n, tokens], real))
 }
 
-pub(crate) fn read_file(mut file: File, name: String) -> Result<Contents, Problem> {
+/// The array of a file.
+fn array_of(mut file: File) -> Result<Found, Problem> {
     let header = header_of(&mut file)?;
     let bytes = Bytes::File {
         offset: header.length as u64,
         file: Arc::new(Mutex::new(file)),
     };
-    match header.found(&name, bytes)? {
-        Found::Layer(array) => Ok(Contents {
-            ids: None,
-            integers: None,
-            layers: vec![(name, array)],
-        }),
-        Found::Integers(_) => Err(Problem::Format("holds sample ids alone, no layer".into())),
+    header.found(bytes)
+}
+
+/// A label of each sample.
+pub(crate) fn read_labels(file: File) -> Result<Labels, Problem> {
+    match array_of(file)? {
+        Found::Texts(labels) => Ok(labels),
+        Found::Array(array) => match array.shape.as_slice() {
+            [_] | [_, 1] => labels_of(&array),
+            shape => Err(Problem::LabelShape(shape.to_vec())),
+        },
     }
+}
+
+pub(crate) fn read_file(file: File, name: String) -> Result<Contents, Problem> {
+    let mut contents = Contents::default();
+    contents.add(name, array_of(file)?)?;
+    Ok(contents)
 }

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use crate::contents::Contents;
 use crate::elements::Bytes;
 use crate::error::Problem;
-use crate::npy::{Found, Header};
+use crate::npy::Header;
 
 /// Arrays that are together this much larger than what is stored of them ...
 const EXPANSION: u64 = 100;
@@ -30,11 +30,7 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
     if archive.has_overlapping_files().map_err(damaged)? {
         return wrong("its members overlap: it is not an archive of arrays");
     }
-    let mut contents = Contents {
-        ids: None,
-        integers: None,
-        layers: Vec::new(),
-    };
+    let mut contents = Contents::default();
     let mut unpacked = 0u64;
     for i in 0..archive.len() {
         let mut member = archive.by_index(i).map_err(damaged)?;
@@ -73,13 +69,8 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
         if bytes.len() as u64 != claimed {
             return Err(unlike(bytes.len() as u64));
         }
-        let found = header
-            .found(&layer, Bytes::Memory(bytes.into()))
-            .map_err(wrong)?;
-        match found {
-            Found::Layer(array) => contents.layers.push((layer, array)),
-            Found::Integers(integers) => contents.integers = Some(integers),
-        }
+        let found = header.found(Bytes::Memory(bytes.into())).map_err(wrong)?;
+        contents.add(layer, found).map_err(wrong)?;
     }
     Ok(contents)
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::axes::Axes;
+
 /// How one sample's activation of several axes becomes a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pool {
@@ -21,32 +23,48 @@ pub enum Pool {
 /// An array whose shape cannot be made a matrix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
+    /// A single number.
+    #[error("is a single number, not an array of samples")]
+    NoAxis,
     /// An axis of no length: there are no values, whatever the other axes claim.
     #[error("shape {0:?} has an axis of length 0")]
     EmptyAxis(Vec<usize>),
     /// More than two axes, and no word of what to do with them.
     #[error(
-        "shape {shape:?} is not [samples, dimensions]; if it is {axes}, say how to make it so \
-         with --pool"
+        "shape {shape:?} is not [samples, dimensions]; {}say how to make it so with --pool",
+        meaning(axes.as_ref())
     )]
     NoPool {
         /// The shape.
         shape: Vec<usize>,
         /// What the axes may be.
-        axes: &'static str,
+        axes: Option<Axes>,
     },
     /// A pooling over tokens of an array that has none.
     #[error(
-        "shape {0:?} is read as [samples, channels, height, width], which has no first or last \
-         token: take --pool mean, max or flatten"
+        "shape {shape:?} is read as [{}], which has no first or last token: take --pool mean, max or \
+         flatten",
+        axes.words()
     )]
-    NoTokens(Vec<usize>),
-    /// A number of axes that has no meaning.
+    NoTokens {
+        /// The shape.
+        shape: Vec<usize>,
+        /// What the axes were taken for.
+        axes: Axes,
+    },
+    /// A number of axes that has no usual meaning.
     #[error(
-        "shape {0:?} is not [samples, dimensions], [samples, tokens, dimensions] or [samples, \
-         channels, height, width]"
+        "shape {0:?}: of so many axes it must be said which are the channels, as in --axes ncdhw; or take \
+         --pool flatten"
     )]
     Axes(Vec<usize>),
+}
+
+fn meaning(axes: Option<&Axes>) -> String {
+    match axes {
+        Some(axes) => format!("if it is [{}], ", axes.words()),
+        None => String::new(),
+    }
 }
 
 /// A name that no pooling has.
@@ -58,64 +76,26 @@ impl Pool {
     /// All names.
     pub const NAMES: [&str; 5] = ["flatten", "mean", "max", "first", "last"];
 
-    /// The shape `[n, d]` of an array of `shape` after pooling.
-    pub(crate) fn matrix_shape(
-        pool: Option<Self>,
-        shape: &[usize],
-    ) -> Result<[usize; 2], ShapeError> {
-        let unclear = |axes: &'static str| ShapeError::NoPool {
-            shape: shape.to_vec(),
-            axes,
-        };
-        if shape.contains(&0) {
-            return Err(ShapeError::EmptyAxis(shape.to_vec()));
-        }
-        match *shape {
-            [n, d] => Ok([n, d]),
-            [n, _, d] => match pool {
-                None => Err(unclear("[samples, tokens, dimensions]")),
-                Some(Self::Flatten) => Ok([n, shape[1] * d]),
-                Some(_) => Ok([n, d]),
-            },
-            [n, c, h, w] => match pool {
-                None => Err(unclear("[samples, channels, height, width]")),
-                Some(Self::Flatten) => Ok([n, c * h * w]),
-                Some(Self::Mean | Self::Max) => Ok([n, c]),
-                Some(Self::First | Self::Last) => Err(ShapeError::NoTokens(shape.to_vec())),
-            },
-            _ => Err(ShapeError::Axes(shape.to_vec())),
-        }
-    }
-
-    /// Pools samples of `shape`, in C order, into `out`; of tokens those that are `real`, all if
-    /// nothing is said of them.
+    /// Pools samples, in C order, into `out`: of each, `before` times all channels of `after` elements,
+    /// a number a channel; of positions those that are `real`, all if nothing is said of them.
     pub(crate) fn pool(
         self,
-        shape: &[usize],
+        [before, channels, after]: [usize; 3],
         samples: &[f64],
         real: Option<&[bool]>,
         out: &mut [f64],
     ) {
-        match *shape {
-            [_, tokens, d] if self != Self::Flatten => {
-                let sample = tokens * d;
-                let rows = samples.chunks_exact(sample).zip(out.chunks_exact_mut(d));
-                for (i, (from, to)) in rows.enumerate() {
-                    let is_real = |t: &usize| real.is_none_or(|real| real[i * tokens + t]);
-                    let kept: Vec<usize> = (0..tokens).filter(is_real).collect();
-                    for (j, to) in to.iter_mut().enumerate() {
-                        *to = self.over(kept.len(), |t| from[kept[t] * d + j]);
-                    }
-                }
+        let positions = before * after;
+        let rows = samples.chunks_exact(positions * channels);
+        for (i, (from, to)) in rows.zip(out.chunks_exact_mut(channels)).enumerate() {
+            let is_real = |p: &usize| real.is_none_or(|real| real[i * positions + p]);
+            let kept: Vec<usize> = (0..positions)
+                .filter(is_real)
+                .map(|p| p / after * channels * after + p % after)
+                .collect();
+            for (j, to) in to.iter_mut().enumerate() {
+                *to = self.over(kept.len(), |p| from[kept[p] + j * after]);
             }
-            [_, _, h, w] if self != Self::Flatten => {
-                let places = h * w;
-                let maps = samples.chunks_exact(places);
-                for (map, to) in maps.zip(out.iter_mut()) {
-                    *to = self.over(places, |p| map[p]);
-                }
-            }
-            _ => out.copy_from_slice(samples),
         }
     }
 

@@ -12,10 +12,10 @@ use safetensors::tensor::TensorInfo;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::contents::{Contents, natural_key};
+use crate::contents::{Contents, Found, natural_key};
 use crate::elements::{Array, Bytes, Element, size};
 use crate::error::Problem;
-use crate::ids::{ARRAY, Integers, SampleIds};
+use crate::ids::SampleIds;
 
 /// In the metadata of what this program writes.
 const SCHEMA: &str = "reprsim_schema";
@@ -88,54 +88,50 @@ pub(crate) fn read(mut file: File) -> Result<Contents, Problem> {
     });
 
     let mut contents = Contents {
-        ids: info.get("sample_ids_sha256").cloned().map(SampleIds::Hash),
-        integers: None,
-        layers: Vec::new(),
+        hash: info.get("sample_ids_sha256").cloned().map(SampleIds::Hash),
+        ..Contents::default()
     };
     for (name, info) in &found {
         let (from, to) = info.data_offsets;
-        let array = |element: Element, bytes: usize| -> Result<Array, Problem> {
-            if size(&info.shape, bytes) != Some(to - from) {
-                return Err(Problem::Damaged(format!(
-                    "layer '{name}' of shape {:?} cannot be {} bytes",
-                    info.shape,
-                    to - from
-                )));
-            }
-            Ok(Array {
-                element,
-                big_endian: false,
-                shape: info.shape.clone(),
-                bytes: Bytes::File {
-                    file: file.clone(),
-                    offset: start + from as u64,
-                },
-            })
-        };
         let element = match info.dtype {
+            Dtype::F8_E4M3 => Element::F8E4M3,
+            Dtype::F8_E5M2 => Element::F8E5M2,
             Dtype::F16 => Element::F16,
             Dtype::BF16 => Element::Bf16,
             Dtype::F32 => Element::F32,
             Dtype::F64 => Element::F64,
-            Dtype::I64 | Dtype::I32 if name == ARRAY => {
-                let bytes = if info.dtype == Dtype::I64 { 8 } else { 4 };
-                contents.integers = Some(Integers {
-                    bytes,
-                    signed: true,
-                    big_endian: false,
-                    // Its elements are not read as floats.
-                    array: array(Element::F64, bytes)?,
-                });
-                continue;
-            }
+            Dtype::BOOL | Dtype::U8 => Element::U8,
+            Dtype::U16 => Element::U16,
+            Dtype::U32 => Element::U32,
+            Dtype::U64 => Element::U64,
+            Dtype::I8 => Element::I8,
+            Dtype::I16 => Element::I16,
+            Dtype::I32 => Element::I32,
+            Dtype::I64 => Element::I64,
             other => {
                 return Err(Problem::Type(format!(
-                    "layer '{name}' has type {other:?}; known: F16, BF16, F32, F64"
+                    "layer '{name}' has type {other:?}; known: F8_E4M3, F8_E5M2, F16, BF16, F32, F64, \
+                     integers and BOOL"
                 )));
             }
         };
-        let array = array(element, element.bytes())?;
-        contents.layers.push((name.clone(), array));
+        if size(&info.shape, element.bytes()) != Some(to - from) {
+            return Err(Problem::Damaged(format!(
+                "layer '{name}' of shape {:?} cannot be {} bytes",
+                info.shape,
+                to - from
+            )));
+        }
+        let array = Array {
+            element,
+            big_endian: false,
+            shape: info.shape.clone(),
+            bytes: Bytes::File {
+                file: file.clone(),
+                offset: start + from as u64,
+            },
+        };
+        contents.add(name.clone(), Found::Array(array))?;
     }
     Ok(contents)
 }

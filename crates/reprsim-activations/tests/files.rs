@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use half::{bf16, f16};
 use proptest::prelude::*;
 use reprsim_activations::{
-    ActivationError, ActivationFile, LayerMatrix, Mask, Pool, Problem, SampleIds,
+    ActivationError, ActivationFile, Axes, Labels, LayerMatrix, Layers, Mask, Pool, Problem,
+    Reading, SampleIds,
 };
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
@@ -101,9 +102,16 @@ fn values(matrix: &LayerMatrix) -> Vec<f64> {
     out
 }
 
+fn masked(pool: Pool, mask: &Mask) -> Reading {
+    Reading {
+        mask: Some(mask.clone()),
+        ..Reading::pooled(pool)
+    }
+}
+
 fn only_layer(file: &ActivationFile) -> Vec<f64> {
     assert_eq!(file.layers.len(), 1);
-    values(&file.layers[0].matrix(None, None).unwrap())
+    values(&file.layers[0].matrix(&Reading::default()).unwrap())
 }
 
 #[test]
@@ -192,8 +200,12 @@ fn layers_and_samples_keep_their_names_and_order() {
         ],
         CompressionMethod::Stored,
     );
-    let message = folder.refused("few.npz", &few);
-    assert!(message.contains("1 sample ids"), "{message}");
+    let few = folder.open("few.npz", &few).unwrap();
+    let message = few.matrices(&Reading::default()).unwrap_err().to_string();
+    assert!(
+        message.contains("few.npz: it has 1 sample ids"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -205,12 +217,18 @@ fn pooling_is_what_it_says_and_never_guessed() {
         .open("t.npy", &npy("<f4", false, "(2, 3, 2)", &data))
         .unwrap();
     let tokens = &tokens.layers[0];
-    let message = tokens.matrix(None, None).unwrap_err().to_string();
+    let message = tokens.matrix(&Reading::default()).unwrap_err().to_string();
     assert!(
         message.contains("--pool") && message.contains("tokens"),
         "{message}"
     );
-    let pooled = |pool: &str| values(&tokens.matrix(Some(pool.parse().unwrap()), None).unwrap());
+    let pooled = |pool: &str| {
+        values(
+            &tokens
+                .matrix(&Reading::pooled(pool.parse().unwrap()))
+                .unwrap(),
+        )
+    };
     assert_eq!(pooled("mean"), [2.0, 3.0, 8.0, 9.0]);
     assert_eq!(pooled("max"), [4.0, 5.0, 10.0, 11.0]);
     assert_eq!(pooled("first"), [0.0, 1.0, 6.0, 7.0]);
@@ -221,11 +239,14 @@ fn pooling_is_what_it_says_and_never_guessed() {
         .open("m.npy", &npy("<f4", false, "(1, 3, 2, 2)", &data))
         .unwrap();
     let maps = &maps.layers[0];
-    assert!(maps.matrix(None, None).is_err());
-    let pooled = |pool: Pool| values(&maps.matrix(Some(pool), None).unwrap());
+    assert!(maps.matrix(&Reading::default()).is_err());
+    let pooled = |pool: Pool| values(&maps.matrix(&Reading::pooled(pool)).unwrap());
     assert_eq!(pooled(Pool::Mean), [1.5, 5.5, 9.5]);
     assert_eq!(pooled(Pool::Max), [3.0, 7.0, 11.0]);
-    let message = maps.matrix(Some(Pool::Last), None).unwrap_err().to_string();
+    let message = maps
+        .matrix(&Reading::pooled(Pool::Last))
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("no first or last token"), "{message}");
     // Fortran order, four axes: flattened in C order all the same.
     let by_first: Vec<f32> = (0..12)
@@ -236,18 +257,31 @@ fn pooling_is_what_it_says_and_never_guessed() {
         .collect();
     let bytes = npy("<f4", true, "(1, 3, 2, 2)", &f32s(&by_first));
     let turned = folder.open("f.npy", &bytes).unwrap();
-    let flat = turned.layers[0].matrix(Some(Pool::Flatten), None).unwrap();
+    let flat = turned.layers[0]
+        .matrix(&Reading::pooled(Pool::Flatten))
+        .unwrap();
     assert_eq!(values(&flat), counting.map_f64());
 
     let one_axis = folder
         .open("v.npy", &npy("<f4", false, "(12,)", &data))
         .unwrap();
-    assert!(one_axis.layers[0].matrix(Some(Pool::Mean), None).is_err());
+    for reading in [Reading::default(), Reading::pooled(Pool::Mean)] {
+        let column = one_axis.layers[0].matrix(&reading).unwrap();
+        assert_eq!(column.shape(), [12, 1]);
+        assert_eq!(values(&column), counting.map_f64());
+    }
     let nan = f32s(&[f32::NAN, 1.0]);
     let with_nan = folder
         .open("n.npy", &npy("<f4", false, "(1, 2, 1)", &nan))
         .unwrap();
-    assert!(values(&with_nan.layers[0].matrix(Some(Pool::Max), None).unwrap())[0].is_nan());
+    assert!(
+        values(
+            &with_nan.layers[0]
+                .matrix(&Reading::pooled(Pool::Max))
+                .unwrap()
+        )[0]
+        .is_nan()
+    );
 }
 
 trait MapF64 {
@@ -276,8 +310,9 @@ fn npy_files_that_lie_are_refused() {
     says(&[sound.clone(), vec![0]].concat(), "longer");
     says(&npy("|O", false, "(2, 3)", &data), "Python objects");
     says(&npy("<c8", false, "(2, 3)", &data), "type");
-    says(&npy("<i4", false, "(2, 3)", &data), "integers");
-    says(&npy("|S4", false, "(2, 3)", &data), "type");
+    says(&npy("<i4", false, "(6,)", &data), "[samples, 1]");
+    says(&npy("|S4", false, "(2, 3)", &data), "labels of samples");
+    says(&npy("<M8[s]", false, "(3,)", &data), "type");
     says(
         &npy("<f4", false, "(4294967296, 4294967296, 4294967296)", &data),
         "beyond",
@@ -374,8 +409,8 @@ fn safetensors_files_that_lie_are_refused() {
         "cannot be",
     );
     says(
-        &x(r#"{"dtype":"I32","shape":[2,3],"data_offsets":[0,24]}"#.into()),
-        "I32",
+        &x(r#"{"dtype":"C64","shape":[3],"data_offsets":[0,24]}"#.into()),
+        "C64",
     );
     let half = entry("[1,3]", 0, 12);
     let twice = format!(r#"{{"x":{half},"x":{}}}"#, entry("[1,3]", 12, 24));
@@ -410,7 +445,9 @@ fn arrays_without_values_are_refused() {
         let file = folder
             .open("x.npy", &npy("<f4", false, shape, &[]))
             .unwrap();
-        let message = file.layers[0].matrix(Some(Pool::Mean), None).unwrap_err();
+        let message = file.layers[0]
+            .matrix(&Reading::pooled(Pool::Mean))
+            .unwrap_err();
         assert!(
             message.to_string().contains("axis of length 0"),
             "{message}"
@@ -428,7 +465,8 @@ fn what_is_no_file_is_refused_before_it_is_opened() {
     };
     let inside = folder.0.path().join("a.npy");
     std::fs::create_dir(&inside).unwrap();
-    says(&inside);
+    let error = ActivationFile::open(&inside).unwrap_err();
+    assert!(matches!(error.problem, Problem::EmptyFolder), "{error}");
     #[cfg(unix)]
     {
         // Nobody writes to it: to open it would be to wait forever.
@@ -481,7 +519,7 @@ fn masks_say_which_tokens_are_pooled() {
         let path = folder.file("mask.npy", &npy(descr, fortran, shape, data));
         Mask::open(&path)
     };
-    let said = |pool: Pool, mask: &Mask| values(&tokens.matrix(Some(pool), Some(mask)).unwrap());
+    let said = |pool: Pool, mask: &Mask| values(&tokens.matrix(&masked(pool, mask)).unwrap());
     // The first sample is padded at its end, the second at its beginning; in every type and order.
     let rows = [1, 1, 0, 0, 0, 1];
     let columns = [1, 0, 1, 0, 0, 1];
@@ -528,10 +566,7 @@ fn masks_say_which_tokens_are_pooled() {
         "row 0, token 1",
     );
     let told = |mask: &Mask, pool: Pool, what: &str| {
-        let message = file
-            .matrices(Some(pool), Some(mask))
-            .unwrap_err()
-            .to_string();
+        let message = file.matrices(&masked(pool, mask)).unwrap_err().to_string();
         assert!(message.contains(what), "{message}");
     };
     let fits = mask("|u1", false, "(2, 3)", &rows).unwrap();
@@ -541,8 +576,410 @@ fn masks_say_which_tokens_are_pooled() {
     let plain = folder
         .open("p.npy", &npy("<f4", false, "(6, 2)", &f32s(&counting)))
         .unwrap();
-    let message = plain.matrices(Some(Pool::Mean), Some(&fits)).unwrap_err();
+    let message = plain.matrices(&masked(Pool::Mean, &fits)).unwrap_err();
     assert!(message.to_string().contains("leave it out"), "{message}");
+}
+
+/// A value for each sample, position and channel.
+fn value(n: usize, p: usize, c: usize) -> f32 {
+    (n * 100 + p * 10 + c * c) as f32
+}
+
+/// Maps of 2 samples, 2 x 3 positions and 4 channels with their axes in any order have the same means.
+#[test]
+fn axes_in_any_order_are_pooled_the_same() {
+    let folder = Folder::new();
+    let sizes = |letter: char| match letter {
+        'n' | 'h' => 2,
+        'w' => 3,
+        _ => 4,
+    };
+    let wanted: Vec<f64> = (0..2)
+        .flat_map(|n| {
+            (0..4).map(move |c| (0..6).map(|p| f64::from(value(n, p, c))).sum::<f64>() / 6.0)
+        })
+        .collect();
+    for axes in ["nchw", "nhwc", "nhcw", "chwn", "hwcn", "hnwc"] {
+        let shape: Vec<usize> = axes.chars().map(sizes).collect();
+        let mut data = Vec::new();
+        for at in 0..48 {
+            let mut rest = at;
+            let mut place = std::collections::BTreeMap::new();
+            let letters: Vec<char> = axes.chars().collect();
+            for (letter, size) in letters.into_iter().zip(&shape).rev() {
+                place.insert(letter, rest % size);
+                rest /= size;
+            }
+            data.push(value(
+                place[&'n'],
+                place[&'h'] * 3 + place[&'w'],
+                place[&'c'],
+            ));
+        }
+        let text = format!(
+            "({},)",
+            shape
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        let file = folder
+            .open("x.npy", &npy("<f4", false, &text, &f32s(&data)))
+            .unwrap();
+        let reading = |pool| Reading {
+            axes: vec![axes.parse().unwrap()],
+            ..Reading::pooled(pool)
+        };
+        let mean = file.layers[0].matrix(&reading(Pool::Mean)).unwrap();
+        assert_eq!(values(&mean), wanted, "{axes}");
+        assert!(
+            mean.shaping().contains("mean over height, width"),
+            "{}",
+            mean.shaping()
+        );
+        let flat = file.layers[0].matrix(&reading(Pool::Flatten)).unwrap();
+        assert_eq!(flat.shape(), [2, 24]);
+        let mut row = values(&flat)[..24].to_vec();
+        row.sort_by(f64::total_cmp);
+        let mut all: Vec<f64> = (0..6)
+            .flat_map(|p| (0..4).map(move |c| f64::from(value(0, p, c))))
+            .collect();
+        all.sort_by(f64::total_cmp);
+        assert_eq!(row, all, "{axes}");
+        let message = file.layers[0]
+            .matrix(&reading(Pool::Last))
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("no first or last token"), "{message}");
+    }
+    // Channels before places along a line, and tokens before samples.
+    let data: Vec<f32> = (0..12).map(|v| v as f32).collect();
+    let open = |shape: &str| {
+        folder
+            .open("t.npy", &npy("<f4", false, shape, &f32s(&data)))
+            .unwrap()
+    };
+    let pooled = |file: &ActivationFile, axes: &str, pool| {
+        let reading = Reading {
+            axes: vec![axes.parse().unwrap()],
+            ..Reading::pooled(pool)
+        };
+        values(&file.layers[0].matrix(&reading).unwrap())
+    };
+    let line = open("(2, 2, 3)");
+    assert_eq!(pooled(&line, "ncl", Pool::Mean), [1.0, 4.0, 7.0, 10.0]);
+    assert_eq!(pooled(&line, "nct", Pool::Last), [2.0, 5.0, 8.0, 11.0]);
+    assert_eq!(
+        pooled(&line, "ntc", Pool::First),
+        [0.0, 1.0, 2.0, 6.0, 7.0, 8.0]
+    );
+    let first = open("(3, 2, 2)");
+    assert_eq!(pooled(&first, "tnc", Pool::Last), [8.0, 9.0, 10.0, 11.0]);
+    assert_eq!(pooled(&first, "tnc", Pool::Mean), [4.0, 5.0, 6.0, 7.0]);
+    // Units before samples need no pooling.
+    let turned = open("(3, 4)");
+    let reading = Reading {
+        axes: vec!["cn".parse().unwrap()],
+        ..Reading::default()
+    };
+    let matrix = turned.layers[0].matrix(&reading).unwrap();
+    assert_eq!(matrix.shape(), [4, 3]);
+    assert_eq!(values(&matrix)[..3], [0.0, 4.0, 8.0]);
+}
+
+#[test]
+fn axes_of_one_element_and_more_than_four_axes() {
+    let folder = Folder::new();
+    let data: Vec<f32> = (0..24).map(|v| v as f32).collect();
+    let open = |shape: &str| {
+        folder
+            .open("x.npy", &npy("<f4", false, shape, &f32s(&data)))
+            .unwrap()
+    };
+    for shape in [
+        "(4, 6, 1, 1)",
+        "(4, 1, 6)",
+        "(4, 1, 1, 6)",
+        "(4, 6, 1, 1, 1)",
+        "(4, 1, 1, 6, 1)",
+    ] {
+        for reading in [Reading::default(), Reading::pooled(Pool::Mean)] {
+            let file = open(shape);
+            let matrix = file.layers[0].matrix(&reading).unwrap();
+            assert_eq!(matrix.shape(), [4, 6], "{shape}");
+            assert_eq!(values(&matrix), data.map_f64());
+        }
+    }
+    let volume = open("(1, 2, 2, 2, 3)");
+    let flat = volume.layers[0]
+        .matrix(&Reading::pooled(Pool::Flatten))
+        .unwrap();
+    assert_eq!(values(&flat), data.map_f64());
+    let told = |pool: Option<Pool>, what: &str| {
+        let reading = Reading {
+            pool,
+            ..Reading::default()
+        };
+        let message = volume.layers[0].matrix(&reading).unwrap_err().to_string();
+        assert!(message.contains(what), "{message}");
+    };
+    told(Some(Pool::Mean), "--axes ncdhw");
+    told(None, "--pool");
+    let reading = Reading {
+        axes: vec!["ncdhw".parse().unwrap()],
+        ..Reading::pooled(Pool::Mean)
+    };
+    assert_eq!(
+        values(&volume.layers[0].matrix(&reading).unwrap()),
+        [5.5, 17.5]
+    );
+    let single = folder
+        .open("s.npy", &npy("<f4", false, "()", &f32s(&[1.0])))
+        .unwrap();
+    let message = single.layers[0].matrix(&Reading::default()).unwrap_err();
+    assert!(message.to_string().contains("single number"), "{message}");
+}
+
+#[test]
+fn whole_numbers_are_numbers_and_quantised_ones_what_they_stand_for() {
+    let folder = Folder::new();
+    let wanted = [1.0, 0.0, 100.0, 3.0, 7.0, 127.0];
+    type Encode = fn(f64) -> Vec<u8>;
+    let types: [(&str, Encode); 9] = [
+        ("|i1", |v| (v as i8).to_le_bytes().to_vec()),
+        ("|u1", |v| (v as u8).to_le_bytes().to_vec()),
+        ("<i2", |v| (v as i16).to_le_bytes().to_vec()),
+        (">u2", |v| (v as u16).to_be_bytes().to_vec()),
+        (">i4", |v| (v as i32).to_be_bytes().to_vec()),
+        ("<u4", |v| (v as u32).to_le_bytes().to_vec()),
+        ("<i8", |v| (v as i64).to_le_bytes().to_vec()),
+        (">u8", |v| (v as u64).to_be_bytes().to_vec()),
+        ("<f4", |v| (v as f32).to_le_bytes().to_vec()),
+    ];
+    for (descr, encode) in types {
+        let data: Vec<u8> = wanted.iter().flat_map(|v| encode(*v)).collect();
+        let file = folder
+            .open("x.npy", &npy(descr, false, "(2, 3)", &data))
+            .unwrap();
+        assert_eq!(only_layer(&file), wanted, "{descr}");
+    }
+    // Below zero, and the names of safetensors.
+    let bytes = [254u8, 1, 128, 0, 5, 127];
+    for (dtype, read) in [
+        ("I8", [-2.0, 1.0, -128.0, 0.0, 5.0, 127.0]),
+        ("U8", [254.0, 1.0, 128.0, 0.0, 5.0, 127.0]),
+        // By torch 2.15: tensor.view(torch.float8_e5m2).double(), and float8_e4m3fn.
+        (
+            "F8_E5M2",
+            [
+                f64::NAN,
+                2f64.powi(-16),
+                -0.0,
+                0.0,
+                5.0 * 2f64.powi(-16),
+                f64::NAN,
+            ],
+        ),
+        (
+            "F8_E4M3",
+            [
+                -448.0,
+                2f64.powi(-9),
+                -0.0,
+                0.0,
+                5.0 * 2f64.powi(-9),
+                f64::NAN,
+            ],
+        ),
+    ] {
+        let header = format!(r#"{{"x":{{"dtype":"{dtype}","shape":[2,3],"data_offsets":[0,6]}}}}"#);
+        let file = folder
+            .open("a.safetensors", &safetensors(&header, &bytes))
+            .unwrap();
+        let found = only_layer(&file);
+        let same = |(a, b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan();
+        assert!(found.iter().zip(&read).all(same), "{dtype}: {found:?}");
+    }
+    // (q - zero point) * scale: of all, or of each channel.
+    let q = npy("|i1", false, "(2, 3)", &[1, 2, 3, 4, 5, 6]);
+    let of = |members: &[(&str, &[u8])]| {
+        let mut all: Vec<(&str, &[u8])> = vec![("x.npy", &q)];
+        all.extend(members);
+        folder.open("q.npz", &npz(&all, CompressionMethod::Stored))
+    };
+    let scale = npy("<f4", false, "()", &f32s(&[0.5]));
+    let zero = npy("<i4", false, "(1,)", &2i32.to_le_bytes());
+    let file = of(&[("x_scale.npy", &scale), ("x_zero_point.npy", &zero)]).unwrap();
+    assert_eq!(only_layer(&file), [-0.5, 0.0, 0.5, 1.0, 1.5, 2.0]);
+    assert!(file.columns.is_empty());
+    let scales = npy("<f4", false, "(3,)", &f32s(&[1.0, 10.0, 100.0]));
+    let file = of(&[("x.scale.npy", &scales)]).unwrap();
+    assert_eq!(only_layer(&file), [1.0, 20.0, 300.0, 4.0, 50.0, 600.0]);
+    let two = npy("<f4", false, "(2,)", &f32s(&[1.0, 10.0]));
+    let file = of(&[("x_scale.npy", &two)]).unwrap();
+    let message = file.layers[0]
+        .matrix(&Reading::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("2 scales") && message.contains("3 channels"),
+        "{message}"
+    );
+    let nan = npy("<f4", false, "(1,)", &f32s(&[f32::NAN]));
+    assert!(
+        of(&[("x_scale.npy", &nan)])
+            .unwrap_err()
+            .to_string()
+            .contains("not finite")
+    );
+    // Channels that are not last, and pooled.
+    let maps = npy("|u1", false, "(1, 2, 2, 1)", &[1, 2, 3, 4]);
+    let scales = npy("<f4", false, "(2,)", &f32s(&[1.0, 10.0]));
+    let bytes = npz(
+        &[("m.npy", &maps), ("m_scale.npy", &scales)],
+        CompressionMethod::Stored,
+    );
+    let file = folder.open("m.npz", &bytes).unwrap();
+    let pooled = file.layers[0].matrix(&Reading::pooled(Pool::Mean)).unwrap();
+    assert_eq!(values(&pooled), [1.5, 35.0]);
+}
+
+#[test]
+fn what_is_said_of_samples_is_no_layer() {
+    let folder = Folder::new();
+    let layer = npy("<f4", false, "(2, 1)", &f32s(&[1.0, 2.0]));
+    let groups = npy("|u1", false, "(2,)", &[3, 3]);
+    let unicode: Vec<u8> = ["a\u{e4}", "b"]
+        .iter()
+        .flat_map(|name| {
+            let mut codes: Vec<u32> = name.chars().map(u32::from).collect();
+            codes.resize(3, 0);
+            codes.into_iter().flat_map(u32::to_le_bytes)
+        })
+        .collect();
+    let names = npy("<U3", false, "(2,)", &unicode);
+    let bytes = npz(
+        &[
+            ("x.npy", &layer),
+            ("subject.npy", &groups),
+            ("sample_ids.npy", &names),
+        ],
+        CompressionMethod::Stored,
+    );
+    let file = folder.open("a.npz", &bytes).unwrap();
+    assert_eq!(file.layers.len(), 1);
+    assert_eq!(
+        file.columns,
+        [("subject".to_string(), Labels::Numbers(vec![3, 3]))]
+    );
+    let ids = vec!["a\u{e4}".to_string(), "b".to_string()];
+    assert_eq!(file.ids, Some(SampleIds::Names(ids.clone())));
+    // The same labels by themselves.
+    let read = |name: &str, bytes: &[u8], column: Option<&str>| {
+        Labels::read(&folder.file(name, bytes), column)
+    };
+    assert_eq!(read("n.npy", &names, None).unwrap(), Labels::Names(ids));
+    assert_eq!(
+        read("g.npy", &groups, None).unwrap(),
+        Labels::Numbers(vec![3, 3])
+    );
+    let bytes = npy("|S3", false, "(2,)", b"ab\0c\0\0");
+    assert_eq!(
+        read("s.npy", &bytes, None).unwrap(),
+        Labels::Names(vec!["ab".into(), "c".into()])
+    );
+    assert_eq!(
+        read("t.txt", b"5\n-7\n", None).unwrap(),
+        Labels::Numbers(vec![5, -7])
+    );
+    let padded = read("t.txt", b"05\n7\n", None).unwrap();
+    assert_eq!(padded, Labels::Names(vec!["05".into(), "7".into()]));
+    let table = b"\xef\xbb\xbfid,who\n1,\"a, b\"\n2,c\n";
+    assert_eq!(
+        read("t.csv", table, Some("id")).unwrap(),
+        Labels::Numbers(vec![1, 2])
+    );
+    let who = read("t.csv", table, Some("who")).unwrap();
+    assert_eq!(who.numbered(), [0, 1]);
+    assert_eq!(who.text(0), "a, b");
+    let told = |name: &str, bytes: &[u8], column: Option<&str>, what: &str| {
+        let message = read(name, bytes, column).unwrap_err().to_string();
+        assert!(
+            message.contains(what) && message.contains(name),
+            "{message}"
+        );
+    };
+    told("t.csv", table, None, "the columns id, who");
+    told("t.csv", table, Some("whu"), "did you mean 'who'?");
+    told("t.csv", b"a,b\n1\n", Some("a"), "not a sound table");
+    told("t.csv", b"a\n\xff\n", Some("a"), "not UTF-8");
+    told("t.npy", &groups, Some("a"), "no columns");
+    told(
+        "t.npy",
+        &npy("<f4", false, "(1,)", &f32s(&[1.0])),
+        None,
+        "not whole numbers",
+    );
+    told("t.xlsx", b"", None, "known: .csv");
+    let big = npy("<u8", false, "(1,)", &u64::MAX.to_le_bytes());
+    told("t.npy", &big, None, "below 2^63");
+}
+
+#[test]
+fn a_folder_of_files_is_one_model() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("model");
+    std::fs::create_dir(&path).unwrap();
+    let layer = |value: f32| npy("<f4", false, "(2, 1)", &f32s(&[value, 2.0]));
+    let write = |name: &str, bytes: &[u8]| std::fs::write(path.join(name), bytes).unwrap();
+    write("layer10.npy", &layer(10.0));
+    write("layer2.npy", &layer(2.0));
+    write("notes.md", b"hello");
+    write(
+        "more.npz",
+        &npz(
+            &[("head.npy", &layer(5.0)), ("layer2.npy", &layer(3.0))],
+            CompressionMethod::Stored,
+        ),
+    );
+    let ids: Vec<u8> = [4i64, 9].iter().flat_map(|v| v.to_le_bytes()).collect();
+    write("sample_ids.npy", &npy("<i8", false, "(2,)", &ids));
+    let file = ActivationFile::open(&path).unwrap();
+    let names: Vec<&str> = file.layers.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["layer2/layer2", "layer10", "head", "more/layer2"]);
+    assert_eq!(file.ids, Some(SampleIds::Numbers(vec![4, 9])));
+    let reading = Reading {
+        layers: Layers::Named(vec!["layer1*".into()]),
+        ..Reading::default()
+    };
+    let picked = file.matrices(&reading).unwrap();
+    assert_eq!(picked.len(), 1);
+    assert_eq!(values(&picked[0].1), [10.0, 2.0]);
+    let none = Reading {
+        layers: Layers::Named(vec!["conv*".into()]),
+        ..Reading::default()
+    };
+    let message = file.matrices(&none).unwrap_err().to_string();
+    assert!(
+        message.contains("'conv*'") && message.contains("head"),
+        "{message}"
+    );
+    let other: Vec<u8> = [4i64, 8].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let with = npz(
+        &[
+            ("x.npy", &layer(1.0)),
+            ("sample_ids.npy", &npy("<i8", false, "(2,)", &other)),
+        ],
+        CompressionMethod::Stored,
+    );
+    write("z.npz", &with);
+    let message = ActivationFile::open(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("row 1 is sample 9 in one and 8"),
+        "{message}"
+    );
+    assert!(Axes::several("nhwc").is_ok());
 }
 
 #[test]
@@ -593,7 +1030,7 @@ proptest! {
             bytes[at] ^= 1 << bit;
             if let Ok(file) = folder.open(name, &bytes) {
                 for layer in &file.layers {
-                    if let Ok(matrix) = layer.matrix(Some(Pool::Mean), None) {
+                    if let Ok(matrix) = layer.matrix(&Reading::pooled(Pool::Mean)) {
                         values(&matrix);
                     }
                 }

@@ -25,6 +25,7 @@ pub const VERSION: u32 = 3;
 const LATER: &[(&str, &str)] = &[
     ("dataset.duplicates", "\"keep\""),
     ("training.frozen_norms", "false"),
+    ("training.recompute", "false"),
     ("training.precision", "\"f32\""),
 ];
 

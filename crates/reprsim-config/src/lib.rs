@@ -37,7 +37,7 @@ pub use file::{
 pub use key::{Form, VERSION};
 pub use measure::MeasureName;
 pub use plan::{Cell, CellRole, Plan, placeless};
-pub use reference::reference;
-pub use schema::schema;
+pub use reference::{pretraining_reference, reference};
+pub use schema::{pretraining_schema, schema};
 pub use sweep::{Axis, Point, Sweep};
 pub use term::Term;

@@ -6,7 +6,7 @@ use std::path::Path;
 use reprsim_base::{Stream, check_seal, read_stored};
 use reprsim_data::TextSettings;
 use reprsim_models::ModelConfig;
-use reprsim_train::{Initial, RANDOM, Reference};
+use reprsim_train::{Initial, RANDOM, Reference, TrainingConfig};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -277,7 +277,7 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
         [a, b] if a == b => form.add("task", a),
         both => form.add("task", both),
     }
-    form.add("training", &experiment.training);
+    add_training(&mut form, &experiment.training);
     form.add("sweep", sweep.term());
     form.add("factors", &sweep.factors);
     form.add("factors_per_task", sweep.factors_per_task);
@@ -286,6 +286,15 @@ fn form(experiment: &Experiment, cell: &Cell) -> Form {
         form.add(&format!("level.{kind}"), level);
     }
     form
+}
+
+/// Adds how a model is trained. How a step's memory is spent changes nothing that it gives.
+pub(crate) fn add_training(form: &mut Form, training: &TrainingConfig) {
+    let training = TrainingConfig {
+        recompute: false,
+        ..training.clone()
+    };
+    form.add("training", training);
 }
 
 /// A data set without the folders that its files are in.
@@ -374,6 +383,7 @@ mod tests {
             ("name = \"small\"", "name = \"small\"\nroot_seed = 1", true),
             ("name = \"small\"", "name = \"other\"", false),
             ("batch = 32", "batch = 32\ndrop_last = true", false),
+            ("batch = 32", "batch = 32\nrecompute = true", false),
             ("samples = 60", "samples = 61", false),
             ("seeds = 2", "seeds = 3", true), // the fourth cell is another
             ("lr = 0.1", "lr = 1e-1", false),

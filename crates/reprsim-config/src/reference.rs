@@ -1,18 +1,33 @@
-//! `docs/experiment.md`, from the schema.
+//! `docs/experiment.md` and `docs/pretraining.md`, from the schemas.
 
 use serde_json::{Map, Value};
 
 use crate::schema::{presets, properties, resolved, variants};
 
-const HEAD: &str = "# Experiment files\n\n\
+const EXPERIMENTS: &str = "# Experiment files\n\n\
     Every key of an experiment file, its type, its default and what it means. This page is made \
     from the types that read the file (`reprsim schema --markdown`); editors that know TOML \
     complete and check it by `experiments/schema.json`, which a first line `#:schema \
     ../experiments/schema.json` names.\n";
 
-/// The reference of all keys in Markdown, from the JSON Schema of experiment files.
+const PRETRAININGS: &str = "# Pretraining files\n\n\
+    Every key of a file of `reprsim pretrain`, its type, its default and what it means. This page \
+    is made from the types that read the file (`reprsim schema --pretrain --markdown`); editors that \
+    know TOML complete and check it by `experiments/pretrain/schema.json`, which a first line \
+    `#:schema schema.json` names.\n";
+
+/// The reference of all keys of experiment files in Markdown, from their JSON Schema.
 pub fn reference(schema: &Value) -> String {
-    let mut page = HEAD.to_string();
+    page(EXPERIMENTS, schema)
+}
+
+/// The same of the files of `reprsim pretrain`.
+pub fn pretraining_reference(schema: &Value) -> String {
+    page(PRETRAININGS, schema)
+}
+
+fn page(head: &str, schema: &Value) -> String {
+    let mut page = head.to_string();
     let sections = properties(schema);
     let plain: Map<String, Value> = sections
         .iter()

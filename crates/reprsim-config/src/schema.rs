@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::axis::{AxisKind, Design, Words};
 use crate::evaluation::EvaluationSettings;
-use crate::file::ExperimentFile;
+use crate::file::{ExperimentFile, PretrainFile};
 
 /// The JSON Schema of experiment files, which may ask for any of `evaluations`.
 pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
@@ -48,6 +48,14 @@ pub fn schema(evaluations: &[&dyn EvaluationSettings]) -> Value {
             "minItems": 2,
         });
     }
+    schema
+}
+
+/// The JSON Schema of the files of `reprsim pretrain`.
+pub fn pretraining_schema() -> Value {
+    let generator = SchemaSettings::draft07().into_generator();
+    let mut schema = generator.into_root_schema_for::<PretrainFile>().to_value();
+    schema["title"] = json!("reprsim pretraining");
     schema
 }
 

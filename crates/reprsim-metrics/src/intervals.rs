@@ -40,6 +40,9 @@ pub struct HalfSamples<'a> {
     /// The block of each row, where rows of one block depend on each other: blocks are
     /// then drawn whole. Empty: each row by itself.
     pub blocks: &'a [u32],
+    /// The group of each row, where rows are exchangeable inside their group alone: of each group half
+    /// of the rows are drawn. Empty: of all rows together. Not with blocks.
+    pub groups: &'a [u32],
 }
 
 impl HalfSamples<'_> {
@@ -59,12 +62,35 @@ impl HalfSamples<'_> {
         let mut order: Vec<u32> = (0..units.len() as u32).collect();
         (0..self.draws).map(move |_| {
             order.shuffle(&mut rng);
-            let mut half: Vec<u32> = (order[..order.len() / 2].iter())
+            let half = self.half(&order);
+            let mut half: Vec<u32> = (half.iter())
                 .flat_map(|unit| units[*unit as usize].iter().copied())
                 .collect();
             half.sort_unstable();
             half
         })
+    }
+
+    /// Half of the units, which are in random order.
+    fn half(&self, order: &[u32]) -> Vec<u32> {
+        let count = order.len() / 2;
+        if self.groups.is_empty() {
+            return order[..count].to_vec();
+        }
+        // Groups one after the other in a random order of their own, and of all rows in that order every
+        // other one: half of each group, to a row.
+        let mut of_group: Vec<(u32, Vec<u32>)> = Vec::new();
+        let mut places: BTreeMap<u32, usize> = BTreeMap::new();
+        for unit in order {
+            let group = self.groups[*unit as usize];
+            let place = *places.entry(group).or_insert(of_group.len());
+            if place == of_group.len() {
+                of_group.push((group, Vec::new()));
+            }
+            of_group[place].1.push(*unit);
+        }
+        let all = of_group.into_iter().flat_map(|(_, members)| members);
+        all.skip(1).step_by(2).take(count).collect()
     }
 }
 
@@ -85,9 +111,11 @@ impl Set {
         on_draw: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<Option<Interval>>>, MetricError> {
         self.check(pairs)?;
-        let (rows, blocks, draws) = (self.rows(), halves.blocks.len(), halves.draws);
-        if blocks != 0 && blocks != rows {
-            return Err(MetricError::Blocks { blocks, rows });
+        let (rows, draws) = (self.rows(), halves.draws);
+        for blocks in [halves.blocks.len(), halves.groups.len()] {
+            if blocks != 0 && blocks != rows {
+                return Err(MetricError::Blocks { blocks, rows });
+            }
         }
         // Without a value there is nothing to put an interval around.
         if values.iter().flatten().all(Option::is_none) {
@@ -163,5 +191,39 @@ impl Set {
             low: low.clamp(smallest, largest),
             high: high.clamp(smallest, largest),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_group_half_of_the_rows_are_drawn() {
+        let groups: Vec<u32> = (0..90)
+            .map(|row| u32::from(row >= 60) + u32::from(row >= 80))
+            .collect();
+        let halves = HalfSamples {
+            draws: 40,
+            seed: 7,
+            blocks: &[],
+            groups: &groups,
+        };
+        let mut drawn = vec![0; 90];
+        for half in halves.halves(90) {
+            assert_eq!(half.len(), 45);
+            for (group, size) in [(0, 60), (1, 20), (2, 10)] {
+                let of = half.iter().filter(|row| groups[**row as usize] == group);
+                let count = of.count() as i64;
+                assert!((2 * count - size).abs() <= 2, "{group}: {count}");
+            }
+            for row in half {
+                drawn[row as usize] += 1;
+            }
+        }
+        assert!(
+            drawn.iter().all(|count| (6..36).contains(count)),
+            "{drawn:?}"
+        );
     }
 }

@@ -59,6 +59,16 @@ impl Layer {
         self.source.shape()[1]
     }
 
+    /// A layer of some of its samples alone, in the order given: as a file of these would be. Rows that
+    /// there are not are left out.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let known = rows.iter().filter(|row| (**row as usize) < self.rows());
+        let rows = known.copied().collect();
+        let inner = self.source.clone();
+        Self::new(self.name.clone(), Subset { inner, rows })
+    }
+
     /// The layer on some of its samples, in the order given.
     pub(crate) fn subset(&self, rows: Arc<[u32]>) -> Self {
         Self {
@@ -197,6 +207,25 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    /// What is left out has no influence, and runs of rows are read at once.
+    #[test]
+    fn selected_rows_are_a_layer_of_their_own() {
+        let values: Vec<f64> = (0..30).map(|at| (at as f64 * 1.7).sin()).collect();
+        let mut all = values.clone();
+        all[0] = 1e300;
+        let layer = Layer::new("layer", Matrix::new(all, 10, 3).unwrap());
+        let rows = [7, 8, 9, 2, 2, 3, 40];
+        let part = layer.select(&rows);
+        assert_eq!((part.rows(), part.width()), (6, 3));
+        let mut read = vec![0.0; 15];
+        part.read(1..6, &mut read).unwrap();
+        let wanted: Vec<f64> = [8, 9, 2, 2, 3]
+            .iter()
+            .flat_map(|row| values[3 * row..3 * row + 3].to_vec())
+            .collect();
+        assert_eq!(read, wanted);
+    }
 
     /// Whoever is asked first, a part or the whole: the far sample is not in the part.
     #[test]

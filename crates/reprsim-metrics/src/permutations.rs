@@ -127,6 +127,34 @@ impl Permutations {
         }
     }
 
+    /// `count` random permutations that move samples inside their group alone: `groups` names the group
+    /// of each.
+    ///
+    /// What groups have in common (a class, a session) is then in every permuted score too, so that p
+    /// is of what they have beyond it (Winkler et al. 2015, within-block exchangeability).
+    pub fn within(groups: &[u32], count: usize, seed: u64) -> Self {
+        let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (row, group) in groups.iter().enumerate() {
+            rows.entry(*group).or_default().push(row as u32);
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let maps = (0..count).map(|_| {
+            let mut map = vec![0; groups.len()];
+            for members in rows.values() {
+                let mut from = members.clone();
+                from.shuffle(&mut rng);
+                for (to, from) in members.iter().zip(from) {
+                    map[*to as usize] = from;
+                }
+            }
+            map
+        });
+        Self {
+            maps: maps.collect(),
+            ..Self::default()
+        }
+    }
+
     /// The same permutations, of which no more are looked at once so many have given each score a value
     /// as large as its own (Besag and Clifford 1991): what is not unusual shows early.
     #[must_use]
@@ -358,6 +386,24 @@ mod tests {
         assert_eq!(p(0.75, Some(2)), Some(2.0 / 4.0));
         assert_eq!(p(0.75, Some(3)), Some(3.0 / 6.0));
         assert_eq!(p(0.75, Some(4)), Some(4.0 / 7.0));
+    }
+
+    #[test]
+    fn samples_stay_inside_their_groups() {
+        let groups: Vec<u32> = (0..60).map(|i| i * i % 5).collect();
+        let permutations = Permutations::within(&groups, 30, 3);
+        assert_eq!(permutations, Permutations::within(&groups, 30, 3));
+        let mut moved = 0;
+        for map in permutations.iter() {
+            let mut sorted = map.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..60).collect::<Vec<u32>>());
+            for (to, from) in map.iter().enumerate() {
+                assert_eq!(groups[to], groups[*from as usize]);
+                moved += usize::from(to != *from as usize);
+            }
+        }
+        assert!(moved > 1500, "{moved}");
     }
 
     #[test]

@@ -116,10 +116,23 @@ impl Source for Subset {
     }
 
     fn read(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), Cause> {
-        let d = self.inner.shape()[1];
-        for (row, out) in self.rows[rows].iter().zip(out.chunks_exact_mut(d.max(1))) {
-            let row = *row as usize;
-            self.inner.read(row..row + 1, out)?;
+        let [n, d] = self.shape();
+        let Some(wanted) = self.rows.get(rows.clone()) else {
+            return Err(Box::new(MetricError::Rows {
+                start: rows.start,
+                end: rows.end,
+                n,
+                d,
+                room: out.len(),
+            }));
+        };
+        // A file is asked once for rows that follow each other.
+        let mut out = out;
+        for run in wanted.chunk_by(|row, next| row.checked_add(1) == Some(*next)) {
+            let (part, rest) = out.split_at_mut(run.len() * d);
+            let start = run[0] as usize;
+            self.inner.read(start..start + run.len(), part)?;
+            out = rest;
         }
         Ok(())
     }

@@ -100,6 +100,7 @@ fn pairs_permutations_and_blocks_of_other_sets_are_refused() {
         draws: 3,
         seed: 1,
         blocks: &[0, 1],
+        groups: &[],
     };
     let error = set.intervals(&[cka], &[(0, 1)], &[vec![Some(0.5)]], &halves, &mut |_| ());
     assert!(matches!(
@@ -174,6 +175,7 @@ fn rows_that_are_only_claimed_take_no_memory() {
         draws: 3,
         seed: 1,
         blocks: &[],
+        groups: &[],
     };
     let intervals = set
         .intervals(&REGISTRY, &[(0, 1)], &values, &halves, &mut |_| ())
@@ -237,6 +239,7 @@ fn halves_take_blocks_whole() {
             draws: 60,
             seed: 3,
             blocks,
+            groups: &[],
         };
         let found = set.intervals(&[cka], &[(0, 1)], &[vec![value]], &halves, &mut |_| ());
         let interval = found.unwrap()[0][0].unwrap();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Activations, Init, Input, InputKind, ModelError, ModelShape, Output, OutputKind, Pass, Preset,
+    Activations, Init, Input, InputKind, Kept, ModelError, ModelShape, Output, OutputKind, Pass, Preset,
 };
 
 /// The settings of an architecture, as an experiment file gives them under `[model]`, and
@@ -57,8 +57,8 @@ pub trait Architecture:
         1
     }
 
-    /// Values of one sample that a training step keeps between its passes: at least so many.
-    fn kept(&self, shape: ModelShape) -> u128;
+    /// What a training step keeps of one sample between its passes.
+    fn kept(&self, shape: ModelShape) -> Kept;
 
     /// The same architecture with another width; `None` where it has none.
     fn with_width(&self, width: usize) -> Option<Self>;

@@ -70,6 +70,9 @@ pub struct Reconstruction {
 pub struct Pass<'a> {
     /// Drops activations.
     pub dropout: Dropout,
+    /// Whether parts of the model are computed again for their gradients instead of kept, where the
+    /// device can.
+    pub recompute: bool,
     noise: Option<Noise<'a>>,
 }
 
@@ -93,6 +96,7 @@ impl<'a> Pass<'a> {
     pub fn training(dropout: Dropout, noise: &'a mut dyn Rng) -> Self {
         Self {
             dropout,
+            recompute: false,
             noise: Some(Noise::Drawn(noise)),
         }
     }
@@ -101,6 +105,7 @@ impl<'a> Pass<'a> {
     pub fn recorded(dropout: Dropout, noise: &'a mut dyn FnMut([usize; 2]) -> Tensor<2>) -> Self {
         Self {
             dropout,
+            recompute: false,
             noise: Some(Noise::Recorded(noise)),
         }
     }
@@ -109,6 +114,7 @@ impl<'a> Pass<'a> {
     pub fn inference() -> Self {
         Self {
             dropout: Dropout::none(),
+            recompute: false,
             noise: None,
         }
     }

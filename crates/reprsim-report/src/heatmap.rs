@@ -8,8 +8,10 @@ use crate::report::{HeatmapPair, Panel};
 use crate::value_scale::ValueScale;
 
 /// Size of letters.
-const FONT: f64 = 11.0;
-const GAP: f64 = 18.0;
+pub(crate) const FONT: f64 = 11.0;
+/// The widest name of a layer.
+const NAME: f64 = 130.0;
+pub(crate) const GAP: f64 = 18.0;
 const BAR: f64 = 12.0;
 /// Room for the numbers beside the colour bar.
 const NUMBERS: f64 = 36.0;
@@ -107,18 +109,27 @@ pub(crate) struct Room {
     left: f64,
     above: f64,
     below: f64,
+    /// Between the cells and the colour bar.
+    beside: f64,
     cell: f64,
     columns: usize,
     rows: usize,
     width: Option<f64>,
+    /// The widest name; longer ones are cut.
+    longest: f64,
 }
 
 impl Room {
     /// Room for all of `heats`, each in `width` if given.
     pub fn of(heats: &[Heat], width: Option<f64>) -> Self {
+        Self::named(heats, width, NAME)
+    }
+
+    /// The same for names that may be as wide as `widest`.
+    pub fn named(heats: &[Heat], width: Option<f64>, widest: f64) -> Self {
         let longest = |names: fn(&Heat) -> &[String]| {
             let names = heats.iter().flat_map(names);
-            (names.map(|n| text_width(n, FONT)).fold(0.0, f64::max)).min(130.0) + 8.0
+            (names.map(|n| text_width(n, FONT)).fold(0.0, f64::max)).min(widest) + 8.0
         };
         let most = |of: fn(&Heat) -> usize| heats.iter().map(of).max().unwrap_or(1).max(1);
         let flat = heats.iter().all(|h| h.flat);
@@ -134,27 +145,48 @@ impl Room {
             left,
             above,
             below,
+            beside: 0.0,
             cell: (room / rows.max(columns) as f64)
                 .clamp(6.0, largest)
                 .floor(),
             columns,
             rows,
             width,
+            longest: widest,
         }
     }
 
-    fn width(&self) -> f64 {
-        let own = self.left + self.cell * self.columns as f64 + GAP + BAR + NUMBERS;
+    /// The same with more room beside and below the cells.
+    pub fn with(self, beside: f64, below: f64) -> Self {
+        Self {
+            beside: self.beside + beside,
+            below: self.below + below,
+            ..self
+        }
+    }
+
+    /// Where the cells of a heat map of so many rows and columns begin, where they end, and how large
+    /// each is.
+    pub fn cells(&self, heat: &Heat) -> ((f64, f64), (f64, f64), f64) {
+        let end = (
+            self.left + self.cell * heat.columns.len().max(1) as f64,
+            self.above + self.cell * heat.rows.len() as f64,
+        );
+        ((self.left, self.above), end, self.cell)
+    }
+
+    pub fn width(&self) -> f64 {
+        let own = self.left + self.cell * self.columns as f64 + self.beside + GAP + BAR + NUMBERS;
         self.width.map_or(own, |w| w.max(own))
     }
 
-    fn height(&self) -> f64 {
+    pub fn height(&self) -> f64 {
         self.above + self.cell * self.rows as f64 + self.below + GAP
     }
 }
 
 impl Heat {
-    fn of_layers(panel: &Panel, title: String, range: (f64, f64)) -> Self {
+    pub fn of_layers(panel: &Panel, title: String, range: (f64, f64)) -> Self {
         // A damaged panel is drawn as far as it goes.
         let places = panel
             .rows
@@ -193,25 +225,16 @@ impl Heat {
         }
     }
 
-    fn body(&self, room: &Room) -> Markup {
-        let &Room {
-            left,
-            above: top,
-            cell,
-            ..
-        } = room;
+    pub fn body(&self, room: &Room) -> Markup {
+        let ((left, top), (right, bottom), cell) = room.cells(self);
         let count = self.columns.len().max(1);
-        let (right, bottom) = (
-            left + cell * count as f64,
-            top + cell * self.rows.len() as f64,
-        );
         let middle = |i: usize| cell * (i as f64 + 0.5);
         let style = match cell {
             ..32.0 => " dense",
             ..56.0 => "",
             _ => " roomy",
         };
-        let short_name = |name: &str| fitted(name, FONT, 130.0);
+        let short_name = |name: &str| fitted(name, FONT, room.longest);
         html! {
             text x="2" y="14" { (fitted(&self.title, 13.0, room.width())) }
             @for (i, name) in self.rows.iter().enumerate() {
@@ -247,7 +270,7 @@ impl Heat {
                     }
                 }
             }
-            (self.scale((right + GAP, top), bottom - top))
+            (self.scale((right + room.beside + GAP, top), bottom - top))
         }
     }
 
@@ -265,7 +288,7 @@ impl Heat {
         }
     }
 
-    fn colour(&self, value: f64) -> [u8; 3] {
+    pub fn colour(&self, value: f64) -> [u8; 3] {
         let share = (value - self.range.0) / (self.range.1 - self.range.0);
         viridis(self.scale.lightness(share))
     }
@@ -276,7 +299,7 @@ impl Heat {
     }
 }
 
-fn one(v: f64) -> f64 {
+pub(crate) fn one(v: f64) -> f64 {
     (10.0 * v).round() / 10.0
 }
 

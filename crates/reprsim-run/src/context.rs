@@ -178,7 +178,15 @@ impl Context {
         let mut largest = (String::new(), 0);
         for model in self.experiment.models() {
             let weights = model.weights(shape)?;
-            let of_sample = BATCHED * shape.input.values() as u128 + of_kept * model.kept(shape);
+            let kept = model.kept(shape);
+            if training.recompute && !kept.has_parts() {
+                return Err(RunError::Usage(format!(
+                    "a {} has no blocks to compute again\n  leave out recompute under [training]",
+                    model.name()
+                )));
+            }
+            let values = BATCHED * shape.input.values() as u128;
+            let of_sample = values + of_kept * kept.values(training.recompute);
             let teacher = self.experiment.task.teacher();
             let of_teacher = teacher.map(|teacher| teacher.model.unwrap_or(&model).weights(shape));
             let taught = WAITING * of_teacher.transpose()?.unwrap_or(0);

@@ -7,6 +7,7 @@ use reprsim_base::Stream;
 use reprsim_config::{Plan, Term};
 use reprsim_data::Skipped;
 use reprsim_device::Chosen;
+use reprsim_models::ModelConfig;
 use reprsim_train::{
     Epoch, Evaluate, HeldOut, Initial, Job, Occupancy, Stacks, Supply, TrainingConfig, TrainingSet,
     occupancy, suits, train,
@@ -168,15 +169,53 @@ fn estimate(
     jobs: Option<usize>,
     stack: Option<usize>,
 ) -> Result<Estimate, RunError> {
-    let chosen = &context.chosen;
     context.check_memory()?;
     context.check_parts()?;
     context.check_teachers()?;
-    let samples = samples_to_train(plan, context)?;
+    let mut estimate = Estimate {
+        seconds: 0.0,
+        samples_per_s: 0.0,
+        models: 0,
+        bytes: None,
+        timed: vec![],
+    };
+    let (mut samples, mut longest) = (0.0, 0.0);
+    for share in shares(plan, context)? {
+        let pace = pace(plan, context, &share.model, jobs, stack)?;
+        let seconds = share.samples / (pace.samples_per_s * devices as f64).max(1e-9);
+        samples += share.samples;
+        estimate.seconds += seconds;
+        // Of several architectures the one that takes longest is described.
+        if seconds >= longest {
+            longest = seconds;
+            (estimate.models, estimate.bytes) = (pace.models, pace.bytes);
+            estimate.timed = pace.timed;
+        }
+    }
+    estimate.samples_per_s = samples / (estimate.seconds * devices as f64).max(1e-9);
+    Ok(estimate)
+}
+
+/// How fast models of one architecture are trained on a device.
+struct Pace {
+    samples_per_s: f64,
+    models: usize,
+    bytes: Option<u64>,
+    timed: Vec<(usize, f64)>,
+}
+
+fn pace(
+    plan: &Plan,
+    context: &Context,
+    model: &ModelConfig,
+    jobs: Option<usize>,
+    stack: Option<usize>,
+) -> Result<Pace, RunError> {
+    let chosen = &context.chosen;
     let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
     let most = jobs.map_or(most, |jobs| most.min(2 * jobs));
-    let found = side_by_side(plan, context, most)?;
-    let (models, rate, bytes) = match suits(&found) {
+    let found = side_by_side(plan, context, model, most)?;
+    let (models, samples_per_s, bytes) = match suits(&found) {
         Some(suits) => {
             // The one that is asked for, if it was reached.
             let asked = stack.and_then(|stack| found.iter().rev().find(|o| o.models <= stack));
@@ -189,7 +228,7 @@ fn estimate(
                 None => default_jobs(chosen, 1).min(context.cells_that_fit()?),
             };
             let threads = threads_per_job(chosen, jobs);
-            let measure = || samples_per_second(context);
+            let measure = || samples_per_second(context, model);
             let rate = match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
                 Ok(pool) => pool.install(measure)?,
                 Err(_) => measure()?,
@@ -197,22 +236,22 @@ fn estimate(
             (jobs, rate * jobs as f64, None)
         }
     };
-    Ok(Estimate {
-        seconds: samples / (rate * devices as f64).max(1e-9),
-        samples_per_s: rate,
+    Ok(Pace {
+        samples_per_s,
         models,
         bytes,
         timed: found.iter().map(|o| (o.models, o.samples_per_s)).collect(),
     })
 }
 
-/// Times models of a plan side by side on a GPU, up to `most` of them; empty elsewhere.
+/// Times models of a plan that are of one architecture side by side on a GPU, up to `most` of them; empty elsewhere.
 ///
 /// # Errors
 /// Those of opening the data set and of training.
 pub(crate) fn side_by_side(
     plan: &Plan,
     context: &Context,
+    model: &ModelConfig,
     most: usize,
 ) -> Result<Vec<Occupancy>, RunError> {
     let chosen = &context.chosen;
@@ -221,42 +260,56 @@ pub(crate) fn side_by_side(
         return Ok(vec![]);
     }
     let most = most.min(plan.models_to_train().max(1));
-    with_job(context, |job| {
+    with_job(context, model, |job| {
         Ok(occupancy(job, &chosen.device, most, stack_bytes(chosen))?)
     })
 }
 
-/// Samples that all models of a plan are trained on, whether or not they will stop early, each
-/// time that they are; a sample that one is judged by is a third of one.
-fn samples_to_train(plan: &Plan, context: &Context) -> Result<f64, RunError> {
+/// The models of a plan that are of one architecture.
+struct Share {
+    model: ModelConfig,
+    /// Samples that they are trained on, whether or not they will stop early, each time that they are; a
+    /// sample that one is judged by is a third of one.
+    samples: f64,
+}
+
+/// The plan's models by their architecture.
+fn shares(plan: &Plan, context: &Context) -> Result<Vec<Share>, RunError> {
     let e = &plan.experiment;
-    let models = plan.models_to_train();
+    let sizes = match e.training.steps {
+        Some(_) => vec![],
+        None => training_sizes(plan, context)?,
+    };
     let evaluated = match &e.training.evaluate {
         // A forward pass is about a third of a step.
-        Some(evaluate) => models * e.training.reports() * evaluate.samples / 3,
+        Some(evaluate) => e.training.reports() * evaluate.samples / 3,
         None => 0,
     };
-    let trained = match (e.training.steps, e.training.epochs) {
-        (Some(steps), _) => models * steps * e.training.accumulate * e.training.batch,
-        (None, epochs) => {
-            let epochs = epochs.unwrap_or(0);
-            training_sizes(plan, context)?.iter().fold(0, |all, size| {
-                let of_sweep = |sweep: &Term| *sweep == size.sweep;
-                let cells = plan
-                    .cells
-                    .iter()
-                    .filter(|cell| cell.sweep(e).is_some_and(|sweep| of_sweep(&sweep.term())));
-                all + 2 * cells.count() * size.samples * epochs
-            })
+    let mut shares: Vec<Share> = Vec::new();
+    for cell in &plan.cells {
+        let Some(sweep) = cell.sweep(e) else {
+            continue;
+        };
+        let trained = match e.training.steps {
+            Some(steps) => steps * e.training.accumulate * e.training.batch,
+            None => {
+                let size = sizes.iter().find(|size| size.sweep == sweep.term());
+                size.map_or(0, |size| size.samples) * e.training.epochs.unwrap_or(0)
+            }
+        };
+        let (model, samples) = (cell.model(e), (2 * (trained + evaluated)) as f64);
+        match shares.iter_mut().find(|share| share.model == model) {
+            Some(share) => share.samples += samples,
+            None => shares.push(Share { model, samples }),
         }
-    };
-    Ok((trained + evaluated) as f64)
+    }
+    Ok(shares)
 }
 
 /// The rate of one model at work, on a few of its samples.
-fn samples_per_second(context: &Context) -> Result<f64, RunError> {
+fn samples_per_second(context: &Context, model: &ModelConfig) -> Result<f64, RunError> {
     let mut rate = 0.0;
-    with_job(context, |job| {
+    with_job(context, model, |job| {
         let keep_rate = &mut |epoch: &Epoch| rate = epoch.samples_per_s;
         train(job, &context.chosen.device, keep_rate)?;
         Ok(())
@@ -264,9 +317,10 @@ fn samples_per_second(context: &Context) -> Result<f64, RunError> {
     Ok(rate)
 }
 
-/// Does something with a model of the plan that is to be trained on a few of its samples.
+/// Does something with a model of an architecture that is to be trained on a few of the plan's samples.
 fn with_job<T>(
     context: &Context,
+    model: &ModelConfig,
     work: impl FnOnce(&Job<'_>) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
     let (e, chosen) = (&context.experiment, &context.chosen);
@@ -326,7 +380,7 @@ fn with_job<T>(
     };
     let job = Job {
         name: "a",
-        model: &e.model,
+        model,
         initial: &Initial::Random,
         task: &e.task,
         config: &config,

@@ -226,7 +226,7 @@ fn workers(
             None if chosen.cpu || most == 0 => 1,
             None => {
                 let most = most.min(MOST_SIDE_BY_SIDE);
-                let found = side_by_side(plan, &opened, most)?;
+                let found = side_by_side(plan, &opened, &plan.experiment.model, most)?;
                 suits(&found).map_or(1, |suits| suits.models)
             }
         };

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use reprsim_base::{ask_memory, memory_budget};
-use reprsim_metrics::{HalfSamples, Options, Permutations, Score, Set, maximum};
+use reprsim_metrics::{HalfSamples, Interval, Measure, Options, Permutations, Score, Set, maximum};
 
 use crate::covariate;
 use crate::error::SimilarityError;
 use crate::influence::influence;
 use crate::models::{self, ModelActivations};
-use crate::question::{LayerPairs, Question};
+use crate::question::{Exchange, LayerPairs, Question};
 use crate::result::{MeasureResult, PairResult, Rows};
 
 /// Permutations or half-samples at most.
@@ -23,6 +23,12 @@ const SHARE: u64 = 2;
 /// Samples from which permutations are shifts in one random order ([`Permutations::shifts`]): there are
 /// enough of them, and others would take most of the time.
 const SHIFTS_FROM: usize = 4096;
+
+/// What was measured of some pairs of layers: of each measure (outer) and pair (inner).
+pub(crate) struct Scored {
+    pub scores: Vec<Vec<Score>>,
+    pub intervals: Option<Vec<Vec<Option<Interval>>>>,
+}
 
 /// Whether all that is asked can be told beside a covariate.
 fn covariate_fits(
@@ -49,6 +55,42 @@ fn covariate_fits(
         }
     }
     Ok(())
+}
+
+/// The scores of what the covariate, the last layer of the set, leaves of these pairs of layers.
+fn beyond_covariate(
+    set: &Set,
+    measures: &[&'static dyn Measure],
+    pairs: &[(usize, usize)],
+    permutations: &Permutations,
+    on_stage: &mut dyn FnMut(&str),
+) -> Result<Vec<Vec<Score>>, SimilarityError> {
+    let covariate = set.layers().len().saturating_sub(1);
+    let mut all = pairs.to_vec();
+    let mut places = BTreeMap::new();
+    for pair in pairs.iter().copied().chain([(covariate, covariate)]) {
+        for pair in [(pair.0, covariate), (covariate, pair.1)] {
+            places.entry(pair).or_insert_with(|| {
+                all.push(pair);
+                all.len() - 1
+            });
+        }
+    }
+    let scores = set.compare(measures, &all, permutations, on_stage)?;
+    let place = |pair: (usize, usize)| places.get(&pair).copied().unwrap_or_default();
+    let partial = |scores: &Vec<Score>, at: usize| {
+        let (i, j) = pairs[at];
+        let scores = covariate::Scores {
+            ab: &scores[at],
+            ac: &scores[place((i, covariate))],
+            cb: &scores[place((covariate, j))],
+            cc: &scores[place((covariate, covariate))],
+        };
+        scores.partial()
+    };
+    Ok((scores.iter())
+        .map(|scores| (0..pairs.len()).map(|at| partial(scores, at)).collect())
+        .collect())
 }
 
 /// Models to compare and what to ask of each pair of them.
@@ -131,47 +173,13 @@ impl Comparison {
     ) -> Result<Vec<PairResult>, SimilarityError> {
         let question = &self.question;
         let measures = &question.measures;
-        let room = usize::try_from(memory_budget() / SHARE).unwrap_or(usize::MAX);
-        let most = Options::default();
-        let options = Options {
-            k: question.k,
-            resident_bytes: most.resident_bytes.min(room),
-            kernel_bytes: most.kernel_bytes.min(room),
-            ..most
-        };
-        let layers = (self.models.iter().chain(&question.covariate))
-            .map(|m| m.layers.clone())
-            .collect();
-        let set = Set::new(layers, device, options)?;
+        let set = self.set(device)?;
         // All pairs of layers in one plan: what a layer needs is computed once.
         let couples = self.couples();
         let pairs: Vec<Vec<(usize, usize)>> = (couples.iter())
             .map(|(a, b)| self.pairs(&set, *a, *b))
             .collect();
-        let all = pairs.concat();
-        // With a covariate also of each layer with it.
-        let with_it = question.covariate.iter().map(|_| 2 * set.layers().len());
-        self.ask_for_draws(all.len() + with_it.sum::<usize>())?;
-        let permutations = self.permutations(&set)?;
-        let scores = match &question.covariate {
-            None => set.compare(measures, &all, &permutations, on_stage)?,
-            Some(_) => self.beyond_covariate(&set, &all, &permutations, on_stage)?,
-        };
-        let intervals = match question.half_samples {
-            0 => None,
-            draws => {
-                let values: Vec<Vec<Option<f64>>> = (scores.iter())
-                    .map(|row| row.iter().map(|s| s.value.ok()).collect())
-                    .collect();
-                let halves = HalfSamples {
-                    draws,
-                    seed: question.seed.wrapping_add(1),
-                    blocks: &question.blocks,
-                };
-                let mut heard = |done| on_stage(&format!("half-sample {done} of {draws}"));
-                Some(set.intervals(measures, &all, &values, &halves, &mut heard)?)
-            }
-        };
+        let Scored { scores, intervals } = self.score(&set, measures, &pairs.concat(), on_stage)?;
         let mut out = Vec::new();
         let mut start = 0;
         for ((a, b), pairs) in couples.into_iter().zip(pairs) {
@@ -227,40 +235,68 @@ impl Comparison {
         Ok(out)
     }
 
-    /// The scores of what the covariate, the last layer of the set, leaves of these pairs of layers.
-    fn beyond_covariate(
+    /// The layers of all models on a device, and that of a covariate last.
+    pub(crate) fn set(&self, device: &Device) -> Result<Set, SimilarityError> {
+        let room = usize::try_from(memory_budget() / SHARE).unwrap_or(usize::MAX);
+        let most = Options::default();
+        let options = Options {
+            k: self.question.k,
+            resident_bytes: most.resident_bytes.min(room),
+            kernel_bytes: most.kernel_bytes.min(room),
+            ..most
+        };
+        let layers = (self.models.iter().chain(&self.question.covariate))
+            .map(|m| m.layers.clone())
+            .collect();
+        Ok(Set::new(layers, device, options)?)
+    }
+
+    /// Measures pairs of layers as the question says.
+    pub(crate) fn score(
         &self,
         set: &Set,
+        measures: &[&'static dyn Measure],
         pairs: &[(usize, usize)],
-        permutations: &Permutations,
         on_stage: &mut dyn FnMut(&str),
-    ) -> Result<Vec<Vec<Score>>, SimilarityError> {
-        let covariate = set.layers().len().saturating_sub(1);
-        let mut all = pairs.to_vec();
-        let mut places = BTreeMap::new();
-        for pair in pairs.iter().copied().chain([(covariate, covariate)]) {
-            for pair in [(pair.0, covariate), (covariate, pair.1)] {
-                places.entry(pair).or_insert_with(|| {
-                    all.push(pair);
-                    all.len() - 1
-                });
-            }
-        }
-        let scores = set.compare(&self.question.measures, &all, permutations, on_stage)?;
-        let place = |pair: (usize, usize)| places.get(&pair).copied().unwrap_or_default();
-        let partial = |scores: &Vec<Score>, at: usize| {
-            let (i, j) = pairs[at];
-            let scores = covariate::Scores {
-                ab: &scores[at],
-                ac: &scores[place((i, covariate))],
-                cb: &scores[place((covariate, j))],
-                cc: &scores[place((covariate, covariate))],
-            };
-            scores.partial()
+    ) -> Result<Scored, SimilarityError> {
+        let question = &self.question;
+        // With a covariate also of each layer with it.
+        let with_it = question.covariate.iter().map(|_| 2 * set.layers().len());
+        self.ask_for_draws(pairs.len() + with_it.sum::<usize>())?;
+        let permutations = self.permutations(set)?;
+        let scores = match &question.covariate {
+            None => set.compare(measures, pairs, &permutations, on_stage)?,
+            Some(_) => beyond_covariate(set, measures, pairs, &permutations, on_stage)?,
         };
-        Ok((scores.iter())
-            .map(|scores| (0..pairs.len()).map(|at| partial(scores, at)).collect())
-            .collect())
+        let draws = question.half_samples;
+        if draws == 0 {
+            let intervals = None;
+            return Ok(Scored { scores, intervals });
+        }
+        let values: Vec<Vec<Option<f64>>> = (scores.iter())
+            .map(|row| row.iter().map(|s| s.value.ok()).collect())
+            .collect();
+        let (blocks, groups) = match question.exchange {
+            Exchange::Whole => (question.blocks.as_slice(), &[][..]),
+            Exchange::Within => (&[][..], question.blocks.as_slice()),
+        };
+        let halves = HalfSamples {
+            draws,
+            seed: question.seed.wrapping_add(1),
+            blocks,
+            groups,
+        };
+        let mut heard = |done| on_stage(&format!("half-sample {done} of {draws}"));
+        let found = set.intervals(measures, pairs, &values, &halves, &mut heard)?;
+        Ok(Scored {
+            scores,
+            intervals: Some(found),
+        })
+    }
+
+    /// The models.
+    pub fn models(&self) -> &[ModelActivations] {
+        &self.models
     }
 
     /// Each model with each later one.
@@ -313,7 +349,11 @@ impl Comparison {
             }
             true => Permutations::random(rows, question.permutations, question.seed),
             false => {
-                Permutations::of_blocks(&question.blocks, question.permutations, question.seed)
+                let of = match question.exchange {
+                    Exchange::Whole => Permutations::of_blocks,
+                    Exchange::Within => Permutations::within,
+                };
+                of(&question.blocks, question.permutations, question.seed)
             }
         };
         Ok(permutations.until(question.null_stop))

@@ -1,6 +1,6 @@
 //! What can be wrong with a comparison.
 
-use reprsim_activations::{ActivationError, DifferentSamples};
+use reprsim_activations::{ActivationError, Axes, DifferentSamples};
 use reprsim_metrics::{MetricError, UnknownMeasure};
 
 /// A comparison that cannot be made.
@@ -59,7 +59,10 @@ pub enum SimilarityError {
         rows: usize,
     },
     /// Rows are other samples here than there; the reason names the first.
-    #[error("{a} and {b} are not of the same samples: {difference}")]
+    #[error(
+        "{a} and {b} are not of the same samples: {difference}{}",
+        remedy(difference)
+    )]
     DifferentSamples {
         /// One model.
         a: String,
@@ -68,14 +71,98 @@ pub enum SimilarityError {
         /// Where they part.
         difference: DifferentSamples,
     },
-    /// Masks that are neither one for all files nor one a file.
-    #[error("{given} masks for {files} files: give one for all of them, or one for each in order")]
-    Masks {
-        /// Masks.
+    /// A model has not one label a row.
+    #[error("model '{model}' has {labels} labels '{column}' and {rows} rows")]
+    ColumnAndRows {
+        /// The model.
+        model: String,
+        /// The name of the labels.
+        column: String,
+        /// Labels.
+        labels: usize,
+        /// Its rows.
+        rows: usize,
+    },
+    /// Ways to read that are neither one for all files nor one a file.
+    #[error(
+        "{given} ways to read {files} files: give one for all of them, or one for each in order"
+    )]
+    Readings {
+        /// Ways to read.
         given: usize,
         /// Files.
         files: usize,
     },
+    /// An order of axes of which there is no array.
+    #[error("axes '{0}': no layer has {count} axes", count = .0.count())]
+    AxesUnused(Axes),
+    /// A model whose rows have no ids, where they are to be matched.
+    #[error(
+        "{0} says nothing of its samples one by one: add an array 'sample_ids' of whole numbers or texts, \
+         or give a file of them (--ids=FILE for each model in order)"
+    )]
+    NoIds(String),
+    /// A sample that a model has twice, where rows are to be matched.
+    #[error("{model} has sample {id} twice, in rows {first} and {second} (from 0)")]
+    IdTwice {
+        /// The model.
+        model: String,
+        /// The sample.
+        id: String,
+        /// A row.
+        first: usize,
+        /// Another.
+        second: usize,
+    },
+    /// Models without a sample in common.
+    #[error("no sample is in all models: the first of {a} is {id_a}, the first of {b} is {id_b}")]
+    NoCommonSample {
+        /// One model.
+        a: String,
+        /// Its first sample.
+        id_a: String,
+        /// Another.
+        b: String,
+        /// Its first sample.
+        id_b: String,
+    },
+    /// Labels that no model has.
+    #[error(
+        "no model has a whole number or a text for each sample called '{name}'{}",
+        known_columns(known)
+    )]
+    NoColumn {
+        /// The name.
+        name: String,
+        /// Names that there are.
+        known: Vec<String>,
+    },
+    /// Labels that are others in another model.
+    #[error("'{column}' is not the same in {a} and {b}: {difference}")]
+    ColumnsDiffer {
+        /// The name.
+        column: String,
+        /// One model.
+        a: String,
+        /// Another.
+        b: String,
+        /// Where they part.
+        difference: DifferentSamples,
+    },
+    /// A draw of no samples.
+    #[error("no sample can be drawn: there must be room for one, or for one whole group")]
+    NoSamples,
+    /// A model of several layers, where one of each is compared.
+    #[error("model '{model}' has the layers {layers}, and one of each model is compared: name it")]
+    SeveralLayers {
+        /// The model.
+        model: String,
+        /// Its layers.
+        layers: String,
+    },
+    /// Two models of one name, where rows and columns of a matrix have to be told apart.
+    #[error("two models are called '{0}'")]
+    ModelTwice(String),
     /// There are blocks, but not one a row.
     #[error("{blocks} rows have a block and the layers have {rows} rows")]
     Blocks {
@@ -124,6 +211,22 @@ pub enum SimilarityError {
     /// Measuring.
     #[error(transparent)]
     Metric(#[from] MetricError),
+}
+
+/// What to do where ids of samples differ one by one.
+fn remedy(difference: &DifferentSamples) -> &'static str {
+    match difference {
+        DifferentSamples::Hashes { .. } => "",
+        _ => "; rows are matched by their ids with --ids",
+    }
+}
+
+/// Names of labels that there are.
+fn known_columns(known: &[String]) -> String {
+    match known {
+        [] => "; there are none".into(),
+        known => format!("; there are: {}", known.join(", ")),
+    }
 }
 
 impl SimilarityError {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
-use reprsim_activations::{ActivationFile, LayerMatrix, Mask, Pool, SampleIds};
+use reprsim_activations::{ActivationFile, Axes, Labels, LayerMatrix, Reading, SampleIds};
 use reprsim_metrics::{Cause, Layer, Matrix, Source};
 
 use crate::error::SimilarityError;
@@ -18,8 +18,23 @@ pub struct ModelActivations {
     /// Which samples the rows are, if that is known: compared with those of every other
     /// model of which it is known too.
     pub ids: Option<SampleIds>,
+    /// What else is known of each row, by name: the group that it belongs to.
+    pub columns: Vec<(String, Labels)>,
     /// The layers, in order.
     pub layers: Vec<Layer>,
+    /// Arrays that were no matrices, and what became of them.
+    pub shaped: Vec<Shaped>,
+}
+
+/// How an array of a file became a matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shaped {
+    /// The layer.
+    pub layer: String,
+    /// The shape as it is stored.
+    pub shape: Vec<usize>,
+    /// What its axes were taken for and what became of them, in a few words.
+    pub how: String,
 }
 
 /// A layer in a file, read by rows.
@@ -45,7 +60,9 @@ impl ModelActivations {
         Self {
             name: name.into(),
             ids: None,
+            columns: Vec::new(),
             layers: Vec::new(),
+            shaped: Vec::new(),
         }
     }
 
@@ -89,60 +106,61 @@ impl ModelActivations {
         Ok(self)
     }
 
-    /// The model in a file, called by the file's stem. Layers are read by rows when
-    /// they are measured; arrays of more than two axes need `pool`, and of padded tokens a `mask`
-    /// says which are real.
+    /// The model in a file, or in a folder of files, called by its stem. Layers are read by rows when
+    /// they are measured; `reading` says which, and how arrays of more than two axes become matrices.
     ///
     /// # Errors
     /// [`SimilarityError::Activations`] if the file cannot be used.
-    pub fn open(
-        path: &Path,
-        pool: Option<Pool>,
-        mask: Option<&Mask>,
-    ) -> Result<Self, SimilarityError> {
-        let (model, _) = Self::opened(path, pool, mask)?;
+    pub fn open(path: &Path, reading: &Reading) -> Result<Self, SimilarityError> {
+        Self::of_file(ActivationFile::open(path)?, reading)
+    }
+
+    fn of_file(file: ActivationFile, reading: &Reading) -> Result<Self, SimilarityError> {
+        let mut model = Self {
+            ids: file.ids.clone(),
+            ..Self::new(stem(&file.path))
+        };
+        for (name, matrix) in file.matrices(reading)? {
+            let how = matrix.shaping();
+            if !how.is_empty() {
+                let shape = matrix.stored_shape().to_vec();
+                let layer = name.clone();
+                model.shaped.push(Shaped { layer, shape, how });
+            }
+            model.layers.push(Layer::new(name, Stored(matrix)));
+        }
+        // Names of classes, say, are not one a sample.
+        let rows = model.rows();
+        let columns = file.columns.into_iter();
+        model.columns = columns.filter(|(_, labels)| labels.len() == rows).collect();
         Ok(model)
     }
 
-    /// The same, and whether padding may be pooled.
-    fn opened(
-        path: &Path,
-        pool: Option<Pool>,
-        mask: Option<&Mask>,
-    ) -> Result<(Self, bool), SimilarityError> {
-        let file = ActivationFile::open(path)?;
-        let may_pool_padding = file.may_pool_padding(pool, mask);
-        let layers = (file.matrices(pool, mask)?.into_iter())
-            .map(|(name, matrix)| Layer::new(name, Stored(matrix)))
-            .collect();
-        let model = Self {
-            name: stem(path),
-            ids: file.ids,
-            layers,
-        };
-        Ok((model, may_pool_padding))
-    }
-
     /// The models in several files, called by the files' stems, or by whole paths where
-    /// stems are the same; `masks` are none, one for all, or one a file.
+    /// stems are the same; `readings` are one for all, or one a file.
     ///
     /// # Errors
-    /// As [`ModelActivations::open`], and [`SimilarityError::Masks`].
-    pub fn open_all(
-        paths: &[PathBuf],
-        pool: Option<Pool>,
-        masks: &[Mask],
-    ) -> Result<Vec<Self>, SimilarityError> {
-        let (files, given) = (paths.len(), masks.len());
-        if given > 1 && given != files {
-            return Err(SimilarityError::Masks { given, files });
+    /// As [`ModelActivations::open`], [`SimilarityError::Readings`], and
+    /// [`SimilarityError::AxesUnused`] for an order of axes of which no file it is for has an array.
+    pub fn open_all(paths: &[PathBuf], readings: &[Reading]) -> Result<Vec<Self>, SimilarityError> {
+        let (files, given) = (paths.len(), readings.len());
+        if given != 1 && given != files {
+            return Err(SimilarityError::Readings { given, files });
         }
-        let mask = |at: usize| masks.get(if given == 1 { 0 } else { at });
-        let opened = (paths.iter().enumerate())
-            .map(|(at, path)| Self::opened(path, pool, mask(at)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let (mut models, may_pool_padding): (Vec<Self>, Vec<bool>) = opened.into_iter().unzip();
-        if may_pool_padding.contains(&true) {
+        let opened = (paths.iter())
+            .map(|path| Ok(ActivationFile::open(path)?))
+            .collect::<Result<Vec<_>, SimilarityError>>()?;
+        let of = |at: usize| &readings[if given == 1 { 0 } else { at }];
+        let read = || opened.iter().enumerate().map(|(at, file)| (file, of(at)));
+        let is_used = |axes: &Axes| {
+            let mut those = read().filter(|(_, reading)| reading.axes.contains(axes));
+            those.any(|(file, reading)| file.has_axes(reading, axes))
+        };
+        let mut axes = readings.iter().flat_map(|reading| &reading.axes);
+        if let Some(axes) = axes.find(|axes| !is_used(axes)) {
+            return Err(SimilarityError::AxesUnused(axes.clone()));
+        }
+        if read().any(|(file, reading)| file.may_pool_padding(reading)) {
             // Padding that a model has worked on is another vector at each place: no look at the
             // values tells it from tokens.
             log::info!(
@@ -150,6 +168,9 @@ impl ModelActivations {
                  tokens are real with --mask"
             );
         }
+        let mut models = (opened.into_iter().enumerate())
+            .map(|(at, file)| Self::of_file(file, of(at)))
+            .collect::<Result<Vec<_>, _>>()?;
         let stems: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
         for (model, path) in models.iter_mut().zip(paths) {
             if stems.iter().filter(|stem| **stem == model.name).count() > 1 {
@@ -159,15 +180,79 @@ impl ModelActivations {
         Ok(models)
     }
 
+    /// The model with some of its rows alone, in the order given.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let ids = self.ids.as_ref().and_then(SampleIds::labels);
+        Self {
+            name: self.name.clone(),
+            // Of some rows a hash over all says nothing.
+            ids: ids.map(|ids| ids.select(rows).into()),
+            columns: (self.columns.iter())
+                .map(|(name, labels)| (name.clone(), labels.select(rows)))
+                .collect(),
+            layers: self.layers.iter().map(|layer| layer.select(rows)).collect(),
+            shaped: self.shaped.clone(),
+        }
+    }
+
+    /// The model with a label for each row, under a name.
+    ///
+    /// # Errors
+    /// [`SimilarityError::ColumnAndRows`] if there is not one a row.
+    pub fn labelled(
+        mut self,
+        name: impl Into<String>,
+        labels: Labels,
+    ) -> Result<Self, SimilarityError> {
+        let (name, rows) = (name.into(), self.rows());
+        if labels.len() != rows {
+            return Err(SimilarityError::ColumnAndRows {
+                model: self.name,
+                column: name,
+                labels: labels.len(),
+                rows,
+            });
+        }
+        self.columns.retain(|(known, _)| *known != name);
+        self.columns.push((name, labels));
+        Ok(self)
+    }
+
+    /// A label of each row by its name.
+    pub fn column(&self, name: &str) -> Option<&Labels> {
+        let found = self.columns.iter().find(|(column, _)| column == name);
+        found.map(|(_, labels)| labels)
+    }
+
     /// Number of samples, by the first layer.
     pub fn rows(&self) -> usize {
         self.layers.first().map_or(0, Layer::rows)
     }
+
+    /// Checks that there is an id for each row, if there are any.
+    pub(crate) fn check_ids(&self) -> Result<(), SimilarityError> {
+        let (ids, rows) = (self.ids.as_ref().and_then(SampleIds::count), self.rows());
+        match ids.filter(|ids| *ids != rows) {
+            Some(ids) => Err(SimilarityError::IdsAndRows {
+                model: self.name.clone(),
+                ids,
+                rows,
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
 fn stem(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default();
-    stem.to_string_lossy().into_owned()
+    let stem = match path.is_dir() {
+        true => path.file_name(),
+        false => path.file_stem(),
+    };
+    match stem {
+        Some(stem) => stem.to_string_lossy().into_owned(),
+        None => path.display().to_string(),
+    }
 }
 
 /// Checks that all `models` can be compared: each has layers, no two of one name, and
@@ -212,14 +297,16 @@ pub(crate) fn check(models: &[ModelActivations]) -> Result<(), SimilarityError> 
                 });
             }
         }
-        if let Some(SampleIds::Numbers(ids)) = &model.ids
-            && ids.len() != model.rows()
-        {
-            return Err(SimilarityError::IdsAndRows {
-                model: model.name.clone(),
-                ids: ids.len(),
-                rows: model.rows(),
-            });
+        model.check_ids()?;
+        for (column, labels) in &model.columns {
+            if labels.len() != model.rows() {
+                return Err(SimilarityError::ColumnAndRows {
+                    model: model.name.clone(),
+                    column: column.clone(),
+                    labels: labels.len(),
+                    rows: model.rows(),
+                });
+            }
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What is asked of a pair of models.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use reprsim_metrics::{Measure, Mode, Options, UnknownMeasure, by_name, of_mode};
@@ -19,6 +20,18 @@ pub enum LayerPairs {
     SameName,
 }
 
+/// How rows that have a block change places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exchange {
+    /// Rows of a block depend on each other (windows of a document, trials of a subject): blocks change
+    /// places as a whole, each with those of as many rows, and half-samples take them whole.
+    #[default]
+    Whole,
+    /// Rows change places inside their block alone (a class, a session): what blocks have in common
+    /// counts for nothing. Half-samples take half of each.
+    Within,
+}
+
 /// What is asked of each pair of models.
 #[derive(Clone)]
 pub struct Question {
@@ -33,10 +46,11 @@ pub struct Question {
     /// How many permutations that give a value as large suffice: once each value of a measure has so
     /// many, no more are looked at (Besag and Clifford 1991). `None`: all are.
     pub null_stop: Option<NonZeroUsize>,
-    /// The block of each row, where rows of one block depend on each other (windows of
-    /// one document): permutations and half-samples then take blocks whole. Empty: each
-    /// row is exchangeable with every other.
+    /// The block of each row, which says what permutations and half-samples may do. Empty: each row
+    /// is exchangeable with every other.
     pub blocks: Vec<u32>,
+    /// How rows that have a block change places.
+    pub exchange: Exchange,
     /// Half-samples drawn for a 95 % interval; 0: no interval.
     pub half_samples: usize,
     /// Whether to look for the sample that each linear CKA depends on most.
@@ -59,11 +73,28 @@ impl Question {
             permutations: 0,
             null_stop: None,
             blocks: Vec::new(),
+            exchange: Exchange::default(),
             half_samples: 0,
             leverage: false,
             seed: 0,
             covariate: None,
         }
+    }
+}
+
+impl Question {
+    /// How many rows no permutation moves: of a block that is the only one of its size, or, within
+    /// blocks, of a block of one row.
+    pub fn immovable(&self) -> usize {
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for block in &self.blocks {
+            *sizes.entry(*block).or_default() += 1;
+        }
+        let stays = |size: &usize| match self.exchange {
+            Exchange::Whole => sizes.values().filter(|other| *other == size).count() == 1,
+            Exchange::Within => *size == 1,
+        };
+        sizes.values().filter(|size| stays(size)).sum()
     }
 }
 
@@ -79,6 +110,7 @@ impl std::fmt::Debug for Question {
             .field("permutations", &self.permutations)
             .field("null_stop", &self.null_stop)
             .field("blocks", &self.blocks.len())
+            .field("exchange", &self.exchange)
             .field("half_samples", &self.half_samples)
             .field("leverage", &self.leverage)
             .field("seed", &self.seed)

@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use reprsim_activations::ActivationError;
 use reprsim_metrics::{Layer, MetricError, Options, Permutations, REGISTRY, Set, named};
 use reprsim_similarity::{
-    Comparison, Form, LayerPairs, Mode, ModelActivations, PairResult, Question, Row, SampleIds,
-    Scale, SimilarityError, Undefined, measures,
+    Comparison, Form, LayerPairs, Mode, ModelActivations, PairResult, Question, Reading, Row,
+    SampleIds, Scale, SimilarityError, Undefined, measures,
 };
 
 fn noise(n: usize, d: usize, seed: u64) -> Vec<f32> {
@@ -99,7 +99,7 @@ fn memory_device_and_file_give_the_same_numbers() {
     let dir = tempfile::tempdir().unwrap();
     let file = of(&|i| {
         let path = dir.path().join(["a.npy", "b.npy"][i]);
-        ModelActivations::open(&npy(&path, &layers[i], shapes[i]), None, None).unwrap()
+        ModelActivations::open(&npy(&path, &layers[i], shapes[i]), &Reading::default()).unwrap()
     });
     assert_eq!(single.len(), REGISTRY.len());
     assert_eq!(single, double);
@@ -411,7 +411,7 @@ fn rows_that_a_file_only_claims_take_no_memory() {
     let dir = tempfile::tempdir().unwrap();
     // A file that claims rows without values is refused.
     let path = npy(&dir.path().join("a.npy"), &[], [1 << 40, 0]);
-    let error = ModelActivations::open(&path, None, None).unwrap_err();
+    let error = ModelActivations::open(&path, &Reading::default()).unwrap_err();
     assert!(error.to_string().contains("axis of length 0"), "{error}");
     // In memory they are no samples.
     let empty = |name: &str, rows: usize| {
@@ -440,7 +440,7 @@ fn files_are_called_by_their_stems_or_by_their_paths() {
     std::fs::create_dir(dir.path().join("other")).unwrap();
     let file = |name: &str| npy(&dir.path().join(name), &values(12, 2, 1), [12, 2]);
     let paths = [file("a.npy"), file("b.npy"), file("other/a.npy")];
-    let models = ModelActivations::open_all(&paths, None, &[]).unwrap();
+    let models = ModelActivations::open_all(&paths, &[Reading::default()]).unwrap();
     let names: Vec<&str> = models.iter().map(|m| m.name.as_str()).collect();
     assert_eq!(
         names,
@@ -452,7 +452,7 @@ fn files_are_called_by_their_stems_or_by_their_paths() {
 fn a_file_that_goes_bad_is_an_error_with_its_cause() {
     let dir = tempfile::tempdir().unwrap();
     let path = npy(&dir.path().join("a.npy"), &values(12, 2, 1), [12, 2]);
-    let model = ModelActivations::open(&path, None, None).unwrap();
+    let model = ModelActivations::open(&path, &Reading::default()).unwrap();
     let other = model.clone();
     // Cut off after it was opened.
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -464,7 +464,8 @@ fn a_file_that_goes_bad_is_an_error_with_its_cause() {
     let chain: Vec<&dyn Error> = std::iter::successors(Some(first), |e| (*e).source()).collect();
     assert!(chain.iter().any(|e| e.is::<ActivationError>()), "{chain:?}");
     assert!(chain.iter().any(|e| e.is::<std::io::Error>()), "{chain:?}");
-    let missing = ModelActivations::open(&dir.path().join("none.npz"), None, None).unwrap_err();
+    let missing =
+        ModelActivations::open(&dir.path().join("none.npz"), &Reading::default()).unwrap_err();
     assert!(missing.is_usage() && missing.to_string().contains("none.npz"));
 }
 

@@ -29,7 +29,7 @@ pub use fitted::{FittedTerm, correct, fit_terms};
 pub use health::{BadEnd, outliers};
 pub use jackknife::Interval;
 pub use linear::{Errors, LinearFit, Term, fit_linear};
-pub use multiple::holm;
+pub use multiple::{benjamini_hochberg, holm};
 pub use mutual_information::{
     DiscreteInformation, mutual_information_discrete, mutual_information_ksg,
 };

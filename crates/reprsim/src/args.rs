@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
-use reprsim_activations::Pool;
+use reprsim_activations::{Axes, AxesError, Pool};
 use reprsim_analysis::{Decimal, Published};
 use reprsim_device::{DeviceError, check_names};
 use reprsim_run::bench::WORKLOADS;
@@ -23,6 +23,7 @@ Examples:
   reprsim plan experiments/quick.toml      what would be run, and for how long
   reprsim data fetch fashion-mnist         bring a real data set to this machine
   reprsim compare a.npz b.npz              how alike are activations from elsewhere
+  reprsim matrix models/*.npz              which of many models are alike
 
 Exit codes: 0 done, 1 failed, 2 wrong use (arguments, experiment or
 activation file, run in use), 3 finished with failed cells, 75 stopped by a
@@ -139,12 +140,13 @@ Examples:
 Examples:
   reprsim analyze runs/quick/results.csv --x data --y value --where role=level \\
       --where sweep=data --group probe,layer_a,layer_b,measure
+  reprsim analyze runs/factorial/results.parquet --x data,task --y value --cluster seed
   reprsim analyze published.csv --x frac_overlap --y metric_overlap --group metric
   reprsim analyze published.csv --x frac_overlap --y a,b --missing -1 --cluster seed
   reprsim analyze table.csv --x data,task --y cka --cluster seed --covariate accuracy
 
-A CSV file with a header and a row a point; fields separated by commas, semicolons or
-tabs, decimals after points or commas. With one --x: slope, errors, interval, p, R2, rank correlation, a test for curvature, mutual information in nats by the published
+A CSV file with a header and a row a point (fields separated by commas, semicolons or
+tabs, decimals after points or commas), or the same as Parquet. With one --x: slope, errors, interval, p, R2, rank correlation, a test for curvature, mutual information in nats by the published
 estimator (mi_ksg) and by one for levels (mi, its share of the levels' entropy, p). With
 several: every x and every product of two, and what share of the variance each explains.
 Errors are cluster-robust (CR2, Satterthwaite's degrees of freedom df) with --cluster,
@@ -173,16 +175,32 @@ Examples:
   reprsim compare a.npz b.npz --measures procrustes --as angular
   reprsim compare a.npz b.npz --covariate pixels.npy
   reprsim compare bert.npz gpt.npz --pool mean --mask bert-mask.npy --mask gpt-mask.npy
+  reprsim compare flax.npz torch.npz --pool mean --axes nhwc --axes nchw
+  reprsim compare a.npz b.npz --ids --group subjects.csv:subject --permute whole
 
-Each file holds one model's layers on the same samples in the same order:
-.safetensors, .npz (an array a layer), .npy (one layer) or the program's own
-activations; float16, bfloat16, float32 or float64; [samples, dimensions], or with
---pool [samples, tokens, dimensions] or [samples, channels, height, width]. An
-integer array `sample_ids` in two files must agree. Layers are paired across
-files, never within one.
+Each file, or folder of files, holds one model's layers on the same samples in the same
+order (or any order, with --ids): .safetensors, .npz (an array a layer), .npy (one layer)
+or the program's own activations. Arrays are [samples, dimensions] or [samples]; with more
+axes --pool says what becomes of positions, --axes which they are. Floats of 8 to 64 bits
+and whole numbers are read; whole numbers beside an array NAME_scale (and NAME_zero_point)
+are (q - zero_point) * scale. An array of one whole number or text a sample is no layer but
+for --ids (`sample_ids`, which must agree without --ids) or --group. Layers are paired
+across files, never within one.
 
 In Python: safetensors.numpy.save_file({'layer1': x1, 'layer2': x2}, 'a.safetensors')")]
     Compare(CompareArgs),
+    /// Compare models with each other, each with each, by one layer of each.
+    #[command(after_help = "\
+Examples:
+  reprsim matrix resnet.safetensors vit.npz clip.npy dino/
+  reprsim matrix models/*.npz --layer 'block11*' --pool first --heatmap models.png
+  reprsim matrix models/*.npz --measures cka,mutual_knn --null 1000 --out pairs.csv
+
+Files are read as by `reprsim compare`. Beside its p-value each pair has a q-value
+(Benjamini and Hochberg, over all pairs of a measure): of the pairs with q up to 0.05 one
+in twenty, about, is alike by chance. The tree joins models by average linkage (UPGMA) of
+their distances, as `compare --as distance` tells them, such as 1 - CKA.")]
+    Matrix(MatrixArgs),
     /// List the similarity measures and what is known of them.
     #[command(after_help = "Example:\n  reprsim measures --format json")]
     Measures {
@@ -196,12 +214,16 @@ Examples:
   reprsim models
   reprsim models --input 1x28x28 --classes 10 --format json")]
     Models(ModelsArgs),
-    /// Print the JSON Schema of experiment files, or the reference made from it.
+    /// Print the JSON Schema of experiment files, or of those of `pretrain`, or the reference made from it.
     #[command(after_help = "\
 Examples:
   reprsim schema > experiments/schema.json
-  reprsim schema --markdown > docs/experiment.md")]
+  reprsim schema --markdown > docs/experiment.md
+  reprsim schema --pretrain > experiments/pretrain/schema.json")]
     Schema {
+        /// Of the files of `reprsim pretrain`.
+        #[arg(long)]
+        pretrain: bool,
         /// Print the reference of all keys in Markdown.
         #[arg(long)]
         markdown: bool,
@@ -265,7 +287,7 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AnalyzeArgs {
-    /// The table: a CSV file with a header.
+    /// The table: a CSV file with a header, or a Parquet file.
     pub file: PathBuf,
     /// The column of the overlap; several, comma-separated, are a factorial design.
     #[arg(long, required = true, value_delimiter = ',', value_name = "COL")]
@@ -484,11 +506,72 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompareArgs {
-    /// Activation files, one a model.
+    /// Activation files, or folders of them, one a model.
     #[arg(required = true, num_args = 2..)]
     pub files: Vec<PathBuf>,
-    /// Measures by name, comma-separated, or `all` of the mode [default: debiased
-    /// and biased linear CKA and mutual kNN; all eight in paper mode].
+    #[command(flatten)]
+    pub measuring: MeasuringArgs,
+    /// Tell values as similarities, as distances or as angles in radians, where a measure has them; p
+    /// and calibrated scores stay those of the similarity.
+    #[arg(long = "as", value_enum, default_value_t)]
+    pub form: FormArg,
+    /// A file of one layer on the same samples, such as the pixels or the labels, to hold fixed: what
+    /// the layers have in common beyond it, by measures that are cosines (CKA, RSA).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bootstrap", "leverage", "null_stop"])]
+    pub covariate: Option<PathBuf>,
+    /// Find the sample that carries each linear CKA most, and its value without it.
+    #[arg(long)]
+    pub leverage: bool,
+    /// Also write the rows to a .parquet, .csv or .json file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Also draw layers against layers, to a .svg or .png file; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub heatmap: Vec<PathBuf>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Layers to compare, comma-separated; `*` and `?` stand for any letters [default: all].
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAME",
+        help_heading = "Reading"
+    )]
+    pub layers: Vec<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MatrixArgs {
+    /// Activation files, or folders of them, one a model.
+    #[arg(required = true, num_args = 2..)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub measuring: MeasuringArgs,
+    /// Also write the rows to a .parquet, .csv or .json file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Also draw models against models with their tree, to a .svg or .png file; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub heatmap: Vec<PathBuf>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The layer of each model: once for all files, or once for each in their order; `*` and `?` stand
+    /// for any letters [default: `penultimate` where there is one, else the last].
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub layer: Vec<String>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+/// What is measured, and against what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MeasuringArgs {
+    /// Measures by name, comma-separated, or `all` of the mode [default: debiased linear CKA, in
+    /// `compare` also the biased one and mutual kNN; in paper mode all eight].
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub measures: Vec<String>,
     /// Clean definitions, or what the published numbers used.
@@ -502,46 +585,72 @@ pub(crate) struct CompareArgs {
     /// (Besag and Clifford 1991): p is then COUNT over how many that took [default: look at all].
     #[arg(long, value_name = "COUNT")]
     pub null_stop: Option<NonZeroU32>,
+    /// Samples of one group depend on each other: a column beside the layers, or a file
+    /// (FILE.csv:COLUMN, .npy, .txt) with a label for each row of the first model.
+    #[arg(long, value_name = "COLUMN|FILE[:COLUMN]")]
+    pub group: Option<String>,
+    /// What permutations may move: whole groups, each to one of as many samples, or samples within
+    /// their group alone [default: whole].
+    #[arg(long, value_enum, value_name = "HOW", requires = "group")]
+    pub permute: Option<PermuteArg>,
     /// Half-samples for 95 % intervals; 0: none.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, 
+    #[arg(long, value_name = "COUNT", default_value_t = 0,
         value_parser = clap::value_parser!(u32).range(..=MOST_DRAWS))]
     pub bootstrap: u32,
-    /// Find the sample that carries each linear CKA most, and its value without it.
-    #[arg(long)]
-    pub leverage: bool,
     /// Nearest neighbours of the measures that use them.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub k: u32,
-    /// Tell values as similarities, as distances or as angles in radians, where a measure has them; p
-    /// and calibrated scores stay those of the similarity.
-    #[arg(long = "as", value_enum, default_value_t)]
-    pub form: FormArg,
-    /// A file of one layer on the same samples, such as the pixels or the labels, to hold fixed: what
-    /// the layers have in common beyond it, by measures that are cosines (CKA, RSA).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["bootstrap", "leverage", "null_stop"])]
-    pub covariate: Option<PathBuf>,
-    /// How arrays of more than two axes become matrices.
+    /// Where to compute.
+    #[arg(long, value_parser = device, default_value = "auto")]
+    pub device: String,
+    /// Seed of permutations, half-samples and --max-samples.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How files are read.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Reading")]
+pub(crate) struct ReadingArgs {
+    /// How positions of arrays of more than two axes become dimensions.
     #[arg(long, value_parser = Pool::NAMES)]
     pub pool: Option<String>,
+    /// The order of axes, such as nhwc (channels last) or ncl; n samples, c channels, t tokens, l
+    /// length, d depth, h height, w width; several by commas. Once for all files, or once for each
+    /// in their order [default: nc, ntc and nchw, by the number of axes].
+    #[arg(long, value_name = "ORDER", value_parser = axes)]
+    pub axes: Vec<AxesArg>,
     /// Which tokens are real and not padding, for --pool: a .npy file of [samples, tokens], 1 or 0.
     /// Once for all files, or once for each in their order.
     #[arg(long, value_name = "FILE", requires = "pool")]
     pub mask: Vec<PathBuf>,
-    /// Where to compute.
-    #[arg(long, value_parser = device, default_value = "auto")]
-    pub device: String,
-    /// Seed of permutations and half-samples.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Also write the rows to a .parquet, .csv or .json file.
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Also draw layers against layers, to a .svg or .png file; may be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub heatmap: Vec<PathBuf>,
-    /// How to print the table.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    /// Match rows by the ids of their samples, in any order; samples that a file lacks are left out.
+    /// Ids are the array `sample_ids` in each file, or --ids=FILE (.csv:COLUMN, .npy, .txt) for each
+    /// in order.
+    #[arg(long, value_name = "FILE[:COLUMN]", num_args = 0..=1, require_equals = true,
+        default_missing_value = "")]
+    pub ids: Vec<String>,
+    /// Draw COUNT of the samples, the same in all files (of whole groups whole ones).
+    #[arg(long, value_name = "COUNT")]
+    pub max_samples: Option<NonZeroU32>,
+}
+
+/// What permutations move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PermuteArg {
+    /// Whole groups.
+    #[default]
+    Whole,
+    /// Samples inside their group.
+    Within,
+}
+
+/// Orders of axes, of which one option gives several.
+#[derive(Clone, Debug)]
+pub(crate) struct AxesArg(pub Vec<Axes>);
+
+fn axes(text: &str) -> Result<AxesArg, AxesError> {
+    Axes::several(text).map(AxesArg)
 }
 
 /// Which set of definitions.

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::commands::say;
+use crate::measuring::permutations;
+use crate::outputs::Fields;
 use crate::table::Table;
 
 /// Version of the columns of a row.
@@ -23,19 +25,19 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// Fields of a row that are numbers.
-    pub const NUMBERS: [&'static str; 7] = [
-        "value",
-        "null_mean",
-        "p_permutation",
-        "calibrated",
-        "ci_low",
-        "ci_high",
-        "value_without",
-    ];
-
-    /// Fields of a row that are whole numbers.
-    pub const INTEGERS: [&'static str; 5] = ["n", "d_a", "d_b", "influential_row", "schema"];
+    /// Fields of a row that are no text.
+    pub const FIELDS: Fields = Fields {
+        numbers: &[
+            "value",
+            "null_mean",
+            "p_permutation",
+            "calibrated",
+            "ci_low",
+            "ci_high",
+            "value_without",
+        ],
+        integers: &["n", "d_a", "d_b", "influential_row", "schema"],
+    };
 
     /// All rows with all their fields.
     pub fn tidy(&self) -> Table {
@@ -89,14 +91,14 @@ impl Answer<'_> {
     }
 
     /// What a person wants to see first.
-    pub fn print(&self, device: &str) -> anyhow::Result<()> {
+    pub fn print(&self, device: &str, notes: &[String]) -> anyhow::Result<()> {
         let question = self.comparison.question();
         let form = self.form;
         let value = match form {
             Form::Similarity => "value",
             Form::Distance | Form::Angular => form.name(),
         };
-        let mut fields = vec!["layer_a", "layer_b", "measure", value];
+        let mut fields = vec!["layer_a", "d_a", "layer_b", "d_b", "measure", value];
         let named = self.results.len() > 1;
         if named {
             fields.splice(0..0, ["model_a", "model_b"]);
@@ -120,7 +122,9 @@ impl Answer<'_> {
                 cells.push(json!(row.model_b));
             }
             cells.push(json!(row.layer_a));
+            cells.push(json!(row.d_a));
             cells.push(json!(row.layer_b));
+            cells.push(json!(row.d_b));
             cells.push(json!(measure));
             cells.push(match row.value {
                 Ok(_) => json!(row.value_as(form)),
@@ -158,16 +162,10 @@ impl Answer<'_> {
         }
         table.print(Format::Table)?;
         let n = self.comparison.rows();
-        let mut note = format!("\n{n} samples, computed on {device}");
-        if null {
-            note += &format!(
-                "; p from {} permutations (seed {}), chance over all where it is known exactly",
-                question.permutations, question.seed
-            );
-            if let Some(count) = question.null_stop {
-                note += &format!("; of a value that {count} of them reach no more were looked at");
-            }
-        }
+        let mut note = format!(
+            "\n{n} samples, computed on {device}{}",
+            permutations(question)
+        );
         if let Some(covariate) = &question.covariate {
             note += &format!("; beyond what '{}' accounts for", covariate.name);
         }
@@ -175,6 +173,9 @@ impl Answer<'_> {
             note += "; p and calibrated are those of the similarity";
         }
         say(&note)?;
+        for note in notes {
+            say(note)?;
+        }
         if many {
             let pairs = |pair: &PairResult| pair.measures.first().map_or(0, |m| m.pairs.len());
             say(&format!(

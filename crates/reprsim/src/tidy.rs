@@ -1,11 +1,15 @@
-//! Tidy tables of any tool: a CSV file with a header, a row a point.
+//! Tidy tables of any tool: a CSV file with a header, or a Parquet file, a row a point.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use reprsim_analysis::{Asked, Dialect, TableReader};
 use reprsim_base::{ask_memory, unknown};
+use reprsim_report::{Column, ParquetTable, read_parquet};
 
 use crate::exit::UsageError;
 
@@ -23,15 +27,57 @@ pub(crate) struct Tidy {
     dialect: Dialect,
     header: Vec<String>,
     rows: Vec<csv::StringRecord>,
+    /// Columns that the file has and that are not read.
+    unread: Vec<String>,
 }
+
+/// What a Parquet file begins with.
+const PARQUET: &[u8] = b"PAR1";
 
 /// Some rows of a table, by their places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selection(Vec<usize>);
 
 impl Tidy {
-    /// Reads a CSV file.
+    /// Reads a Parquet file, or else a CSV file.
     pub fn read(path: &Path, asked: Asked) -> anyhow::Result<Self> {
+        match parquet(path)? {
+            Some(file) => Self::read_parquet(path, file),
+            None => Self::read_csv(path, asked),
+        }
+    }
+
+    fn read_parquet(path: &Path, file: File) -> anyhow::Result<Self> {
+        // A damaged file may be more than its reader is ready for: what is said of it is said below.
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| ()));
+        let read = read_parquet(file);
+        std::panic::set_hook(hook);
+        let ParquetTable { columns, unread } = read.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|e| format!(": {e}"));
+            UsageError(format!(
+                "{}: {error}{}",
+                path.display(),
+                cause.unwrap_or_default()
+            ))
+        })?;
+        let (header, columns): (Vec<String>, Vec<Column>) = columns.into_iter().unzip();
+        let count = columns.first().map_or(0, length);
+        let row = |row: usize| columns.iter().map(|column| text(column, row)).collect();
+        let rows: Vec<csv::StringRecord> = (0..count).map(row).collect();
+        if rows.is_empty() {
+            return Err(UsageError(format!("{}: no rows", path.display())).into());
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            dialect: Dialect::PLAIN,
+            header,
+            rows,
+            unread,
+        })
+    }
+
+    fn read_csv(path: &Path, asked: Asked) -> anyhow::Result<Self> {
         let mut table = TableReader::open(path, asked)?;
         let (dialect, header) = (table.dialect(), table.header().to_vec());
         // What has no name, such as the column of row names, cannot be asked for.
@@ -61,12 +107,19 @@ impl Tidy {
             dialect,
             header,
             rows,
+            unread: Vec::new(),
         })
     }
 
     fn column(&self, name: &str) -> anyhow::Result<usize> {
         let place = (self.header.iter()).position(|known| known == name && !name.is_empty());
         Ok(place.ok_or_else(|| {
+            if self.unread.iter().any(|known| known == name) {
+                return UsageError(format!(
+                    "{}: column '{name}' holds lists, tables or bytes, which are not read",
+                    self.path.display()
+                ));
+            }
             let names = self.header.iter().map(String::as_str);
             let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
             let reason = unknown("column", name, &names);
@@ -146,9 +199,13 @@ impl Tidy {
                     return Ok(None);
                 }
                 let value = number(self.dialect, text).ok_or_else(|| {
-                    let line = self.rows[row].position().map_or(0, csv::Position::line);
+                    // Of a Parquet file the row, from 1.
+                    let place = match self.rows[row].position() {
+                        Some(position) => format!(":{}", position.line()),
+                        None => format!(": row {}", row + 1),
+                    };
                     UsageError(format!(
-                        "{}:{line}: '{text}' in column {name} is no number{}\n  a missing value is \
+                        "{}{place}: '{text}' in column {name} is no number{}\n  a missing value is \
                          an empty field, NA or NaN, or what --missing names",
                         self.path.display(),
                         self.dialect.hint(text)
@@ -177,6 +234,42 @@ impl Tidy {
             })
             .collect())
     }
+}
+
+/// The file, if it is one of Parquet: its first bytes say so.
+fn parquet(path: &Path) -> anyhow::Result<Option<File>> {
+    let mut begins = [0; PARQUET.len()];
+    // Pipes, and what cannot be read, are told of by the reader of text.
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let Ok(mut file) = File::open(path) else {
+        return Ok(None);
+    };
+    if file.read_exact(&mut begins).is_err() || begins != PARQUET {
+        return Ok(None);
+    }
+    file.rewind()
+        .with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(Some(file))
+}
+
+fn length(column: &Column) -> usize {
+    match column {
+        Column::Text(of) => of.len(),
+        Column::Integer(of) => of.len(),
+        Column::Number(of) => of.len(),
+    }
+}
+
+/// A value as a CSV file would have it, with all its digits.
+fn text(column: &Column, row: usize) -> String {
+    match column {
+        Column::Text(of) => of[row].clone(),
+        Column::Integer(of) => of[row].map(|value| value.to_string()),
+        Column::Number(of) => of[row].map(|value| value.to_string()),
+    }
+    .unwrap_or_default()
 }
 
 /// A finite number, alone or after letters.

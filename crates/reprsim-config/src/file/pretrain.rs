@@ -14,7 +14,7 @@ use super::sections::{AnalysisSection, DatasetSection, ExperimentFile, PrimarySe
 use crate::error::ConfigError;
 use crate::experiment::{AnalysisConfig, Experiment, Keep, Pairing, Primary};
 use crate::key::Form;
-use crate::plan::{add_initial, add_revision, placeless_dataset};
+use crate::plan::{add_initial, add_revision, add_training, placeless_dataset};
 
 /// A pretraining: one model, or one for each of several seeds, on all of a training part.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -82,7 +82,7 @@ impl Pretraining {
             add_initial(&mut form, [initial.clone(), initial]);
         }
         form.add("task", experiment.task.of_model(seed, 0).placeless());
-        form.add("training", &experiment.training);
+        add_training(&mut form, &experiment.training);
         form.add("seed", seed);
         form.key()
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Activations, Feature, Pooling};
 use crate::layers::{check_width, connect, map_values, side_after};
 use crate::{
-    Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
+    Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass,
 };
 
@@ -48,9 +48,9 @@ impl Architecture for CnnSettings {
         check_width("a cnn", self.width)
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let Ok([_, mut height, mut side]) = shape.image(Self::NAME) else {
-            return 0;
+            return Kept::default();
         };
         let mut kept = 0;
         for channels in [1, 2, 4].map(|times| times * self.width) {
@@ -58,7 +58,7 @@ impl Architecture for CnnSettings {
             // Before and after the norm.
             kept += 2 * map_values(channels, [height, side]);
         }
-        kept
+        Kept::always(kept)
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

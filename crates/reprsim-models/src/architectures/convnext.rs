@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Place, Square, check_width, connect, convolve, map_values, normalize};
+use crate::layers::{Place, Square, check_width, connect, convolve, map_values, normalize, run_part};
 use crate::{
-    Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Preset,
 };
 
@@ -89,16 +89,20 @@ impl Architecture for ConvNextSettings {
         PATCH << 3
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let (Ok([_, height, side]), Ok(blocks)) = (shape.image(Self::NAME), self.blocks()) else {
-            return 0;
+            return Kept::default();
         };
-        let mut kept = 0;
+        let mut kept = Kept::default();
         for (number, blocks) in blocks.into_iter().enumerate() {
             let sides = [height, side].map(|side| side / (PATCH << number));
             // Before and after the norm; of a block what the convolution, the norm and the perceptron,
             // four times as wide before and after its activation, leave, and the sum.
-            kept += (2 + 12 * blocks as u128) * map_values(self.width << number, sides);
+            let map = map_values(self.width << number, sides);
+            kept.add(2 * map);
+            for _ in 0..blocks {
+                kept.add_part(11 * map, map);
+            }
         }
         kept
     }
@@ -260,7 +264,7 @@ pub struct ConvNext {
 impl ConvNext {
     /// The maps after the stem and after each stage, then the last averaged over positions and
     /// normalised, and the logits.
-    fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+    fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let (stem, stage1, halved2, stage2, halved3, stage3, halved4, stage4) = &self.features;
         let (cut, norm) = stem;
         let mut last = normalize_channels(norm, convolve(cut, images));
@@ -274,7 +278,9 @@ impl ConvNext {
             if let Some((norm, convolution)) = halved {
                 last = convolve(convolution, normalize_channels(norm, last));
             }
-            last = (stage.iter()).fold(last, |maps, block| block.forward(maps));
+            for block in stage {
+                last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
+            }
             maps.push(last.clone());
         }
         let (norm, _, head) = &self.classifier;
@@ -289,14 +295,15 @@ impl Model for ConvNext {
     /// `features.0` (the stem), `features.1`, `features.3`, `features.5` and `features.7` (the stages),
     /// `penultimate` (the last maps averaged over positions, after the norm) and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
-        let (maps, vectors) = self.states(input.images(ConvNextSettings::NAME)?);
+        let images = input.images(ConvNextSettings::NAME)?;
+        let (maps, vectors) = self.states(images, &mut Pass::inference());
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain(vectors.map(Feature::Vector));
         Ok(Activations::new(layer_names(), layers))
     }
 
-    fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
-        let (_, [_, logits]) = self.states(input.images(ConvNextSettings::NAME)?);
+    fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
+        let (_, [_, logits]) = self.states(input.images(ConvNextSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
     }
 }

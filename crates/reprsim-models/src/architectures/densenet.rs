@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Numbered, Square, check_width, connect, convolve, map_values, side_after};
+use crate::layers::{Numbered, Square, check_width, connect, convolve, map_values, side_after, run_part};
 use crate::{
-    Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
+    Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset, Stem,
 };
 
@@ -114,31 +114,33 @@ impl Architecture for DenseNetSettings {
         }
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let (Ok([_, height, side]), Ok(blocks)) = (shape.image(Self::NAME), self.blocks()) else {
-            return 0;
+            return Kept::default();
         };
         let mut sides = [height, side];
-        let mut kept = 0;
+        let mut kept = Kept::default();
         if self.stem == Stem::Stock {
             sides = sides.map(|side| side_after(side, 7, 2, 3));
-            kept += 2 * map_values(FIRST * self.width, sides);
+            kept.add(2 * map_values(FIRST * self.width, sides));
             sides = sides.map(|side| side_after(side, 3, 2, 1));
         }
         // Before and after the norm; or what was pooled.
-        kept += 2 * map_values(FIRST * self.width, sides);
+        kept.add(2 * map_values(FIRST * self.width, sides));
         let (into, last) = self.channels(blocks);
         for (layers, into) in blocks.into_iter().zip(into) {
             for layer in 0..layers {
                 // All before it, before and after the norm, and the same of its inner channels.
                 let before = into + layer * self.width;
-                kept += 2 * map_values(before + BOTTLENECK * self.width, sides);
+                let inside = map_values(before + 2 * BOTTLENECK * self.width, sides);
+                kept.add_part(inside, map_values(before, sides));
             }
             // What leaves the block, before and after the norm behind it.
-            kept += 2 * map_values(into + layers * self.width, sides);
+            kept.add(2 * map_values(into + layers * self.width, sides));
             sides = sides.map(|side| (side / 2).max(1));
         }
-        kept + last as u128
+        kept.add(last as u128);
+        kept
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {
@@ -312,7 +314,7 @@ pub struct DenseNet {
 impl DenseNet {
     /// The maps after the stem and after each block, then the last after norm and ReLU averaged over
     /// positions, and the logits.
-    fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+    fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let all = &self.features;
         let stem = all.norm0.forward_of(&all.conv0, images, After::Relu);
         let mut last = match &all.pool0 {
@@ -326,7 +328,9 @@ impl DenseNet {
             (&all.denseblock3, Some(&all.transition3)),
             (&all.denseblock4, None),
         ] {
-            last = block.iter().fold(last, |maps, layer| layer.forward(maps));
+            for layer in block.iter() {
+                last = run_part(layer, last, pass, |layer, maps, _| layer.forward(maps));
+            }
             maps.push(last.clone());
             if let Some(transition) = transition {
                 last = transition.forward(last);
@@ -343,7 +347,8 @@ impl Model for DenseNet {
     /// `features.denseblock4`, `penultimate` (the last maps after norm and ReLU, averaged over positions)
     /// and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
-        let (maps, vectors) = self.states(input.images(DenseNetSettings::NAME)?);
+        let images = input.images(DenseNetSettings::NAME)?;
+        let (maps, vectors) = self.states(images, &mut Pass::inference());
         let stem = match self.features.pool0 {
             Some(_) => Stem::Stock,
             None => Stem::Cifar,
@@ -353,8 +358,8 @@ impl Model for DenseNet {
         Ok(Activations::new(layer_names(stem), layers))
     }
 
-    fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
-        let (_, [_, logits]) = self.states(input.images(DenseNetSettings::NAME)?);
+    fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
+        let (_, [_, logits]) = self.states(input.images(DenseNetSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
     }
 }

@@ -11,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Inverted, STEM, Stages, check_width, connect, kept_of_blocks, stages_of};
+use crate::layers::{Inverted, STEM, Stages, check_width, connect, kept_of_blocks, stages_of, run_part};
 use crate::{
-    Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
+    Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset,
 };
 
@@ -124,9 +124,9 @@ impl Architecture for EfficientNetSettings {
         check_width("an efficientnet", self.width)
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let Ok([_, height, width]) = shape.image(Self::NAME) else {
-            return 0;
+            return Kept::default();
         };
         kept_of_blocks([STEM, 2], &self.blocks(), LAST, [height, width])
     }
@@ -302,12 +302,12 @@ pub struct EfficientNet {
 
 impl EfficientNet {
     /// The maps after each stage, and the last convolution's averaged over positions.
-    fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
+    fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Tensor<2>) {
         let mut last = self.bn1.forward_of(&self.conv_stem, images, After::Relu6);
         let mut maps = vec![];
         for block in &self.blocks {
             for block in block {
-                last = block.forward(last);
+                last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
             }
             maps.push(last.clone());
         }
@@ -320,7 +320,8 @@ impl Model for EfficientNet {
     /// `blocks.0` to `blocks.6`, `penultimate` (the last convolution's maps averaged over positions) and
     /// `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
-        let (maps, pooled) = self.states(input.images(EfficientNetSettings::NAME)?);
+        let images = input.images(EfficientNetSettings::NAME)?;
+        let (maps, pooled) = self.states(images, &mut Pass::inference());
         let logits = connect(&self.classifier, pooled.clone());
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain([pooled, logits].map(Feature::Vector));
@@ -328,7 +329,7 @@ impl Model for EfficientNet {
     }
 
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
-        let (_, pooled) = self.states(input.images(EfficientNetSettings::NAME)?);
+        let (_, pooled) = self.states(input.images(EfficientNetSettings::NAME)?, pass);
         let logits = connect(&self.classifier, pass.dropout.apply(pooled));
         Ok(Output::Logits(logits))
     }

@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{block_names, check_transformer, connect, kept_of, normalize};
+use crate::layers::{block_names, check_transformer, connect, kept_of, normalize, run_part};
 use crate::{
-    Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
 
 /// Standard deviation of the initial weights.
@@ -64,12 +64,14 @@ impl Architecture for GptSettings {
         check_transformer(Self::NAME, self.width, self.depth, self.heads)
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let Ok([window, vocabulary]) = shape.window(Self::NAME) else {
-            return 0;
+            return Kept::default();
         };
-        // And the scores of every token.
-        kept_of(window, self.width, self.depth, self.heads) + (window * vocabulary) as u128
+        let mut kept = kept_of(window, self.width, self.depth, self.heads);
+        // The scores of every token.
+        kept.add((window * vocabulary) as u128);
+        kept
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {
@@ -205,14 +207,14 @@ pub struct Gpt {
 impl Gpt {
     /// Every position's state after the embeddings and after each block, and that after the
     /// last norm, each `[n, time, width]`.
-    fn states(&self, tokens: Tensor<2, Int>, dropout: &mut Dropout) -> (Vec<Tensor<3>>, Tensor<3>) {
+    fn states(&self, tokens: Tensor<2, Int>, pass: &mut Pass<'_>) -> (Vec<Tensor<3>>, Tensor<3>) {
         let Transformer { wte, wpe, h, ln_f } = &self.transformer;
         let [_, time] = tokens.dims();
         let positions = wpe.weight.val().slice_dim(0, 0..time).unsqueeze::<3>();
-        let mut x = dropout.apply(wte.forward(tokens) + positions);
+        let mut x = pass.dropout.apply(wte.forward(tokens) + positions);
         let mut states = vec![x.clone()];
         for block in h {
-            x = block.forward(x, dropout);
+            x = run_part(block, x, pass, GptBlock::forward);
             states.push(x.clone());
         }
         (states, normalize(ln_f, x, EPSILON))
@@ -220,9 +222,9 @@ impl Gpt {
 
     /// Logits of the token after each, `[n, time, vocabulary]` (padded), from tokens
     /// `[n, time]`.
-    pub fn logits(&self, tokens: Tensor<2, Int>, dropout: &mut Dropout) -> Tensor<3> {
+    pub fn logits(&self, tokens: Tensor<2, Int>, pass: &mut Pass<'_>) -> Tensor<3> {
         let [n, time] = tokens.dims();
-        let (_, last) = self.states(tokens, dropout);
+        let (_, last) = self.states(tokens, pass);
         let weight = self.transformer.wte.weight.val();
         let [vocabulary, width] = weight.dims();
         // One product over all positions: a batch of them would be taken one by one.
@@ -235,7 +237,7 @@ impl Model for Gpt {
     /// The embedding, each block and the final norm, one vector a position.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
         let tokens = input.tokens(GptSettings::NAME)?;
-        let (states, last) = self.states(tokens, &mut Dropout::none());
+        let (states, last) = self.states(tokens, &mut Pass::inference());
         let layers = states.into_iter().chain(std::iter::once(last));
         let names = layer_names(self.transformer.h.len());
         Ok(Activations::new(names, layers.map(Feature::Tokens)))
@@ -243,6 +245,6 @@ impl Model for Gpt {
 
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let tokens = input.tokens(GptSettings::NAME)?;
-        Ok(Output::TokenLogits(self.logits(tokens, &mut pass.dropout)))
+        Ok(Output::TokenLogits(self.logits(tokens, pass)))
     }
 }

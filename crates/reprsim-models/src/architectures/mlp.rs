@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Activations, Feature};
 use crate::layers::{DEEPEST, check_width, connect, connect_relu};
 use crate::{
-    Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
 };
 
 /// Fully connected layers with ReLU.
@@ -50,9 +50,9 @@ impl Architecture for MlpSettings {
         }
     }
 
-    fn kept(&self, _: ModelShape) -> u128 {
+    fn kept(&self, _: ModelShape) -> Kept {
         // Before and after the rectifier.
-        self.hidden.iter().map(|&width| 2 * width as u128).sum()
+        Kept::always(self.hidden.iter().map(|&width| 2 * width as u128).sum())
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -10,11 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{
-    Inverted, STEM, Stages, check_width, connect, kept_of_blocks, scaled, stages_of,
-};
+use crate::layers::{Inverted, STEM, Stages, check_width, connect, kept_of_blocks, scaled, stages_of, run_part};
 use crate::{
-    Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
+    Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset,
 };
 
@@ -111,9 +109,9 @@ impl Architecture for MobileNetSettings {
         check_width("a mobilenet", self.width)
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let Ok([_, height, width]) = shape.image(Self::NAME) else {
-            return 0;
+            return Kept::default();
         };
         let [first, last] = self.ends();
         let stem = [first, self.first_stride()];
@@ -251,13 +249,15 @@ pub struct MobileNet {
 
 impl MobileNet {
     /// The maps after each of the features, and the last of them averaged over positions.
-    fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, Tensor<2>) {
+    fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Tensor<2>) {
         let mut last = images;
         let mut maps = vec![];
         for part in &self.features {
             last = match part {
                 MobilePart::Convolution((conv, norm)) => norm.forward_of(conv, last, After::Relu6),
-                MobilePart::Block(block) => block.forward(last),
+                MobilePart::Block(block) => {
+                    run_part(block, last, pass, |block, maps, _| block.forward(maps))
+                }
             };
             maps.push(last.clone());
         }
@@ -272,7 +272,8 @@ impl MobileNet {
 impl Model for MobileNet {
     /// `features.0` to `features.18`, `penultimate` (the last maps averaged over positions) and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
-        let (maps, pooled) = self.states(input.images(MobileNetSettings::NAME)?);
+        let images = input.images(MobileNetSettings::NAME)?;
+        let (maps, pooled) = self.states(images, &mut Pass::inference());
         let logits = self.logits(pooled.clone());
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain([pooled, logits].map(Feature::Vector));
@@ -280,7 +281,7 @@ impl Model for MobileNet {
     }
 
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
-        let (_, pooled) = self.states(input.images(MobileNetSettings::NAME)?);
+        let (_, pooled) = self.states(input.images(MobileNetSettings::NAME)?, pass);
         Ok(Output::Logits(self.logits(pass.dropout.apply(pooled))))
     }
 }

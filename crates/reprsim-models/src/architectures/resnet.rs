@@ -12,9 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, connect, convolve, map_values, side_after};
+use crate::layers::{check_width, connect, convolve, map_values, run_part, side_after};
 use crate::{
-    Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
+    Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset, Stem,
 };
 
@@ -119,30 +119,34 @@ impl Architecture for ResNetSettings {
         self.blocks().map(|_| ())
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let (Ok([_, height, side]), Ok((blocks, kind))) = (shape.image(Self::NAME), self.blocks())
         else {
-            return 0;
+            return Kept::default();
         };
-        // Of each convolution before and after its norm, and the sum of a block.
-        let of_block = match kind {
-            Kind::Basic => 2 + 2 + 1,
-            Kind::Bottleneck => 2 + 2 + 3 * kind.expansion() as u128,
+        // Of each convolution before and after its norm; and the sum of a block.
+        let sum = kind.expansion() as u128;
+        let inside = match kind {
+            Kind::Basic => 2 + 2,
+            Kind::Bottleneck => 2 + 2 + 2 * sum,
         };
         let mut sides = [height, side];
-        let mut kept = 0;
+        let mut kept = Kept::default();
         if self.stem == Stem::Stock {
             sides = sides.map(|side| side_after(side, 7, 2, 3));
-            kept += 2 * map_values(self.width, sides);
+            kept.add(2 * map_values(self.width, sides));
             sides = sides.map(|side| side_after(side, 3, 2, 1));
         } else {
-            kept += 2 * map_values(self.width, sides);
+            kept.add(2 * map_values(self.width, sides));
         }
         for (number, blocks) in blocks.into_iter().enumerate() {
             if number > 0 {
                 sides = sides.map(|side| side_after(side, 3, 2, 1));
             }
-            kept += of_block * blocks as u128 * map_values(self.width << number, sides);
+            let map = map_values(self.width << number, sides);
+            for _ in 0..blocks {
+                kept.add_part(inside * map, sum * map);
+            }
         }
         kept
     }
@@ -283,7 +287,7 @@ pub struct ResNet {
 impl ResNet {
     /// The maps after the stem and after each stage, then their last mean over positions
     /// and the logits.
-    fn states(&self, images: Tensor<4>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+    fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let stem = self.bn1.forward_relu(convolve(&self.conv1, images));
         let mut last = match &self.maxpool {
             Some(pool) => pool.forward(stem),
@@ -292,7 +296,7 @@ impl ResNet {
         let mut maps = vec![last.clone()];
         for stage in [&self.layer1, &self.layer2, &self.layer3, &self.layer4] {
             for block in stage {
-                last = block.forward(last);
+                last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
             }
             maps.push(last.clone());
         }
@@ -306,7 +310,8 @@ impl Model for ResNet {
     /// `stem` after its activation and pooling, `layer1` to `layer4`, `penultimate` (the
     /// last maps averaged over positions) and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
-        let (maps, vectors) = self.states(input.images(ResNetSettings::NAME)?);
+        let images = input.images(ResNetSettings::NAME)?;
+        let (maps, vectors) = self.states(images, &mut Pass::inference());
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain(vectors.map(Feature::Vector));
         Ok(Activations::new(
@@ -315,8 +320,8 @@ impl Model for ResNet {
         ))
     }
 
-    fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
-        let (_, [_, logits]) = self.states(input.images(ResNetSettings::NAME)?);
+    fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
+        let (_, [_, logits]) = self.states(input.images(ResNetSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
     }
 }

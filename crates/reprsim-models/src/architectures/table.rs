@@ -14,7 +14,7 @@ macro_rules! architectures {
         use serde::Serialize;
 
         use crate::{
-            Activations, Architecture, Init, Input, InputKind, SampleShape, Model, ModelError,
+            Activations, Architecture, Init, Input, InputKind, Kept, SampleShape, Model, ModelError,
             ModelShape, Output, OutputKind, Pass,
         };
 
@@ -209,8 +209,8 @@ macro_rules! architectures {
                 Ok(init.counted())
             }
 
-            /// Values of one sample that a training step keeps between its passes: at least so many.
-            pub fn kept(&self, shape: ModelShape) -> u128 {
+            /// What a training step keeps of one sample between its passes.
+            pub fn kept(&self, shape: ModelShape) -> Kept {
                 match self {
                     $(Self::$model(settings) => settings.kept(shape),)*
                 }

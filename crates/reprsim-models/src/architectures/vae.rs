@@ -15,7 +15,7 @@ use crate::layers::{
     map_values,
 };
 use crate::{
-    Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Reconstruction,
 };
 
@@ -58,14 +58,14 @@ impl Architecture for VaeSettings {
         4
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let Ok([channels, height, side]) = shape.image(Self::NAME) else {
-            return 0;
+            return Kept::default();
         };
         let [half, quarter] = [2, 4].map(|by| [height / by, side / by]);
         // Of both convolutions and both ways, before and after the rectifier; then the pixels.
-        4 * (map_values(self.width, half) + map_values(2 * self.width, quarter))
-            + map_values(channels, [height, side])
+        let inside = map_values(self.width, half) + map_values(2 * self.width, quarter);
+        Kept::always(4 * inside + map_values(channels, [height, side]))
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -17,7 +17,7 @@ use crate::layers::{
     Place, Square, check_width, connect, connect_relu, convolve, map_values, side_after,
 };
 use crate::{
-    Architecture, BatchNorm, Init, Input, InputKind, Model, ModelError, ModelShape, Output,
+    Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset, Stem,
 };
 
@@ -120,10 +120,10 @@ impl Architecture for VggSettings {
         1 << 5
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let (Ok([_, height, side]), Ok(stages)) = (shape.image(Self::NAME), self.convolutions())
         else {
-            return 0;
+            return Kept::default();
         };
         let mut sides = [height, side];
         let mut kept = 0;
@@ -133,13 +133,14 @@ impl Architecture for VggSettings {
             sides = sides.map(|side| side_after(side, 2, 2, 0));
             kept += map_values(channels, sides);
         }
-        kept + match self.stem {
+        kept += match self.stem {
             Stem::Stock => {
                 let pooled = map_values(8 * self.width, [POOLED; 2]);
                 pooled + 2 * HIDDEN as u128 * self.width as u128
             }
             Stem::Cifar => 8 * self.width as u128,
-        }
+        };
+        Kept::always(kept)
     }
 
     fn with_width(&self, width: usize) -> Option<Self> {

@@ -11,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature};
-use crate::layers::{Square, check_transformer, connect, convolve, kept_of, normalize};
+use crate::layers::{Square, check_transformer, connect, convolve, kept_of, normalize, run_part};
 use crate::{
-    Architecture, Init, Input, InputKind, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
     Preset,
 };
 
@@ -100,9 +100,9 @@ impl Architecture for VitSettings {
         self.patch
     }
 
-    fn kept(&self, shape: ModelShape) -> u128 {
+    fn kept(&self, shape: ModelShape) -> Kept {
         let Ok([_, height, side]) = shape.image(Self::NAME) else {
-            return 0;
+            return Kept::default();
         };
         let tokens = (height / self.patch.max(1)) * (side / self.patch.max(1)) + 1;
         kept_of(tokens, self.width, self.depth, self.heads)
@@ -238,7 +238,7 @@ pub struct Vit {
 impl Vit {
     /// Tokens after the embedding and after each block, then the class token after the
     /// last norm and the logits.
-    fn states(&self, images: Tensor<4>) -> (Vec<Tensor<3>>, [Tensor<2>; 2]) {
+    fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<3>>, [Tensor<2>; 2]) {
         // [n, width, rows, columns] to [n, patches, width]
         let patches: Tensor<3> = convolve(&self.patch_embed.proj, images).flatten(2, 3);
         let patches = patches.swap_dims(1, 2);
@@ -247,7 +247,7 @@ impl Vit {
         let mut x = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
         let mut tokens = vec![x.clone()];
         for block in &self.blocks {
-            x = block.forward(x);
+            x = run_part(block, x, pass, |block, x, _| block.forward(x));
             tokens.push(x.clone());
         }
         // The norm of each token is its own: only that of the class token is asked for.
@@ -262,14 +262,15 @@ impl Model for Vit {
     /// `norm_pre`, not the output of its module `patch_embed`), each block's tokens (class token first),
     /// `penultimate` (the class token after the last norm) and `logits`.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
-        let (tokens, vectors) = self.states(input.images(VitSettings::NAME)?);
+        let images = input.images(VitSettings::NAME)?;
+        let (tokens, vectors) = self.states(images, &mut Pass::inference());
         let tokens = tokens.into_iter().map(Feature::Tokens);
         let layers = tokens.chain(vectors.map(Feature::Vector));
         Ok(Activations::new(layer_names(self.blocks.len()), layers))
     }
 
-    fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
-        let (_, [_, logits]) = self.states(input.images(VitSettings::NAME)?);
+    fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
+        let (_, [_, logits]) = self.states(input.images(VitSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
     }
 }

@@ -15,13 +15,23 @@ thread_local! {
 /// of `scales` normalise with their running statistics, and leave them as they are, also where
 /// the model is in training.
 pub fn holding_norms<T>(scales: &Arc<BTreeSet<ParamId>>, run: impl FnOnce() -> T) -> T {
+    holding(Some(Arc::clone(scales)), run)
+}
+
+/// The norms that this thread holds now.
+pub(super) fn held() -> Option<Arc<BTreeSet<ParamId>>> {
+    HELD.with_borrow(Clone::clone)
+}
+
+/// What `run` gives while this thread holds these and no others.
+pub(super) fn holding<T>(scales: Option<Arc<BTreeSet<ParamId>>>, run: impl FnOnce() -> T) -> T {
     struct Before(Option<Arc<BTreeSet<ParamId>>>);
     impl Drop for Before {
         fn drop(&mut self) {
             HELD.set(self.0.take());
         }
     }
-    let _before = Before(HELD.replace(Some(Arc::clone(scales))));
+    let _before = Before(HELD.replace(scales));
     run()
 }
 

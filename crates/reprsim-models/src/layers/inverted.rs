@@ -2,6 +2,7 @@
 //! channels, then many of them each convolved by itself, then few again.
 
 use super::sizes::{map_values, side_after};
+use crate::Kept;
 
 /// Channels of the stem by which a multiplier of channels is given: it is the width over this.
 pub(crate) const STEM: usize = 32;
@@ -29,13 +30,15 @@ impl Inverted {
     }
 
     /// What a training step keeps of a sample whose maps have these sides, of each convolution before and
-    /// after its norm, and of the sum; `sides` become those of its output.
-    fn kept(&self, sides: &mut [usize; 2]) -> u128 {
+    /// after its norm, and of the sum, is added to `kept`; `sides` become those of its output.
+    fn keep(&self, kept: &mut Kept, sides: &mut [usize; 2]) {
         let [_, inner, to] = self.channels;
         let before = 2 * u128::from(self.expands()) * map_values(inner, *sides);
         *sides = sides.map(|side| side_after(side, self.kernel, self.stride, self.kernel / 2));
-        let behind = 2 + u128::from(self.is_residual());
-        before + 2 * map_values(inner, *sides) + behind * map_values(to, *sides)
+        let output = map_values(to, *sides);
+        let behind = 1 + u128::from(self.is_residual());
+        let inside = before + 2 * map_values(inner, *sides) + behind * output;
+        kept.add_part(inside, output);
     }
 }
 
@@ -75,13 +78,14 @@ pub(crate) fn kept_of_blocks(
     blocks: &[Vec<Inverted>],
     last: usize,
     sides: [usize; 2],
-) -> u128 {
+) -> Kept {
     let mut sides = sides.map(|side| side_after(side, 3, stride, 1));
-    let mut kept = 2 * map_values(stem, sides);
+    let mut kept = Kept::always(2 * map_values(stem, sides));
     for block in blocks.iter().flatten() {
-        kept += block.kept(&mut sides);
+        block.keep(&mut kept, &mut sides);
     }
-    kept + 2 * map_values(last, sides)
+    kept.add(2 * map_values(last, sides));
+    kept
 }
 
 /// Channels that a multiplier leaves of `channels`: the nearest multiple of 8, but no less than nine tenths

@@ -7,6 +7,7 @@ mod held;
 mod init;
 mod inverted;
 mod names;
+mod part;
 mod sizes;
 mod transformer;
 
@@ -18,5 +19,6 @@ pub use init::Init;
 pub(crate) use init::Square;
 pub(crate) use inverted::{Inverted, STEM, Stages, kept_of_blocks, scaled, stages_of};
 pub(crate) use names::{Numbered, Place};
+pub(crate) use part::run_part;
 pub(crate) use sizes::{DEEPEST, check_width, map_values, side_after};
 pub(crate) use transformer::{block_names, check_transformer, kept_of};

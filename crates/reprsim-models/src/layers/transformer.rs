@@ -1,7 +1,7 @@
 //! What transformers have in common.
 
 use super::sizes::{DEEPEST, check_width};
-use crate::ModelError;
+use crate::{Kept, ModelError};
 
 /// `block1` to the last of `depth` blocks.
 pub(crate) fn block_names(depth: usize) -> impl Iterator<Item = String> {
@@ -9,10 +9,14 @@ pub(crate) fn block_names(depth: usize) -> impl Iterator<Item = String> {
 }
 
 /// What a training step keeps of one sequence: in each block the maps of attention, and eight arrays
-/// of the block's width (of norms, queries, keys, values, and the perceptron's four).
-pub(crate) fn kept_of(tokens: usize, width: usize, depth: usize, heads: usize) -> u128 {
-    let [tokens, width, depth, heads] = [tokens, width, depth, heads].map(|size| size as u128);
-    depth * tokens * (heads * tokens + 8 * width)
+/// of the block's width (of norms, queries, keys, values, and the perceptron's four), one of which leaves it.
+pub(crate) fn kept_of(tokens: usize, width: usize, depth: usize, heads: usize) -> Kept {
+    let [tokens, width, heads] = [tokens, width, heads].map(|size| size as u128);
+    let mut kept = Kept::default();
+    for _ in 0..depth {
+        kept.add_part(tokens * (heads * tokens + 7 * width), tokens * width);
+    }
+    kept
 }
 
 /// Checks the sizes of the transformer `name`.

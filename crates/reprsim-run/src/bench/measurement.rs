@@ -18,7 +18,7 @@ use reprsim_train::{
 use serde::Serialize;
 
 use super::memory::{device_mib, host_peak_mib};
-use super::workload::{SAMPLES, Workload};
+use super::workload::Workload;
 use crate::cell::extract_batch;
 use crate::error::RunError;
 use reprsim_config::DEFAULT_MEASURES;
@@ -26,9 +26,6 @@ use reprsim_device::Chosen;
 
 /// Version of the layout of a result.
 const SCHEMA: u32 = 1;
-
-/// Samples of a probe.
-const PROBE: usize = 2000;
 
 /// Permutations whose products are profiled.
 const PERMUTATIONS: usize = 7;
@@ -374,8 +371,8 @@ pub fn bench_profile_cpu(
         Bench::Extract => alone(&|| {
             let network = runner.network(0)?;
             let rate = runner.extract(&network, 0.0)?;
-            let probes = ((seconds * rate / PROBE as f64) as usize).max(1);
-            let steps = probes * PROBE.div_ceil(extract_batch(&runner.probe));
+            let probes = ((seconds * rate / workload.probe as f64) as usize).max(1);
+            let steps = probes * workload.probe.div_ceil(extract_batch(&runner.probe));
             timed(steps, &|| {
                 (0..probes).try_for_each(|_| runner.wait(&runner.probe(&network)?))
             })
@@ -456,7 +453,7 @@ impl<'a> Runner<'a> {
             }
             SampleShape::Image { .. } => Normalization::of(&dataset),
         };
-        let probe: Vec<u32> = (0..PROBE as u32).collect();
+        let probe: Vec<u32> = (0..workload.probe as u32).collect();
         let supply = |indices: Option<Vec<u32>>| {
             let normalization = normalization.clone();
             Supply::new(dataset.clone(), indices, normalization, device, u64::MAX)
@@ -534,7 +531,7 @@ impl<'a> Runner<'a> {
         work: impl FnOnce(&Job<'_>) -> T,
     ) -> T {
         let n = (batch * steps) as u32;
-        let indices: Vec<u32> = (0..n).map(|i| i % SAMPLES as u32).collect();
+        let indices: Vec<u32> = (0..n).map(|i| i % self.workload.samples as u32).collect();
         let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i as usize]).collect();
         let mut config = self.workload.training.clone();
         config.batch = batch;
@@ -609,7 +606,7 @@ impl<'a> Runner<'a> {
     fn extract(&self, network: &Network, seconds: f64) -> Result<f64, RunError> {
         rate(seconds, || {
             self.wait(&self.probe(network)?)?;
-            Ok(PROBE)
+            Ok(self.workload.probe)
         })
     }
 

@@ -4,14 +4,11 @@ use rand::RngExt;
 use reprsim_base::Stream;
 use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::{
-    CnnSettings, GptSettings, MlpSettings, ModelConfig, ResNetSettings, VaeSettings, VitSettings,
+    CnnSettings, GptSettings, MlpSettings, ModelConfig, ResNetSettings, Stem, VaeSettings, VitSettings,
 };
 use reprsim_train::{
     OptimizerConfig, Precision, ScheduleConfig, TASKS, TaskConfig, TrainingConfig,
 };
-
-/// Samples on the device; an epoch of more goes over them again.
-pub(super) const SAMPLES: usize = 2048;
 
 /// A model and the settings it is trained with.
 #[derive(Clone, Debug)]
@@ -28,11 +25,21 @@ pub struct Workload {
     pub task: TaskConfig,
     /// How it is trained.
     pub training: TrainingConfig,
+    /// Samples on the device; an epoch of more goes over them again.
+    pub samples: usize,
+    /// Those of a probe, the first of them.
+    pub probe: usize,
 }
 
 /// Names of the workloads: the models at the sizes of `experiments/quick.toml` (`mlp`,
-/// `cnn`), of the paper and of `experiments/nanogpt-reference.toml` (`gpt`, on bytes).
-pub const WORKLOADS: [&str; 6] = ["mlp", "cnn", "resnet18", "vae", "vit", "gpt"];
+/// `cnn`), of the paper and of `experiments/nanogpt-reference.toml` (`gpt`, on bytes), and two that are
+/// fine-tuned on photographs.
+pub const WORKLOADS: [&str; 8] = [
+    "mlp", "cnn", "resnet18", "vae", "vit", "gpt", "resnet50", "vit_small",
+];
+
+/// A side of a photograph as models are pretrained on it.
+const PHOTOGRAPH: usize = 224;
 
 /// An image of channels, height and width.
 fn image([channels, height, width]: [usize; 3]) -> SampleShape {
@@ -52,6 +59,12 @@ impl Workload {
             momentum: 0.9,
             weight_decay: 5e-4,
         };
+        let adamw = OptimizerConfig::AdamW {
+            lr: 1e-3,
+            weight_decay: 0.05,
+            beta_2: 0.999,
+            decay_vectors: true,
+        };
         let training = |batch, optimizer| TrainingConfig {
             epochs: Some(1),
             steps: None,
@@ -69,6 +82,7 @@ impl Workload {
             freeze: Vec::new(),
             rates: Vec::new(),
             frozen_norms: false,
+            recompute: false,
         };
         let (model, input, classes, training) = match name {
             "mlp" => (
@@ -105,15 +119,28 @@ impl Workload {
                 ModelConfig::Vit(VitSettings::default()),
                 image([3, 32, 32]),
                 10,
-                training(
-                    128,
-                    OptimizerConfig::AdamW {
-                        lr: 1e-3,
-                        weight_decay: 0.05,
-                        beta_2: 0.999,
-                        decay_vectors: true,
-                    },
-                ),
+                training(128, adamw),
+            ),
+            "resnet50" => (
+                ModelConfig::ResNet(ResNetSettings {
+                    depth: 50,
+                    width: 64,
+                    stem: Stem::Stock,
+                }),
+                image([3, PHOTOGRAPH, PHOTOGRAPH]),
+                10,
+                training(8, sgd),
+            ),
+            "vit_small" => (
+                ModelConfig::Vit(VitSettings {
+                    width: 384,
+                    depth: 12,
+                    heads: 6,
+                    patch: 16,
+                }),
+                image([3, PHOTOGRAPH, PHOTOGRAPH]),
+                10,
+                training(8, adamw),
             ),
             "gpt" => (
                 ModelConfig::Gpt(GptSettings::default()),
@@ -137,6 +164,11 @@ impl Workload {
             ),
             _ => return None,
         };
+        let [samples, probe] = match input {
+            // A pass over more would take minutes.
+            SampleShape::Image { height, .. } if height == PHOTOGRAPH => [64, 40],
+            _ => [2048, 2000],
+        };
         // What the architecture is for.
         let task = TASKS.iter().find(|task| task.needs == model.gives())?;
         let name = WORKLOADS.into_iter().find(|known| *known == name)?;
@@ -147,6 +179,8 @@ impl Workload {
             input,
             classes,
             training,
+            samples,
+            probe,
         })
     }
 
@@ -156,14 +190,14 @@ impl Workload {
         let samples = match self.input {
             SampleShape::Image { .. } => {
                 let values = self.input.values();
-                let bytes: Vec<u8> = (0..SAMPLES * values).map(|_| rng.random()).collect();
+                let bytes: Vec<u8> = (0..self.samples * values).map(|_| rng.random()).collect();
                 Samples::images(bytes, values)
             }
             SampleShape::Tokens { window, vocabulary } => {
                 // A window, and what follows each of its tokens.
                 let length = window + 1;
                 let token = |_| rng.random_range(0..vocabulary as u16);
-                Samples::pieces((0..SAMPLES * length).map(token).collect(), length)
+                Samples::pieces((0..self.samples * length).map(token).collect(), length)
             }
         };
         let classes = self.classes as u16;
@@ -176,7 +210,7 @@ impl Workload {
             factors: vec![Factor {
                 name: "class".into(),
                 classes: (0..classes).map(|c| c.to_string()).collect(),
-                values: (0..SAMPLES).map(|_| rng.random_range(0..classes)).collect(),
+                values: (0..self.samples).map(|_| rng.random_range(0..classes)).collect(),
             }],
             label: vec!["class".into()],
             blocks: Vec::new(),

@@ -171,6 +171,7 @@ mod tests {
             freeze: vec![],
             rates: vec![],
             frozen_norms: false,
+            recompute: false,
         }
     }
 

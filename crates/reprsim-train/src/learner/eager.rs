@@ -92,6 +92,7 @@ impl<'a> Eager<'a> {
             let batch = self.taught(job.task.batch(drawn, &mut draws.noise)?)?;
             let dropout = draws.dropout(job.config.dropout);
             let mut pass = Pass::training(dropout, &mut draws.noise);
+            pass.recompute = job.config.recompute;
             let output = holding_norms(&self.freezing.held, || {
                 self.trained().output(batch.input, &mut pass)
             })?;

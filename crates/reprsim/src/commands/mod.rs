@@ -9,6 +9,7 @@ mod data;
 mod devices;
 mod extract;
 mod fetching;
+mod matrix;
 mod measures;
 mod models;
 mod plan;
@@ -38,8 +39,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Report(args) => report::report(&args),
         Command::Extract(args) => extract::extract(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Matrix(args) => matrix::matrix(&args),
         Command::Models(args) => models::models(&args),
-        Command::Schema { markdown } => schema::schema(markdown),
+        Command::Schema { pretrain, markdown } => schema::schema(pretrain, markdown),
         Command::Measures { format } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
