@@ -24,6 +24,7 @@ use devices::{close, cpu, gaussian, npy};
 
 alike_on_every_device!(
     golden_values,
+    values_of_peers,
     golden_values_of_peers,
     feature_and_gram_space_agree,
     permuted_scores_are_those_of_permuted_rows,
@@ -187,6 +188,12 @@ fn values(a: &Dense, b: &Dense, device: &Device) -> Vec<f64> {
         .collect()
 }
 
+/// The measures that have permutations to be tested against.
+fn paired() -> Vec<&'static dyn Measure> {
+    let all = REGISTRY.into_iter();
+    all.filter(|m| m.is_paired()).collect()
+}
+
 fn value(name: &str, a: &Dense, b: &Dense) -> Result<f64, Undefined> {
     let measure = named(name).unwrap();
     let none = Permutations::none();
@@ -269,6 +276,53 @@ fn golden_values(device: &Device) {
     assert_eq!(checked, 4 * (8 + 11));
 }
 
+/// Values that other programs gave (`scripts/golden_geometry.py`).
+fn values_of_peers(device: &Device) {
+    let golden = golden();
+    let text = std::fs::read_to_string(golden.join("geometry.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut checked = 0;
+    for (pair, of) in expected["pairs"].as_object().unwrap() {
+        for (name, want) in of.as_object().unwrap() {
+            let plain = name.strip_suffix("_k10").unwrap_or(name);
+            let measure = named(plain).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(measure.full_name(10), *name);
+            // What the file holds is of activations a tenth as large, and of so many samples.
+            let scale = match plain {
+                "uniformity_difference" => 0.1,
+                _ => 1.0,
+            };
+            let most = match plain {
+                "rtd" => 128,
+                _ => usize::MAX,
+            };
+            let layer = |side: &str| {
+                let (values, n, d) = npy(&golden.join(format!("{pair}_{side}.npy")));
+                let n = n.min(most);
+                let values = values[..n * d]
+                    .iter()
+                    .map(|v| scale * f64::from(*v))
+                    .collect();
+                vec![Layer::new(side, Matrix::new(values, n, d).unwrap())]
+            };
+            let layers = vec![layer("a"), layer("b")];
+            let set = Set::new(layers, device, Options::default()).unwrap();
+            let none = Permutations::none();
+            let scores = set.compare(&[measure], &[(0, 1)], &none, &mut |_| ());
+            let found = scores.unwrap()[0][0].value.unwrap();
+            let want = want.as_f64().unwrap();
+            // Ripser has distances in f32.
+            let tolerance = match plain {
+                "rtd" => 10.0 * TOLERANCE,
+                _ => TOLERANCE,
+            };
+            close(found, want, tolerance, &format!("{pair} {name}"));
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4 * 10);
+}
+
 fn feature_and_gram_space_agree(device: &Device) {
     let measures: Vec<&dyn Measure> = ["cka_linear_biased", "cka_linear_debiased", "cka"]
         .into_iter()
@@ -329,6 +383,12 @@ fn permuted_scores_are_those_of_permuted_rows(device: &Device) {
         for (p, map) in maps.iter().enumerate() {
             let direct = values(&a, &b.rows(map), device);
             for ((score, direct), m) in permuted.iter().zip(direct).zip(REGISTRY) {
+                if !m.is_paired() {
+                    let (found, name) = (score.value.unwrap(), m.properties().name);
+                    assert!(score.permuted.is_empty(), "{name}");
+                    close(direct, found, TOLERANCE, name);
+                    continue;
+                }
                 close(
                     score.permuted[p],
                     direct,
@@ -353,7 +413,9 @@ fn reading_again_changes_nothing(device: &Device) {
     for ((x, y), m) in kept.iter().zip(&read).zip(REGISTRY) {
         let what = m.properties().name;
         close(x.value.unwrap(), y.value.unwrap(), TOLERANCE, what);
-        close(x.permuted[0], y.permuted[0], TOLERANCE, what);
+        for (x, y) in x.permuted.iter().zip(&y.permuted) {
+            close(*x, *y, TOLERANCE, what);
+        }
     }
 }
 
@@ -419,7 +481,8 @@ fn neighbours_are_the_same_everywhere(device: &Device) {
         let name = m.properties().name;
         // Lists are the same to the last sample; what is computed from products that
         // the device took is the same to its tolerance.
-        if m.properties().uses_k && !name.contains("cknna") {
+        let of_products = name.contains("cknna");
+        if m.properties().uses_k && !of_products {
             assert_eq!(x.value, y.value, "{name}");
         } else {
             // Copies of samples leave ratios less to stand on in other arithmetic.
@@ -545,9 +608,18 @@ fn a_large_offset_changes_no_translation_invariant_measure() {
     // As f32 files hold it: a thousand standard deviations away.
     let far = values(&a.map(|_, v| f64::from((v + 1000.0) as f32)), &b, &device);
     for (i, m) in REGISTRY.iter().enumerate() {
-        if m.properties().invariances.translation {
-            close(far[i], base[i], 1e-4, m.properties().name);
+        let name = m.properties().name;
+        if !m.properties().invariances.translation {
+            continue;
         }
+        let tolerance = match name {
+            // What rounding to f32 makes of two samples that are nearly as near: another graph.
+            "imd" => 2.0,
+            // Sums of a hundred lengths.
+            "rtd" => 1e-2,
+            _ => 1e-4,
+        };
+        close(far[i], base[i], tolerance, name);
     }
 }
 
@@ -560,7 +632,9 @@ fn scale_may_be_extreme() {
     for scale in [1e-30, 1e30] {
         let scaled = values(&a.map(|_, v| v * scale), &b, &device);
         for (i, m) in REGISTRY.iter().enumerate() {
-            close(scaled[i], base[i], 1e-5, m.properties().name);
+            if m.properties().invariances.scale {
+                close(scaled[i], base[i], 1e-5, m.properties().name);
+            }
         }
     }
 }
@@ -568,7 +642,7 @@ fn scale_may_be_extreme() {
 #[test]
 fn unrelated_layers_score_what_permutations_say() {
     let (n, d, repeats) = (100, 30, 30);
-    let measures: Vec<&dyn Measure> = (REGISTRY.into_iter()).collect();
+    let measures = paired();
     let mut sums = vec![(0.0, 0.0, 0.0); measures.len()];
     for seed in 0..repeats {
         let a = Dense::layer(n, d, 100 + seed);
@@ -596,6 +670,7 @@ fn unrelated_layers_score_what_permutations_say() {
         match name {
             "cka_linear_debiased" | "cka_rbf_median_debiased" => close(mean, 0.0, 0.02, name),
             "mutual_knn_cosine" => close(mean, 10.0 / 99.0, 0.01, name),
+            "gulp" => close(mean, 2.0 * 900.0 / 99.0 - 60.0, 0.5, name),
             "linear_regression_r2_b_from_a" => close(mean, 30.0 / 99.0, 0.01, name),
             _ => (),
         }
@@ -645,8 +720,9 @@ fn the_exact_null_mean_is_that_of_permutations() {
             "{name}: {drawn} is not {mean} +- {error}"
         );
     }
-    // CKA, RSA and mutual_knn, each in both modes where it has two.
-    assert_eq!(exact, 5 + 12 + 2 + 2);
+    // CKA, RSA and mutual_knn, each in both modes where it has two, and what is told of neighbours in
+    // common.
+    assert_eq!(exact, 5 + 12 + 2 + 2 + 3);
 }
 
 /// The largest distance between the empirical distribution of p-values and the
@@ -668,15 +744,16 @@ fn p_values_are_uniform_for_unrelated_layers() {
         k: 5,
         ..Options::default()
     };
-    let mut found: Vec<Vec<f64>> = vec![vec![]; REGISTRY.len()];
+    let measures = paired();
+    let mut found: Vec<Vec<f64>> = vec![vec![]; measures.len()];
     let mut best: Vec<f64> = vec![];
     let debiased: &dyn Measure = named("cka_linear_debiased").unwrap();
     for seed in 0..repeats {
         let layers = |seed: u64| [Dense::layer(n, 12, seed), Dense::layer(n, 3, seed + 5000)];
         let (a, b) = (layers(seed), layers(10_000 + seed));
         let permutations = Permutations::random(n, draws, seed);
-        let scores = scores(&a[0], &b[0], &REGISTRY, &permutations, &cpu(), options());
-        for ((found, score), m) in found.iter_mut().zip(&scores).zip(REGISTRY) {
+        let scores = scores(&a[0], &b[0], &measures, &permutations, &cpu(), options());
+        for ((found, score), m) in found.iter_mut().zip(&scores).zip(&measures) {
             found.push(score.calibration(m.largest(5)).unwrap().p);
         }
         let set = set(&a, &b, &cpu(), options());
@@ -689,7 +766,7 @@ fn p_values_are_uniform_for_unrelated_layers() {
     // Kolmogorov and Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand; p
     // has steps of 1 / (draws + 1).
     let bound = 1.95 / (repeats as f64).sqrt() + 1.0 / (draws as f64 + 1.0);
-    for (mut p, m) in found.into_iter().zip(REGISTRY) {
+    for (mut p, m) in found.into_iter().zip(&measures) {
         let name = m.properties().name;
         let (distance, excess) = distance_from_uniform(&mut p);
         // Scores that take few values tie with their permutations: p-values are
@@ -714,9 +791,10 @@ fn related_layers_have_the_smallest_p_and_identity_is_calibrated_to_one() {
     let a = Dense::layer(n, 5, 61);
     let b = a.relative(5, 62);
     let permutations = Permutations::random(n, 99, 1);
-    let related = scores(&a, &b, &REGISTRY, &permutations, &cpu(), Options::default());
-    let own = scores(&a, &a, &REGISTRY, &permutations, &cpu(), Options::default());
-    for ((score, own), m) in related.iter().zip(&own).zip(REGISTRY) {
+    let measures = paired();
+    let related = scores(&a, &b, &measures, &permutations, &cpu(), Options::default());
+    let own = scores(&a, &a, &measures, &permutations, &cpu(), Options::default());
+    for ((score, own), m) in related.iter().zip(&own).zip(measures) {
         let name = m.properties().name;
         close(
             score.calibration(m.largest(10)).unwrap().p,
@@ -727,7 +805,9 @@ fn related_layers_have_the_smallest_p_and_identity_is_calibrated_to_one() {
         if m.largest(10).is_finite() && !name.starts_with("cycle_knn") {
             let calibration = own.calibration(m.largest(10)).unwrap();
             close(calibration.calibrated.unwrap(), 1.0, 5e-3, name);
-            assert!(calibration.threshold < 0.9 * m.largest(10), "{name}");
+            let largest = m.largest(10);
+            let room = 0.1 * largest.max(1.0);
+            assert!(calibration.threshold < largest - room, "{name}");
         }
     }
 }
@@ -1358,6 +1438,10 @@ fn samples_may_be_as_far_as_numbers_go() {
         let both = both(factor);
         for (i, m) in REGISTRY.iter().enumerate() {
             let name = m.properties().name;
+            // What is a length, or a number of distances, grows with them.
+            if ["rtd", "magnitude_difference"].contains(&name) {
+                continue;
+            }
             close(far[i], limit[i], 1e-6, &format!("{name}, {factor:e}"));
             close(
                 both[i],
@@ -1610,7 +1694,8 @@ fn degenerate_input_has_a_reason() {
                 "{name}: {reason:?}"
             );
         }
-        let least = Dense::layer(if m.properties().uses_k { 11 } else { 4 }, 3, 1);
+        let least = if m.properties().uses_k { 11 } else { 4 };
+        let least = Dense::layer(least.max(m.properties().samples), 3, 1);
         let score = value(name, &least, &least.relative(3, 5));
         assert!(
             score.is_ok_and(f64::is_finite) || score == Err(Undefined::NoVariance),

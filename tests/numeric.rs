@@ -21,8 +21,8 @@ use reprsim_extract::{LayerActivation, extract};
 use reprsim_models::{
     ARCHITECTURES, CnnSettings, ConvNextSettings, Convention, DenseNetSettings,
     EfficientNetSettings, Input, InputKind, MlpSettings, MobileNetSettings, MobileStem,
-    ModelConfig, ModelShape, Network, Output, Pass, Pooling, ResNetSettings, SampleShape, Stem,
-    VaeSettings, VggSettings, VitSettings,
+    ModelConfig, ModelShape, Network, Output, OutputKind, Pass, Pooling, ResNetSettings,
+    SampleShape, Stem, VaeSettings, VggSettings, VitSettings,
 };
 use reprsim_train::{
     Augmentation, ClassifySettings, Epoch, Foreign, Head, HeldOut, Initial, Job, Normalization,
@@ -289,6 +289,42 @@ fn architectures() -> Vec<ModelConfig> {
     let others = all.filter(|about| !names.contains(&about.name));
     let others: Vec<ModelConfig> = others.map(|about| (about.default)()).collect();
     [small, others].concat()
+}
+
+/// A pass that begins behind a layer ends as the whole one does.
+#[test]
+fn a_pass_goes_on_from_every_joint() {
+    let task = ShapeTask::new(3);
+    for model in architectures() {
+        let joints = model.joints();
+        // All layers of a classifier before the last.
+        let expected = match model.gives() {
+            OutputKind::Logits => model.layer_names().len() - 1,
+            _ => 0,
+        };
+        assert_eq!(joints.len(), expected, "{}", model.name());
+        let images = task.images(&cpu(), &model);
+        let shape = ModelShape {
+            input: images.shape(),
+            classes: 8,
+        };
+        let network = Network::new(&model, shape, &mut Stream::new(3).rng(), &cpu()).unwrap();
+        let scores = |output: Output| match output {
+            Output::Logits(scores) => scores.into_data().iter::<f64>().collect::<Vec<f64>>(),
+            _ => panic!("no scores"),
+        };
+        let whole = network.output(images.slice(0..3), &mut Pass::inference());
+        for (name, activation) in network.activations(images.slice(0..3)).unwrap().layers {
+            let rest = network.output_from(&name, activation);
+            assert_eq!(rest.is_some(), joints.contains(&name), "{name}");
+            if let Some(rest) = rest {
+                let whole = scores(whole.as_ref().unwrap().clone());
+                for (rest, whole) in scores(rest).iter().zip(whole) {
+                    close(*rest, whole, 1e-5, &format!("{} {name}", model.name()));
+                }
+            }
+        }
+    }
 }
 
 /// The name in the table of architectures is that of the file.

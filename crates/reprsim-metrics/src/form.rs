@@ -154,7 +154,7 @@ mod tests {
             assert_eq!(Form::Distance.check(measure).is_ok(), bounded, "{name}");
             for form in [Form::Distance, Form::Angular] {
                 let has = form.check(measure).is_ok();
-                let of = |share: f64| scale.told(form, share * scale.largest);
+                let of = |share: f64| scale.told(form, scale.largest - 1.0 + share);
                 assert_eq!(has, bounded && of(0.5).is_some(), "{name}");
                 if has {
                     assert_eq!(of(1.0), Some(0.0), "{name}");

@@ -13,10 +13,13 @@
 //! are taken in f32 on the device, in tiles of bounded size, and added up in f64;
 //! eigenvalues and singular values are taken in f64 on the host.
 
+mod affine;
 mod basis;
 mod concordance;
 mod covariance;
 mod cycle;
+mod descriptors;
+mod distance_matrices;
 mod distances;
 mod entries;
 mod error;
@@ -25,6 +28,7 @@ mod far_products;
 mod form;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod homology;
 mod host;
 mod influence;
 mod intervals;
@@ -36,9 +40,11 @@ mod magnitude;
 mod measure;
 mod measures;
 mod minibatch;
+mod neighbor_cosines;
 mod neighbors;
 mod null;
 mod options;
+mod outputs;
 mod pair;
 mod permutations;
 mod precision;
@@ -57,8 +63,10 @@ mod transport;
 mod view;
 mod whitened;
 
+pub use affine::{Affine, AffineSums};
 pub use basis::Directions;
 pub use concordance::Concordance;
+pub use descriptors::{Describe, Samples};
 pub use error::{Cause, MetricError, Undefined, UnknownMeasure, Value};
 pub use form::{Form, NoForm, Scale};
 pub use influence::LeaveOneOut;
@@ -66,11 +74,15 @@ pub use intervals::{HalfSamples, Interval};
 pub use kernel::Kernel;
 pub use layer::Layer;
 pub use measure::{Bound, Definition, Formula, Geometry, Invariances, Measure, Mode, Properties};
-pub use measures::{REGISTRY, by_name, named, of_mode};
+pub use measures::{Alias, REGISTRY, aliases, by_name, named, of_mode};
 pub use minibatch::MinibatchSums;
 pub use neighbors::Space as NeighborSpace;
 pub use options::{Options, Space};
-pub use pair::{CovariancePair, KernelPair, KernelSums, NeighborPair, SamplesPair, SubspacePair};
+pub use outputs::{Agreement, Outputs, accuracy, mean_cross_entropy};
+pub use pair::{
+    CosinePair, Cosines, CovariancePair, DistancePair, KernelPair, KernelSums, NeighborPair,
+    SamplesPair, SubspacePair,
+};
 pub use permutations::{ALPHA, Calibration, Permutations};
 pub use score::Score;
 pub use set::{Set, maximum};

@@ -132,7 +132,10 @@ fn lower_product(mut out: MatMut<'_, f64>, x: MatRef<'_, f64>) {
 }
 
 /// The eigenvalues of a symmetric matrix, of which the lower half is read, ascending.
-fn eigenvalues(x: MatRef<'_, f64>) -> Result<Vec<f64>, EvdError> {
+///
+/// # Errors
+/// If they do not converge.
+pub(crate) fn eigenvalues(x: MatRef<'_, f64>) -> Result<Vec<f64>, EvdError> {
     let mut s = Diag::<f64>::zeros(x.nrows());
     let params = Default::default();
     let scratch =

@@ -3,10 +3,13 @@
 use crate::Value;
 use crate::basis::Directions;
 use crate::concordance::Concordance;
+use crate::descriptors::Describe;
 use crate::kernel::Kernel;
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::Space;
-use crate::pair::{CovariancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair};
+use crate::pair::{
+    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair,
+};
 use crate::subspace::Columns;
 
 /// A similarity measure between two layers on the same samples. Larger is more
@@ -37,6 +40,12 @@ pub trait Measure: Send + Sync {
     /// The largest value it can take with `k` neighbours.
     fn largest(&self, k: usize) -> f64 {
         self.properties().range.1.value(k, f64::INFINITY)
+    }
+
+    /// Whether it looks at which sample of one layer is which of the other. One that does not has no
+    /// permutations to be tested against: all give the same.
+    fn is_paired(&self) -> bool {
+        !matches!(self.formula(), Formula::Descriptors(..))
     }
 
     /// Whether a covariate can be held fixed: whether it is the cosine of two matrices of
@@ -132,7 +141,8 @@ pub struct Properties {
 /// What the values of a measure are, which says how they become distances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Geometry {
-    /// A share or a mean of shares or correlations, which is the cosine of no one angle.
+    /// A share or a mean of shares or correlations, or a distance with its sign turned: the cosine of no
+    /// one angle.
     Share,
     /// The cosine of the angle between two matrices of similarities.
     Cosine,
@@ -240,4 +250,10 @@ pub enum Formula {
     Samples(fn(&SamplesPair) -> Value),
     /// Over sums of HSIC_1 over batches.
     Minibatch(fn(&MinibatchSums) -> Value),
+    /// Over neighbour lists, and cosines of any samples.
+    Cosines(Space, fn(&CosinePair) -> Value),
+    /// Over the distances between all samples of a part; the value is the mean over parts.
+    Distances(fn(&DistancePair) -> Value),
+    /// Over what is told of each layer by itself, whichever sample is which.
+    Descriptors(Describe, fn(&[f64], &[f64]) -> Value),
 }

@@ -404,14 +404,21 @@ impl NeighborStage {
         }
     }
 
-    fn both(&self, i: usize, j: usize) -> Result<(&Neighbors, &Neighbors), Undefined> {
+    /// Number of neighbours.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// The neighbours in two layers.
+    pub fn both(&self, i: usize, j: usize) -> Result<(&Neighbors, &Neighbors), Undefined> {
         match (&self.layers[i], &self.layers[j]) {
             (Ok(a), Ok(b)) => Ok((a, b)),
             (Err(reason), _) | (_, Err(reason)) => Err(*reason),
         }
     }
 
-    fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> NeighborPair<'a> {
+    /// What formulas are written in.
+    pub fn pair<'a>(&self, a: &'a Neighbors, b: &'a Neighbors) -> NeighborPair<'a> {
         NeighborPair {
             k: self.k,
             a: &a.lists,

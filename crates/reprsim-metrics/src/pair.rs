@@ -117,6 +117,34 @@ pub struct NeighborPair<'a> {
     pub kernel_b: &'a [f64],
 }
 
+/// The k nearest neighbours of each sample in two layers, and cosines between any samples.
+pub struct CosinePair<'a> {
+    /// The lists.
+    pub lists: NeighborPair<'a>,
+    /// Cosines in the first layer.
+    pub a: Cosines<'a>,
+    /// Cosines in the second layer, its samples renamed as the permutation says.
+    pub b: Cosines<'a>,
+}
+
+/// Cosines between the samples of a layer, computed as they are asked for.
+pub struct Cosines<'a> {
+    pub(crate) rows: &'a [f32],
+    pub(crate) width: usize,
+    pub(crate) map: Option<&'a [u32]>,
+}
+
+/// The Euclidean distances between the samples of a part in two layers.
+#[derive(Clone, Copy, Debug)]
+pub struct DistancePair<'a> {
+    /// Samples of the part.
+    pub n: usize,
+    /// Distances in the first layer, `n * n`.
+    pub a: &'a [f64],
+    /// Distances in the second layer, `n * n`, its samples renamed as the permutation says.
+    pub b: &'a [f64],
+}
+
 /// Two layers in orthonormal bases: those of their left singular vectors, X = U S V', or any others,
 /// X = Q R, where no measure asks for singular vectors.
 pub struct SubspacePair<'a> {

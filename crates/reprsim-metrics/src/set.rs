@@ -9,19 +9,25 @@ use reprsim_graph::Profile;
 use crate::basis::Directions;
 use crate::concordance::Concordance;
 use crate::covariance::{Axes, CovarianceStage};
+use crate::distance_matrices::DistanceStage;
 use crate::kernel::Kernel;
 use crate::measure::{Formula, Measure};
 use crate::minibatch::MinibatchSums;
 use crate::neighbors::{NeighborStage, Space, Ties};
 use crate::null::{Null, Part};
 use crate::options::Options;
-use crate::pair::{CovariancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair};
+use crate::pair::{
+    CosinePair, CovariancePair, DistancePair, KernelPair, NeighborPair, SamplesPair, SubspacePair,
+};
 use crate::permutations::Permutations;
 use crate::samples::SamplesStage;
 use crate::score::Score;
 use crate::subspace::{Columns, SubspaceStage};
 use crate::view::{Room, Transform, View, clamp_threshold};
-use crate::{Layer, MetricError, Undefined, Value, concordance, minibatch, products, whitened};
+use crate::{
+    Layer, MetricError, Undefined, Value, concordance, descriptors, minibatch, neighbor_cosines,
+    products, whitened,
+};
 
 /// The largest of several scores, and its null: the largest under each
 /// permutation, which moved all layers together (Groeger et al. 2026, algorithm
@@ -293,6 +299,8 @@ enum Family {
     Neighbors(Space),
     Subspace(Columns),
     Covariance,
+    Distances,
+    Descriptors,
     Units(Columns),
     Samples,
 }
@@ -308,11 +316,13 @@ impl Family {
             Formula::Kernel(Kernel::ClampedLinear, _) => Self::ClampedLinear,
             Formula::Kernel(kernel, _) => Self::Dissimilarity(*kernel),
             Formula::Concordance(kernel, _) => Self::Concordance(*kernel),
-            Formula::Neighbors(space, ..) => Self::Neighbors(*space),
+            Formula::Neighbors(space, ..) | Formula::Cosines(space, _) => Self::Neighbors(*space),
             Formula::Subspace(columns, ..) => Self::Subspace(*columns),
             Formula::Covariance(_) => Self::Covariance,
             Formula::Units(columns, _) => Self::Units(*columns),
             Formula::Samples(_) => Self::Samples,
+            Formula::Distances(_) => Self::Distances,
+            Formula::Descriptors(..) => Self::Descriptors,
         }
     }
 
@@ -337,6 +347,8 @@ impl Family {
             Self::Neighbors(_) => "nearest neighbours",
             Self::Subspace(_) => "singular vectors",
             Self::Covariance => "cross-covariances",
+            Self::Distances => "distances",
+            Self::Descriptors => "descriptors of layers",
             Self::Units(_) => "matchings of units",
             Self::Samples => "ridge regressions",
         }
@@ -396,6 +408,8 @@ impl Stage<'_> {
                 self.covariance(columns, Axes::Kept, members, measures, scores)
             }
             Family::Samples => self.samples(members, measures, scores),
+            Family::Distances => self.distances(members, measures, scores),
+            Family::Descriptors => self.descriptors(members, measures, scores),
         }
     }
 
@@ -478,6 +492,69 @@ impl Stage<'_> {
         stage.compare(self.pairs, self.permutations, values, &mut |found| {
             null.take(&found, Clone::clone)
         })?;
+        null.finish();
+        Ok(())
+    }
+
+    fn distances(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        *self.kept = None;
+        let formulas: Vec<_> = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Distances(formula) => Some(formula),
+                _ => None,
+            })
+            .collect();
+        let set = self.set;
+        let transform = DistanceStage::transform();
+        let views = (set.layers.iter())
+            .map(|layer| View::new(layer, transform, &Room::new(0), &set.device));
+        let stage = DistanceStage::new(views)?;
+        let values = |pair: &DistancePair| formulas.iter().map(|of| of(pair)).collect();
+        let mut null = Null::new(members, scores, self.permutations);
+        stage.compare(self.pairs, self.permutations, values, &mut |found| {
+            null.take(&found, Clone::clone)
+        })?;
+        null.finish();
+        Ok(())
+    }
+
+    fn descriptors(
+        &mut self,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        *self.kept = None;
+        let (describe, formulas): (Vec<_>, Vec<_>) = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Descriptors(describe, formula) => Some((describe, formula)),
+                _ => None,
+            })
+            .unzip();
+        let set = self.set;
+        let view = |i: usize| {
+            let transform = descriptors::transform();
+            View::new(&set.layers[i], transform, &Room::new(0), &set.device)
+        };
+        let layers = descriptors::describe_all(set.layers.len(), view, &describe)?;
+        let values = |(i, j): &(usize, usize)| -> Vec<Value> {
+            let described = layers[*i].iter().zip(&layers[*j]);
+            (formulas.iter().zip(described))
+                .map(|(of, described)| match described {
+                    (Ok(a), Ok(b)) => of(a, b),
+                    (Err(reason), _) | (_, Err(reason)) => Err(*reason),
+                })
+                .collect()
+        };
+        // All permutations would give the same: there is nothing to test against.
+        let observed: Vec<_> = self.pairs.iter().map(|pair| Ok(values(pair))).collect();
+        let mut null = Null::new(members, scores, &Permutations::none());
+        null.take(&Part::Observed(&observed), Clone::clone);
         null.finish();
         Ok(())
     }
@@ -569,9 +646,12 @@ impl Stage<'_> {
         let ties = layers.map(|(model, layer)| Ties::of(*model, &layer.name));
         let views = self.lone_views(|t| space.transform(t));
         let mut stage = NeighborStage::new(views, ties, k)?;
-        let (with_kernel, without): (Vec<usize>, Vec<usize>) = members
-            .iter()
-            .partition(|m| formula(**m).is_some_and(|(kernel, _)| kernel));
+        let members_with = |wanted: bool| -> Vec<usize> {
+            let is_one = |m: &&usize| formula(**m).is_some_and(|(kernel, _)| kernel == wanted);
+            members.iter().filter(is_one).copied().collect()
+        };
+        let (with_kernel, without) = (members_with(true), members_with(false));
+        self.cosines(&stage, space, members, measures, scores)?;
         // Kernel values are computed only if some measure asks for them.
         for (members, kernel) in [(without, false), (with_kernel, true)] {
             if members.is_empty() {
@@ -596,6 +676,36 @@ impl Stage<'_> {
             });
             null.finish();
         }
+        Ok(())
+    }
+
+    /// The measures of a family of neighbours that look at cosines.
+    fn cosines(
+        &mut self,
+        lists: &NeighborStage,
+        space: Space,
+        members: &[usize],
+        measures: &[&dyn Measure],
+        scores: &mut [Vec<Score>],
+    ) -> Result<(), MetricError> {
+        let (members, formulas): (Vec<usize>, Vec<_>) = (members.iter())
+            .filter_map(|m| match measures[*m].formula() {
+                Formula::Cosines(_, formula) => Some((*m, formula)),
+                _ => None,
+            })
+            .unzip();
+        if members.is_empty() {
+            return Ok(());
+        }
+        let (pairs, permutations) = (self.pairs, self.permutations);
+        let values =
+            |pair: &CosinePair| -> Vec<Value> { formulas.iter().map(|of| of(pair)).collect() };
+        let mut null = Null::new(&members, scores, permutations);
+        let views = self.views(|t| neighbor_cosines::transform(space, t))?;
+        neighbor_cosines::compare(lists, views, pairs, permutations, values, &mut |found| {
+            null.take(&found, Clone::clone)
+        })?;
+        null.finish();
         Ok(())
     }
 

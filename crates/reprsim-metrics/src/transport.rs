@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use pulp::Arch;
+
 /// Units of a layer at most: the products of all pairs take 512 MiB then, and a matching minutes.
 pub(crate) const MOST_UNITS: usize = 8192;
 
@@ -46,7 +48,10 @@ fn upright(weights: &[f64], rows: usize, columns: usize) -> (Cow<'_, [f64]>, [us
 }
 
 /// No row or column.
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
+
+/// Nearer than any distance.
+const DONE: f64 = f64::NEG_INFINITY;
 
 /// Whole units that go from rows to columns so that their weights add up to the most.
 struct Flow<'a> {
@@ -66,16 +71,15 @@ struct Flow<'a> {
 
 /// A search for the shortest path from one row to a column that can take more.
 struct Search {
-    /// Of each column how far it is, and from which row.
+    /// Of each column how far it is, [`DONE`] once it was reached for good, and from which row. All of
+    /// them are gone through at once, which vector instructions do.
     distance: Vec<f64>,
-    from_row: Vec<usize>,
-    /// Columns that have not been reached for good.
-    open: Vec<usize>,
-    /// Those that have, in order.
-    reached: Vec<usize>,
+    from_row: Vec<u32>,
+    /// Columns that were reached for good, in order, and how far they are.
+    reached: Vec<(usize, f64)>,
     /// Of each row how far it is, and from which column; and all that were reached.
     row_distance: Vec<f64>,
-    from_column: Vec<usize>,
+    from_column: Vec<u32>,
     rows: Vec<usize>,
     is_reached: Vec<bool>,
     /// How many of these rows distances are told from.
@@ -127,19 +131,19 @@ impl<'a> Flow<'a> {
         let mut search = Search::new(self.rows, self.columns);
         for start in 0..self.rows {
             while self.supply[start] > 0 {
-                search.begin(self, start);
+                search.begin(start);
                 // From one column that can take more to the next, as long as all paths are there.
                 let mut last = None;
-                while let Some(sink) = search.next(self) {
-                    last = Some(sink);
+                while let Some((sink, distance)) = search.next(self) {
+                    last = Some(distance);
                     let is_whole = search.send(self, start, sink);
                     if self.supply[start] == 0 || !is_whole {
                         break;
                     }
-                    search.pass(self, sink);
+                    search.pass(self, sink, distance);
                 }
                 match last {
-                    Some(sink) => search.revalue(self, sink),
+                    Some(distance) => search.revalue(self, distance),
                     // Not reached where columns can take what rows have.
                     None => break,
                 }
@@ -153,7 +157,6 @@ impl Search {
         Self {
             distance: vec![f64::INFINITY; columns],
             from_row: vec![NONE; columns],
-            open: vec![],
             reached: vec![],
             row_distance: vec![0.0; rows],
             from_column: vec![NONE; rows],
@@ -164,10 +167,8 @@ impl Search {
     }
 
     /// Begins at a row, by Dijkstra's way.
-    fn begin(&mut self, flow: &Flow<'_>, start: usize) {
+    fn begin(&mut self, start: usize) {
         self.distance.fill(f64::INFINITY);
-        self.open.clear();
-        self.open.extend(0..flow.columns);
         self.reached.clear();
         self.rows.clear();
         self.relaxed = 0;
@@ -175,35 +176,34 @@ impl Search {
         self.add_row(start, NONE, 0.0);
     }
 
-    /// The nearest column that can take more.
-    fn next(&mut self, flow: &Flow<'_>) -> Option<usize> {
+    /// The nearest column that can take more, and how far it is.
+    fn next(&mut self, flow: &Flow<'_>) -> Option<(usize, f64)> {
         loop {
             // All rows that came with the last column, then the nearest column.
             while self.relaxed < self.rows.len() {
                 self.relax(flow, self.rows[self.relaxed]);
                 self.relaxed += 1;
             }
-            let (place, column) = self.nearest(flow)?;
-            self.open.swap_remove(place);
+            let (column, distance) = self.nearest(flow)?;
+            self.distance[column] = DONE;
             if flow.demand[column] > 0 {
-                return Some(column);
+                return Some((column, distance));
             }
-            self.pass(flow, column);
+            self.pass(flow, column, distance);
         }
     }
 
     /// Goes on from a column that can take no more, by the rows that it takes from.
-    fn pass(&mut self, flow: &Flow<'_>, column: usize) {
-        self.reached.push(column);
-        let distance = self.distance[column];
+    fn pass(&mut self, flow: &Flow<'_>, column: usize, distance: f64) {
+        self.reached.push((column, distance));
         for (row, _) in &flow.taken[column] {
             if !self.is_reached[*row] {
-                self.add_row(*row, column, distance);
+                self.add_row(*row, column as u32, distance);
             }
         }
     }
 
-    fn add_row(&mut self, row: usize, from: usize, distance: f64) {
+    fn add_row(&mut self, row: usize, from: u32, distance: f64) {
         self.is_reached[row] = true;
         self.row_distance[row] = distance;
         self.from_column[row] = from;
@@ -213,39 +213,41 @@ impl Search {
     fn relax(&mut self, flow: &Flow<'_>, row: usize) {
         let weights = &flow.weights[row * flow.columns..][..flow.columns];
         let base = self.row_distance[row] + flow.row_value[row];
-        for j in &self.open {
-            let distance = base + flow.column_value[*j] - weights[*j];
-            if distance < self.distance[*j] {
-                self.distance[*j] = distance;
-                self.from_row[*j] = row;
+        let row = row as u32;
+        Arch::new().dispatch(|| {
+            for (((least, from), value), weight) in (self.distance.iter_mut())
+                .zip(&mut self.from_row)
+                .zip(&flow.column_value)
+                .zip(weights)
+            {
+                let distance = base + value - weight;
+                let nearer = distance < *least;
+                *least = if nearer { distance } else { *least };
+                *from = if nearer { row } else { *from };
             }
-        }
+        });
     }
 
-    /// The place of the nearest open column, and the column; of equals one that ends the search.
-    fn nearest(&self, flow: &Flow<'_>) -> Option<(usize, usize)> {
-        let mut best: Option<(usize, usize, f64)> = None;
-        for (place, j) in self.open.iter().enumerate() {
-            let distance = self.distance[*j];
-            let nearer = best.is_none_or(|(_, of, least)| {
-                distance < least
-                    || (distance == least && flow.demand[*j] > 0 && flow.demand[of] == 0)
-            });
-            if nearer {
-                best = Some((place, *j, distance));
-            }
-        }
-        best.map(|(place, column, _)| (place, column))
+    /// The nearest column that was not reached, and how far it is; of equals one that ends the search.
+    fn nearest(&self, flow: &Flow<'_>) -> Option<(usize, f64)> {
+        let least = Arch::new().dispatch(|| least_open(&self.distance));
+        let mut equals = (self.distance.iter().enumerate()).filter(|(_, d)| **d == least);
+        let first = equals.next().filter(|_| least.is_finite())?.0;
+        let ends = |column: &usize| flow.demand[*column] > 0;
+        let column = match ends(&first) {
+            true => first,
+            false => equals.map(|(j, _)| j).find(ends).unwrap_or(first),
+        };
+        Some((column, least))
     }
 
-    /// Brings the dual values to where all of the path costs nothing.
-    fn revalue(&self, flow: &mut Flow<'_>, sink: usize) {
-        let whole = self.distance[sink];
+    /// Brings the dual values to where all of the paths cost nothing, `whole` the length of the last.
+    fn revalue(&self, flow: &mut Flow<'_>, whole: f64) {
         for row in &self.rows {
             flow.row_value[*row] -= whole - self.row_distance[*row];
         }
-        for column in &self.reached {
-            flow.column_value[*column] += whole - self.distance[*column];
+        for (column, distance) in &self.reached {
+            flow.column_value[*column] += whole - distance;
         }
     }
 
@@ -263,7 +265,7 @@ impl Search {
         flow.demand[sink] -= sent;
         let mut column = sink;
         loop {
-            let row = self.from_row[column];
+            let row = self.from_row[column] as usize;
             match flow.taken[column].iter_mut().find(|(of, _)| *of == row) {
                 Some((_, count)) => *count += sent,
                 None => flow.taken[column].push((row, sent)),
@@ -282,9 +284,32 @@ impl Search {
 
     /// The row that the path comes to `column` from, and the column before that; none of the first.
     fn step(&self, column: usize, start: usize) -> Option<(usize, usize)> {
-        let row = self.from_row[column];
-        (row != start).then(|| (row, self.from_column[row]))
+        let row = self.from_row[column] as usize;
+        (row != start).then(|| (row, self.from_column[row] as usize))
     }
+}
+
+/// The least distance that is not [`DONE`].
+#[inline(always)]
+fn least_open(distances: &[f64]) -> f64 {
+    const LANES: usize = 8;
+    let open = |distance: f64| {
+        if distance == DONE {
+            f64::INFINITY
+        } else {
+            distance
+        }
+    };
+    let nearer = |x: f64, y: f64| if x < y { x } else { y };
+    let mut lanes = [f64::INFINITY; LANES];
+    let chunks = distances.chunks_exact(LANES);
+    let rest = (chunks.remainder().iter()).fold(f64::INFINITY, |x, y| nearer(x, open(*y)));
+    for chunk in chunks {
+        for (lane, distance) in lanes.iter_mut().zip(chunk) {
+            *lane = nearer(open(*distance), *lane);
+        }
+    }
+    lanes.into_iter().fold(rest, nearer)
 }
 
 #[cfg(test)]

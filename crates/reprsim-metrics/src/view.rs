@@ -714,6 +714,11 @@ impl View {
         })
     }
 
+    /// Rows as they are stored, row-major.
+    pub fn read_stored(&self, rows: Range<usize>, out: &mut [f64]) -> Result<(), MetricError> {
+        self.layer.read_as_stored(rows, out)
+    }
+
     /// The median of each column over evenly spaced samples.
     fn medians(&self) -> Result<Vec<f64>, MetricError> {
         const SAMPLES: usize = 255;

@@ -40,7 +40,9 @@ fn ranges_in_words_are_those_in_numbers() {
         assert!(words.starts_with("from "), "{}: {words}", p.name);
         match p.range.1 {
             Bound::K => assert!(words.contains("to k ("), "{}: {words}", p.name),
-            Bound::Number(_) => assert!(words.contains("to 1 ("), "{}: {words}", p.name),
+            Bound::Number(end) => {
+                assert!(words.contains(&format!("to {end} (")), "{}: {words}", p.name);
+            }
             Bound::None => assert!(
                 words.contains("no upper end") || words.contains("without bounds"),
                 "{}: {words}",
@@ -86,11 +88,19 @@ fn the_upper_end_is_that_of_the_more_alike() {
     for (row, measure) in scores.iter().zip(REGISTRY) {
         let [same, unrelated] = [0, 1].map(|at| row[at].value.unwrap());
         let name = measure.properties().name;
-        assert!(same > unrelated + 0.2, "{name}: {same} and {unrelated}");
         let largest = measure.largest(10);
         if largest.is_finite() && !name.starts_with("cycle_knn") {
-            assert!(same > 0.99 * largest, "{name}: {same} of {largest}");
+            let least = largest - 0.01 * largest.max(1.0);
+            assert!(same > least, "{name}: {same} of {largest}");
         }
+        // Layers that are made alike have one shape, whichever sample is which; cosines of one sign
+        // are alike anyway.
+        let apart = match (measure.is_paired(), name) {
+            (false, _) => 1e-4,
+            (true, "second_order_cosine") => 0.05,
+            (true, _) => 0.2,
+        };
+        assert!(same > unrelated + apart, "{name}: {same} and {unrelated}");
     }
 }
 

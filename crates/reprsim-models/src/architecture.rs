@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Activations, Init, Input, InputKind, Kept, ModelError, ModelShape, Output, OutputKind, Pass, Preset,
+    Activations, Feature, Init, Input, InputKind, Kept, ModelError, ModelShape, Output, OutputKind,
+    Pass, Preset,
 };
 
 /// The settings of an architecture, as an experiment file gives them under `[model]`, and
@@ -40,6 +41,14 @@ pub trait Architecture:
     /// Names of the layers that a forward pass returns, input side first. The layer before
     /// the head is called `penultimate` in every classifier, the last is `logits`.
     fn layer_names(&self) -> Vec<String>;
+
+    /// Of these layers those behind which a pass can begin ([`Model::output_from`]): of a classifier all
+    /// before `logits`.
+    fn joints(&self) -> Vec<String> {
+        let mut names = self.layer_names();
+        names.retain(|name| Self::GIVES == OutputKind::Logits && name != "logits");
+        names
+    }
 
     /// Checks the sizes.
     ///
@@ -102,4 +111,11 @@ pub trait Model: Module {
     /// # Errors
     /// [`ModelError::Input`] if the batch is of another kind.
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError>;
+
+    /// What a task learns from, of a batch that comes as the activation of one of
+    /// [`Architecture::joints`], nothing random; `None` of any other layer, or a feature that is not
+    /// of the layer's kind.
+    fn output_from(&self, _joint: &str, _activation: Feature) -> Option<Output> {
+        None
+    }
 }

@@ -16,6 +16,7 @@ pub mod pretrain;
 mod read;
 pub mod results;
 pub mod run;
+mod stitch;
 pub mod store;
 mod training_data;
 mod way;

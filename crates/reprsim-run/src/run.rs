@@ -89,6 +89,9 @@ pub fn run(
         // touched: a mistyped file must not replace the plan of a finished run.
         check_precision(&plan.experiment, devices)?;
         checked.check()?;
+        for evaluation in asked(&checked.experiment) {
+            evaluation.check(&checked.experiment)?;
+        }
         let files = checked.skipped()?;
         if !files.is_empty() {
             observer.skipped(&files);

@@ -202,8 +202,14 @@ in twenty, about, is alike by chance. The tree joins models by average linkage (
 their distances, as `compare --as distance` tells them, such as 1 - CKA.")]
     Matrix(MatrixArgs),
     /// List the similarity measures and what is known of them.
-    #[command(after_help = "Example:\n  reprsim measures --format json")]
+    #[command(
+        after_help = "Examples:\n  reprsim measures --format json\n  reprsim measures --aliases"
+    )]
     Measures {
+        /// List their names in the public registry of similarity measures instead, by which they can
+        /// be asked for too, and how values differ.
+        #[arg(long)]
+        aliases: bool,
         /// How to print the table.
         #[arg(long, value_enum, default_value_t)]
         format: Format,

@@ -1,8 +1,10 @@
 //! The table of measures: a file each, a line each; and the helpers that several share.
 
+mod differences;
 mod names;
 mod neighbor_lists;
 mod ratios;
+mod registry_names;
 mod table;
 mod units;
 
@@ -22,6 +24,10 @@ measures! {
     edit_distance_knn: EDIT_DISTANCE_KNN;
     cknna: CKNNA;
     cknna_symmetric: CKNNA_SYMMETRIC;
+    jaccard_knn: JACCARD_KNN;
+    rank_knn: RANK_KNN;
+    rank_jaccard_knn: RANK_JACCARD_KNN;
+    second_order_cosine: SECOND_ORDER_COSINE;
     rsa: RSA_CORRELATION_PEARSON, RSA_CORRELATION_SPEARMAN, RSA_CORRELATION_KENDALL,
         RSA_CORRELATION_COSINE, RSA_CORRELATION_WHITENED_COSINE, RSA_EUCLIDEAN_PEARSON,
         RSA_EUCLIDEAN_SPEARMAN, RSA_EUCLIDEAN_KENDALL, RSA_EUCLIDEAN_COSINE, RSA_COSINE_PEARSON,
@@ -37,9 +43,16 @@ measures! {
     correlation_match: CORRELATION_MATCH, CORRELATION_SEMI_MATCH;
     linear_regression: LINEAR_REGRESSION, LINEAR_REGRESSION_A_FROM_B;
     ridge_regression: RIDGE_B_FROM_A, RIDGE_A_FROM_B;
+    gulp: GULP;
+    rtd: RTD;
+    imd: IMD;
+    uniformity_difference: UNIFORMITY_DIFFERENCE;
+    magnitude_difference: MAGNITUDE_DIFFERENCE;
+    concentricity_difference: CONCENTRICITY_DIFFERENCE;
     paper: PAPER_CYCLE_KNN, PAPER_MUTUAL_KNN, PAPER_LCS_KNN, PAPER_CKA, PAPER_UNBIASED_CKA,
         PAPER_CKNNA, PAPER_SVCCA, PAPER_EDIT_DISTANCE_KNN;
 }
 
 pub use names::{by_name, named, of_mode};
 use ratios::{mean_singular_value, ratio, ratio_of, ratio_of_differences};
+pub use registry_names::{Alias, aliases};

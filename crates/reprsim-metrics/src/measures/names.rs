@@ -1,6 +1,7 @@
 //! Measures by their names.
 
 use super::REGISTRY;
+use super::registry_names::measure_called;
 use crate::error::UnknownMeasure;
 use crate::measure::{Measure, Mode};
 
@@ -11,8 +12,8 @@ pub fn of_mode(mode: Mode) -> impl Iterator<Item = &'static dyn Measure> {
         .filter(move |m| m.properties().mode == mode)
 }
 
-/// The measure that `name` means in `mode`: its name, or the published name of
-/// the same idea.
+/// The measure that `name` means in `mode`: its name, the published name of the same idea, or one
+/// that it has in the public registry of similarity measures ([`crate::aliases`]).
 ///
 /// # Errors
 /// [`UnknownMeasure`] if no measure of the mode is called so.
@@ -20,6 +21,10 @@ pub fn by_name(name: &str, mode: Mode) -> Result<&'static dyn Measure, UnknownMe
     of_mode(mode)
         .find(|m| m.properties().name == name)
         .or_else(|| of_mode(mode).find(|m| m.properties().alias == Some(name)))
+        .or_else(|| {
+            let called = measure_called(name)?;
+            of_mode(mode).find(|m| m.properties().name == called)
+        })
         .ok_or_else(|| {
             let names = of_mode(mode).map(|m| m.properties().name);
             let aliases = of_mode(mode).filter_map(|m| m.properties().alias);

@@ -101,11 +101,19 @@ impl Cnn {
     /// positions, and the logits.
     fn states(&self, images: Tensor<4>) -> ([Tensor<4>; 2], [Tensor<2>; 2]) {
         let conv1 = self.bn1.forward_of(&self.conv1, images, After::Relu);
-        let conv2 = self.bn2.forward_of(&self.conv2, conv1.clone(), After::Relu);
-        let conv3 = self.bn3.forward_of(&self.conv3, conv2.clone(), After::Relu);
-        let pooled = Feature::Map(conv3).pooled(Pooling::Mean);
+        let conv2 = self.second(conv1.clone());
+        let pooled = self.third(conv2.clone());
         let logits = connect(&self.fc, pooled.clone());
         ([conv1, conv2], [pooled, logits])
+    }
+
+    fn second(&self, conv1: Tensor<4>) -> Tensor<4> {
+        self.bn2.forward_of(&self.conv2, conv1, After::Relu)
+    }
+
+    fn third(&self, conv2: Tensor<4>) -> Tensor<2> {
+        let conv3 = self.bn3.forward_of(&self.conv3, conv2, After::Relu);
+        Feature::Map(conv3).pooled(Pooling::Mean)
     }
 }
 
@@ -128,5 +136,15 @@ impl Model for Cnn {
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(CnnSettings::NAME)?);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let pooled = match (joint, activation) {
+            ("conv1", Feature::Map(conv1)) => self.third(self.second(conv1)),
+            ("conv2", Feature::Map(conv2)) => self.third(conv2),
+            ("penultimate", Feature::Vector(pooled)) => pooled,
+            _ => return None,
+        };
+        Some(Output::Logits(connect(&self.fc, pooled)))
     }
 }

@@ -10,10 +10,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Place, Square, check_width, connect, convolve, map_values, normalize, run_part};
+use crate::layers::{
+    Place, Square, check_width, connect, convolve, map_values, normalize, run_part,
+};
 use crate::{
-    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
-    Preset,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind,
+    Pass, Preset,
 };
 
 /// Standard deviation of the initial weights. torchvision cuts the normal distribution at 2, a hundred
@@ -265,20 +267,31 @@ impl ConvNext {
     /// The maps after the stem and after each stage, then the last averaged over positions and
     /// normalised, and the logits.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
-        let (stem, stage1, halved2, stage2, halved3, stage3, halved4, stage4) = &self.features;
-        let (cut, norm) = stem;
-        let mut last = normalize_channels(norm, convolve(cut, images));
+        let (cut, norm) = &self.features.0;
+        self.states_behind(0, normalize_channels(norm, convolve(cut, images)), pass)
+    }
+
+    /// The maps that come out of the stem and the first `done` stages, and all behind them.
+    fn states_behind(
+        &self,
+        done: usize,
+        maps: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+        let (_, stage1, halved2, stage2, halved3, stage3, halved4, stage4) = &self.features;
+        let mut last = maps;
         let mut maps = vec![last.clone()];
-        for (halved, stage) in [
+        let stages = [
             (None, stage1),
             (Some(halved2), stage2),
             (Some(halved3), stage3),
             (Some(halved4), stage4),
-        ] {
+        ];
+        for (halved, stage) in &stages[done..] {
             if let Some((norm, convolution)) = halved {
                 last = convolve(convolution, normalize_channels(norm, last));
             }
-            for block in stage {
+            for block in *stage {
                 last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
             }
             maps.push(last.clone());
@@ -305,5 +318,19 @@ impl Model for ConvNext {
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(ConvNextSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.classifier.2, pooled),
+            (joint, Feature::Map(maps)) => {
+                let names = layer_names();
+                let done = names[..5].iter().position(|name| name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, maps, &mut Pass::inference());
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

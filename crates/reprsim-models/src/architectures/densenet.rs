@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Numbered, Square, check_width, connect, convolve, map_values, side_after, run_part};
+use crate::layers::{
+    Numbered, Square, check_width, connect, convolve, map_values, run_part, side_after,
+};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset, Stem,
@@ -312,29 +314,49 @@ pub struct DenseNet {
 }
 
 impl DenseNet {
+    fn stem(&self) -> Stem {
+        match self.features.pool0 {
+            Some(_) => Stem::Stock,
+            None => Stem::Cifar,
+        }
+    }
+
     /// The maps after the stem and after each block, then the last after norm and ReLU averaged over
     /// positions, and the logits.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
         let all = &self.features;
         let stem = all.norm0.forward_of(&all.conv0, images, After::Relu);
-        let mut last = match &all.pool0 {
+        let first = match &all.pool0 {
             Some(pool) => pool.forward(stem),
             None => stem,
         };
+        self.states_behind(0, first, pass)
+    }
+
+    /// The maps that come out of the first `done` blocks, and all behind them.
+    fn states_behind(
+        &self,
+        done: usize,
+        maps: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+        let all = &self.features;
+        let mut last = maps;
         let mut maps = vec![last.clone()];
-        for (block, transition) in [
-            (&all.denseblock1, Some(&all.transition1)),
-            (&all.denseblock2, Some(&all.transition2)),
-            (&all.denseblock3, Some(&all.transition3)),
-            (&all.denseblock4, None),
-        ] {
+        let blocks = [
+            (None, &all.denseblock1),
+            (Some(&all.transition1), &all.denseblock2),
+            (Some(&all.transition2), &all.denseblock3),
+            (Some(&all.transition3), &all.denseblock4),
+        ];
+        for (transition, block) in &blocks[done..] {
+            if let Some(transition) = transition {
+                last = transition.forward(last);
+            }
             for layer in block.iter() {
                 last = run_part(layer, last, pass, |layer, maps, _| layer.forward(maps));
             }
             maps.push(last.clone());
-            if let Some(transition) = transition {
-                last = transition.forward(last);
-            }
         }
         let pooled = Feature::Map(all.norm5.forward_relu(last)).pooled(Pooling::Mean);
         let logits = connect(&self.classifier, pooled.clone());
@@ -349,17 +371,27 @@ impl Model for DenseNet {
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
         let images = input.images(DenseNetSettings::NAME)?;
         let (maps, vectors) = self.states(images, &mut Pass::inference());
-        let stem = match self.features.pool0 {
-            Some(_) => Stem::Stock,
-            None => Stem::Cifar,
-        };
         let maps = maps.into_iter().map(Feature::Map);
         let layers = maps.chain(vectors.map(Feature::Vector));
-        Ok(Activations::new(layer_names(stem), layers))
+        Ok(Activations::new(layer_names(self.stem()), layers))
     }
 
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(DenseNetSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.classifier, pooled),
+            (joint, Feature::Map(maps)) => {
+                let names = layer_names(self.stem());
+                let done = names[..5].iter().position(|name| name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, maps, &mut Pass::inference());
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

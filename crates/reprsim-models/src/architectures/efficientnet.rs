@@ -11,7 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Inverted, STEM, Stages, check_width, connect, kept_of_blocks, stages_of, run_part};
+use crate::layers::{
+    Inverted, STEM, Stages, check_width, connect, kept_of_blocks, run_part, stages_of,
+};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset,
@@ -303,9 +305,20 @@ pub struct EfficientNet {
 impl EfficientNet {
     /// The maps after each stage, and the last convolution's averaged over positions.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Tensor<2>) {
-        let mut last = self.bn1.forward_of(&self.conv_stem, images, After::Relu6);
+        let stem = self.bn1.forward_of(&self.conv_stem, images, After::Relu6);
+        self.states_behind(0, stem, pass)
+    }
+
+    /// The same of what comes out of the first `done` stages.
+    fn states_behind(
+        &self,
+        done: usize,
+        maps: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<4>>, Tensor<2>) {
+        let mut last = maps;
         let mut maps = vec![];
-        for block in &self.blocks {
+        for block in &self.blocks[done..] {
             for block in block {
                 last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
             }
@@ -332,5 +345,19 @@ impl Model for EfficientNet {
         let (_, pooled) = self.states(input.images(EfficientNetSettings::NAME)?, pass);
         let logits = connect(&self.classifier, pass.dropout.apply(pooled));
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.classifier, pooled),
+            (joint, Feature::Map(maps)) => {
+                let names = layer_names();
+                let done = names[..STAGES].iter().position(|name| name == joint)?;
+                let (_, pooled) = self.states_behind(done + 1, maps, &mut Pass::inference());
+                connect(&self.classifier, pooled)
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
+use burn::tensor::Tensor;
 use rand::Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,15 @@ fn layer_names(depth: usize) -> Vec<String> {
     hidden.chain(last).collect()
 }
 
+impl Mlp {
+    /// The scores of what comes out of the first `done` layers.
+    fn scores(&self, done: usize, x: Tensor<2>) -> Tensor<2> {
+        let rest = &self.hidden[done..];
+        let last = rest.iter().fold(x, |x, layer| connect_relu(layer, x));
+        connect(&self.head, last)
+    }
+}
+
 impl Model for Mlp {
     /// `hidden1` .. , `penultimate`, `logits`; ReLU applied to all but the last.
     fn activations(&self, input: Input) -> Result<Activations, ModelError> {
@@ -118,10 +128,16 @@ impl Model for Mlp {
 
     fn output(&self, input: Input, _: &mut Pass<'_>) -> Result<Output, ModelError> {
         let x = input.images(MlpSettings::NAME)?.flatten(1, 3);
-        let last = self
-            .hidden
-            .iter()
-            .fold(x, |x, layer| connect_relu(layer, x));
-        Ok(Output::Logits(connect(&self.head, last)))
+        Ok(Output::Logits(self.scores(0, x)))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let depth = self.hidden.len();
+        let names = layer_names(depth);
+        let place = names[..depth].iter().position(|name| name == joint)?;
+        match activation {
+            Feature::Vector(x) => Some(Output::Logits(self.scores(place + 1, x))),
+            _ => None,
+        }
     }
 }

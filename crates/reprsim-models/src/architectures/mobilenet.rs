@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{Inverted, STEM, Stages, check_width, connect, kept_of_blocks, scaled, stages_of, run_part};
+use crate::layers::{
+    Inverted, STEM, Stages, check_width, connect, kept_of_blocks, run_part, scaled, stages_of,
+};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset,
@@ -250,9 +252,19 @@ pub struct MobileNet {
 impl MobileNet {
     /// The maps after each of the features, and the last of them averaged over positions.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Tensor<2>) {
-        let mut last = images;
+        self.states_behind(0, images, pass)
+    }
+
+    /// The same of what comes out of the first `done` parts.
+    fn states_behind(
+        &self,
+        done: usize,
+        maps: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<4>>, Tensor<2>) {
+        let mut last = maps;
         let mut maps = vec![];
-        for part in &self.features {
+        for part in &self.features[done..] {
             last = match part {
                 MobilePart::Convolution((conv, norm)) => norm.forward_of(conv, last, After::Relu6),
                 MobilePart::Block(block) => {
@@ -283,5 +295,19 @@ impl Model for MobileNet {
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, pooled) = self.states(input.images(MobileNetSettings::NAME)?, pass);
         Ok(Output::Logits(self.logits(pass.dropout.apply(pooled))))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => self.logits(pooled),
+            (joint, Feature::Map(maps)) => {
+                let names = layer_names();
+                let done = names[..FEATURES].iter().position(|name| name == joint)?;
+                let (_, pooled) = self.states_behind(done + 1, maps, &mut Pass::inference());
+                self.logits(pooled)
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

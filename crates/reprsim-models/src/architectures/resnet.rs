@@ -8,11 +8,12 @@ use burn::nn::{Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use rand::Rng;
+use reprsim_kernels::After;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::feature::{Activations, Feature, Pooling};
-use crate::layers::{check_width, connect, convolve, map_values, run_part, side_after};
+use crate::layers::{check_width, connect, map_values, run_part, side_after};
 use crate::{
     Architecture, BatchNorm, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output,
     OutputKind, Pass, Preset, Stem,
@@ -85,6 +86,9 @@ impl ResNetSettings {
     }
 }
 
+/// Layers of maps: what each stage is given, and what the last gives.
+const STAGES: [&str; 5] = ["stem", "layer1", "layer2", "layer3", "layer4"];
+
 impl Architecture for ResNetSettings {
     type Model = ResNet;
 
@@ -101,17 +105,8 @@ impl Architecture for ResNetSettings {
     ];
 
     fn layer_names(&self) -> Vec<String> {
-        [
-            "stem",
-            "layer1",
-            "layer2",
-            "layer3",
-            "layer4",
-            "penultimate",
-            "logits",
-        ]
-        .map(String::from)
-        .into()
+        let last = ["penultimate", "logits"];
+        STAGES.into_iter().chain(last).map(String::from).collect()
     }
 
     fn check(&self) -> Result<(), ModelError> {
@@ -257,14 +252,17 @@ impl ResidualBlock {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let inner = self.bn1.forward_relu(convolve(&self.conv1, input.clone()));
-        let inner = convolve(&self.conv2, inner);
+        let (conv1, conv2) = (&self.conv1, &self.conv2);
+        let inner = self.bn1.forward_of(conv1, input.clone(), After::Relu);
         let inner = match (&self.conv3, &self.bn3) {
-            (Some(conv3), Some(bn3)) => bn3.forward(convolve(conv3, self.bn2.forward_relu(inner))),
-            _ => self.bn2.forward(inner),
+            (Some(conv3), Some(bn3)) => {
+                let inner = self.bn2.forward_of(conv2, inner, After::Relu);
+                bn3.forward_of(conv3, inner, After::Nothing)
+            }
+            _ => self.bn2.forward_of(conv2, inner, After::Nothing),
         };
         let around = match &self.downsample {
-            Some((conv, bn)) => bn.forward(convolve(conv, input)),
+            Some((conv, bn)) => bn.forward_of(conv, input, After::Nothing),
             None => input,
         };
         relu(inner + around)
@@ -288,14 +286,26 @@ impl ResNet {
     /// The maps after the stem and after each stage, then their last mean over positions
     /// and the logits.
     fn states(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
-        let stem = self.bn1.forward_relu(convolve(&self.conv1, images));
-        let mut last = match &self.maxpool {
+        let stem = (self.bn1).forward_of(&self.conv1, images, After::Relu);
+        let first = match &self.maxpool {
             Some(pool) => pool.forward(stem),
             None => stem,
         };
+        self.states_behind(0, first, pass)
+    }
+
+    /// The maps that come out of the first `done` stages, and all behind them.
+    fn states_behind(
+        &self,
+        done: usize,
+        maps: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+        let mut last = maps;
         let mut maps = vec![last.clone()];
-        for stage in [&self.layer1, &self.layer2, &self.layer3, &self.layer4] {
-            for block in stage {
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        for stage in &stages[done..] {
+            for block in *stage {
                 last = run_part(block, last, pass, |block, maps, _| block.forward(maps));
             }
             maps.push(last.clone());
@@ -323,5 +333,18 @@ impl Model for ResNet {
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(ResNetSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(pooled)) => connect(&self.fc, pooled),
+            (joint, Feature::Map(maps)) => {
+                let done = STAGES.iter().position(|name| *name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, maps, &mut Pass::inference());
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

@@ -14,7 +14,8 @@ macro_rules! architectures {
         use serde::Serialize;
 
         use crate::{
-            Activations, Architecture, Init, Input, InputKind, Kept, SampleShape, Model, ModelError,
+            Activations, Architecture, Feature, Init, Input, InputKind, Kept, SampleShape, Model,
+            ModelError,
             ModelShape, Output, OutputKind, Pass,
         };
 
@@ -155,6 +156,13 @@ macro_rules! architectures {
                 }
             }
 
+            /// Of these layers those behind which a pass can begin ([`Network::output_from`]).
+            pub fn joints(&self) -> Vec<String> {
+                match self {
+                    $(Self::$model(settings) => settings.joints(),)*
+                }
+            }
+
             /// The same architecture with another width; `None` where it has none.
             pub fn with_width(&self, width: usize) -> Option<Self> {
                 match self {
@@ -286,6 +294,15 @@ macro_rules! architectures {
             pub fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
                 match self {
                     $(Self::$model(model) => model.output(input, pass),)*
+                }
+            }
+
+            /// What a task learns from, of a batch that comes as the activation of one of
+            /// [`ModelConfig::joints`], nothing random; `None` of any other layer, or a feature that
+            /// is not of the layer's kind.
+            pub fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+                match self {
+                    $(Self::$model(model) => model.output_from(joint, activation),)*
                 }
             }
         }

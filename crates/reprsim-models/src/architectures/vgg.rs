@@ -221,20 +221,27 @@ enum Classifier {
 }
 
 impl Classifier {
+    /// The last layer.
+    fn head(&self) -> &Linear {
+        match self {
+            Self::Stock((.., head)) | Self::Cifar(head) => head,
+        }
+    }
+
     /// What the last layer is given, and what it gives.
     fn forward(&self, maps: Tensor<4>, dropout: &mut Dropout) -> [Tensor<2>; 2] {
-        let (last, head) = match self {
-            Self::Stock((first, _, _, second, _, _, head)) => {
+        let last = match self {
+            Self::Stock((first, _, _, second, ..)) => {
                 let parts = match maps.dims() {
                     [_, _, POOLED, POOLED] => maps,
                     _ => adaptive_avg_pool2d(maps, [POOLED; 2]),
                 };
                 let inner = dropout.apply(connect_relu(first, parts.flatten(1, 3)));
-                (connect_relu(second, inner), head)
+                connect_relu(second, inner)
             }
-            Self::Cifar(head) => (Feature::Map(maps).pooled(Pooling::Mean), head),
+            Self::Cifar(_) => Feature::Map(maps).pooled(Pooling::Mean),
         };
-        let logits = connect(head, dropout.apply(last.clone()));
+        let logits = connect(self.head(), dropout.apply(last.clone()));
         [last, logits]
     }
 }
@@ -249,8 +256,18 @@ pub struct Vgg {
 impl Vgg {
     /// The maps after each pooling, the classifier's last hidden layer and the logits.
     fn states(&self, images: Tensor<4>, dropout: &mut Dropout) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
-        let (mut maps, mut x) = (vec![], images);
-        for layer in &self.features {
+        self.states_behind(0, images, dropout)
+    }
+
+    /// The same of what comes out of the first `done` layers.
+    fn states_behind(
+        &self,
+        done: usize,
+        x: Tensor<4>,
+        dropout: &mut Dropout,
+    ) -> (Vec<Tensor<4>>, [Tensor<2>; 2]) {
+        let (mut maps, mut x) = (vec![], x);
+        for layer in &self.features[done..] {
             x = match layer {
                 Layer::Convolution(layer) => convolve(layer, x),
                 // With the ReLU that follows.
@@ -289,5 +306,21 @@ impl Model for Vgg {
         let images = input.images(VggSettings::NAME)?;
         let (_, [_, logits]) = self.states(images, &mut pass.dropout);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match activation {
+            Feature::Map(maps) => {
+                let place: usize = joint.strip_prefix("features.")?.parse().ok()?;
+                matches!(self.features.get(place)?, Layer::Pool(_)).then_some(())?;
+                let (_, [_, logits]) = self.states_behind(place + 1, maps, &mut Dropout::none());
+                logits
+            }
+            Feature::Vector(last) if joint == "penultimate" => {
+                connect(self.classifier.head(), last)
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

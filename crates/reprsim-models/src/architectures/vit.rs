@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Activations, Feature};
 use crate::layers::{Square, check_transformer, connect, convolve, kept_of, normalize, run_part};
 use crate::{
-    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
-    Preset,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind,
+    Pass, Preset,
 };
 
 /// Standard deviation of the initial weights. timm cuts the normal distribution at 2, a hundred of
@@ -244,9 +244,20 @@ impl Vit {
         let patches = patches.swap_dims(1, 2);
         let [n, _, width] = patches.dims();
         let class = self.cls_token.val().expand([n, 1, width]);
-        let mut x = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
+        let embedded = Tensor::cat(vec![class, patches], 1) + self.pos_embed.val();
+        self.states_behind(0, embedded, pass)
+    }
+
+    /// The tokens that come out of the first `done` blocks, and all behind them.
+    fn states_behind(
+        &self,
+        done: usize,
+        tokens: Tensor<3>,
+        pass: &mut Pass<'_>,
+    ) -> (Vec<Tensor<3>>, [Tensor<2>; 2]) {
+        let mut x = tokens;
         let mut tokens = vec![x.clone()];
-        for block in &self.blocks {
+        for block in &self.blocks[done..] {
             x = run_part(block, x, pass, |block, x, _| block.forward(x));
             tokens.push(x.clone());
         }
@@ -272,5 +283,20 @@ impl Model for Vit {
     fn output(&self, input: Input, pass: &mut Pass<'_>) -> Result<Output, ModelError> {
         let (_, [_, logits]) = self.states(input.images(VitSettings::NAME)?, pass);
         Ok(Output::Logits(logits))
+    }
+
+    fn output_from(&self, joint: &str, activation: Feature) -> Option<Output> {
+        let logits = match (joint, activation) {
+            ("penultimate", Feature::Vector(class)) => connect(&self.head, class),
+            (joint, Feature::Tokens(tokens)) => {
+                let depth = self.blocks.len();
+                let names = layer_names(depth);
+                let done = names[..=depth].iter().position(|name| name == joint)?;
+                let (_, [_, logits]) = self.states_behind(done, tokens, &mut Pass::inference());
+                logits
+            }
+            _ => return None,
+        };
+        Some(Output::Logits(logits))
     }
 }

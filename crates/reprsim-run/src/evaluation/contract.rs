@@ -87,6 +87,14 @@ pub trait PairEvaluation: EvaluationSettings {
         true
     }
 
+    /// Finds what makes it impossible in an experiment that has it, before anything is trained.
+    ///
+    /// # Errors
+    /// [`RunError::Usage`].
+    fn check(&self, _experiment: &Experiment) -> Result<(), RunError> {
+        Ok(())
+    }
+
     /// Takes what determines its rows, beside the pair, its version and its settings, into
     /// the form of its key.
     fn determine(&self, _experiment: &Experiment, _form: &mut Form) {}

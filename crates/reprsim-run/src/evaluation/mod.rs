@@ -10,6 +10,8 @@ evaluations! {
     similarity: Similarity;
     accuracy: Accuracy;
     start: Start;
+    outputs: Outputs;
+    stitching: Stitching;
 }
 
 pub(crate) use accuracy::hit_rate;

@@ -118,3 +118,27 @@ pub(crate) fn measures(format: Format) -> anyhow::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// `reprsim measures --aliases`.
+pub(crate) fn aliases(format: Format) -> anyhow::Result<ExitCode> {
+    let mut table = Table::new(&["registry_name", "measure", "value"]);
+    for alias in reprsim_metrics::aliases() {
+        let name = match alias.name.contains('/') {
+            true => alias.name,
+            // Whichever repository computes it.
+            false => format!("measure/*/{}", alias.name),
+        };
+        let value = match (format, alias.convention.as_str()) {
+            (Format::Table, "") => "ours",
+            (_, convention) => convention,
+        };
+        table.push(vec![json!(name), json!(alias.measure), json!(value)]);
+    }
+    table.print(format)?;
+    if format == Format::Table {
+        say(
+            "\nThe registry is the package similarity-repository; * stands for any of its repositories.",
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -42,7 +42,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Matrix(args) => matrix::matrix(&args),
         Command::Models(args) => models::models(&args),
         Command::Schema { pretrain, markdown } => schema::schema(pretrain, markdown),
-        Command::Measures { format } => measures::measures(format),
+        Command::Measures {
+            aliases: true,
+            format,
+        } => measures::aliases(format),
+        Command::Measures { format, .. } => measures::measures(format),
         Command::Completions { shell } => completions::completions(shell),
     }
 }
