@@ -282,6 +282,11 @@ impl Set {
     pub(crate) fn room(&self) -> Room {
         Room::new(self.options.resident_bytes, self.options.stop.clone())
     }
+
+    /// Of views that keep no rows.
+    fn no_room(&self) -> Room {
+        Room::new(0, self.options.stop.clone())
+    }
 }
 
 /// Measures that share their terms.
@@ -512,7 +517,7 @@ impl Stage<'_> {
         let set = self.set;
         let transform = DistanceStage::transform();
         let views = (set.layers.iter())
-            .map(|layer| View::new(layer, transform, &Room::new(0), &set.device));
+            .map(|layer| View::new(layer, transform, &set.no_room(), &set.device));
         let stage = DistanceStage::new(views)?;
         let values = |pair: &DistancePair| formulas.iter().map(|of| of(pair)).collect();
         let mut null = Null::new(members, scores, self.permutations);
@@ -539,7 +544,7 @@ impl Stage<'_> {
         let set = self.set;
         let view = |i: usize| {
             let transform = descriptors::transform();
-            View::new(&set.layers[i], transform, &Room::new(0), &set.device)
+            View::new(&set.layers[i], transform, &set.no_room(), &set.device)
         };
         let layers = descriptors::describe_all(set.layers.len(), view, &describe)?;
         let values = |(i, j): &(usize, usize)| -> Vec<Value> {
