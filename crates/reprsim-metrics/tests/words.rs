@@ -41,7 +41,11 @@ fn ranges_in_words_are_those_in_numbers() {
         match p.range.1 {
             Bound::K => assert!(words.contains("to k ("), "{}: {words}", p.name),
             Bound::Number(end) => {
-                assert!(words.contains(&format!("to {end} (")), "{}: {words}", p.name);
+                assert!(
+                    words.contains(&format!("to {end} (")),
+                    "{}: {words}",
+                    p.name
+                );
             }
             Bound::None => assert!(
                 words.contains("no upper end") || words.contains("without bounds"),

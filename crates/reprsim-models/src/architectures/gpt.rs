@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Activations, Feature};
 use crate::layers::{block_names, check_transformer, connect, kept_of, normalize, run_part};
 use crate::{
-    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind,
+    Pass,
 };
 
 /// Standard deviation of the initial weights.

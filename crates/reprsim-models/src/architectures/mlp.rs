@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::feature::{Activations, Feature};
 use crate::layers::{DEEPEST, check_width, connect, connect_relu};
 use crate::{
-    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind,
+    Pass,
 };
 
 /// Fully connected layers with ReLU.

@@ -15,8 +15,8 @@ use crate::layers::{
     map_values,
 };
 use crate::{
-    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind, Pass,
-    Reconstruction,
+    Architecture, Init, Input, InputKind, Kept, Model, ModelError, ModelShape, Output, OutputKind,
+    Pass, Reconstruction,
 };
 
 /// A convolutional variational autoencoder.

@@ -4,7 +4,8 @@ use rand::RngExt;
 use reprsim_base::Stream;
 use reprsim_data::{Dataset, Factor, Part, SampleShape, Samples};
 use reprsim_models::{
-    CnnSettings, GptSettings, MlpSettings, ModelConfig, ResNetSettings, Stem, VaeSettings, VitSettings,
+    CnnSettings, GptSettings, MlpSettings, ModelConfig, ResNetSettings, Stem, VaeSettings,
+    VitSettings,
 };
 use reprsim_train::{
     OptimizerConfig, Precision, ScheduleConfig, TASKS, TaskConfig, TrainingConfig,
@@ -35,7 +36,14 @@ pub struct Workload {
 /// `cnn`), of the paper and of `experiments/nanogpt-reference.toml` (`gpt`, on bytes), and two that are
 /// fine-tuned on photographs.
 pub const WORKLOADS: [&str; 8] = [
-    "mlp", "cnn", "resnet18", "vae", "vit", "gpt", "resnet50", "vit_small",
+    "mlp",
+    "cnn",
+    "resnet18",
+    "vae",
+    "vit",
+    "gpt",
+    "resnet50",
+    "vit_small",
 ];
 
 /// A side of a photograph as models are pretrained on it.
@@ -210,7 +218,9 @@ impl Workload {
             factors: vec![Factor {
                 name: "class".into(),
                 classes: (0..classes).map(|c| c.to_string()).collect(),
-                values: (0..self.samples).map(|_| rng.random_range(0..classes)).collect(),
+                values: (0..self.samples)
+                    .map(|_| rng.random_range(0..classes))
+                    .collect(),
             }],
             label: vec!["class".into()],
             blocks: Vec::new(),
