@@ -118,7 +118,7 @@ pub enum Problem {
         /// Another.
         b: String,
         /// Where they part.
-        difference: DifferentSamples,
+        difference: Box<DifferentSamples>,
     },
     /// A scale or a zero point that does not fit its layer.
     #[error("layer '{layer}': {what}")]

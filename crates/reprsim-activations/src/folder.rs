@@ -42,7 +42,7 @@ pub(crate) fn open(path: &Path) -> Result<ActivationFile, ActivationError> {
                     error(Problem::FolderSamples {
                         a: name(by),
                         b: name(&part.path),
-                        difference,
+                        difference: Box::new(difference),
                     })
                 })?;
             } else {

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use crate::distances::in_order;
+use crate::distances::{InOrder, in_order};
 use crate::null::Part;
 use crate::permutations::Permutations;
 use crate::view::View;
@@ -52,7 +52,7 @@ impl Ordered {
         if n > MOST_SAMPLES {
             return Ok(Err(Undefined::TooManySamples { most: MOST_SAMPLES }));
         }
-        let (pairs, ends) = in_order(view)?;
+        let InOrder { pairs, ends } = in_order(view)?;
         let mut ranks = vec![0; n * n];
         let mut start = 0;
         for (rank, end) in ends.iter().enumerate() {

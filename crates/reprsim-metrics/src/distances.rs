@@ -356,9 +356,15 @@ impl Bins {
     }
 }
 
-/// All pairs of samples from the nearest to the furthest, and where each run of pairs that are as far
-/// apart, but for rounding, ends.
-pub(crate) fn in_order(view: &View) -> Result<(Vec<(u32, u32)>, Vec<usize>), MetricError> {
+/// All pairs of samples from the nearest to the furthest.
+pub(crate) struct InOrder {
+    pub pairs: Vec<(u32, u32)>,
+    /// Where each run of pairs that are as far apart, but for rounding, ends.
+    pub ends: Vec<usize>,
+}
+
+/// Sorts all pairs of samples by how far apart they are.
+pub(crate) fn in_order(view: &View) -> Result<InOrder, MetricError> {
     let (n, d) = (view.rows(), view.width());
     let rows = view.read(0..n)?;
     let row = |i: usize| &rows[i * d..][..d];
@@ -383,13 +389,14 @@ pub(crate) fn in_order(view: &View) -> Result<(Vec<(u32, u32)>, Vec<usize>), Met
         start += ties.max(1);
         ends.push(start);
     }
-    Ok((pairs.into_iter().map(|(_, i, j)| (i, j)).collect(), ends))
+    let pairs = pairs.into_iter().map(|(_, i, j)| (i, j)).collect();
+    Ok(InOrder { pairs, ends })
 }
 
 /// The centred, scaled rank of each pair of samples.
 fn exact_ranks(view: &View) -> Result<Vec<f32>, MetricError> {
     let n = view.rows();
-    let (pairs, ends) = in_order(view)?;
+    let InOrder { pairs, ends } = in_order(view)?;
     let total = pairs.len() as f64;
     let mut ranks = vec![0.0f32; n * n];
     let mut start = 0;

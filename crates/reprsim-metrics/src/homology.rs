@@ -98,7 +98,7 @@ impl Filtration {
             nearest: vec![],
         };
         let nearest = |edge| {
-            let longer = filtration.from_ends(edge).map(|(x, y)| x.max(y));
+            let longer = filtration.of_ends(edge).map(|(x, y)| x.max(y));
             // A plain fold is a few vector instructions.
             longer.fold(u32::MAX, u32::min)
         };
@@ -111,7 +111,7 @@ impl Filtration {
     }
 
     /// The numbers of the edges from the ends of an edge to each point.
-    fn from_ends(&self, edge: u32) -> impl Iterator<Item = (u32, u32)> {
+    fn of_ends(&self, edge: u32) -> impl Iterator<Item = (u32, u32)> {
         let (_, i, j) = self.edges[edge as usize];
         let from = |point: u32| &self.numbers[point as usize * self.n..][..self.n];
         from(i).iter().copied().zip(from(j).iter().copied())
@@ -120,7 +120,7 @@ impl Filtration {
     /// The triangles that an edge is part of, of edges that are looked at.
     fn coboundary(&self, edge: u32) -> impl Iterator<Item = u64> {
         let is_there = |(x, y): &(u32, u32)| *x.max(y) < self.count;
-        (self.from_ends(edge).filter(is_there)).map(move |(x, y)| triangle(edge, x, y))
+        (self.of_ends(edge).filter(is_there)).map(move |(x, y)| triangle(edge, x, y))
     }
 
     fn is_filled_at_once(&self, edge: u32) -> bool {
