@@ -91,7 +91,7 @@ impl Outputs {
             n,
             accuracies,
             disagreement,
-            min_max_disagreement: min_max(disagreement, accuracies),
+            min_max_disagreement: min_max(disagreement, accuracies, self.classes),
             jsd: divergences.sum::<f64>() / count,
             performance_difference: (accuracies[0] - accuracies[1]).abs(),
             capa: self.capa(),
@@ -169,10 +169,15 @@ fn divergence(p: &[f64], q: &[f64]) -> f64 {
 }
 
 /// Where a disagreement lies between the least and the most that models of these accuracies can have.
-fn min_max(disagreement: f64, [a, b]: [f64; 2]) -> Value {
+/// Of two classes wrong answers agree, which the published bound does not know.
+fn min_max(disagreement: f64, [a, b]: [f64; 2], classes: usize) -> Value {
     let (errors_a, errors_b) = (1.0 - a, 1.0 - b);
     let least = (errors_a - errors_b).abs();
-    let most = (errors_a + errors_b).min(1.0);
+    let errors = errors_a + errors_b;
+    let most = match classes {
+        2 => errors.min(2.0 - errors),
+        _ => errors.min(1.0),
+    };
     match most > least {
         true => Ok((disagreement - least) / (most - least)),
         false => Err(Undefined::NoVariance),

@@ -73,6 +73,24 @@ fn scales_end_where_they_say() {
     assert_eq!(right.capa, Err(Undefined::NoVariance));
 }
 
+/// Of two classes, models that are mostly wrong must agree where both are.
+#[test]
+fn the_most_that_two_classes_can_disagree_is_one() {
+    let scores = |wrong: [usize; 3]| -> Vec<f64> {
+        let one = |sample| match wrong.contains(&sample) {
+            true => [0.0, 9.0],
+            false => [9.0, 0.0],
+        };
+        (0..5).flat_map(one).collect()
+    };
+    let (a, b) = (scores([0, 1, 2]), scores([2, 3, 4]));
+    let found = Outputs::new([&a, &b], &[0; 5], 2).unwrap();
+    let found = found.agreement().unwrap();
+    assert_eq!(found.disagreement, 0.8);
+    let most = found.min_max_disagreement.unwrap();
+    assert!((most - 1.0).abs() < 1e-12, "{most}");
+}
+
 #[test]
 fn what_is_no_output_has_a_reason() {
     let wrong = |scores: [&[f64]; 2], labels: &[usize], classes| {

@@ -181,7 +181,7 @@ fn estimate(
     };
     let (mut samples, mut longest) = (0.0, 0.0);
     for share in shares(plan, context)? {
-        let pace = pace(plan, context, &share.model, jobs, stack)?;
+        let pace = pace(plan, context, &share, jobs, stack)?;
         let seconds = share.samples / (pace.samples_per_s * devices as f64).max(1e-9);
         samples += share.samples;
         estimate.seconds += seconds;
@@ -207,14 +207,15 @@ struct Pace {
 fn pace(
     plan: &Plan,
     context: &Context,
-    model: &ModelConfig,
+    share: &Share,
     jobs: Option<usize>,
     stack: Option<usize>,
 ) -> Result<Pace, RunError> {
     let chosen = &context.chosen;
     let most = stack.unwrap_or(MOST_SIDE_BY_SIDE);
     let most = jobs.map_or(most, |jobs| most.min(2 * jobs));
-    let found = side_by_side(plan, context, model, most)?;
+    let model = &share.model;
+    let found = side_by_side(plan, context, model, most.min(share.count))?;
     let (models, samples_per_s, bytes) = match suits(&found) {
         Some(suits) => {
             // The one that is asked for, if it was reached.
@@ -268,6 +269,8 @@ pub(crate) fn side_by_side(
 /// The models of a plan that are of one architecture.
 struct Share {
     model: ModelConfig,
+    /// How many they are.
+    count: usize,
     /// Samples that they are trained on, whether or not they will stop early, each time that they are; a
     /// sample that one is judged by is a third of one.
     samples: f64,
@@ -299,8 +302,15 @@ fn shares(plan: &Plan, context: &Context) -> Result<Vec<Share>, RunError> {
         };
         let (model, samples) = (cell.model(e), (2 * (trained + evaluated)) as f64);
         match shares.iter_mut().find(|share| share.model == model) {
-            Some(share) => share.samples += samples,
-            None => shares.push(Share { model, samples }),
+            Some(share) => {
+                share.samples += samples;
+                share.count += 2;
+            }
+            None => shares.push(Share {
+                model,
+                count: 2,
+                samples,
+            }),
         }
     }
     Ok(shares)
