@@ -145,7 +145,7 @@ pub fn measures(
         let plain = name.strip_suffix(&suffix).unwrap_or(name);
         let measure = by_name(plain, mode).map_err(|mut unknown| {
             unknown.name = name.to_string();
-            unknown.known.push(ALL);
+            unknown.known.insert(0, ALL);
             unknown
         })?;
         let new = |m: &&dyn Measure| m.properties().name != measure.properties().name;
