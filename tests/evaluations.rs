@@ -34,7 +34,7 @@ fn outputs_and_stitches_of_every_pair() {
         "performance_difference",
         "capa",
     ];
-    assert!(!outputs.is_empty() && outputs.len() % measures.len() == 0);
+    assert!(!outputs.is_empty() && outputs.len().is_multiple_of(measures.len()));
     for rows in outputs.chunks(measures.len()) {
         let found: Vec<&str> = rows.iter().map(|row| row["measure"].as_str()).collect();
         assert_eq!(found, measures);
@@ -51,7 +51,7 @@ fn outputs_and_stitches_of_every_pair() {
 
     let stitches = rows(&out, "stitching.csv");
     // Three layers, two directions, before and after training.
-    assert!(!stitches.is_empty() && stitches.len() % 12 == 0);
+    assert!(!stitches.is_empty() && stitches.len().is_multiple_of(12));
     for row in &stitches {
         let difference = number(row, "loss") - number(row, "receiver_loss");
         assert!((difference - number(row, "loss_barrier")).abs() < 1e-9);

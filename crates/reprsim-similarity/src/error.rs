@@ -69,7 +69,7 @@ pub enum SimilarityError {
         /// The other.
         b: String,
         /// Where they part.
-        difference: DifferentSamples,
+        difference: Box<DifferentSamples>,
     },
     /// A model has not one label a row.
     #[error("model '{model}' has {labels} labels '{column}' and {rows} rows")]
@@ -147,7 +147,7 @@ pub enum SimilarityError {
         /// Another.
         b: String,
         /// Where they part.
-        difference: DifferentSamples,
+        difference: Box<DifferentSamples>,
     },
     /// A draw of no samples.
     #[error("no sample can be drawn: there must be room for one, or for one whole group")]

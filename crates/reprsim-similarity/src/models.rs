@@ -275,7 +275,7 @@ pub(crate) fn check(models: &[ModelActivations]) -> Result<(), SimilarityError> 
                     .map_err(|difference| SimilarityError::DifferentSamples {
                         a: a.name.clone(),
                         b: b.name.clone(),
-                        difference,
+                        difference: Box::new(difference),
                     })?;
             }
         }

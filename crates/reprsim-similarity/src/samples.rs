@@ -143,7 +143,7 @@ pub fn blocks(models: &[ModelActivations], name: &str) -> Result<Vec<u32>, Simil
                 column: name.into(),
                 a: known.name.clone(),
                 b: model.name.clone(),
-                difference,
+                difference: Box::new(difference),
             })?;
     }
     match first.and_then(|(_, labels)| labels.labels()) {
