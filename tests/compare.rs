@@ -987,7 +987,7 @@ fn groups_are_moved_whole_or_samples_within_them() {
     .unwrap();
     told(
         &["--group", &subject],
-        "take groups of equal size, or --permute within",
+        "take groups of equal size, or permute within them",
     );
 }
 

@@ -3,6 +3,8 @@
 use reprsim_activations::{ActivationError, Axes, DifferentSamples};
 use reprsim_metrics::{MetricError, UnknownMeasure};
 
+use crate::question::Exchange;
+
 /// A comparison that cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -171,6 +173,16 @@ pub enum SimilarityError {
         /// Rows of the layers.
         rows: usize,
     },
+    /// Rows that are to change places inside their block alone, and have none.
+    #[error("rows cannot be permuted within groups: no row has a group")]
+    NoBlocks,
+    /// Blocks that no permutation can move: every p would be 1.
+    #[error(
+        "there is nothing to permute, for every row {}: {}",
+        .0.immovable_because(),
+        other_groups(*.0)
+    )]
+    NothingToPermute(Exchange),
     /// A covariate of no layer, or of several.
     #[error("the covariate '{name}' has {layers} layers: it is one")]
     CovariateLayers {
@@ -218,6 +230,14 @@ fn remedy(difference: &DifferentSamples) -> &'static str {
     match difference {
         DifferentSamples::Hashes { .. } => "",
         _ => "; rows are matched by their ids with --ids",
+    }
+}
+
+/// What to do where groups leave nothing to permute.
+fn other_groups(exchange: Exchange) -> &'static str {
+    match exchange {
+        Exchange::Whole => "take groups of equal size, or permute within them",
+        Exchange::Within => "take larger groups, or permute them as a whole",
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use reprsim_metrics::{Measure, Mode, Options, Stop, UnknownMeasure, by_name, of_mode};
 
+use crate::error::SimilarityError;
 use crate::models::ModelActivations;
 
 /// The name that stands for all measures of a mode.
@@ -30,6 +31,16 @@ pub enum Exchange {
     /// Rows change places inside their block alone (a class, a session): what blocks have in common
     /// counts for nothing. Half-samples take half of each.
     Within,
+}
+
+impl Exchange {
+    /// Why no permutation moves a row, in words that follow "it".
+    pub fn immovable_because(self) -> &'static str {
+        match self {
+            Self::Whole => "is in a group that no other has the size of",
+            Self::Within => "is the only one of its group",
+        }
+    }
 }
 
 /// What is asked of each pair of models.
@@ -98,6 +109,25 @@ impl Question {
             Exchange::Within => *size == 1,
         };
         sizes.values().filter(|size| stays(size)).sum()
+    }
+
+    /// Checks that blocks say of each of so many rows what permutations may do with it, and leave them
+    /// something to do.
+    ///
+    /// # Errors
+    /// [`SimilarityError::NoBlocks`], [`SimilarityError::Blocks`] and
+    /// [`SimilarityError::NothingToPermute`].
+    pub(crate) fn check_blocks(&self, rows: usize) -> Result<(), SimilarityError> {
+        let (blocks, exchange) = (self.blocks.len(), self.exchange);
+        match blocks {
+            0 if exchange == Exchange::Within => Err(SimilarityError::NoBlocks),
+            0 => Ok(()),
+            _ if blocks != rows => Err(SimilarityError::Blocks { blocks, rows }),
+            _ if self.permutations > 0 && self.immovable() == rows => {
+                Err(SimilarityError::NothingToPermute(exchange))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -198,13 +198,23 @@ fn measure(
         })
     };
     let stream = pair.stream.child("permutations").child(probe);
-    let question = Question {
+    let mut question = Question {
         k: analysis.k,
         permutations,
         blocks,
         seed: stream.rng().random(),
         ..Question::new(analysis.measures.iter().map(|m| m.measure()).collect())
     };
+    if question.permutations > 0 && !question.blocks.is_empty() {
+        let rows = question.blocks.len();
+        if question.immovable() == rows {
+            log::warn!(
+                "probe '{probe}': every sample {}: there is nothing to permute, and no p",
+                question.exchange.immovable_because()
+            );
+            question.permutations = 0;
+        }
+    }
     let comparison = Comparison::new(vec![model("a", a)?, model("b", b)?], question)?;
     let found = comparison.run(&pair.context.chosen.device, &mut |_| ())?;
     let rows = found
