@@ -845,6 +845,25 @@ fn whole_numbers_are_numbers_and_quantised_ones_what_they_stand_for() {
     assert_eq!(values(&pooled), [1.5, 35.0]);
 }
 
+/// Ids of numbers and of texts are compared as they are written.
+#[test]
+fn ids_of_numbers_and_of_texts_are_compared() {
+    let numbers = SampleIds::Numbers(vec![1, 20]);
+    let names = |ids: [&str; 2]| SampleIds::Names(ids.map(String::from).to_vec());
+    assert!(numbers.check(&names(["1", "20"])).is_ok());
+    for (a, b) in [
+        (&numbers, &names(["1", "x"])),
+        (&names(["1", "x"]), &numbers),
+    ] {
+        let message = a.check(b).unwrap_err().to_string();
+        assert!(message.starts_with("row 1 is sample"), "{message}");
+    }
+    assert!(numbers.check(&SampleIds::Names(vec!["1".into()])).is_err());
+    // What a list hashes to depends on who hashed it.
+    let hash = SampleIds::Hash("ab".into());
+    assert!(hash.check(&numbers).is_ok() && numbers.check(&hash).is_ok());
+}
+
 /// A scale is found in the layer's file, or in another one of its folder.
 #[test]
 fn scales_are_found_where_they_are() {
