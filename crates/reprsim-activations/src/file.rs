@@ -11,10 +11,11 @@ use crate::error::{ActivationError, Problem};
 use crate::ids::SampleIds;
 use crate::labels::Labels;
 use crate::matrix::LayerMatrix;
-use crate::padding::{Padding, Said};
+use crate::padding::Padding;
 use crate::pool::Pool;
 use crate::quantized::Quantized;
 use crate::reading::Reading;
+use crate::said::Said;
 use crate::shaping::Shaping;
 
 /// The activations of one model on one probe.
@@ -39,6 +40,8 @@ pub struct StoredLayer {
     pub(crate) array: Array,
     pub(crate) quantized: Option<Arc<Quantized>>,
     pub(crate) padding: Padding,
+    /// Whether it was said that maps look channels-last.
+    pub(crate) layout: Said,
 }
 
 impl ActivationFile {
@@ -85,18 +88,6 @@ impl ActivationFile {
         if reading.mask.is_some() && self.read(reading).all(|layer| layer.shape().len() < 3) {
             return Err(error(Problem::MaskUnused));
         }
-        if let Some(layer) = self
-            .read(reading)
-            .find(|layer| layer.looks_channels_last(reading))
-        {
-            log::warn!(
-                "{}: layer '{}' of shape {:?} is read as [samples, channels, height, width]; if its \
-                 channels are last, as in Keras and JAX, say --axes nhwc",
-                self.path.display(),
-                layer.name,
-                layer.shape()
-            );
-        }
         let ids = self.ids.as_ref().and_then(SampleIds::count);
         let matrix = |layer: &StoredLayer| {
             let matrix = layer.matrix(reading)?;
@@ -131,7 +122,8 @@ impl StoredLayer {
                 bytes: Bytes::Elsewhere(bytes),
             },
             quantized: None,
-            padding: Padding::new(&Said::default()),
+            padding: Padding::default(),
+            layout: Said::default(),
         }
     }
 
@@ -157,14 +149,25 @@ impl StoredLayer {
 
     /// The layer as a matrix. Arrays of one or two axes are one already, and so are those whose other
     /// axes have one element; others need `pool`. Of tokens, those that are real by the mask are
-    /// pooled. An array whose samples are not its first axis is put in memory.
+    /// pooled. An array whose samples are not its first axis is put in memory. Maps that look
+    /// channels-last and are read as channels-first are warned of, once a file.
     ///
     /// # Errors
     /// [`ActivationError`] if the axes have no meaning, `pool` does not say what
     /// to do with them, or the mask is of other axes.
     pub fn matrix(&self, reading: &Reading) -> Result<LayerMatrix, ActivationError> {
-        self.shaped(reading)
-            .map_err(|problem| ActivationError::new(&self.path, problem))
+        let matrix =
+            (self.shaped(reading)).map_err(|problem| ActivationError::new(&self.path, problem))?;
+        if self.looks_channels_last(reading) && self.layout.say() {
+            log::warn!(
+                "{}: layer '{}' of shape {:?} is read as [samples, channels, height, width]; if its \
+                 channels are last, as in Keras and JAX, say --axes nhwc",
+                self.path.display(),
+                self.name,
+                self.shape()
+            );
+        }
+        Ok(matrix)
     }
 
     fn shaped(&self, reading: &Reading) -> Result<LayerMatrix, Problem> {

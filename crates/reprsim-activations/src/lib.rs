@@ -31,6 +31,7 @@ mod pool;
 mod quantized;
 mod reading;
 mod safetensors_file;
+mod said;
 mod shaping;
 
 pub use axes::{Axes, AxesError};

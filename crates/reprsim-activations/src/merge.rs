@@ -7,9 +7,10 @@ use reprsim_base::listed;
 use crate::error::{ActivationError, Problem};
 use crate::file::{ActivationFile, StoredLayer};
 use crate::ids::{ARRAY, SampleIds};
-use crate::padding::{Padding, Said};
+use crate::padding::Padding;
 use crate::part::Part;
 use crate::quantized::Quantized;
+use crate::said::Said;
 
 /// The model at `path` of one file or several, in their order. Layers of files that have one of the same
 /// name are called `STEM/NAME`.
@@ -27,7 +28,7 @@ pub(crate) fn merge(path: &Path, mut parts: Vec<Part>) -> Result<ActivationFile,
         layers: Vec::new(),
     };
     for (at, part) in parts.iter().enumerate() {
-        let said = Said::default();
+        let [padded, layout] = <[Said; 2]>::default();
         for (own, array) in &part.contents.layers {
             let name = match count(own) {
                 1 => own.clone(),
@@ -41,7 +42,8 @@ pub(crate) fn merge(path: &Path, mut parts: Vec<Part>) -> Result<ActivationFile,
                 path: part.path.clone(),
                 array: array.clone(),
                 quantized: quantized.remove(&(at, own.clone())),
-                padding: Padding::new(&said),
+                padding: Padding::new(&padded),
+                layout: layout.clone(),
             });
         }
         for (column, labels) in &part.contents.columns {
