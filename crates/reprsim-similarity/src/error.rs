@@ -98,6 +98,14 @@ pub enum SimilarityError {
     /// An order of axes of which there is no array.
     #[error("axes '{0}': no layer has {count} axes", count = .0.count())]
     AxesUnused(Axes),
+    /// A name or pattern of layers that means none of any file.
+    #[error("no layer of any file is called '{name}'; there are: {known}")]
+    LayerUnused {
+        /// The name or pattern.
+        name: String,
+        /// Layers that there are.
+        known: String,
+    },
     /// A model whose rows have no ids, where they are to be matched.
     #[error(
         "{0} says nothing of its samples one by one: add an array 'sample_ids' of whole numbers or texts, \
