@@ -35,7 +35,7 @@ mod said;
 mod shaping;
 
 pub use axes::{Axes, AxesError};
-pub use elements::{Element, Elsewhere};
+pub use elements::{Element, Elsewhere, UnknownElement};
 pub use error::{ActivationError, DifferentSamples, Problem};
 pub use file::{ActivationFile, StoredLayer};
 pub use ids::SampleIds;

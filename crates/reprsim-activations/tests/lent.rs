@@ -67,6 +67,21 @@ fn rows_are_read_and_pooled() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// The names of PyTorch and ml_dtypes, whose `float8_e4m3` has infinities and is another type.
+#[test]
+fn types_are_known_by_their_names() {
+    assert_eq!("float8_e4m3fn".parse(), Ok(Element::F8E4M3));
+    for element in Element::ALL {
+        assert_eq!(element.name().parse(), Ok(element));
+    }
+    for name in ["float8_e4m3", "float8_e4m3fnuz", "complex64", ""] {
+        let told = name.parse::<Element>().err().map(|error| error.to_string());
+        let told = told.unwrap_or_default();
+        assert!(told.starts_with(&format!("an array of {name}: ")), "{told}");
+        assert!(told.contains("float8_e4m3fn and"), "{told}");
+    }
+}
+
 /// The tests of this file have one logger, and one of them looks at it.
 #[test]
 fn maps_that_look_channels_last_are_warned_of_once() -> Result<(), Box<dyn std::error::Error>> {
