@@ -8,9 +8,10 @@ use reprsim_metrics::{HalfSamples, Interval, Measure, Options, Permutations, Sco
 
 use crate::covariate;
 use crate::error::SimilarityError;
+use crate::exchange::Exchange;
 use crate::influence::influence;
 use crate::models::{self, ModelActivations};
-use crate::question::{Exchange, LayerPairs, Question};
+use crate::question::{LayerPairs, Question};
 use crate::result::{MeasureResult, PairResult, Rows};
 
 /// Permutations or half-samples at most.

@@ -3,7 +3,7 @@
 use reprsim_activations::{ActivationError, Axes, DifferentSamples};
 use reprsim_metrics::{MetricError, UnknownMeasure};
 
-use crate::question::Exchange;
+use crate::exchange::Exchange;
 
 /// A comparison that cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use reprsim_metrics::{Measure, Mode, Options, Stop, UnknownMeasure, by_name, of_mode};
 
 use crate::error::SimilarityError;
+use crate::exchange::Exchange;
 use crate::models::ModelActivations;
 
 /// The name that stands for all measures of a mode.
@@ -19,28 +20,6 @@ pub enum LayerPairs {
     All,
     /// Layers of the same name.
     SameName,
-}
-
-/// How rows that have a block change places.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Exchange {
-    /// Rows of a block depend on each other (windows of a document, trials of a subject): blocks change
-    /// places as a whole, each with those of as many rows, and half-samples take them whole.
-    #[default]
-    Whole,
-    /// Rows change places inside their block alone (a class, a session): what blocks have in common
-    /// counts for nothing. Half-samples take half of each.
-    Within,
-}
-
-impl Exchange {
-    /// Why no permutation moves a row, in words that follow "it".
-    pub fn immovable_because(self) -> &'static str {
-        match self {
-            Self::Whole => "is in a group that no other has the size of",
-            Self::Within => "is the only one of its group",
-        }
-    }
 }
 
 /// What is asked of each pair of models.
@@ -175,7 +154,8 @@ pub fn measures(
         let plain = name.strip_suffix(&suffix).unwrap_or(name);
         let measure = by_name(plain, mode).map_err(|mut unknown| {
             unknown.name = name.to_string();
-            unknown.known.push(ALL);
+            // First: of many names the last are not listed.
+            unknown.known.insert(0, ALL);
             unknown
         })?;
         let new = |m: &&dyn Measure| m.properties().name != measure.properties().name;
