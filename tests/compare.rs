@@ -987,7 +987,7 @@ fn groups_are_moved_whole_or_samples_within_them() {
     .unwrap();
     told(
         &["--group", &subject],
-        "take groups of equal size, or --permute within",
+        "take groups of equal size, or permute within them",
     );
 }
 
@@ -1050,6 +1050,10 @@ fn layers_are_picked_by_name_and_pattern() {
         "{}",
         stderr(&output)
     );
+    let output = compare(&[&folder, &b], &["--layers", "fc,conv9,con1"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = "no layer of any file is called 'con1'; there are: conv1, conv2, conv9, fc";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
 }
 
 fn matrix(files: &[&Path], more: &[&str]) -> Output {

@@ -1,5 +1,7 @@
 //! What every format's reader finds in a file.
 
+use std::collections::BTreeSet;
+
 use crate::elements::Array;
 use crate::error::Problem;
 use crate::ids::{ARRAY, SampleIds};
@@ -22,6 +24,18 @@ pub(crate) enum Found {
 }
 
 impl Contents {
+    /// Checks that no two arrays have one name.
+    pub fn check_names(&self) -> Result<(), Problem> {
+        let arrays = self.layers.iter().map(|(name, _)| name);
+        let mut names = BTreeSet::new();
+        for name in arrays.chain(self.columns.iter().map(|(name, _)| name)) {
+            if !names.insert(name) {
+                return Err(Problem::LayerTwice(name.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes an array for a layer, or, if it holds a whole number or a text for each sample, for what
     /// is said of the samples.
     pub fn add(&mut self, name: String, found: Found) -> Result<(), Problem> {

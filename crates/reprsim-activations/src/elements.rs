@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
 use half::{bf16, f16};
@@ -24,7 +25,8 @@ pub(crate) fn open(path: &Path) -> Result<File, Problem> {
 /// Type of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
-    /// 8 bits, 3 of them the fraction, without infinities (Micikevicius et al. 2022).
+    /// 8 bits, 3 of them the fraction, without infinities (Micikevicius et al. 2022): what PyTorch and
+    /// ml_dtypes call `float8_e4m3fn`, safetensors `F8_E4M3`. With infinities it is another type.
     F8E4M3,
     /// 8 bits, 2 of them the fraction: the upper half of a [`Element::F16`].
     F8E5M2,
@@ -114,7 +116,7 @@ impl Element {
     /// Its name, as Python's libraries call it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::F8E4M3 => "float8_e4m3",
+            Self::F8E4M3 => "float8_e4m3fn",
             Self::F8E5M2 => "float8_e5m2",
             Self::F16 => "float16",
             Self::Bf16 => "bfloat16",
@@ -202,6 +204,25 @@ impl Element {
             Self::I32 => all(from, big_endian, out, |b| f64::from(i32::from_le_bytes(b))),
             Self::I64 => all(from, big_endian, out, |b| i64::from_le_bytes(b) as f64),
         }
+    }
+}
+
+/// The name of a type that activations do not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an array of {0}: activations are floating-point (of 8 bits float8_e4m3fn and float8_e5m2) or whole \
+     numbers; convert it first"
+)]
+pub struct UnknownElement(pub String);
+
+impl FromStr for Element {
+    type Err = UnknownElement;
+
+    /// The type that [`Element::name`] is the name of.
+    fn from_str(name: &str) -> Result<Self, UnknownElement> {
+        let mut known = Self::ALL.into_iter();
+        let found = known.find(|element| element.name() == name);
+        found.ok_or_else(|| UnknownElement(name.to_string()))
     }
 }
 

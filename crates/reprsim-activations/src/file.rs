@@ -1,25 +1,22 @@
 //! A file of activations, whatever its format.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reprsim_base::listed;
 
 use crate::axes::Axes;
-use crate::contents::Contents;
-use crate::elements::{Array, Bytes, Element, Elsewhere, open};
+use crate::elements::{Array, Bytes, Element, Elsewhere};
 use crate::error::{ActivationError, Problem};
-use crate::ids::{ARRAY, SampleIds};
+use crate::ids::SampleIds;
 use crate::labels::Labels;
 use crate::matrix::LayerMatrix;
-use crate::padding::{Padding, Said};
+use crate::padding::Padding;
 use crate::pool::Pool;
 use crate::quantized::Quantized;
 use crate::reading::Reading;
+use crate::said::Said;
 use crate::shaping::Shaping;
-use crate::{npy, npz, safetensors_file};
 
 /// The activations of one model on one probe.
 #[derive(Clone, Debug)]
@@ -40,107 +37,14 @@ pub struct StoredLayer {
     /// Its name.
     pub name: String,
     pub(crate) path: PathBuf,
-    array: Array,
-    quantized: Option<Arc<Quantized>>,
-    padding: Padding,
+    pub(crate) array: Array,
+    pub(crate) quantized: Option<Arc<Quantized>>,
+    pub(crate) padding: Padding,
+    /// Whether it was said that maps look channels-last.
+    pub(crate) layout: Said,
 }
 
-/// Endings of files that are read.
-pub(crate) const ENDINGS: [&str; 3] = ["safetensors", "npy", "npz"];
-
 impl ActivationFile {
-    /// Opens a file, which may hold no layers.
-    pub(crate) fn open_part(path: &Path) -> Result<Self, ActivationError> {
-        let error = |problem: Problem| ActivationError::new(path, problem);
-        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        let file = || open(path).map_err(error);
-        let stem = || {
-            let stem = path.file_stem().unwrap_or_default();
-            stem.to_string_lossy().into_owned()
-        };
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(error(Problem::NotAFile));
-        }
-        let contents = match ending {
-            "safetensors" => safetensors_file::read(file()?),
-            "npy" => npy::read_file(file()?, stem()),
-            "npz" => npz::read(file()?),
-            "pt" | "pth" => Err(Problem::Format(
-                "is a PyTorch pickle, which cannot be opened without running it; \
-                 save the activations with safetensors.torch.save_file or numpy.savez"
-                    .into(),
-            )),
-            _ => Err(Problem::Format(format!(
-                "'.{ending}' is not a known ending; known: .safetensors, .npy, .npz"
-            ))),
-        };
-        (contents.and_then(|contents| Self::of(path, contents))).map_err(error)
-    }
-
-    fn of(path: &Path, contents: Contents) -> Result<Self, Problem> {
-        let Contents {
-            hash,
-            mut layers,
-            mut columns,
-        } = contents;
-        let mut names = BTreeSet::new();
-        let arrays = layers.iter().map(|(name, _)| name);
-        for name in arrays.chain(columns.iter().map(|(name, _)| name)) {
-            if !names.insert(name.clone()) {
-                return Err(Problem::LayerTwice(name.clone()));
-            }
-        }
-        let integers: Vec<String> = (layers.iter())
-            .filter(|(_, array)| array.element.is_integer())
-            .map(|(name, _)| name.clone())
-            .collect();
-        let mut quantized = Vec::new();
-        for name in &integers {
-            if let Some(of) = Quantized::take(name, &mut layers, &mut columns)? {
-                quantized.push((name.clone(), Arc::new(of)));
-            }
-        }
-        let as_they_are = |(name, array): &&(String, Array)| {
-            array.element.is_integer() && quantized.iter().all(|(of, _)| of != name)
-        };
-        if let Some((name, _)) = layers.iter().find(as_they_are) {
-            log::info!(
-                "{}: layer '{name}' holds whole numbers, which are taken as they are: no array \
-                 '{name}_scale' says what they stand for",
-                path.display()
-            );
-        }
-        let ids = match columns.iter().position(|(name, _)| name == ARRAY) {
-            Some(at) => Some(columns.remove(at).1.into()),
-            None => hash,
-        };
-        if !columns.is_empty() && !layers.is_empty() {
-            let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-            log::info!(
-                "{}: one whole number or text a sample is no layer but what is said of the samples \
-                 (--group): {}",
-                path.display(),
-                listed(&names)
-            );
-        }
-        let said = Said::default();
-        let layers = (layers.into_iter()).map(|(name, array)| StoredLayer {
-            path: path.to_path_buf(),
-            array,
-            quantized: (quantized.iter())
-                .find(|(of, _)| *of == name)
-                .map(|(_, quantized)| quantized.clone()),
-            padding: Padding::new(&said),
-            name,
-        });
-        Ok(Self {
-            path: path.to_path_buf(),
-            ids,
-            columns,
-            layers: layers.collect(),
-        })
-    }
-
     /// Whether tokens of a sample are pooled of which some may be padding, for all that is known.
     pub fn may_pool_padding(&self, reading: &Reading) -> bool {
         // The first token is real, unless samples are padded before.
@@ -184,18 +88,6 @@ impl ActivationFile {
         if reading.mask.is_some() && self.read(reading).all(|layer| layer.shape().len() < 3) {
             return Err(error(Problem::MaskUnused));
         }
-        if let Some(layer) = self
-            .read(reading)
-            .find(|layer| layer.looks_channels_last(reading))
-        {
-            log::warn!(
-                "{}: layer '{}' of shape {:?} is read as [samples, channels, height, width]; if its \
-                 channels are last, as in Keras and JAX, say --axes nhwc",
-                self.path.display(),
-                layer.name,
-                layer.shape()
-            );
-        }
         let ids = self.ids.as_ref().and_then(SampleIds::count);
         let matrix = |layer: &StoredLayer| {
             let matrix = layer.matrix(reading)?;
@@ -230,7 +122,8 @@ impl StoredLayer {
                 bytes: Bytes::Elsewhere(bytes),
             },
             quantized: None,
-            padding: Padding::new(&Said::default()),
+            padding: Padding::default(),
+            layout: Said::default(),
         }
     }
 
@@ -256,14 +149,25 @@ impl StoredLayer {
 
     /// The layer as a matrix. Arrays of one or two axes are one already, and so are those whose other
     /// axes have one element; others need `pool`. Of tokens, those that are real by the mask are
-    /// pooled. An array whose samples are not its first axis is put in memory.
+    /// pooled. An array whose samples are not its first axis is put in memory. Maps that look
+    /// channels-last and are read as channels-first are warned of, once a file.
     ///
     /// # Errors
     /// [`ActivationError`] if the axes have no meaning, `pool` does not say what
     /// to do with them, or the mask is of other axes.
     pub fn matrix(&self, reading: &Reading) -> Result<LayerMatrix, ActivationError> {
-        self.shaped(reading)
-            .map_err(|problem| ActivationError::new(&self.path, problem))
+        let matrix =
+            (self.shaped(reading)).map_err(|problem| ActivationError::new(&self.path, problem))?;
+        if self.looks_channels_last(reading) && self.layout.say() {
+            log::warn!(
+                "{}: layer '{}' of shape {:?} is read as [samples, channels, height, width]; if its \
+                 channels are last, as in Keras and JAX, say --axes nhwc",
+                self.path.display(),
+                self.name,
+                self.shape()
+            );
+        }
+        Ok(matrix)
     }
 
     fn shaped(&self, reading: &Reading) -> Result<LayerMatrix, Problem> {

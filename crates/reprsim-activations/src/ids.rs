@@ -48,7 +48,8 @@ impl SampleIds {
     /// Whether row i is the same sample here and there.
     ///
     /// # Errors
-    /// Where they part. A hash and a list cannot be compared and are let pass.
+    /// Where they part, numbers and texts as they are written. A hash and a list cannot be compared and
+    /// are let pass.
     pub fn check(&self, other: &Self) -> Result<(), DifferentSamples> {
         match (self, other) {
             (Self::Hash(a), Self::Hash(b)) if a != b => Err(DifferentSamples::Hashes {
@@ -57,7 +58,11 @@ impl SampleIds {
             }),
             (Self::Numbers(a), Self::Numbers(b)) => rows(a, b),
             (Self::Names(a), Self::Names(b)) => rows(a, b),
-            _ => Ok(()),
+            // Numbers and texts are the same samples if they are written alike.
+            _ => match (self.labels(), other.labels()) {
+                (Some(a), Some(b)) => rows(&a.texts(), &b.texts()),
+                _ => Ok(()),
+            },
         }
     }
 }

@@ -6,6 +6,8 @@ use crate::error::{ActivationError, Problem};
 use crate::file::ActivationFile;
 use crate::folder;
 use crate::ids::ARRAY;
+use crate::merge::merge;
+use crate::part::Part;
 
 impl ActivationFile {
     /// Opens a file, whose ending says which format it has, or all files of a folder: the layers of
@@ -18,7 +20,7 @@ impl ActivationFile {
         if path.is_dir() {
             return folder::open(path);
         }
-        let opened = Self::open_part(path)?;
+        let opened = merge(path, vec![Part::open(path)?])?;
         let problem = match (opened.layers.is_empty(), opened.columns.first()) {
             (false, _) => return Ok(opened),
             (true, Some((name, _))) => Problem::LabelsAlone(name.clone()),

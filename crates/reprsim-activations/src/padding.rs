@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::pool::Pool;
+use crate::said::Said;
 
 /// Samples that are looked at for tokens which they share.
 const SAMPLES: usize = 1024;
@@ -18,10 +18,6 @@ const RUN: usize = 3;
 
 /// In one sample of so many, and in as many as [`RUN`], at least.
 const ONE_OF: usize = 10;
-
-/// Whether it was said of a file that it looks padded: once, not of each of its layers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Said(Arc<AtomicBool>);
 
 /// What was seen of a layer.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +79,7 @@ impl Padding {
             Pool::First => [true, false],
             Pool::Last => [false, true],
         };
-        if tokens < 2 || self.said.0.load(Ordering::Relaxed) {
+        if tokens < 2 || self.said.is_said() {
             return;
         }
         let is_zero = |token: &[f64]| token.iter().all(|v| *v == 0.0);
@@ -142,7 +138,7 @@ impl Padding {
     }
 
     fn say(&self, path: &Path, what: &str) {
-        if !self.said.0.swap(true, Ordering::Relaxed) {
+        if self.said.say() {
             log::warn!(
                 "{}: {what}, as padding is, and they are pooled: models then look alike by the lengths \
                  of their samples alone. Say which tokens are real with --mask FILE.npy ([samples, \

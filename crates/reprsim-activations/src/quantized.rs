@@ -1,13 +1,17 @@
 //! Whole numbers that stand for others, by a scale and a zero point.
 
-use crate::elements::Array;
-use crate::error::Problem;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::contents::Contents;
+use crate::error::{ActivationError, Problem};
 use crate::labels::Labels;
+use crate::part::Part;
 
 /// What integers `q` stand for: `(q - zero_point) * scale`, both one number, or one a channel.
 ///
-/// They are arrays beside the layer NAME, as compressed-tensors and ONNX Runtime name them:
-/// `NAME_scale` and, unless it is 0, `NAME_zero_point`; or `NAME.scale` and `NAME.zero_point`, as
+/// They are arrays beside the layer NAME, in its file or in another of its folder, as compressed-tensors
+/// and ONNX Runtime name them: `NAME_scale` and, unless it is 0, `NAME_zero_point`; or `NAME.scale` and `NAME.zero_point`, as
 /// PyTorch does.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Quantized {
@@ -15,31 +19,66 @@ pub(crate) struct Quantized {
     zero_point: Vec<f64>,
 }
 
+/// What was found of the quantised layers of a model: each by its part and name.
+pub(crate) type Found = BTreeMap<(usize, String), Arc<Quantized>>;
+
 impl Quantized {
-    /// The scale of layer `name`, taken from among the arrays of a file; `None` if there is none.
-    pub fn take(
+    /// What the whole numbers in the files of a model stand for. Scales and zero points that are found
+    /// are taken out.
+    pub fn take_all(parts: &mut [Part]) -> Result<Found, ActivationError> {
+        let mut found = Found::new();
+        let mut used = BTreeSet::new();
+        for (at, part) in parts.iter().enumerate() {
+            let error = |problem| ActivationError::new(&part.path, problem);
+            let integers = (part.contents.layers.iter())
+                .filter(|(_, array)| array.element.is_integer())
+                .map(|(name, _)| name);
+            for name in integers {
+                if let Some(of) = Self::find(at, name, parts, &mut used).map_err(error)? {
+                    found.insert((at, name.clone()), Arc::new(of));
+                }
+            }
+        }
+        for (at, name) in used {
+            let contents = &mut parts[at].contents;
+            contents.layers.retain(|(of, _)| *of != name);
+            contents.columns.retain(|(of, _)| *of != name);
+        }
+        Ok(found)
+    }
+
+    /// What a layer of the part `at` stands for, by arrays that are noted as used; `None` if there is
+    /// no scale.
+    fn find(
+        at: usize,
         name: &str,
-        layers: &mut Vec<(String, Array)>,
-        columns: &mut Vec<(String, Labels)>,
+        parts: &[Part],
+        used: &mut BTreeSet<(usize, String)>,
     ) -> Result<Option<Self>, Problem> {
+        let wrong = |what: String| Problem::Quantized {
+            layer: name.into(),
+            what,
+        };
         for separator in ["_", "."] {
-            let of = |what: &str| format!("{name}{separator}{what}");
-            let scale = take(&of("scale"), layers, columns)?;
-            let zero_point = take(&of("zero_point"), layers, columns)?;
-            let Some(scale) = scale else {
+            let mut values = |what: &str| {
+                let of = format!("{name}{separator}{what}");
+                let Some(place) = place(at, name, &of, parts).map_err(wrong)? else {
+                    return Ok(None);
+                };
+                let values = values_of(&parts[place].contents, &of)?;
+                used.insert((place, of.clone()));
+                values.map_or_else(
+                    || Err(wrong(format!("'{of}' holds texts"))),
+                    |v| Ok(Some(v)),
+                )
+            };
+            let Some(scale) = values("scale")? else {
                 continue;
             };
-            if !scale
-                .iter()
-                .chain(zero_point.iter().flatten())
-                .all(|v| v.is_finite())
-            {
-                return Err(Problem::Quantized {
-                    layer: name.into(),
-                    what: "its scale or zero point is not finite".into(),
-                });
+            let zero_point = values("zero_point")?.unwrap_or_else(|| vec![0.0]);
+            if !scale.iter().chain(&zero_point).all(|v| v.is_finite()) {
+                return Err(wrong("its scale or zero point is not finite".into()));
             }
-            let zero_point = zero_point.unwrap_or_else(|| vec![0.0]);
             return Ok(Some(Self { scale, zero_point }));
         }
         Ok(None)
@@ -79,23 +118,38 @@ impl Quantized {
     }
 }
 
-/// The values of an array of at most one axis, which is taken from where it is.
-fn take(
-    name: &str,
-    layers: &mut Vec<(String, Array)>,
-    columns: &mut Vec<(String, Labels)>,
-) -> Result<Option<Vec<f64>>, Problem> {
-    if let Some(at) = layers
-        .iter()
-        .position(|(of, array)| of == name && array.shape.len() < 2)
-    {
-        return Ok(Some(layers.remove(at).1.values()?));
+/// The part where the array `of` beside the layer `name` of the part `at` is: the same, or another one
+/// if no other has a layer of the name.
+fn place(at: usize, name: &str, of: &str, parts: &[Part]) -> Result<Option<usize>, String> {
+    if holds(&parts[at].contents, of) {
+        return Ok(Some(at));
     }
-    let Some(at) = columns.iter().position(|(of, _)| of == name) else {
+    let has_layer = |part: &&Part| part.contents.layers.iter().any(|(layer, _)| layer == name);
+    if parts.iter().filter(has_layer).count() > 1 {
         return Ok(None);
-    };
-    Ok(match columns.remove(at).1 {
-        Labels::Numbers(of) => Some(of.into_iter().map(|v| v as f64).collect()),
-        Labels::Names(_) => None,
+    }
+    let mut places = (0..parts.len()).filter(|place| holds(&parts[*place].contents, of));
+    match (places.next(), places.next()) {
+        (Some(_), Some(_)) => Err(format!("'{of}' is in several files")),
+        (place, _) => Ok(place),
+    }
+}
+
+/// Whether there is an array of the name that has one axis at most, or labels.
+fn holds(contents: &Contents, of: &str) -> bool {
+    let mut layers = contents.layers.iter();
+    layers.any(|(name, array)| name == of && array.shape.len() < 2)
+        || contents.columns.iter().any(|(name, _)| name == of)
+}
+
+/// Their values; `None` of texts.
+fn values_of(contents: &Contents, of: &str) -> Result<Option<Vec<f64>>, Problem> {
+    if let Some((_, array)) = contents.layers.iter().find(|(name, _)| name == of) {
+        return array.values().map(Some);
+    }
+    let labels = contents.columns.iter().find(|(name, _)| name == of);
+    Ok(match labels {
+        Some((_, Labels::Numbers(of))) => Some(of.iter().map(|v| *v as f64).collect()),
+        _ => None,
     })
 }

@@ -56,6 +56,15 @@ impl Layers {
             }
         }
     }
+
+    /// The first name or pattern that means none of `names`.
+    pub fn missing(&self, names: &[&str]) -> Option<&str> {
+        let Self::Named(wanted) = self else {
+            return None;
+        };
+        let mut wanted = wanted.iter().map(String::as_str);
+        wanted.find(|name| !names.iter().any(|layer| is_meant(name, layer)))
+    }
 }
 
 impl fmt::Display for Layers {
@@ -99,6 +108,15 @@ mod tests {
         assert_eq!(of(&["conv", "penultimate", "head"]), [1]);
         assert_eq!(of(&["conv", "fc"]), [1]);
         assert_eq!(of(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn a_name_that_means_no_layer_is_missing() {
+        let of = |wanted: &[&str]| Layers::Named(wanted.iter().map(ToString::to_string).collect());
+        let names = ["conv1", "head"];
+        assert_eq!(of(&["conv*", "head"]).missing(&names), None);
+        assert_eq!(of(&["conv*", "haed", "x"]).missing(&names), Some("haed"));
+        assert_eq!(Layers::All.missing(&[]), None);
     }
 
     #[test]

@@ -845,6 +845,86 @@ fn whole_numbers_are_numbers_and_quantised_ones_what_they_stand_for() {
     assert_eq!(values(&pooled), [1.5, 35.0]);
 }
 
+/// Ids of numbers and of texts are compared as they are written.
+#[test]
+fn ids_of_numbers_and_of_texts_are_compared() {
+    let numbers = SampleIds::Numbers(vec![1, 20]);
+    let names = |ids: [&str; 2]| SampleIds::Names(ids.map(String::from).to_vec());
+    assert!(numbers.check(&names(["1", "20"])).is_ok());
+    for (a, b) in [
+        (&numbers, &names(["1", "x"])),
+        (&names(["1", "x"]), &numbers),
+    ] {
+        let message = a.check(b).unwrap_err().to_string();
+        assert!(message.starts_with("row 1 is sample"), "{message}");
+    }
+    assert!(numbers.check(&SampleIds::Names(vec!["1".into()])).is_err());
+    // What a list hashes to depends on who hashed it.
+    let hash = SampleIds::Hash("ab".into());
+    assert!(hash.check(&numbers).is_ok() && numbers.check(&hash).is_ok());
+}
+
+/// A scale is found in the layer's file, or in another one of its folder.
+#[test]
+fn scales_are_found_where_they_are() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("model");
+    std::fs::create_dir(&path).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(path.join(name), bytes).unwrap();
+    let read = || -> Vec<(String, Vec<f64>)> {
+        let file = ActivationFile::open(&path).unwrap();
+        let matrices = file.matrices(&Reading::default()).unwrap();
+        let layers = matrices.iter().map(|(name, of)| (name.clone(), values(of)));
+        layers.collect()
+    };
+    let of = |name: &str, values: &[f64]| (name.to_string(), values.to_vec());
+    let q = npy("|i1", false, "(2, 2)", &[1, 2, 3, 4]);
+    let scale = npy("<f4", false, "()", &f32s(&[0.5]));
+    let zero = npy("<i4", false, "(1,)", &2i32.to_le_bytes());
+    write("layer1.npy", &q);
+    write("layer1_scale.npy", &scale);
+    assert_eq!(read(), [of("layer1", &[0.5, 1.0, 1.5, 2.0])]);
+    write("layer1_zero_point.npy", &zero);
+    assert_eq!(read(), [of("layer1", &[-0.5, 0.0, 0.5, 1.0])]);
+    // Without a scale a zero point is what it is.
+    std::fs::remove_file(path.join("layer1_scale.npy")).unwrap();
+    let file = ActivationFile::open(&path).unwrap();
+    assert_eq!(
+        values(&file.layers[0].matrix(&Reading::default()).unwrap()),
+        [1.0, 2.0, 3.0, 4.0]
+    );
+    assert_eq!(file.columns.len(), 1);
+    // Texts, and one of two, are no scale.
+    let texts = npy("|S3", false, "(2,)", b"0.50.5");
+    write("layer1_scale.npy", &texts);
+    let told = || ActivationFile::open(&path).unwrap_err().to_string();
+    assert!(told().contains("'layer1_scale' holds texts"), "{}", told());
+    let more = |members: &[(&str, &[u8])]| npz(members, CompressionMethod::Stored);
+    write("layer1_scale.npy", &scale);
+    write("z.npz", &more(&[("layer1_scale.npy", &scale)]));
+    assert!(told().contains("several files"), "{}", told());
+    // Layers of one name each have the scale in their own file.
+    for name in ["layer1.npy", "layer1_scale.npy", "layer1_zero_point.npy"] {
+        std::fs::remove_file(path.join(name)).unwrap();
+    }
+    let tenth = npy("<f4", false, "()", &f32s(&[10.0]));
+    write(
+        "y.npz",
+        &more(&[("layer1.npy", &q), ("layer1_scale.npy", &tenth)]),
+    );
+    write(
+        "z.npz",
+        &more(&[("layer1.npy", &q), ("layer1_scale.npy", &scale)]),
+    );
+    assert_eq!(
+        read(),
+        [
+            of("y/layer1", &[10.0, 20.0, 30.0, 40.0]),
+            of("z/layer1", &[0.5, 1.0, 1.5, 2.0])
+        ]
+    );
+}
+
 #[test]
 fn what_is_said_of_samples_is_no_layer() {
     let folder = Folder::new();

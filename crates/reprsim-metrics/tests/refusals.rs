@@ -42,6 +42,63 @@ fn values_that_are_no_matrix_are_refused() {
     assert!(Matrix::new(Vec::<f32>::new(), 3, 0).is_ok());
 }
 
+/// A row of zeros has the dissimilarity 1/2 to every other row, and none to another row of zeros.
+#[test]
+fn rows_of_zeros_have_cosine_dissimilarities() {
+    let (n, d) = (12, 3);
+    let layers = [(0.0, [2, 7, 9]), (9.0, [2, 3, 7])].map(|(seed, zeros)| {
+        let mut all = values(n, d, seed);
+        for row in zeros {
+            all[row * d..][..d].fill(0.0);
+        }
+        all
+    });
+    let dissimilarities = |values: &[f32]| -> Vec<f64> {
+        let row = |i: usize| &values[i * d..][..d];
+        let dot = |i: usize, j: usize| -> f64 {
+            let products = row(i).iter().zip(row(j));
+            products.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let pairs = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
+        let of = |(i, j): (usize, usize)| match (dot(i, i), dot(j, j)) {
+            (0.0, 0.0) => 0.0,
+            (0.0, _) | (_, 0.0) => 0.5,
+            (a, b) => 1.0 - dot(i, j) / (a * b).sqrt(),
+        };
+        pairs.map(of).collect()
+    };
+    let [a, b] = layers.each_ref().map(|values| dissimilarities(values));
+    let ranks = |of: &[f64]| -> Vec<f64> {
+        // Halves are exact; others tie with none.
+        let rank = |v: &f64| {
+            let below = of.iter().filter(|o| *o < v).count();
+            let same = of.iter().filter(|o| *o == v).count();
+            below as f64 + same as f64 / 2.0
+        };
+        of.iter().map(rank).collect()
+    };
+    let correlation = |a: &[f64], b: &[f64]| {
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+        let (mean_a, mean_b) = (mean(a), mean(b));
+        let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
+            let pairs = a.iter().zip(b);
+            pairs.map(|(x, y)| f(x - mean_a, y - mean_b)).sum()
+        };
+        sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
+    };
+    let models = layers.map(|values| vec![Layer::new("x", Matrix::new(values, n, d).unwrap())]);
+    let set = Set::new(models.to_vec(), &Device::flex(), Options::default()).unwrap();
+    for (name, wanted) in [
+        ("rsa_cosine_pearson", correlation(&a, &b)),
+        ("rsa_cosine_spearman", correlation(&ranks(&a), &ranks(&b))),
+    ] {
+        let measure = named(name).unwrap();
+        let scores = set.compare(&[measure], &[(0, 1)], &Permutations::none(), &mut |_| ());
+        let found = scores.unwrap()[0][0].value.unwrap();
+        assert!((found - wanted).abs() < 1e-5, "{name}: {found} {wanted}");
+    }
+}
+
 #[test]
 fn rows_that_are_not_there_are_refused() {
     let matrix = Matrix::new(values(4, 3, 0.0), 4, 3).unwrap();

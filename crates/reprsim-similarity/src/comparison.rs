@@ -8,9 +8,10 @@ use reprsim_metrics::{HalfSamples, Interval, Measure, Options, Permutations, Sco
 
 use crate::covariate;
 use crate::error::SimilarityError;
+use crate::exchange::Exchange;
 use crate::influence::influence;
 use crate::models::{self, ModelActivations};
-use crate::question::{Exchange, LayerPairs, Question};
+use crate::question::{LayerPairs, Question};
 use crate::result::{MeasureResult, PairResult, Rows};
 
 /// Permutations or half-samples at most.
@@ -106,7 +107,8 @@ impl Comparison {
     /// # Errors
     /// [`SimilarityError`] if there are fewer than two models, one has no layers or two
     /// of one name, rows are not the same samples in the same order as far as ids or
-    /// their number tell, there are blocks but not one a row, no two layers have the same
+    /// their number tell, there are blocks but not one a row, blocks are missing that rows are to
+    /// change places within or leave permutations nothing to move, no two layers have the same
     /// name where only those are compared, a measure is to use no neighbours, or there are
     /// more draws than any memory holds.
     pub fn new(models: Vec<ModelActivations>, question: Question) -> Result<Self, SimilarityError> {
@@ -122,10 +124,7 @@ impl Comparison {
             }
         }
         let rows = models.first().map_or(0, ModelActivations::rows);
-        let blocks = question.blocks.len();
-        if blocks != 0 && blocks != rows {
-            return Err(SimilarityError::Blocks { blocks, rows });
-        }
+        question.check_blocks(rows)?;
         let draws = question.permutations.max(question.half_samples);
         if draws > MOST_DRAWS {
             let most = MOST_DRAWS;
@@ -347,16 +346,15 @@ impl Comparison {
 ///
 /// # Errors
 /// [`SimilarityError::TooManyDraws`] and [`SimilarityError::TooLarge`] if no memory holds them,
-/// [`SimilarityError::Blocks`] if there are blocks but not one a sample.
+/// [`SimilarityError::Blocks`] if there are blocks but not one a sample,
+/// [`SimilarityError::NoBlocks`] and [`SimilarityError::NothingToPermute`] if they cannot be what is
+/// asked.
 pub fn permutations(rows: usize, question: &Question) -> Result<Permutations, SimilarityError> {
     let (draws, most) = (question.permutations, MOST_DRAWS);
     if draws > most {
         return Err(SimilarityError::TooManyDraws { draws, most });
     }
-    let blocks = question.blocks.len();
-    if blocks != 0 && blocks != rows {
-        return Err(SimilarityError::Blocks { blocks, rows });
-    }
+    question.check_blocks(rows)?;
     let what = format!("{draws} permutations of {rows} samples");
     let bytes = size_of::<u32>() as u128 * rows as u128 * draws as u128;
     ask_memory(bytes, what)?;

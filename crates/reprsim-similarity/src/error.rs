@@ -3,6 +3,8 @@
 use reprsim_activations::{ActivationError, Axes, DifferentSamples};
 use reprsim_metrics::{MetricError, UnknownMeasure};
 
+use crate::exchange::Exchange;
+
 /// A comparison that cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -96,6 +98,14 @@ pub enum SimilarityError {
     /// An order of axes of which there is no array.
     #[error("axes '{0}': no layer has {count} axes", count = .0.count())]
     AxesUnused(Axes),
+    /// A name or pattern of layers that means none of any file.
+    #[error("no layer of any file is called '{name}'; there are: {known}")]
+    LayerUnused {
+        /// The name or pattern.
+        name: String,
+        /// Layers that there are.
+        known: String,
+    },
     /// A model whose rows have no ids, where they are to be matched.
     #[error(
         "{0} says nothing of its samples one by one: add an array 'sample_ids' of whole numbers or texts, \
@@ -171,6 +181,16 @@ pub enum SimilarityError {
         /// Rows of the layers.
         rows: usize,
     },
+    /// Rows that are to change places inside their block alone, and have none.
+    #[error("rows cannot be permuted within groups: no row has a group")]
+    NoBlocks,
+    /// Blocks that no permutation can move: every p would be 1.
+    #[error(
+        "there is nothing to permute, for every row {}: {}",
+        .0.immovable_because(),
+        other_groups(*.0)
+    )]
+    NothingToPermute(Exchange),
     /// A covariate of no layer, or of several.
     #[error("the covariate '{name}' has {layers} layers: it is one")]
     CovariateLayers {
@@ -218,6 +238,14 @@ fn remedy(difference: &DifferentSamples) -> &'static str {
     match difference {
         DifferentSamples::Hashes { .. } => "",
         _ => "; rows are matched by their ids with --ids",
+    }
+}
+
+/// What to do where groups leave nothing to permute.
+fn other_groups(exchange: Exchange) -> &'static str {
+    match exchange {
+        Exchange::Whole => "take groups of equal size, or permute within them",
+        Exchange::Within => "take larger groups, or permute them as a whole",
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
 use reprsim_activations::{ActivationFile, Axes, Labels, LayerMatrix, Reading, SampleIds};
+use reprsim_base::listed;
 use reprsim_metrics::{Cause, Layer, Matrix, Source};
 
 use crate::error::SimilarityError;
@@ -148,7 +149,8 @@ impl ModelActivations {
     ///
     /// # Errors
     /// As [`ModelActivations::open`], [`SimilarityError::Readings`], and
-    /// [`SimilarityError::AxesUnused`] for an order of axes of which no file it is for has an array.
+    /// [`SimilarityError::AxesUnused`] for an order of axes of which no file it is for has an array, and
+    /// [`SimilarityError::LayerUnused`] for a name or pattern that means a layer of none.
     pub fn open_all(paths: &[PathBuf], readings: &[Reading]) -> Result<Vec<Self>, SimilarityError> {
         let (files, given) = (paths.len(), readings.len());
         if given != 1 && given != files {
@@ -175,9 +177,12 @@ impl ModelActivations {
                  tokens are real with --mask"
             );
         }
+        let unused = unused_layer(&opened, &of);
         let mut models = (opened.into_iter().enumerate())
             .map(|(at, file)| Self::of_file(file, of(at)))
             .collect::<Result<Vec<_>, _>>()?;
+        // Behind what is told of one file.
+        unused.map_or(Ok(()), Err)?;
         let stems: Vec<String> = models.iter().map(|m| m.name.clone()).collect();
         for (model, path) in models.iter_mut().zip(paths) {
             if stems.iter().filter(|stem| **stem == model.name).count() > 1 {
@@ -249,6 +254,30 @@ impl ModelActivations {
             None => Ok(()),
         }
     }
+}
+
+/// The error of a name or pattern of layers that means none in any file that it is for: those of several
+/// files are given together.
+fn unused_layer<'a>(
+    files: &[ActivationFile],
+    reading: &dyn Fn(usize) -> &'a Reading,
+) -> Option<SimilarityError> {
+    for at in 0..files.len() {
+        let layers = &reading(at).layers;
+        let those = files.iter().enumerate();
+        let mut known: Vec<&str> = those
+            .filter(|(of, _)| reading(*of).layers == *layers)
+            .flat_map(|(_, file)| file.layers.iter().map(|layer| layer.name.as_str()))
+            .collect();
+        if let Some(name) = layers.missing(&known) {
+            let name = name.to_string();
+            known.sort_unstable();
+            known.dedup();
+            let known = listed(&known);
+            return Some(SimilarityError::LayerUnused { name, known });
+        }
+    }
+    None
 }
 
 fn stem(path: &Path) -> String {

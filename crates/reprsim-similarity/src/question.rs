@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 
 use reprsim_metrics::{Measure, Mode, Options, Stop, UnknownMeasure, by_name, of_mode};
 
+use crate::error::SimilarityError;
+use crate::exchange::Exchange;
 use crate::models::ModelActivations;
 
 /// The name that stands for all measures of a mode.
@@ -18,18 +20,6 @@ pub enum LayerPairs {
     All,
     /// Layers of the same name.
     SameName,
-}
-
-/// How rows that have a block change places.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Exchange {
-    /// Rows of a block depend on each other (windows of a document, trials of a subject): blocks change
-    /// places as a whole, each with those of as many rows, and half-samples take them whole.
-    #[default]
-    Whole,
-    /// Rows change places inside their block alone (a class, a session): what blocks have in common
-    /// counts for nothing. Half-samples take half of each.
-    Within,
 }
 
 /// What is asked of each pair of models.
@@ -99,6 +89,25 @@ impl Question {
         };
         sizes.values().filter(|size| stays(size)).sum()
     }
+
+    /// Checks that blocks say of each of so many rows what permutations may do with it, and leave them
+    /// something to do.
+    ///
+    /// # Errors
+    /// [`SimilarityError::NoBlocks`], [`SimilarityError::Blocks`] and
+    /// [`SimilarityError::NothingToPermute`].
+    pub(crate) fn check_blocks(&self, rows: usize) -> Result<(), SimilarityError> {
+        let (blocks, exchange) = (self.blocks.len(), self.exchange);
+        match blocks {
+            0 if exchange == Exchange::Within => Err(SimilarityError::NoBlocks),
+            0 => Ok(()),
+            _ if blocks != rows => Err(SimilarityError::Blocks { blocks, rows }),
+            _ if self.permutations > 0 && self.immovable() == rows => {
+                Err(SimilarityError::NothingToPermute(exchange))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl std::fmt::Debug for Question {
@@ -145,6 +154,7 @@ pub fn measures(
         let plain = name.strip_suffix(&suffix).unwrap_or(name);
         let measure = by_name(plain, mode).map_err(|mut unknown| {
             unknown.name = name.to_string();
+            // First: of many names the last are not listed.
             unknown.known.insert(0, ALL);
             unknown
         })?;

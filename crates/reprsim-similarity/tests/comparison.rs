@@ -378,9 +378,15 @@ fn strange_activations_have_a_reason_and_never_a_panic() {
         (5, 2, vec![1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0]),
     ];
     for (n, d, values) in strange {
-        for blocks in [vec![], vec![3; n]] {
+        let each: Vec<u32> = (0..n as u32).collect();
+        // A block of all rows leaves nothing to permute, and so does a single row.
+        for (blocks, permutations) in [
+            (vec![], 3),
+            (vec![3; n], 0),
+            (each, if n == 1 { 0 } else { 3 }),
+        ] {
             let question = Question {
-                permutations: 3,
+                permutations,
                 half_samples: 3,
                 leverage: true,
                 k: 2,

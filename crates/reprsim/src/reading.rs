@@ -227,31 +227,14 @@ fn alignment(found: &Alignment) -> Vec<String> {
 }
 
 impl Models {
-    /// What is wrong with groups that permutations are to move.
-    ///
-    /// # Errors
-    /// [`UsageError`] if no sample can be moved.
-    pub fn check_groups(&mut self, immovable: usize) -> Result<(), UsageError> {
-        let rows = self.blocks.len();
-        let why = match self.exchange {
-            Exchange::Whole => "is in a group that no other has the size of",
-            Exchange::Within => "is the only one of its group",
-        };
-        let other = match self.exchange {
-            Exchange::Whole => "take groups of equal size, or --permute within",
-            Exchange::Within => "take larger groups, or --permute whole",
-        };
-        if rows > 0 && immovable == rows {
-            return Err(UsageError(format!(
-                "--group: there is nothing to permute, for every sample {why}: {other}"
-            )));
-        }
+    /// Notes how many samples permutations leave where they are.
+    pub fn note_immovable(&mut self, immovable: usize) {
         if immovable > 0 {
+            let (rows, why) = (self.blocks.len(), self.exchange.immovable_because());
             self.notes.push(format!(
                 "{immovable} of {rows} samples stay in their place under every permutation: each {why}"
             ));
         }
-        Ok(())
     }
 }
 

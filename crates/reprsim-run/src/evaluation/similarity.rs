@@ -198,13 +198,20 @@ fn measure(
         })
     };
     let stream = pair.stream.child("permutations").child(probe);
-    let question = Question {
+    let mut question = Question {
         k: analysis.k,
         permutations,
         blocks,
         seed: stream.rng().random(),
         ..Question::new(analysis.measures.iter().map(|m| m.measure()).collect())
     };
+    if leaves_nothing_to_permute(&question) {
+        log::warn!(
+            "probe '{probe}': every sample {}: there is nothing to permute, and no p",
+            question.exchange.immovable_because()
+        );
+        question.permutations = 0;
+    }
     let comparison = Comparison::new(vec![model("a", a)?, model("b", b)?], question)?;
     let found = comparison.run(&pair.context.chosen.device, &mut |_| ())?;
     let rows = found
@@ -226,4 +233,35 @@ fn measure(
         calibrated: row.calibrated,
     };
     Ok(rows.map(score).collect())
+}
+
+/// Whether no permutation could move a sample: of one document, say, which would end a run that has
+/// trained.
+fn leaves_nothing_to_permute(question: &Question) -> bool {
+    let blocks = question.blocks.len();
+    question.permutations > 0 && blocks > 0 && question.immovable() == blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_stay_are_not_permuted() {
+        let of = |blocks: &[u32], permutations| Question {
+            blocks: blocks.to_vec(),
+            permutations,
+            ..Question::new(Vec::new())
+        };
+        for (blocks, permutations, stays) in [
+            (&[4, 4, 4][..], 9, true),
+            (&[1, 1, 2], 9, true),
+            (&[1, 1, 2], 0, false),
+            (&[1, 2, 2, 3], 9, false),
+            (&[], 9, false),
+        ] {
+            let question = of(blocks, permutations);
+            assert_eq!(leaves_nothing_to_permute(&question), stays, "{blocks:?}");
+        }
+    }
 }

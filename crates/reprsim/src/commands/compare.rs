@@ -40,7 +40,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         ..question
     };
     if question.permutations > 0 {
-        read.check_groups(question.immovable())?;
+        read.note_immovable(question.immovable());
     }
     let comparison = Comparison::new(read.models, question).map_err(told)?;
     let results =

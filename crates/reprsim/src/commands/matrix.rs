@@ -30,7 +30,7 @@ pub(crate) fn matrix(args: &MatrixArgs) -> anyhow::Result<ExitCode> {
         ..question
     };
     if question.permutations > 0 {
-        read.check_groups(question.immovable())?;
+        read.note_immovable(question.immovable());
     }
     let comparison = Comparison::new(read.models, question).map_err(told)?;
     let work = |on_stage: &mut dyn FnMut(&str)| {
