@@ -11,6 +11,7 @@ use reprsim_similarity::Mode;
 
 use crate::arrays::Array;
 use crate::errors::{Failed, Kind, whole};
+use crate::work::{listen, tell};
 
 /// Bytes of rows in f64 that are looked at at once.
 const AT_ONCE: usize = 16 << 20;
@@ -36,13 +37,19 @@ impl Sums {
         x: &Array,
         y: &Array,
         pool: Option<&str>,
+        axes: Vec<String>,
     ) -> PyResult<(usize, usize)> {
+        listen()?;
         let reading = Reading {
             pool: crate::models::pool(pool)?,
+            axes: crate::models::orders(&axes)?,
             ..Reading::default()
         };
+        let found = [x.axes(), y.axes()];
+        crate::models::used(&reading.axes, &found)?;
         let matrix = |array: &Array, name| array.matrix(name, Path::new(name), &reading);
         let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
+        tell(py)?;
         let ([n, p], [rows, q]) = (x.shape(), y.shape());
         if n != rows {
             let message =
