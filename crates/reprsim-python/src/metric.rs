@@ -49,7 +49,6 @@ impl Sums {
         crate::models::used(&reading.axes, &found)?;
         let matrix = |array: &Array, name| array.matrix(name, Path::new(name), &reading);
         let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
-        tell(py)?;
         let ([n, p], [rows, q]) = (x.shape(), y.shape());
         if n != rows {
             let message =
@@ -72,6 +71,7 @@ impl Sums {
             }
             Ok(())
         });
+        tell(py)?;
         found?;
         Ok((p, q))
     }
@@ -84,6 +84,7 @@ impl Sums {
 
     /// Of each measure its name, value, exact chance level and why there is no value.
     fn scores<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        listen()?;
         let scores = py.detach(|| {
             let stream = self.stream();
             let measures = stream.measures().iter().copied();

@@ -34,6 +34,7 @@ reprsim.compare(x, x, null=9)
 child(lambda: told(lambda: reprsim.compare(x, x, null=9)))
 child(lambda: told(lambda: reprsim.matrix({"a": x, "b": x})))
 child(lambda: told(lambda: metric.update(x, x)))
+child(lambda: told(metric.compute))
 assert reprsim.compare(x, x, null=9).n == 5
 """
 

@@ -60,7 +60,8 @@ def capture(
     axes
         Another order of the axes of outputs, a letter each, samples first: ``"nhwc"`` where channels are
         last, as in Swin; ``"ncl"`` of a one-dimensional convolution; several for outputs of several
-        numbers of axes. Outputs ``[samples, a, a, b]`` are not pooled without it: they look as if their
+        numbers of axes. It holds for all outputs of as many axes: capture layers of another order (the
+        convolution before a Swin's blocks) by themselves. Outputs ``[samples, a, a, b]`` are not pooled without it: they look as if their
         channels were last (``"nchw"`` says that they are not).
     file
         A ``.safetensors`` file to write to, which ``reprsim compare`` reads; rows go there as they come.
