@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
-use reprsim_activations::{Element, LayerMatrix, Reading, StoredLayer};
+use reprsim_activations::{Element, LayerMatrix, Pool, Reading, StoredLayer};
 use reprsim_similarity::SimilarityError;
 
 use crate::errors::Failed;
@@ -30,11 +30,15 @@ fn element(name: &str) -> PyResult<Element> {
 
 #[pymethods]
 impl Array {
-    /// Of an object with numpy's array interface, little-endian.
+    /// Of an object and what it said by numpy's array interface, little-endian.
     #[staticmethod]
-    fn of_interface(object: &Bound<'_, PyAny>, dtype: &str) -> PyResult<Self> {
+    fn of_interface(
+        object: &Bound<'_, PyAny>,
+        interface: &Bound<'_, PyAny>,
+        dtype: &str,
+    ) -> PyResult<Self> {
         let element = element(dtype)?;
-        let lent = Arc::new(Lent::of_interface(object, element.bytes())?);
+        let lent = Arc::new(Lent::of_interface(object, interface, element.bytes())?);
         Ok(Self { lent, element })
     }
 
@@ -67,7 +71,20 @@ impl Array {
     }
 }
 
+/// Whether it is read as maps of channels, and has equal sides where those of maps of positions that
+/// hold channels would be, as files are looked at.
+fn looks_channels_last(shape: &[usize], reading: &Reading) -> bool {
+    let is_pooled = matches!(reading.pool, Some(Pool::Mean | Pool::Max));
+    let said = reading.axes.iter().any(|axes| axes.count() == 4);
+    matches!(*shape, [_, h, w, c] if h == w && w != c && h > 1 && c > 1) && is_pooled && !said
+}
+
 impl Array {
+    /// How many axes.
+    pub fn axes(&self) -> usize {
+        self.lent.shape().len()
+    }
+
     /// The array as a layer's matrix; errors call it `origin`.
     pub fn matrix(
         &self,
@@ -76,6 +93,13 @@ impl Array {
         reading: &Reading,
     ) -> Result<LayerMatrix, Failed> {
         let shape = self.lent.shape().to_vec();
+        if looks_channels_last(&shape, reading) {
+            log::warn!(
+                "{}: array '{name}' of shape {shape:?} is read as [samples, channels, height, width]; if \
+                 its channels are last, as in Keras and JAX, say axes=\"nhwc\", else axes=\"nchw\"",
+                origin.display()
+            );
+        }
         let layer = StoredLayer::lent(name, origin, shape, self.element, self.lent.clone());
         layer.matrix(reading).map_err(|error| {
             let failed = Failed::from(SimilarityError::Activations(error));

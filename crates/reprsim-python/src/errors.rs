@@ -67,6 +67,7 @@ pub(crate) fn in_python(message: &str) -> String {
         ("with --pool", "with pool="),
         ("take --pool ", "take pool="),
         ("--pool ", "pool="),
+        ("--axes nhwc", "axes=\"nhwc\""),
         ("--mask FILE.npy", "mask="),
         ("--mask", "mask="),
     ];

@@ -37,6 +37,7 @@ fn _reprsim(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<files::File>()?;
     module.add_class::<metric::Sums>()?;
     module.add_function(wrap_pyfunction!(program, module)?)?;
+    module.add_function(wrap_pyfunction!(models::orders_of_axes, module)?)?;
     module.add_function(wrap_pyfunction!(comparison::compare, module)?)?;
     module.add_function(wrap_pyfunction!(matrix::matrix, module)?)?;
     module.add_function(wrap_pyfunction!(calibration::permutations, module)?)?;

@@ -85,21 +85,25 @@ impl Lent {
         &self.shape
     }
 
-    /// What numpy's array interface says of an object.
+    /// What an object said by numpy's array interface. Both are kept: it may be what it said, not the
+    /// object, that keeps the memory.
     ///
     /// # Errors
     /// If its shape is none, or it does not say where its values are.
-    pub fn of_interface(object: &Bound<'_, PyAny>, element: usize) -> PyResult<Self> {
-        let interface = object.getattr("__array_interface__")?;
+    pub fn of_interface(
+        object: &Bound<'_, PyAny>,
+        interface: &Bound<'_, PyAny>,
+        element: usize,
+    ) -> PyResult<Self> {
         let (address, _): (usize, bool) = interface.get_item("data")?.extract()?;
         let shape: Vec<usize> = interface.get_item("shape")?.extract()?;
         let strides: Option<Vec<isize>> = match interface.call_method1("get", ("strides",))? {
             strides if strides.is_none() => None,
             strides => Some(strides.extract()?),
         };
-        let owner = object.clone().unbind();
+        let owner = (object, interface).into_pyobject(object.py())?;
         Ok(Self::new(
-            owner,
+            owner.into_any().unbind(),
             address as *const u8,
             shape,
             strides,

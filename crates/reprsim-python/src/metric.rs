@@ -11,6 +11,7 @@ use reprsim_similarity::Mode;
 
 use crate::arrays::Array;
 use crate::errors::{Failed, Kind, whole};
+use crate::work::{listen, tell};
 
 /// Bytes of rows in f64 that are looked at at once.
 const AT_ONCE: usize = 16 << 20;
@@ -36,11 +37,16 @@ impl Sums {
         x: &Array,
         y: &Array,
         pool: Option<&str>,
+        axes: Vec<String>,
     ) -> PyResult<(usize, usize)> {
+        listen()?;
         let reading = Reading {
             pool: crate::models::pool(pool)?,
+            axes: crate::models::orders(&axes)?,
             ..Reading::default()
         };
+        let found = [x.axes(), y.axes()];
+        crate::models::used(&reading.axes, &found)?;
         let matrix = |array: &Array, name| array.matrix(name, Path::new(name), &reading);
         let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
         let ([n, p], [rows, q]) = (x.shape(), y.shape());
@@ -65,6 +71,7 @@ impl Sums {
             }
             Ok(())
         });
+        tell(py)?;
         found?;
         Ok((p, q))
     }
@@ -77,6 +84,7 @@ impl Sums {
 
     /// Of each measure its name, value, exact chance level and why there is no value.
     fn scores<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        listen()?;
         let scores = py.detach(|| {
             let stream = self.stream();
             let measures = stream.measures().iter().copied();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
-use reprsim_activations::{Axes, Labels, Layers, Mask, Pool, Reading};
+use reprsim_activations::{ActivationFile, Axes, Labels, Layers, Mask, Pool, Reading};
 use reprsim_similarity::{ModelActivations, SimilarityError, align, blocks};
 
 use crate::arrays::Array;
@@ -79,6 +79,28 @@ pub(crate) fn pool(name: Option<&str>) -> Result<Option<Pool>, Failed> {
     pool.map_err(|unknown| Failed::input(unknown.to_string()))
 }
 
+/// Orders of axes, one for each number of them.
+pub(crate) fn orders(names: &[String]) -> Result<Vec<Axes>, Failed> {
+    if names.is_empty() {
+        return Ok(vec![]);
+    }
+    Axes::several(&names.join(",")).map_err(|error| Failed::input(error.to_string()))
+}
+
+/// Orders of axes as they are meant, in small letters.
+#[pyfunction]
+pub(crate) fn orders_of_axes(names: Vec<String>) -> PyResult<Vec<String>> {
+    Ok(orders(&names)?.iter().map(ToString::to_string).collect())
+}
+
+/// Refuses an order of axes of which there is no array; `found` are numbers of axes.
+pub(crate) fn used(axes: &[Axes], found: &[usize]) -> Result<(), Failed> {
+    match axes.iter().find(|axes| !found.contains(&axes.count())) {
+        Some(axes) => Err(SimilarityError::AxesUnused(axes.clone()).into()),
+        None => Ok(()),
+    }
+}
+
 /// Models that can be compared, and what is known of their rows.
 pub(crate) struct Prepared {
     pub models: Vec<ModelActivations>,
@@ -96,15 +118,15 @@ pub(crate) fn prepared(
     how: Preparation,
     which: Which,
 ) -> Result<Prepared, Failed> {
-    listen();
+    listen()?;
     let pool = pool(how.pool.as_deref())?;
-    let axes = (how.axes.iter())
-        .map(|axes| axes.parse())
-        .collect::<Result<Vec<Axes>, _>>()
-        .map_err(|error| Failed::input(error.to_string()))?;
+    let axes = orders(&how.axes)?;
     let has_covariate = covariate.is_some();
-    let mut opened = (models.into_iter().chain(covariate))
-        .map(|model| {
+    let compared = models.len();
+    // How many axes the arrays have.
+    let mut found = vec![];
+    let mut opened = (models.into_iter().chain(covariate).enumerate())
+        .map(|(at, mut model)| {
             let reading = Reading {
                 layers: match (&model.read, which) {
                     (Some(names), _) => Layers::Named(names.clone()),
@@ -115,9 +137,18 @@ pub(crate) fn prepared(
                 pool,
                 mask: None,
             };
+            if !axes.is_empty() || model.mask.is_some() {
+                let those = model.axes(py, &reading.layers)?;
+                if at == compared && those.iter().all(|count| *count < 3) {
+                    // It has the mask of the first model, whose samples and tokens it may have.
+                    model.mask = None;
+                }
+                found.extend(those);
+            }
             model.opened(py, reading)
         })
         .collect::<Result<Vec<_>, Failed>>()?;
+    used(&axes, &found)?;
     /// The name of the labels that say the groups.
     const GROUP: &str = "groups";
     let has_groups = how.groups.is_some();
@@ -153,6 +184,24 @@ pub(crate) fn prepared(
 }
 
 impl Model {
+    /// How many axes each layer has that is read.
+    fn axes(&self, py: Python<'_>, layers: &Layers) -> Result<Vec<usize>, Failed> {
+        let all: Vec<(String, usize)> = match &self.layers {
+            Given::File(path) => {
+                let file = ActivationFile::open(path).map_err(SimilarityError::Activations)?;
+                (file.layers.iter())
+                    .map(|layer| (layer.name.clone(), layer.shape().len()))
+                    .collect()
+            }
+            Given::Arrays(arrays) => (arrays.iter())
+                .map(|(name, array)| (name.clone(), array.bind(py).get().axes()))
+                .collect(),
+        };
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        let read = layers.among(&names).into_iter();
+        Ok(read.filter_map(|at| Some(all.get(at)?.1)).collect())
+    }
+
     /// The model with its layers ready to be read.
     fn opened(self, py: Python<'_>, reading: Reading) -> Result<ModelActivations, Failed> {
         let origin = Path::new(&self.name);
@@ -177,6 +226,18 @@ impl Model {
                     let known = names.join(", ");
                     let message = format!("{}: no such layer; it has: {known}", self.name);
                     return Err(Failed::input(message));
+                }
+                let axes = |at: &usize| {
+                    arrays
+                        .get(*at)
+                        .map_or(0, |(_, of)| of.bind(py).get().axes())
+                };
+                if reading.mask.is_some() && read.iter().all(|at| axes(at) < 3) {
+                    return Err(Failed::input(format!(
+                        "{}: no layer has samples, tokens and dimensions, which a mask is for: leave it \
+                         out (of two models one may have None)",
+                        self.name
+                    )));
                 }
                 for (name, array) in read.iter().filter_map(|at| arrays.get(*at)) {
                     let matrix = array.bind(py).get().matrix(name, origin, &reading)?;

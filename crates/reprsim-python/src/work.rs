@@ -1,9 +1,9 @@
 //! Work without Python's lock that Ctrl-C ends.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Mutex, Once};
-use std::thread;
+use std::sync::{Mutex, Once, OnceLock};
 use std::time::Duration;
+use std::{process, thread};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -26,7 +26,7 @@ pub(crate) fn interruptible<T: Send + 'static>(
     stop: &Stop,
     work: impl FnOnce() -> Result<T, Failed> + Send + 'static,
 ) -> PyResult<T> {
-    listen();
+    listen()?;
     let (sender, receiver) = channel();
     let worker = thread::Builder::new()
         .name("reprsim".into())
@@ -105,7 +105,21 @@ impl log::Log for Messages {
 }
 
 /// Hears what the libraries say from now on; [`interruptible`] does so by itself.
-pub(crate) fn listen() {
+///
+/// # Errors
+/// In a process forked from one that computed: the threads of that one are not in it, and it would
+/// wait for them for ever.
+pub(crate) fn listen() -> Result<(), Failed> {
+    static FIRST: OnceLock<u32> = OnceLock::new();
+    if *FIRST.get_or_init(process::id) != process::id() {
+        let message = "this process was forked from one in which reprsim computed, whose threads it \
+                       does not have: start processes by \"spawn\", as \
+                       multiprocessing.get_context(\"spawn\") does";
+        return Err(Failed {
+            kind: Kind::Failure,
+            message: message.into(),
+        });
+    }
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Where another hears them already they are its.
@@ -113,10 +127,11 @@ pub(crate) fn listen() {
             log::set_max_level(log::LevelFilter::Info);
         }
     });
+    Ok(())
 }
 
 /// Says to Python's logger `reprsim` what was said since.
-fn tell(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn tell(py: Python<'_>) -> PyResult<()> {
     let said = std::mem::take(&mut *SAID.lock().unwrap_or_else(|e| e.into_inner()));
     if said.is_empty() {
         return Ok(());

@@ -39,6 +39,7 @@ def test_shifts_of_many_samples() -> None:
 
 def test_whatever_has_rows() -> None:
     torch, pandas = pytest.importorskip("torch"), pytest.importorskip("pandas")
+    jax, polars = pytest.importorskip("jax"), pytest.importorskip("polars")
 
     def agreement(x: object, y: object) -> float:
         return float(np.mean(np.asarray(x) == np.asarray(y)))
@@ -46,7 +47,14 @@ def test_whatever_has_rows() -> None:
     labels = (RNG.random(200) < 0.5).astype(int)
     of = {
         reprsim.calibrate(agreement, form, form, null=49).null_mean
-        for form in (labels, labels.tolist(), torch.tensor(labels), pandas.Series(labels))
+        for form in (
+            labels,
+            labels.tolist(),
+            torch.tensor(labels),
+            pandas.Series(labels),
+            polars.Series(labels),
+            jax.numpy.asarray(labels),
+        )
     }
     assert len(of) == 1 and next(iter(of)) == pytest.approx(0.5, abs=0.05)
 

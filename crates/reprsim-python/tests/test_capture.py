@@ -135,10 +135,68 @@ def test_outputs_of_several_tensors() -> None:
     with reprsim.capture(model) as captured:
         model(x)
     part = model.part(x).detach()
-    assert list(captured) == ["part", "inner.a", "inner.b.0"]
-    assert torch.equal(captured["inner.a"], part + 1)
-    assert torch.equal(captured["inner.b.0"], part * 2)
-    assert list(captured.skipped) == ["inner.loss"]
+    assert list(captured) == ["part", "inner[a]", "inner[b][0]"]
+    assert torch.equal(captured["inner[a]"], part + 1)
+    assert torch.equal(captured["inner[b][0]"], part * 2)
+    assert list(captured.skipped) == ["inner[loss]"]
+
+
+class Stage(torch.nn.Sequential):
+    """Gives both outputs of its children."""
+
+    def forward(self, x: Any) -> Any:
+        first = self[0](x)
+        return self[1](first), x
+
+
+def test_parts_of_an_output_are_no_children() -> None:
+    model = torch.nn.Sequential()
+    model.add_module("stage", Stage(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)))
+    x = torch.randn(5, 3)
+    with torch.no_grad(), reprsim.capture(model) as captured:
+        model(x)
+        first = model[0][0](x)
+    assert list(captured) == ["stage.0", "stage.1", "stage[0]", "stage[1]"]
+    assert torch.equal(captured["stage.0"], first) and torch.equal(captured["stage[1]"], x)
+    assert torch.equal(captured["stage[0]"], captured["stage.1"])
+
+
+def test_channels_that_look_last() -> None:
+    class Last(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x.permute(0, 2, 3, 1)
+
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), Last(), Last())
+    x = torch.randn(5, 3, 7, 7)
+    with torch.no_grad():
+        maps = model[0](x)
+        with reprsim.capture(model) as captured:
+            model(x)
+        assert list(captured) == ["0", "2"] and 'axes="nhwc"' in captured.skipped["1"]
+        with pytest.raises(reprsim.InputError, match="layer '1' gives .* channels were last"):
+            with reprsim.capture(model, "1"):
+                model(x)
+        for how, expected in (("mean", maps.mean((2, 3))), ("max", maps.amax((2, 3)))):
+            with reprsim.capture(model, "1", pool=how, axes="nhwc") as captured:
+                model(x)
+            assert torch.allclose(captured["1"], expected, atol=1e-6)
+        with reprsim.capture(model, "1", axes="NCHW") as captured:
+            model(x)
+        assert torch.equal(captured["1"], maps.permute(0, 2, 3, 1).mean((2, 3)))
+        with reprsim.capture(model, "1", pool="flatten") as captured:
+            model(x)
+        assert captured["1"].shape == (5, 200)
+        line = torch.nn.Sequential(torch.nn.Conv1d(3, 8, 3))
+        for axes, over in (("ncl", 2), (["ntc", "nhwc"], 1), ("nct", 2)):
+            with reprsim.capture(line, axes=axes) as captured:
+                line(x[..., 0])
+            assert torch.allclose(captured["0"], line(x[..., 0]).mean(over), atol=1e-6)
+        with pytest.raises(reprsim.InputError, match="read as ncl, which has no last token"):
+            with reprsim.capture(line, pool="last", axes="ncl"):
+                line(x[..., 0])
+    for axes, why in (("cnhw", "samples"), ("nxyz", "no axis"), (["nhwc", "nchw"], "both of 4 axes")):
+        with pytest.raises(reprsim.InputError, match=why):
+            reprsim.capture(model, axes=axes)
 
 
 def test_classes_and_patterns() -> None:

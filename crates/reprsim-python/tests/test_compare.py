@@ -354,3 +354,58 @@ def test_threads_may_compare_at_once() -> None:
     expected = reprsim.compare(X, Y)
     with ThreadPoolExecutor(4) as pool:
         assert all(r == expected for r in pool.map(lambda _: reprsim.compare(X, Y), range(8)))
+
+
+def test_channels_that_look_last_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    maps = RNG.normal(size=(40, 5, 5, 6)).astype("f4")
+
+    def told(call: Any) -> bool:
+        caplog.clear()
+        call()
+        return any(r.levelname == "WARNING" and 'axes="nhwc"' in r.getMessage() for r in caplog.records)
+
+    for pool in ("mean", "max"):
+        assert told(lambda: reprsim.compare({"maps": maps}, Y[:40], pool=pool, null=0))
+        assert told(lambda: reprsim.Metric(pool=pool).update(maps, Y[:40]))
+        for axes in ("nhwc", "nchw"):
+            assert not told(lambda: reprsim.compare(maps, Y[:40], pool=pool, axes=axes, null=0))
+            assert not told(lambda: reprsim.Metric(pool=pool, axes=axes).update(maps, Y[:40]))
+    assert not told(lambda: reprsim.compare(maps, Y[:40], pool="flatten", null=0))
+    metric = reprsim.Metric(pool="mean", axes="nhwc")
+    metric.update(maps, Y[:40])
+    assert metric.compute().d_a == 6
+    assert metric.compute().value == pytest.approx(reprsim.compare(maps.mean((1, 2)), Y[:40], null=0).value)
+
+
+def test_axes_and_masks_that_nothing_uses_are_refused(tmp_path: Path) -> None:
+    tokens = RNG.normal(size=(40, 9, 6)).astype("f4")
+    mask = (np.arange(9) < RNG.integers(1, 10, 40)[:, None]).astype(int)
+    np.save(tmp_path / "x.npy", X[:40])
+    for x in (X[:40], {"a": X[:40]}, tmp_path / "x.npy"):
+        with pytest.raises(reprsim.InputError, match="no layer has 4 axes"):
+            reprsim.compare(x, Y[:40], pool="mean", axes="nhwc")  # type: ignore[call-overload]
+    with pytest.raises(reprsim.InputError, match="no layer has 4 axes"):
+        reprsim.matrix({"a": X, "b": Y}, axes="nhwc")
+    with pytest.raises(reprsim.InputError, match="both of 4 axes"):
+        reprsim.compare(tokens[..., None], Y[:40], pool="mean", axes=["nhwc", "nchw"])
+    with pytest.raises(reprsim.InputError, match="both of 4 axes"):
+        reprsim.Metric(axes=["nhwc", "nchw"])
+    with pytest.raises(reprsim.InputError, match="which a mask is for"):
+        reprsim.compare(X[:40], Y[:40], mask=mask)
+    for axes in (["ntc", "nhwc"], "ntc,nhwc"):
+        with pytest.raises(reprsim.InputError, match="'nhwc': no layer has 4 axes"):
+            reprsim.compare(tokens, Y[:40], pool="mean", axes=axes)
+
+
+def test_a_covariate_has_the_mask_of_x() -> None:
+    tokens = RNG.normal(size=(40, 9, 6)).astype("f4")
+    mask = (np.arange(9) < RNG.integers(1, 10, 40)[:, None]).astype(int)
+    real = np.stack([t[m == 1].mean(0) for t, m in zip(tokens, mask)])
+    x = RNG.normal(size=(40, 9, 4)).astype("f4")
+    given: Any = {"pool": "mean", "mask": (mask, None), "null": 0}
+    held = reprsim.compare(x, Y[:40], "cka", covariate=tokens, **given)
+    pooled = reprsim.compare(x, Y[:40], "cka", covariate=real, **given)
+    assert held.value == pytest.approx(pooled.value, abs=1e-6)
+    padded = tokens.copy()
+    padded[mask == 0] = 99
+    assert reprsim.compare(x, Y[:40], "cka", covariate=padded, **given).value == held.value

@@ -43,10 +43,14 @@ def test_the_program_ends_by_signals_as_alone(tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(EXPERIMENT.replace("epochs = 1", "epochs = 100000"))
     command = [sys.executable, "-m", "reprsim", "run", "long.toml", "--data-dir", "data", "--device", "cpu"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 75, said
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if line.startswith(b"[1/"):
+            # The first cell is at work.
+            process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 75, said
 
 
 def test_importing_is_fast_and_needs_nothing() -> None:

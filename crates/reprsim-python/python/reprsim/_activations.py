@@ -70,8 +70,9 @@ class LayerOfFile:
             import numpy
         except ImportError as error:
             raise ReprsimError("numpy is not installed: pip install numpy") from error
-        # Both hold what the file holds exactly.
-        out = numpy.empty(self.shape, "f8" if self.dtype == "float64" else "f4")
+        # Holds what the file holds exactly; whole numbers may stand for multiples of a scale.
+        is_short = self.dtype in ("float16", "bfloat16", "float32")
+        out = numpy.empty(self.shape, "f4" if is_short else "f8")
         step = max(1, _AT_ONCE // max(1, out[:1].size))
         for start in range(0, len(out), step):
             stop = min(start + step, len(out))

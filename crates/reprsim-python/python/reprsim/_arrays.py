@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,10 @@ def as_array(values: Any) -> Array:
         return as_array(values.to_numpy())
     if isinstance(values, (str, bytes)):
         raise InputError(f"{type(values).__name__} where an array is needed")
+    if hasattr(values, "__array__"):
+        # A layer of a file, a data set of HDF5: read whole.
+        whole = _numpy().asarray(values)
+        return _of_numpy(whole, whole.__array_interface__)
     try:
         buffer = memoryview(values)
     except TypeError:
@@ -50,16 +55,51 @@ def as_array(values: Any) -> Array:
 def _of_numpy(values: Any, interface: dict[str, Any]) -> Array:
     if hasattr(values, "filled"):
         raise InputError("a masked array: leave its masked samples out, or fill them")
+    if not _is_numpy(values):
+        values = _interfaced(values, interface)
+        interface = values.__array_interface__
     kind: str = interface["typestr"]
     if kind[0] == ">":
         values = values.astype(values.dtype.newbyteorder("<"))
         return _of_numpy(values, values.__array_interface__)
     if kind[1] == "b":
         # Truth values are bytes.
-        return Array.of_interface(values, "uint8")
+        return Array.of_interface(values, interface, "uint8")
     if kind[1] in _KINDS:
-        return Array.of_interface(values, f"{_KINDS[kind[1]]}{8 * int(kind[2:])}")
-    return Array.of_interface(values, str(getattr(values, "dtype", kind)))
+        return Array.of_interface(values, interface, f"{_KINDS[kind[1]]}{8 * int(kind[2:])}")
+    return Array.of_interface(values, interface, str(getattr(values, "dtype", kind)))
+
+
+def _is_numpy(values: Any) -> bool:
+    """Whether it is an array of numpy, which is not imported where it was not."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(values, numpy.ndarray)
+
+
+def _numpy() -> Any:
+    try:
+        import numpy
+    except ImportError as error:
+        raise InputError("to read this kind of array numpy is needed: pip install numpy") from error
+    return numpy
+
+
+class _Said:
+    """An object and what it said by numpy's array interface, which is another thing the next time; either
+    may be what keeps the memory."""
+
+    def __init__(self, values: Any, interface: dict[str, Any]) -> None:
+        self.values = values
+        self.__array_interface__ = interface
+
+
+def _interfaced(values: Any, interface: dict[str, Any]) -> Any:
+    """Any other object with the array interface, as numpy reads it: an image of Pillow gives bytes."""
+    try:
+        return _numpy().asarray(_Said(values, interface))
+    except (TypeError, ValueError) as error:
+        kind = f"{type(values).__module__}.{type(values).__name__}"
+        raise InputError(f"{kind} does not lend its values: {error}") from error
 
 
 def _of_torch(values: Any) -> Any:

@@ -113,7 +113,14 @@ def _taken(values: Any, order: bytes) -> Any:
         return values.iloc[places.tolist()]
     if isinstance(values, Sequence):
         return [values[place] for place in places]
-    return values[places.tolist()]
+    if hasattr(values, "detach"):
+        return values[places.tolist()]
+    try:
+        import numpy
+    except ImportError:
+        return values[places.tolist()]
+    # JAX takes no list as an index.
+    return values[numpy.asarray(places)]
 
 
 def _width(values: Any) -> int:

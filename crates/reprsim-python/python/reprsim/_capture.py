@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union, cast
 
 from ._question import Pool, plain
 from ._errors import InputError, ReprsimError
+from ._reprsim import orders_of_axes
 from ._types import PathLike
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def capture(
     layers: Layer | Sequence[Layer] = "*",
     *,
     pool: Pooling = "mean",
+    axes: str | Sequence[str] = (),
     file: PathLike | None = None,
     memory: int = 1 << 30,
 ) -> Capture:
@@ -55,6 +57,12 @@ def capture(
         ``[samples, channels, height, width]``, the ``"first"`` or ``"last"`` token, ``"flatten"``, or a
         function of the output. Of tokens those that ``attention_mask`` says are real, where the model is
         called with one, or that :meth:`Capture.batch` is told.
+    axes
+        Another order of the axes of outputs, a letter each, samples first: ``"nhwc"`` where channels are
+        last, as in Swin; ``"ncl"`` of a one-dimensional convolution; several for outputs of several
+        numbers of axes. It holds for all outputs of as many axes: capture layers of another order (the
+        convolution before a Swin's blocks) by themselves. Outputs ``[samples, a, a, b]`` are not pooled without it: they look as if their
+        channels were last (``"nchw"`` says that they are not).
     file
         A ``.safetensors`` file to write to, which ``reprsim compare`` reads; rows go there as they come.
     memory
@@ -72,7 +80,7 @@ def capture(
     The first axis of an output must be the samples of the batch that the model was called with. Outputs
     of named layers that are not are an error, those of patterns and classes are left out and listed in
     ``skipped``. Of an output of several tensors (a tuple, a mapping, a ``ModelOutput`` of transformers)
-    each is a layer ``name.0`` or ``name.key``; a module's second call in a pass is ``name@2``. Whatever
+    each is a layer ``name[0]`` or ``name[key]``; a module's second call in a pass is ``name@2``. Whatever
     happens inside the block, the model has no hook after it.
 
     Examples
@@ -89,7 +97,7 @@ def capture(
     >>> len(reprsim.compare(captured, captured, null=0))
     4
     """
-    return Capture(model, layers, pool, file, memory)
+    return Capture(model, layers, pool, axes, file, memory)
 
 
 class Capture(Mapping[str, "torch.Tensor"]):
@@ -100,6 +108,7 @@ class Capture(Mapping[str, "torch.Tensor"]):
         model: torch.nn.Module,
         layers: Layer | Sequence[Layer],
         pool: Pooling,
+        axes: str | Sequence[str],
         file: PathLike | None,
         memory: int,
     ) -> None:
@@ -108,6 +117,7 @@ class Capture(Mapping[str, "torch.Tensor"]):
             raise InputError(f"pool '{pool}': it is {', '.join(known)} or a function")
         self._model = model
         self._pool: Pooling = pool
+        self._axes = _orders([axes] if isinstance(axes, str) else list(axes))
         self._modules = _chosen(model, [layers] if isinstance(layers, (str, type)) else list(layers))
         self._store = _Store(None if file is None else Path(file), memory)
         self._handles: list[Any] = []
@@ -208,7 +218,7 @@ class Capture(Mapping[str, "torch.Tensor"]):
             call = current.calls[name] = current.calls.get(name, 0) + 1
             called = name if call == 1 else f"{name}@{call}"
             for full, tensor in _named_tensors(called, output):
-                reason = _unfit(tensor, current.samples)
+                reason = _unfit(tensor, current.samples) or self._ambiguous(tensor)
                 if reason is None:
                     current.samples = int(tensor.shape[0])
                     current.rows[full] = self._rows(full, tensor.detach(), current.mask)
@@ -220,11 +230,30 @@ class Capture(Mapping[str, "torch.Tensor"]):
         return hook
 
     def _rows(self, name: str, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        rows = self._pool(x) if callable(self._pool) else _pooled(x, self._pool, mask)
+        pool, axes = self._pool, self._axes.get(x.ndim)
+        if callable(pool):
+            rows = pool(x)
+        elif axes is None or pool == "flatten":
+            rows = _pooled(x, pool, mask)
+        else:
+            rows = _pooled_of(x, pool, mask, axes)
         if rows.ndim != 2 or rows.shape[0] != x.shape[0]:
             raise InputError(f"layer '{name}': pooling gave {list(rows.shape)} of {list(x.shape)}")
         # What comes next may change it in place.
         return rows.to("cpu", copy=True).contiguous()
+
+    def _ambiguous(self, x: torch.Tensor) -> str | None:
+        """Why the axes of an output are not known: maps of positions that hold channels have equal sides
+        where these have them."""
+        if self._pool not in ("mean", "max") or x.ndim != 4 or 4 in self._axes:
+            return None
+        _, h, w, c = x.shape
+        if h != w or w == c or h == 1 or c == 1:
+            return None
+        return (
+            f"gives {list(x.shape)}, which looks as if its channels were last: say axes=\"nhwc\", or "
+            'axes="nchw" if they are not'
+        )
 
     def _order(self) -> list[int] | None:
         """The places of rows in the order of their ids."""
@@ -302,7 +331,7 @@ def _chosen(
 
 
 def _tensors(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors in an output, with their names."""
+    """The tensors in an output, with their names, which no module has: ``stage[0]`` is not ``stage.0``."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -314,7 +343,7 @@ def _tensors(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
     elif isinstance(value, (tuple, list)):
         parts = enumerate(cast("Sequence[Any]", value))
     for key, part in parts:
-        yield from _tensors(f"{name}.{key}", part)
+        yield from _tensors(f"{name}[{key}]", part)
 
 
 def _named_tensors(name: str, output: Any) -> list[tuple[str, torch.Tensor]]:
@@ -351,6 +380,27 @@ def _pooled(x: torch.Tensor, pool: str, mask: torch.Tensor | None) -> torch.Tens
     if pool == "max":
         return places.amax(2)
     return x.mean(tuple(range(2, x.ndim)), dtype=_sum_dtype(x))
+
+
+def _orders(axes: list[str]) -> dict[int, str]:
+    """Orders of axes by how many there are."""
+    known = {len(order): order for order in orders_of_axes(axes)}
+    for order in known.values():
+        if order[0] != "n" or "c" not in order:
+            raise InputError(f"axes '{order}': outputs have their samples (n) first, and channels (c)")
+    return known
+
+
+def _pooled_of(x: torch.Tensor, pool: str, mask: torch.Tensor | None, axes: str) -> torch.Tensor:
+    """Pools an output of named axes."""
+    channels = axes.index("c")
+    if axes[1:].replace("c", "") == "t":
+        # A mask is one of tokens in their order.
+        return _pooled(x.movedim(channels, 2), pool, mask)
+    if x.ndim > 2 and pool in ("first", "last"):
+        raise InputError(f"{list(x.shape)} is read as {axes}, which has no {pool} token")
+    maps = x.movedim(channels, 1)
+    return _pooled(maps.unsqueeze(3) if maps.ndim == 3 else maps, pool, None)
 
 
 def _over_tokens(x: torch.Tensor, pool: str, real: torch.Tensor | None) -> torch.Tensor:

@@ -93,10 +93,11 @@ def compare(
         ``"flatten"``.
     axes
         Another order of axes, a letter each: ``"nhwc"`` of Keras and JAX, ``"ncl"`` of a one-dimensional
-        convolution; several for arrays of several numbers of axes.
+        convolution; several for arrays of several numbers of axes. Maps ``[samples, a, a, b]`` without it
+        are told to the logger ``reprsim``: they look as if their channels were last.
     mask
         Of padded tokens, which are real: ``[samples, tokens]`` of 1 and 0, for both; or a pair of masks,
-        a tuple.
+        a tuple, one of which may be ``None``. That of ``x`` is the covariate's, too, if it has tokens.
     bootstrap
         Half-samples drawn for a 95 % interval over samples; 0: none.
     leverage
@@ -135,7 +136,8 @@ def compare(
     -----
     Degenerate activations are no error: the result's ``undefined`` says why it has no value. The same
     input gives the same digits on any number of threads, and those of ``reprsim compare``. Formulas and
-    sources: ``docs/measures.md`` of the project. Ctrl-C ends it.
+    sources: ``docs/measures.md`` of the project. Ctrl-C ends it. A process forked after the first call cannot
+    compare, which is said: start processes of ``multiprocessing`` by ``"spawn"``.
 
     Examples
     --------
@@ -166,7 +168,7 @@ def compare(
         leverage=leverage,
         same_name=choice("layers", layers, ("all", "same")) == "same",
     )
-    held = None if covariate is None else model("covariate", covariate, ids_x, None)
+    held = None if covariate is None else model("covariate", covariate, ids_x, masks[0])
     found: dict[str, list[Result]] = {"pair": [], "maximum": []}
     for row in _reprsim.compare(models, held, prepared, asked):
         found[row.pop("scope")].append(Result(**row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar, cast, overload
 
 from . import _reprsim
@@ -25,7 +26,7 @@ class Metric(Generic[_Answer]):
     ----------
     measure
         A name of :func:`reprsim.measures`, or a list of them.
-    pool
+    pool, axes
         As of :func:`reprsim.compare`.
 
     Raises
@@ -45,11 +46,15 @@ class Metric(Generic[_Answer]):
     """
 
     @overload
-    def __init__(self: Metric[Result], measure: str = ..., *, pool: Pool | None = ...) -> None: ...
+    def __init__(self: Metric[Result], measure: str = ..., *, pool: Pool | None = ..., axes: str | Sequence[str] = ...) -> None: ...
     @overload
-    def __init__(self: Metric[Results], measure: Names, *, pool: Pool | None = ...) -> None: ...
+    def __init__(self: Metric[Results], measure: Names, *, pool: Pool | None = ..., axes: str | Sequence[str] = ...) -> None: ...
     def __init__(
-        self, measure: str | Names = "cka_linear_debiased", *, pool: Pool | None = None
+        self,
+        measure: str | Names = "cka_linear_debiased",
+        *,
+        pool: Pool | None = None,
+        axes: str | Sequence[str] = (),
     ) -> None:
         names = [measure] if isinstance(measure, str) else list(measure)
         if not names or "all" in names:
@@ -57,6 +62,7 @@ class Metric(Generic[_Answer]):
         self._single = isinstance(measure, str)
         self._sums = _reprsim.Sums(names)
         self._pool = pool
+        self._axes = _reprsim.orders_of_axes([axes] if isinstance(axes, str) else list(axes))
         self._widths = (0, 0)
 
     def update(self, x: ArrayLike, y: ArrayLike) -> None:
@@ -68,7 +74,7 @@ class Metric(Generic[_Answer]):
             Other dimensions than before, or different numbers of rows.
         """
         left, right = named("x", x), named("y", y)
-        self._widths = self._sums.update(left, right, self._pool)
+        self._widths = self._sums.update(left, right, self._pool, self._axes)
 
     @property
     def samples(self) -> int:

@@ -114,6 +114,11 @@ def analyze(
     InputError
         A column that there is not, or a value that is no number.
 
+    Notes
+    -----
+    Ctrl-C ends the call after two seconds at most; what is being computed is not told to stop and goes on
+    in the background until its permutations are done or Python ends.
+
     Examples
     --------
     >>> import reprsim

@@ -13,6 +13,12 @@ class SupportsDLPack(Protocol):
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
+class SupportsArray(Protocol):
+    """What numpy's ``asarray`` reads: a layer of a file, a data set of HDF5."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
 class SupportsToNumpy(Protocol):
     """A table of pandas or polars, all of whose columns are numbers."""
 
@@ -23,6 +29,7 @@ class SupportsToNumpy(Protocol):
 #: a buffer, or lists of numbers.
 ArrayLike: TypeAlias = Union[
     SupportsDLPack,
+    SupportsArray,
     SupportsToNumpy,
     memoryview,
     Sequence[Sequence[float]],
