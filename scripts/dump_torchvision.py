@@ -25,6 +25,7 @@ parser.add_argument("images", type=Path, help="a folder of images, or of folders
 parser.add_argument("out", type=Path)
 parser.add_argument("--layers", nargs="+", default=["*"], help="names or patterns of modules")
 parser.add_argument("--pool", default="mean", help="mean, max, first, last or flatten")
+parser.add_argument("--axes", help="order of axes where it is not nchw: nhwc, say, of a Swin's blocks")
 parser.add_argument("--weights", default="DEFAULT", help="torchvision's name, or 'none'")
 parser.add_argument("--seed", type=int, default=0, help="of random weights")
 args = parser.parse_args()
@@ -39,7 +40,7 @@ prepare = v2.Compose([
     v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
 ])
 files = sorted(p for p in args.images.rglob("*") if p.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"})
-with torch.inference_mode(), reprsim.capture(model, args.layers, pool=args.pool, file=args.out) as captured:
+with torch.inference_mode(), reprsim.capture(model, args.layers, pool=args.pool, axes=args.axes, file=args.out) as captured:
     for start in range(0, len(files), 64):
         batch = files[start : start + 64]
         captured.batch(ids=[str(path.relative_to(args.images)) for path in batch])
