@@ -40,7 +40,7 @@ prepare = v2.Compose([
     v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
 ])
 files = sorted(p for p in args.images.rglob("*") if p.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"})
-capture = reprsim.capture(model, args.layers, pool=args.pool, axes=args.axes, file=args.out)
+capture = reprsim.capture(model, args.layers, pool=args.pool, axes=args.axes or (), file=args.out)
 with torch.inference_mode(), capture as captured:
     for start in range(0, len(files), 64):
         batch = files[start : start + 64]
